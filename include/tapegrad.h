@@ -1,0 +1,52 @@
+/* tapegrad: reverse-mode automatic differentiation for C.
+ *
+ * Write formulas on tensors; the tape records them, and their derivatives of any order, as one program, and runs it. A whole
+ * program, which fits a line through two points:
+ *
+ *     #include <stdio.h>
+ *     #include <tapegrad.h>
+ *
+ *     int main(void) {
+ *         tg_tape  *tape = tg_tape_new();
+ *         tg_tensor x = tg_constant(tape, TG_F64, TG_SHAPE(2), (double[]){1, 2});
+ *         tg_tensor y = tg_constant(tape, TG_F64, TG_SHAPE(2), (double[]){3, 5});
+ *         tg_tensor a = tg_parameter(tape, "a", 0.0);
+ *         tg_tensor b = tg_parameter(tape, "b", 0.0);
+ *
+ *         tg_tensor loss = tg_mean(tg_square(tg_sub(tg_add(tg_mul(a, x), b), y)));
+ *         tg_backward(loss);
+ *         tg_sgd_step(tape, 0.2);
+ *
+ *         for (int step = 0; step < 1000; step++)
+ *             tg_run(tape);
+ *         printf("y = %g x + %g\n", tg_item(a), tg_item(b));
+ *
+ *         int status = *tg_error(tape) ? 1 : 0;
+ *         if (status) fprintf(stderr, "%s\n", tg_error(tape));
+ *         tg_tape_free(tape);
+ *         return status;
+ *     }
+ *
+ * The manual is in the headers, one topic each:
+ *     tapegrad/tensor.h   handles, dtypes, shapes, plain numbers
+ *     tapegrad/tape.h     the tape: leaves, running, reading and writing, marks, errors
+ *     tapegrad/ops.h      the formulas
+ *     tapegrad/grad.h     derivatives and their check
+ *     tapegrad/random.h   random numbers
+ *     tapegrad/optim.h    updates
+ *     tapegrad/op.h       an op of your own
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TAPEGRAD_H
+#define TAPEGRAD_H
+#pragma GCC system_header
+
+#include <tapegrad/grad.h>
+#include <tapegrad/op.h>
+#include <tapegrad/ops.h>
+#include <tapegrad/optim.h>
+#include <tapegrad/random.h>
+#include <tapegrad/tape.h>
+#include <tapegrad/tensor.h>
+
+#endif

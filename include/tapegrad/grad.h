@@ -1,0 +1,75 @@
+/* tapegrad/grad.h: derivatives. They are recorded on the same tape, through the same ops, as the formula itself: a gradient
+ * is a tensor like any other, to be read, put into a formula, or differentiated again.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TAPEGRAD_GRAD_H
+#define TAPEGRAD_GRAD_H
+#pragma GCC system_header
+
+#include <tapegrad/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* Records the gradient of `loss`, a floating tensor of one element, for every parameter that it depends on. Several calls
+ * add up: a parameter's gradient is then the sum, as PyTorch's, until tg_zero_grad. Reads the tape from the loss down, and walks only
+ * paths that lead to a parameter. TG_ERR_GRADIENT where the loss depends on no parameter, or where a derivative needs a leaf's value
+ * that a later tg_assign has overwritten: take the gradient before the assign. After an error the tape is as it was. */
+tg_status tg_backward(tg_tensor loss);
+
+/* The gradient of all losses since the last tg_zero_grad for a parameter: same shape, same dtype, kept. TG_ERR_GRADIENT, and an
+ * invalid tensor, for a parameter that has none, or for what is no parameter (see tg_vjp). */
+tg_tensor tg_grad(tg_tensor parameter);
+
+/* Whether tg_grad would give one. Never an error. */
+bool tg_has_grad(tg_tensor parameter);
+
+/* Forgets the gradients: the next tg_backward starts anew. Only for programs that call it more than once. */
+tg_status tg_zero_grad(tg_tape *tape);
+
+/* The vector-Jacobian product, the functional form of tg_backward: for each of the n inputs x_j, any tensors, leaves or not,
+ *     grads[j] = sum over the m outputs y_i and their elements of  seeds[i] * dy_i / dx_j
+ * with the shape and dtype of x_j; zeros for an input that no output depends on. seeds[i] broadcasts to the shape of y_i
+ * and has its dtype; `seeds` may be NULL for ones. Touches no parameter's gradient. The results are kept. An input that is
+ * computed from another input counts by itself, as in PyTorch's autograd.grad. After an error the tape is as it was and
+ * every grads[j] is invalid. */
+tg_status tg_vjp(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
+                 tg_tensor *grads);
+
+/* The terms of a gradient check, 0 for the usual ones, and what it found. */
+typedef struct tg_gradcheck_report {
+    double step;  /* of the central difference, relative to max(1, |x|); usually 6e-6 (the cube root of the rounding unit) */
+    double rtol;  /* passes when |recorded - measured| <= atol + rtol * |measured|; usually 1e-6 */
+    double atol;  /* usually 1e-6 */
+    int    order; /* checks the derivatives up to this order; usually 1 */
+
+    int     worst_order;       /* of the element with the largest difference for its tolerance */
+    int     worst_input;       /* its index in `inputs` */
+    int64_t worst_element;     /* its row-major index in that input */
+    double  recorded, measured; /* the derivative from the tape, and from central differences */
+    double  error;             /* |recorded - measured| / (atol + rtol * |measured|): at most 1 when all is well */
+    int64_t count;             /* how many derivatives were compared */
+} tg_gradcheck_report;
+
+/* Compares the gradients that the tape records with central differences: for each element of each of the n inputs, leaves of
+ * dtype float64 in the tape's own memory, it moves the element, runs again what y needs, and sees how far y moves. y is any float64
+ * tensor computed from them; one with several elements is weighted with fixed numbers and summed. For order 2 the same is
+ * done to the gradient, and so on. TG_OK when all agree; else TG_ERR_GRADIENT, and tg_error describes the worst element.
+ * `report` gives the terms and takes the findings; NULL for the usual terms. y may not depend on a leaf that the
+ * tape assigns. Afterwards the tape and all values on it are as they were. */
+tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck_report *report);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#define tg_backward(loss) TGI_CALL1(tg_backward, loss)
+#define tg_grad(parameter) TGI_CALL1(tg_grad, parameter)
+#define tg_zero_grad(tape) (tg_zero_grad)(TGI_AT(tape))
+#define tg_vjp(tape, m, outputs, seeds, n, inputs, grads) (tg_vjp)(TGI_AT(tape), m, outputs, seeds, n, inputs, grads)
+#define tg_gradcheck(y, n, inputs, report) TGI_CALL1_WITH(tg_gradcheck, y, n, inputs, report)
+
+#endif

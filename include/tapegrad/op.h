@@ -1,0 +1,129 @@
+/* tapegrad/op.h: what an op is. The built-in ops are made of nothing else, and an op of the user's own is the same struct,
+ * handed to tg_record.
+ *
+ * An op is a name, a shape rule, the code that computes it, and one gradient rule an operand. The code is one of
+ *   loop    for elementwise ops: one plain loop a dtype; the executor broadcasts and walks strides around it;
+ *   view    for results that are the operand's own elements in another order: the new strides, nothing computed;
+ *   kernel  for everything else: the whole result at once.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TAPEGRAD_OP_H
+#define TAPEGRAD_OP_H
+#pragma GCC system_header
+
+#include <tapegrad/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+typedef struct tg_op tg_op;
+
+/* ---- the shape rule: looks at the operands, says what the result will be ------------------------------------------ */
+
+/* Dtype and shape of an operand. */
+typedef struct tg_type {
+    tg_dtype       dtype;
+    int            rank;
+    const int64_t *dims;
+} tg_type;
+
+typedef struct tg_infer {
+    tg_tape       *tape;
+    const tg_op   *op;
+    int            count; /* of the operands */
+    const tg_type *in;
+    const void    *attr; /* what was given to tg_record */
+    tg_type        out;  /* to be filled in; out.dims may point to an operand's dims, or to dims below */
+    int64_t        dims[TG_MAX_RANK];
+} tg_infer;
+
+/* Refuses the operands: puts "op: (2, 3) x (4): " and the formatted text into the tape's error, and returns `status`. */
+tg_status tg_refuse(const tg_infer *call, tg_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The shape rule of ordinary elementwise ops: operands of one dtype that the op has a loop for, broadcast together; the
+ * result has their dtype. */
+tg_status tg_infer_elementwise(tg_infer *call);
+
+/* ---- the code ---------------------------------------------------------------------------------------------------- */
+
+/* A value in memory. strides[i] elements lie between neighbours along axis i: 0 where the axis was broadcast, negative
+ * where it was reversed. */
+typedef struct tg_array {
+    void    *data;
+    tg_dtype dtype;
+    int      rank;
+    int64_t  size; /* number of elements */
+    int64_t  dims[TG_MAX_RANK];
+    int64_t  strides[TG_MAX_RANK];
+} tg_array;
+
+typedef struct tg_kernel_call {
+    const tg_op    *op;
+    int             count;
+    const tg_array *in;
+    tg_array        out; /* row-major, not initialised */
+    const void     *attr;
+    void           *executor; /* not the kernel's business */
+} tg_kernel_call;
+
+/* Memory for the kernel's own use until it returns, aligned to 64 bytes; NULL, with the error noted, when there is none:
+ * return TG_ERR_MEMORY then. */
+void *tg_scratch(tg_kernel_call *call, size_t bytes);
+
+/* Fails the run: puts the op's name and the formatted text into the tape's error, returns TG_ERR_VALUE. */
+tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Computes the whole of call->out from call->in, with any strides. */
+typedef tg_status tg_kernel(tg_kernel_call *call);
+
+/* Computes n elements of an elementwise op: out[i] from in[k][i * step[k]], where step[k] is 1, or 0 for a value that is the
+ * same for all n. out overlaps no operand, or is exactly one of them. */
+typedef void tg_loop(int64_t n, void *out, const void *const *in, const int64_t *step);
+
+/* Says where the result's elements lie in the operand's memory: fills out->data and out->strides, out->dims being there
+ * already. False when strides cannot say it: the operand's elements are then copied in row-major order. */
+typedef bool tg_view(const tg_array *in, const void *attr, tg_array *out);
+
+/* ---- the gradient rule ------------------------------------------------------------------------------------------- */
+
+/* What a rule has at hand: the op was y = f(x[0], x[1], ...), and g is dL/dy, of y's shape and dtype. */
+typedef struct tg_rule_call {
+    tg_tensor        g, y;
+    const tg_tensor *x;
+    int              count, which; /* of the operands; the one that is asked for */
+    const void      *attr;
+} tg_rule_call;
+
+/* Records dL/dx[which] by ordinary ops, and returns it, of x[which]'s dtype. It may still have the broadcast shape of y: the
+ * backward walk sums what broadcasting had stretched. */
+typedef tg_tensor tg_rule(const tg_rule_call *call);
+
+/* ---- the op ------------------------------------------------------------------------------------------------------ */
+
+struct tg_op {
+    const char    *name;
+    int            arity; /* number of operands; -1 for any number */
+    tg_status    (*infer)(tg_infer *call);
+    tg_kernel     *kernel;
+    tg_view       *view;
+    tg_loop       *loop[TG_DTYPES]; /* by the dtype of the last operand; NULL for those that the op does not take */
+    tg_rule *const *rules;          /* one an operand, NULL where no gradient flows; or NULL for none at all. For any
+                                       number of operands: a single rule, for all */
+};
+
+/* Records op(in[0], ..., in[count - 1]) and returns its result. `attr`, of attr_size bytes, is what the op needs to know
+ * beside its operands: it is copied, holds no pointers, and has zeros where it has padding. Plain numbers among
+ * the operands get the dtype of the first operand that is a tensor and not bool, or else of the first tensor. The op itself must
+ * live as long as the tape. */
+tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#define tg_record(tape, op, count, in, attr, attr_size) (tg_record)(TGI_AT(tape), op, count, in, attr, attr_size)
+
+#endif

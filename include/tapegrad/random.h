@@ -1,0 +1,62 @@
+/* tapegrad/random.h: random numbers, from the tape's own generator.
+ *
+ * The generator is the Mersenne Twister MT19937 (Matsumoto and Nishimura, ACM TOMACS 8 (1998) 3-30), and turns its bits into
+ * numbers in the order and by the formulas that PyTorch uses on the CPU: after tg_seed(tape, s) each function gives the numbers
+ * that PyTorch gives after torch.manual_seed(s), exactly where only arithmetic enters, and within a few units in the last place
+ * where a logarithm and a cosine do. A new tape starts as PyTorch does, as if seeded with 67280421310721.
+ *
+ * The numbers are drawn at once, when the function is called, and are then a constant leaf: they are not drawn
+ * again when the tape runs.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TAPEGRAD_RANDOM_H
+#define TAPEGRAD_RANDOM_H
+#pragma GCC system_header
+
+#include <tapegrad/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* Starts the generator anew. As in PyTorch, only the low 32 bits of the seed count. */
+tg_status tg_seed(tg_tape *tape, uint64_t seed);
+
+/* Uniform in [0, 1): a multiple of 2^-24 for float32, of 2^-53 for float64. */
+tg_tensor tg_rand(tg_tape *tape, tg_dtype dtype, tg_shape shape);
+
+/* Uniform in [low, high), low <= high and both finite: low + (high - low) u. */
+tg_tensor tg_uniform(tg_tape *tape, tg_dtype dtype, tg_shape shape, double low, double high);
+
+/* Standard normal, by the Box-Muller transform (Annals of Mathematical Statistics 29 (1958) 610-611). */
+tg_tensor tg_randn(tg_tape *tape, tg_dtype dtype, tg_shape shape);
+
+/* Normal with that mean and standard deviation, deviation >= 0. */
+tg_tensor tg_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean, double deviation);
+
+/* Integers, each of low, ..., high - 1 with the same probability (to 2^-32 or better); low < high. dtype int64, float32 or
+ * float64. */
+tg_tensor tg_randint(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t low, int64_t high);
+
+/* The integers 0 .. n - 1 in random order, int64, shape (n); n >= 0. */
+tg_tensor tg_randperm(tg_tape *tape, int64_t n);
+
+/* 1 with probability p, else 0; 0 <= p <= 1. Any dtype. */
+tg_tensor tg_bernoulli(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#define tg_seed(tape, seed) (tg_seed)(TGI_AT(tape), seed)
+#define tg_rand(tape, dtype, shape) (tg_rand)(TGI_AT(tape), dtype, shape)
+#define tg_uniform(tape, dtype, shape, low, high) (tg_uniform)(TGI_AT(tape), dtype, shape, low, high)
+#define tg_randn(tape, dtype, shape) (tg_randn)(TGI_AT(tape), dtype, shape)
+#define tg_normal(tape, dtype, shape, mean, deviation) (tg_normal)(TGI_AT(tape), dtype, shape, mean, deviation)
+#define tg_randint(tape, dtype, shape, low, high) (tg_randint)(TGI_AT(tape), dtype, shape, low, high)
+#define tg_randperm(tape, n) (tg_randperm)(TGI_AT(tape), n)
+#define tg_bernoulli(tape, dtype, shape, p) (tg_bernoulli)(TGI_AT(tape), dtype, shape, p)
+
+#endif

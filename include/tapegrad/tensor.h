@@ -1,0 +1,247 @@
+/* tapegrad/tensor.h: the words every other header uses.
+ *
+ * Handles, dtypes, shapes, axes and plain numbers. Nothing here does any work: a tensor is a small value that names one
+ * recorded result on a tape, and is copied, passed and dropped like an int.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TAPEGRAD_TENSOR_H
+#define TAPEGRAD_TENSOR_H
+#pragma GCC system_header
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* A tape: the recorded program, and the owner of everything on it. See tapegrad/tape.h. */
+typedef struct tg_tape tg_tape;
+
+/* A handle to one value on a tape. Both members are the library's: compare nothing, change nothing. Never freed by the
+ * user. A handle that outlives a rewind past it, belongs to another tape, or was zero-initialised is recognised where it
+ * is used, and reported as an error. A handle to a tape that was freed cannot be recognised. */
+typedef struct tg_tensor {
+    tg_tape *tape;
+    uint64_t ref;
+} tg_tensor;
+
+/* What a call reports. Everything but TG_OK is also kept in the tape, with a sentence that says what went wrong where:
+ * see tg_error in tapegrad/tape.h. */
+typedef enum tg_status {
+    TG_OK = 0,
+    TG_ERR_MEMORY,   /* out of memory; nothing that was there before is lost */
+    TG_ERR_HANDLE,   /* a tensor or mark that is stale, of another tape, or never was one; no tape */
+    TG_ERR_SHAPE,    /* shapes, axes or ranks that do not fit */
+    TG_ERR_DTYPE,    /* dtypes that do not fit, or that the op does not take */
+    TG_ERR_ARGUMENT, /* any other argument out of its range */
+    TG_ERR_NAME,     /* a name that is taken, or not there */
+    TG_ERR_VALUE,    /* a value that is not there to read: not kept, or overwritten; a kernel that failed */
+    TG_ERR_GRADIENT  /* no derivative there, or tg_gradcheck found one that is wrong */
+} tg_status;
+
+/* ---- dtypes ------------------------------------------------------------------------------------------------------ */
+
+/* What the elements are: float, double, int64_t, and one byte that is 0 or 1. Dtypes never mix silently: tg_cast
+ * converts. Only the two floating dtypes carry gradients. */
+typedef enum tg_dtype { TG_F32, TG_F64, TG_I64, TG_BOOL, TG_DTYPES } tg_dtype;
+
+/* The name a message would use, "float32" for example; "?" for what is no dtype. */
+const char *tg_dtype_name(tg_dtype dtype);
+
+/* Bytes of one element; 0 for what is no dtype. */
+size_t tg_dtype_size(tg_dtype dtype);
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
+
+enum { TG_MAX_RANK = 8 };
+
+/* The sizes of a tensor's axes, outermost first; elements lie in row-major order. rank 0 is a single number, a size of
+ * 0 is an empty tensor. A shape built from more than TG_MAX_RANK sizes has rank TG_MAX_RANK + 1 and is refused wherever it
+ * is used. */
+typedef struct tg_shape {
+    int     rank;
+    int64_t dims[TG_MAX_RANK];
+} tg_shape;
+
+/* TG_SHAPE(100, 2) is the shape (100, 2); TG_SHAPE() that of a single number. */
+#define TG_SHAPE(...) (tg_shape_from)(TGI_COUNT(int64_t, __VA_ARGS__), TGI_LIST(int64_t, __VA_ARGS__))
+
+/* The same from an array of `rank` sizes. */
+tg_shape tg_shape_from(int rank, const int64_t *dims);
+
+/* Number of elements: the product of the sizes. -1 for a shape that is none (a negative size, a rank out of range, more
+ * elements than an int64_t counts). */
+int64_t tg_shape_size(tg_shape shape);
+
+/* Same rank and same sizes. */
+bool tg_shape_equal(tg_shape a, tg_shape b);
+
+/* A set of axes of some tensor, as NumPy's axis=(0, -1): negative ones count from the end. */
+typedef struct tg_axes {
+    int count;
+    int axis[TG_MAX_RANK];
+} tg_axes;
+
+/* TG_AXES(0, -1) is the first and the last axis; TG_AXES() is none. */
+#define TG_AXES(...) (tg_axes_from)(TGI_COUNT(int, __VA_ARGS__), TGI_LIST(int, __VA_ARGS__))
+
+/* The same from an array of `count` axes; more than TG_MAX_RANK are refused where they are used. */
+tg_axes tg_axes_from(int count, const int *axis);
+
+/* ---- plain numbers ----------------------------------------------------------------------------------------------- */
+
+/* A plain number as a tensor of rank 0. It takes the dtype of the tensors it meets: tg_sub(tg_num(1), y). In C and C++
+ * the functions of tensors take plain numbers directly, tg_sub(1, y), so only other languages need to call this. A
+ * number belongs to no tape: an op of numbers alone has nowhere to be recorded and returns an invalid tensor, and so does
+ * one whose dtype cannot hold the number (1.5 beside int64). */
+tg_tensor tg_num(double number);
+
+/* Says that the next call on this tape comes from that line of the user's source, for its error text and for what it
+ * records; returns the tape. The macros of these headers do it for every C and C++ caller; bindings for other languages
+ * may. `file` must live as long as the tape. A tape of NULL is ignored. */
+tg_tape *tg_at(tg_tape *tape, const char *file, int line);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- how a call is wrapped --------------------------------------------------------------------------------------- */
+
+/* Every function of tensors has a macro of the same name that converts plain numbers, evaluates each argument once, tells
+ * the tape the line it stands on, and calls the function. To take a function's address, or to call it without the macro,
+ * write (tg_exp). The library's own sources define TGI_INSIDE: what is recorded inside belongs to the user's line that
+ * called. */
+
+#ifdef TGI_INSIDE
+#define TGI_AT(tape) (tape)
+#else
+#define TGI_AT(tape) (tg_at)((tape), __FILE__, __LINE__)
+#endif
+
+#ifndef __cplusplus
+
+#define TGI_COUNT(type, ...) ((int)(sizeof((type[]){0, __VA_ARGS__}) / sizeof(type)) - 1)
+#define TGI_LIST(type, ...) ((type[]){0, __VA_ARGS__} + 1)
+
+static inline tg_tensor tgi_same(tg_tensor x) {
+    return x;
+}
+
+#define TGI_TENSOR(x) \
+    __extension__({ \
+        __auto_type tgi_x = (x); \
+        _Generic(tgi_x, tg_tensor: tgi_same, default: tg_num)(tgi_x); \
+    })
+
+#define TGI_CALL1(f, a) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        (void)TGI_AT(tgi_a.tape); \
+        (f)(tgi_a); \
+    })
+#define TGI_CALL1_WITH(f, a, ...) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        (void)TGI_AT(tgi_a.tape); \
+        (f)(tgi_a, __VA_ARGS__); \
+    })
+#define TGI_CALL2(f, a, b) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        tg_tensor tgi_b = TGI_TENSOR(b); \
+        (void)TGI_AT(tgi_a.tape); \
+        (void)TGI_AT(tgi_b.tape); \
+        (f)(tgi_a, tgi_b); \
+    })
+#define TGI_CALL3(f, a, b, c) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        tg_tensor tgi_b = TGI_TENSOR(b); \
+        tg_tensor tgi_c = TGI_TENSOR(c); \
+        (void)TGI_AT(tgi_a.tape); \
+        (void)TGI_AT(tgi_b.tape); \
+        (void)TGI_AT(tgi_c.tape); \
+        (f)(tgi_a, tgi_b, tgi_c); \
+    })
+
+/* For functions of a tape and one tensor that follows `...`: (f)(tape, ..., x). */
+#define TGI_TAPE_CALL1(f, tape, x) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(x); \
+        (f)(TGI_AT(tape), tgi_a); \
+    })
+#define TGI_TAPE_CALL1_WITH(f, tape, with, x) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(x); \
+        (f)(TGI_AT(tape), with, tgi_a); \
+    })
+
+#else /* C++11 and later: overloads do what _Generic and statement expressions do in C */
+
+#include <initializer_list>
+
+namespace tgi {
+
+template <class T, int N = TG_MAX_RANK + 2> struct list {
+    int count;
+    T   item[N];
+    list(std::initializer_list<T> items) : count(0), item() {
+        for (T i : items)
+            if (count < N) item[count++] = i;
+    }
+};
+
+inline tg_tensor tensor(tg_tensor x) {
+    return x;
+}
+template <class Number> tg_tensor tensor(Number x) {
+    return tg_num(static_cast<double>(x));
+}
+
+template <class F, class... Rest> auto call1(const char *file, int line, F f, tg_tensor a, Rest... rest) -> decltype(f(a, rest...)) {
+    tg_at(a.tape, file, line);
+    return f(a, rest...);
+}
+template <class F> auto call2(const char *file, int line, F f, tg_tensor a, tg_tensor b) -> decltype(f(a, b)) {
+    tg_at(a.tape, file, line);
+    tg_at(b.tape, file, line);
+    return f(a, b);
+}
+template <class F> tg_tensor call3(const char *file, int line, F f, tg_tensor a, tg_tensor b, tg_tensor c) {
+    tg_at(a.tape, file, line);
+    tg_at(b.tape, file, line);
+    tg_at(c.tape, file, line);
+    return f(a, b, c);
+}
+template <class F, class... Rest> auto tape_call(const char *file, int line, F f, tg_tape *tape, Rest... rest) -> decltype(f(tape, rest...)) {
+    return f(tg_at(tape, file, line), rest...);
+}
+
+} // namespace tgi
+
+#undef TG_SHAPE
+#undef TG_AXES
+inline tg_shape tgi_shape(std::initializer_list<int64_t> dims) {
+    tgi::list<int64_t> l(dims);
+    return (tg_shape_from)(l.count, l.item);
+}
+inline tg_axes tgi_axes(std::initializer_list<int> axes) {
+    tgi::list<int> l(axes);
+    return (tg_axes_from)(l.count, l.item);
+}
+#define TG_SHAPE(...) (tgi_shape)({__VA_ARGS__})
+#define TG_AXES(...) (tgi_axes)({__VA_ARGS__})
+
+#define TGI_CALL1(f, a) tgi::call1(__FILE__, __LINE__, (f), tgi::tensor(a))
+#define TGI_CALL1_WITH(f, a, ...) tgi::call1(__FILE__, __LINE__, (f), tgi::tensor(a), __VA_ARGS__)
+#define TGI_CALL2(f, a, b) tgi::call2(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b))
+#define TGI_CALL3(f, a, b, c) tgi::call3(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
+#define TGI_TAPE_CALL1(f, tape, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))
+#define TGI_TAPE_CALL1_WITH(f, tape, with, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), (with), tgi::tensor(x))
+
+#endif
+#endif

@@ -1,0 +1,28 @@
+/* core/arena.h: memory that is given back in the opposite order in which it was taken, as a tape is rewound.
+ *
+ * Chunks come from malloc once and stay with the arena; cutting back to a position only moves a pointer, so that the same
+ * step recorded again allocates nothing.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_CORE_ARENA_H
+#define TGI_CORE_ARENA_H
+
+#include <stddef.h>
+
+typedef struct tgi_chunk tgi_chunk;
+
+typedef struct tgi_arena {
+    tgi_chunk *current; /* the one in use, and through it the full ones before it */
+    tgi_chunk *spare;   /* cut back, to be used again */
+    char      *top, *end; /* of the free part of the current chunk */
+} tgi_arena;
+
+/* `bytes` of memory, aligned to 8, not initialised; NULL when there is none. */
+void *tgi_arena_take(tgi_arena *arena, size_t bytes);
+
+/* Gives back everything taken since tgi_arena_take returned `position`, that included. */
+void tgi_arena_cut(tgi_arena *arena, const void *position);
+
+void tgi_arena_free(tgi_arena *arena);
+
+#endif

@@ -1,0 +1,188 @@
+/* core/tape.h: what the library knows of a tape that its users do not.
+ *
+ * The tape is an array of instructions in segments that never move, so that an instruction can be held by pointer while
+ * others are appended. What an instruction needs beside its fixed part (operands, sizes, attributes) is one block
+ * of the arena; instructions and arena are both cut back by a rewind. Values live in buffers of the pool, because they
+ * come and go in another order.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_CORE_TAPE_H
+#define TGI_CORE_TAPE_H
+
+#define TGI_INSIDE
+#include <tapegrad.h>
+
+#include "core/arena.h"
+#include "core/pool.h"
+#include "kernels/mt19937.h"
+
+#define TGI_NONE UINT32_MAX
+
+enum tgi_flag {
+    TGI_KEEP     = 1 << 0, /* the value stays readable after a run */
+    TGI_HELD     = 1 << 1, /* and did so in the last one */
+    TGI_GRAD     = 1 << 2, /* gradients flow through it */
+    TGI_OWNED    = 1 << 3, /* data is a buffer of the pool */
+    TGI_BORROWED = 1 << 4, /* data is the user's */
+    TGI_LOST     = 1 << 5  /* a view whose base was overwritten when nobody seemed to want the old value */
+};
+
+/* Where the elements of a view lie. */
+typedef struct tgi_view {
+    void    *copy; /* its own buffer of the pool, when it once had to outlive its base; or NULL */
+    uint32_t base; /* the instruction whose memory it shows; TGI_NONE when it is a copy */
+    int64_t  strides[];
+} tgi_view;
+
+/* What a leaf has beside its value: a name, and as a parameter its gradients, newest first. */
+typedef struct tgi_gradient {
+    uint32_t             index; /* TGI_NONE after a tg_zero_grad */
+    uint32_t             count; /* length of the tape when it was noted: gone when the tape gets shorter */
+    struct tgi_gradient *previous;
+} tgi_gradient;
+
+typedef struct tgi_leaf {
+    const char   *name;
+    uint32_t      index;
+    uint32_t      last_assign; /* TGI_NONE: never */
+    bool          variable;    /* an input or a parameter: can be overwritten */
+    tgi_gradient *gradient;
+    void         *entry; /* in the table of names */
+} tgi_leaf;
+
+typedef struct tgi_node {
+    const tg_op    *op;
+    const char     *file; /* the user's source line; NULL when unknown */
+    const uint32_t *in;   /* operands; and the start of this instruction's block in the arena */
+    const int64_t  *dims; /* may be another instruction's */
+    const void     *attr; /* of a leaf: its tgi_leaf */
+    void           *data; /* the value; NULL until there is memory for it */
+    tgi_view       *view; /* of an op with a view rule, else NULL */
+    uint64_t        small; /* the memory of a value of at most 8 bytes */
+    uint32_t        line, generation, count, attr_size;
+    uint32_t        last_use; /* the last instruction so far that has it as an operand; 0 when none has */
+    uint8_t         dtype, rank, flags;
+} tgi_node;
+
+typedef struct tgi_list {
+    uint32_t *item;
+    uint32_t  count, capacity;
+} tgi_list;
+
+struct tg_tape {
+    /* the error */
+    tg_status status;
+    char      text[512];
+
+    /* the call under way */
+    const char *file; /* from which line of the user's source; consumed by what the call records */
+    uint32_t    line;
+    int         inside; /* how deep in functions of the library that record more than one instruction */
+    uint32_t    rule_of; /* the instruction that is being differentiated, or TGI_NONE */
+
+    /* the program */
+    tgi_node     **segments;
+    uint32_t       segment_count, count, generation;
+    tg_keep_policy keep;
+    tgi_arena      arena;
+    void          *names; /* uthash table of named leaves */
+    tgi_list       parameters;
+
+    /* the run */
+    uint32_t  done; /* instructions before this one have run */
+    tgi_pool  pool;
+    tgi_list  aliases; /* views that have run and show a variable leaf's memory, in order */
+
+    tgi_mt19937 generator;
+};
+
+enum { TGI_SEGMENT_BITS = 10, TGI_SEGMENT = 1 << TGI_SEGMENT_BITS };
+
+static inline tgi_node *tgi_node_at(const tg_tape *tape, uint32_t index) {
+    return &tape->segments[index >> TGI_SEGMENT_BITS][index & (TGI_SEGMENT - 1)];
+}
+
+/* ---- errors (error.c) -------------------------------------------------------------------------------------------- */
+
+/* Notes the error unless there is one already, as "file:line: what: text", and returns `status`. `what` may be NULL.
+ * Consumes the line. A NULL tape is fine. */
+tg_status tgi_fail(tg_tape *tape, tg_status status, const char *what, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+tg_status tgi_out_of_memory(tg_tape *tape, const char *what);
+
+/* The tape's standing error; TG_ERR_HANDLE for no tape. Every public function that can fail begins with it. */
+tg_status tgi_check(tg_tape *tape);
+
+/* Ends a call that records nothing at the top level: the line is no longer the caller's. Returns `status`. */
+tg_status tgi_done(tg_tape *tape, tg_status status);
+
+/* Writes "(2, 3)" into `text`, and for operands of an op "(2, 3) x (4)". Returns text. */
+enum { TGI_TEXT = 256 };
+const char *tgi_shape_text(char text[TGI_TEXT], int rank, const int64_t *dims);
+const char *tgi_operands_text(char text[TGI_TEXT], int count, const tg_type *operands, bool dtypes);
+
+/* ---- shapes and dtypes (shape.c) --------------------------------------------------------------------------------- */
+
+/* Product of the sizes, which are known to be valid. */
+int64_t tgi_size(int rank, const int64_t *dims);
+
+/* The shape that a and b broadcast to, by NumPy's rule, into `out`; false when they do not. */
+bool tgi_broadcast(int *rank, int64_t *out, int a_rank, const int64_t *a, int b_rank, const int64_t *b);
+
+/* The axis counted from the front, or -1 when it is out of range. */
+int tgi_axis(int axis, int rank);
+
+/* Whether the dtype is float32 or float64. */
+bool tgi_floating(tg_dtype dtype);
+
+/* The value converted to `dtype` into 8 bytes at `out`; false when the dtype does not hold it. */
+bool tgi_convert(double value, tg_dtype dtype, void *out);
+
+/* ---- handles and recording (tape.c) ------------------------------------------------------------------------------ */
+
+/* The tape of a handle; NULL for a number, and for what is no handle. */
+tg_tape *tgi_tape_of(tg_tensor x);
+
+/* True for what tg_num returned; its number goes to *value unless that is NULL. */
+bool tgi_is_number(tg_tensor x, double *value);
+
+/* The handle of an instruction. */
+tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index);
+tg_tensor tgi_invalid(tg_tape *tape);
+
+/* The instruction of a handle; NULL, and an error that calls the handle `role` ("operand 2"), when it cannot be used on
+ * this tape. */
+tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *role);
+
+static inline uint32_t tgi_index(tg_tensor x) {
+    return (uint32_t)x.ref;
+}
+
+/* The leaf part of an instruction; NULL when it is none, or a plain number. */
+tgi_leaf *tgi_leaf_of(const tgi_node *node);
+
+/* Appends a leaf whose value, of the given shape, is `data` when not NULL, else memory of the tape's that is not initialised,
+ * in node->data. NULL and an error on failure. `name` may be NULL. */
+tgi_node *tgi_new_leaf(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape,
+                       const void *data);
+
+/* The kinds of leaf, and the one op with a side effect. */
+extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter, tgi_assign;
+
+/* Between these two, everything recorded belongs to one call of the user's, and only `result` is kept. */
+void      tgi_begin(tg_tape *tape);
+tg_tensor tgi_end(tg_tape *tape, tg_tensor result);
+
+/* Drops the instructions from `count` on, without running anything. */
+void tgi_truncate(tg_tape *tape, uint32_t count);
+
+/* Memory for a value: in the node itself when it is small, else from the pool. */
+tg_status tgi_allocate(tg_tape *tape, tgi_node *node);
+
+int64_t tgi_node_size(const tgi_node *node);
+size_t  tgi_node_bytes(const tgi_node *node);
+tg_type tgi_type(const tgi_node *node);
+
+bool tgi_list_push(tgi_list *list, uint32_t item);
+
+#endif

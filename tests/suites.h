@@ -1,0 +1,37 @@
+/* tests/suites.h: every suite of the test program, one a file of lib/, and what the tests share.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TESTS_SUITES_H
+#define TESTS_SUITES_H
+
+#include <check.h>
+#include <tapegrad.h>
+
+Suite *suite_error(void);
+Suite *suite_tensor(void);
+Suite *suite_arena(void);
+Suite *suite_pool(void);
+Suite *suite_tape(void);
+Suite *suite_leaf(void);
+Suite *suite_value(void);
+Suite *suite_run(void);
+Suite *suite_gemm(void);
+Suite *suite_sum(void);
+Suite *suite_mt19937(void);
+Suite *suite_elementwise(void);
+Suite *suite_matmul(void);
+Suite *suite_reduce(void);
+Suite *suite_view(void);
+Suite *suite_backward(void);
+Suite *suite_gradcheck(void);
+Suite *suite_random(void);
+Suite *suite_sgd(void);
+
+/* How many representable numbers lie between a and b. */
+int64_t ulps_f32(float a, float b);
+int64_t ulps_f64(double a, double b);
+
+/* A file below the source tree: source_path("data/iris.csv"). The text is valid until the next call. */
+const char *source_path(const char *below);
+
+#endif
