@@ -32,11 +32,12 @@ const char *source_path(const char *below) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(suite_error());
-    Suite *(*const suites[])(void) = {suite_tensor,      suite_arena,  suite_pool,   suite_tape, suite_leaf,     suite_value,
-                                      suite_run,         suite_gemm,   suite_sum,    suite_mt19937,
-                                      suite_elementwise, suite_matmul, suite_reduce, suite_view, suite_backward, suite_gradcheck,
-                                      suite_random,      suite_sgd};
+    Suite *(*const suites[])(void) = {
+        suite_error, suite_shape,  suite_arena,   suite_pool,        suite_tape,   suite_record, suite_gemm,     suite_sum,
+        suite_strided, suite_mt19937, suite_leaf, suite_value,       suite_run,    suite_run_elementwise,
+        suite_elementwise, suite_matmul, suite_reduce, suite_view,   suite_backward, suite_gradcheck, suite_random, suite_sgd,
+    };
+    SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         srunner_add_suite(runner, suites[i]());
     srunner_set_tap(runner, "-");

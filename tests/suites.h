@@ -7,17 +7,27 @@
 #include <check.h>
 #include <tapegrad.h>
 
+/* core */
 Suite *suite_error(void);
-Suite *suite_tensor(void);
+Suite *suite_shape(void);
 Suite *suite_arena(void);
 Suite *suite_pool(void);
 Suite *suite_tape(void);
+Suite *suite_record(void);
+
+/* kernels */
+Suite *suite_gemm(void);
+Suite *suite_sum(void);
+Suite *suite_strided(void);
+Suite *suite_mt19937(void);
+
+/* run */
 Suite *suite_leaf(void);
 Suite *suite_value(void);
 Suite *suite_run(void);
-Suite *suite_gemm(void);
-Suite *suite_sum(void);
-Suite *suite_mt19937(void);
+Suite *suite_run_elementwise(void);
+
+/* ops, grad, random, optim */
 Suite *suite_elementwise(void);
 Suite *suite_matmul(void);
 Suite *suite_reduce(void);

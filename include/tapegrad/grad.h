@@ -69,7 +69,7 @@ tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck
 #define tg_backward(loss) TGI_CALL1(tg_backward, loss)
 #define tg_grad(parameter) TGI_CALL1(tg_grad, parameter)
 #define tg_zero_grad(tape) (tg_zero_grad)(TGI_AT(tape))
-#define tg_vjp(tape, m, outputs, seeds, n, inputs, grads) (tg_vjp)(TGI_AT(tape), m, outputs, seeds, n, inputs, grads)
-#define tg_gradcheck(y, n, inputs, report) TGI_CALL1_WITH(tg_gradcheck, y, n, inputs, report)
+#define tg_vjp(tape, ...) (tg_vjp)(TGI_AT(tape), __VA_ARGS__)
+#define tg_gradcheck(y, ...) TGI_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
 
 #endif

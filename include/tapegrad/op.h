@@ -42,6 +42,9 @@ typedef struct tg_infer {
 /* Refuses the operands: puts "op: (2, 3) x (4): " and the formatted text into the tape's error, and returns `status`. */
 tg_status tg_refuse(const tg_infer *call, tg_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* A part of a shape rule: the result has the shape that all operands broadcast to. */
+tg_status tg_infer_broadcast(tg_infer *call);
+
 /* The shape rule of ordinary elementwise ops: operands of one dtype that the op has a loop for, broadcast together; the
  * result has their dtype. */
 tg_status tg_infer_elementwise(tg_infer *call);
@@ -77,6 +80,9 @@ tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) __
 
 /* Computes the whole of call->out from call->in, with any strides. */
 typedef tg_status tg_kernel(tg_kernel_call *call);
+
+/* An elementwise op has at most so many operands. */
+enum { TG_MAX_LOOP_OPERANDS = 8 };
 
 /* Computes n elements of an elementwise op: out[i] from in[k][i * step[k]], where step[k] is 1, or 0 for a value that is the
  * same for all n. out overlaps no operand, or is exactly one of them. */
@@ -124,6 +130,6 @@ tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *
 }
 #endif
 
-#define tg_record(tape, op, count, in, attr, attr_size) (tg_record)(TGI_AT(tape), op, count, in, attr, attr_size)
+#define tg_record(tape, ...) (tg_record)(TGI_AT(tape), __VA_ARGS__)
 
 #endif

@@ -99,7 +99,7 @@ tg_tensor tg_where(tg_tensor condition, tg_tensor a, tg_tensor b);
  * what is out of range become INT64_MIN), anything but 0 is true. The gradient is cast back; between floating dtypes only.
  * x itself where it has that dtype already. */
 tg_tensor tg_cast(tg_tensor x, tg_dtype dtype);
-#define tg_cast(x, dtype) TGI_CALL1_WITH(tg_cast, x, dtype)
+#define tg_cast(x, ...) TGI_CALL1_WITH(tg_cast, x, __VA_ARGS__)
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
@@ -122,9 +122,9 @@ tg_tensor tg_mean(tg_tensor x);
 tg_tensor tg_mean_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
 #define tg_sum(x) TGI_CALL1(tg_sum, x)
-#define tg_sum_axes(x, axes, keepdim) TGI_CALL1_WITH(tg_sum_axes, x, axes, keepdim)
+#define tg_sum_axes(x, ...) TGI_CALL1_WITH(tg_sum_axes, x, __VA_ARGS__)
 #define tg_mean(x) TGI_CALL1(tg_mean, x)
-#define tg_mean_axes(x, axes, keepdim) TGI_CALL1_WITH(tg_mean_axes, x, axes, keepdim)
+#define tg_mean_axes(x, ...) TGI_CALL1_WITH(tg_mean_axes, x, __VA_ARGS__)
 
 /* ---- views: any dtype; the elements are not copied where strides can say it --------------------------------------- */
 
@@ -140,10 +140,10 @@ tg_tensor tg_transpose(tg_tensor x, int axis0, int axis1);
 /* x stretched to a shape that it broadcasts to. */
 tg_tensor tg_broadcast_to(tg_tensor x, tg_shape shape);
 
-#define tg_reshape(x, shape) TGI_CALL1_WITH(tg_reshape, x, shape)
-#define tg_permute(x, axes) TGI_CALL1_WITH(tg_permute, x, axes)
-#define tg_transpose(x, axis0, axis1) TGI_CALL1_WITH(tg_transpose, x, axis0, axis1)
-#define tg_broadcast_to(x, shape) TGI_CALL1_WITH(tg_broadcast_to, x, shape)
+#define tg_reshape(x, ...) TGI_CALL1_WITH(tg_reshape, x, __VA_ARGS__)
+#define tg_permute(x, ...) TGI_CALL1_WITH(tg_permute, x, __VA_ARGS__)
+#define tg_transpose(x, ...) TGI_CALL1_WITH(tg_transpose, x, __VA_ARGS__)
+#define tg_broadcast_to(x, ...) TGI_CALL1_WITH(tg_broadcast_to, x, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

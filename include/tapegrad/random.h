@@ -50,13 +50,13 @@ tg_tensor tg_bernoulli(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p);
 }
 #endif
 
-#define tg_seed(tape, seed) (tg_seed)(TGI_AT(tape), seed)
-#define tg_rand(tape, dtype, shape) (tg_rand)(TGI_AT(tape), dtype, shape)
-#define tg_uniform(tape, dtype, shape, low, high) (tg_uniform)(TGI_AT(tape), dtype, shape, low, high)
-#define tg_randn(tape, dtype, shape) (tg_randn)(TGI_AT(tape), dtype, shape)
-#define tg_normal(tape, dtype, shape, mean, deviation) (tg_normal)(TGI_AT(tape), dtype, shape, mean, deviation)
-#define tg_randint(tape, dtype, shape, low, high) (tg_randint)(TGI_AT(tape), dtype, shape, low, high)
-#define tg_randperm(tape, n) (tg_randperm)(TGI_AT(tape), n)
-#define tg_bernoulli(tape, dtype, shape, p) (tg_bernoulli)(TGI_AT(tape), dtype, shape, p)
+#define tg_seed(tape, ...) (tg_seed)(TGI_AT(tape), __VA_ARGS__)
+#define tg_rand(tape, ...) (tg_rand)(TGI_AT(tape), __VA_ARGS__)
+#define tg_uniform(tape, ...) (tg_uniform)(TGI_AT(tape), __VA_ARGS__)
+#define tg_randn(tape, ...) (tg_randn)(TGI_AT(tape), __VA_ARGS__)
+#define tg_normal(tape, ...) (tg_normal)(TGI_AT(tape), __VA_ARGS__)
+#define tg_randint(tape, ...) (tg_randint)(TGI_AT(tape), __VA_ARGS__)
+#define tg_randperm(tape, ...) (tg_randperm)(TGI_AT(tape), __VA_ARGS__)
+#define tg_bernoulli(tape, ...) (tg_bernoulli)(TGI_AT(tape), __VA_ARGS__)
 
 #endif

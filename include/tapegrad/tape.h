@@ -158,23 +158,23 @@ int64_t tg_instruction_count(const tg_tape *tape);
 }
 #endif
 
-#define tg_constant(tape, dtype, shape, data) (tg_constant)(TGI_AT(tape), dtype, shape, data)
-#define tg_borrow(tape, dtype, shape, data) (tg_borrow)(TGI_AT(tape), dtype, shape, data)
-#define tg_full(tape, dtype, shape, value) (tg_full)(TGI_AT(tape), dtype, shape, value)
-#define tg_input(tape, name, dtype, shape) (tg_input)(TGI_AT(tape), name, dtype, shape)
+#define tg_constant(tape, ...) (tg_constant)(TGI_AT(tape), __VA_ARGS__)
+#define tg_borrow(tape, ...) (tg_borrow)(TGI_AT(tape), __VA_ARGS__)
+#define tg_full(tape, ...) (tg_full)(TGI_AT(tape), __VA_ARGS__)
+#define tg_input(tape, ...) (tg_input)(TGI_AT(tape), __VA_ARGS__)
 #define tg_parameter(tape, name, init) TGI_TAPE_CALL1_WITH(tg_parameter, tape, name, init)
-#define tg_borrow_parameter(tape, name, dtype, shape, data) (tg_borrow_parameter)(TGI_AT(tape), name, dtype, shape, data)
-#define tg_find(tape, name) (tg_find)(TGI_AT(tape), name)
+#define tg_borrow_parameter(tape, ...) (tg_borrow_parameter)(TGI_AT(tape), __VA_ARGS__)
+#define tg_find(tape, ...) (tg_find)(TGI_AT(tape), __VA_ARGS__)
 #define tg_shape_of(x) TGI_CALL1(tg_shape_of, x)
 #define tg_size(x) TGI_CALL1(tg_size, x)
 #define tg_dtype_of(x) TGI_CALL1(tg_dtype_of, x)
 #define tg_run(tape) (tg_run)(TGI_AT(tape))
 #define tg_assign(leaf, value) TGI_CALL2(tg_assign, leaf, value)
 #define tg_item(x) TGI_CALL1(tg_item, x)
-#define tg_read(x, values, count) TGI_CALL1_WITH(tg_read, x, values, count)
+#define tg_read(x, ...) TGI_CALL1_WITH(tg_read, x, __VA_ARGS__)
 #define tg_data(x) TGI_CALL1(tg_data, x)
-#define tg_write(leaf, values, count) TGI_CALL1_WITH(tg_write, leaf, values, count)
+#define tg_write(leaf, ...) TGI_CALL1_WITH(tg_write, leaf, __VA_ARGS__)
 #define tg_keep(x) TGI_CALL1(tg_keep, x)
-#define tg_rewind(tape, mark) (tg_rewind)(TGI_AT(tape), mark)
+#define tg_rewind(tape, ...) (tg_rewind)(TGI_AT(tape), __VA_ARGS__)
 
 #endif

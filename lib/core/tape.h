@@ -12,6 +12,9 @@
 #define TGI_INSIDE
 #include <tapegrad.h>
 
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 #include "core/arena.h"
 #include "core/pool.h"
 #include "kernels/mt19937.h"
@@ -24,7 +27,8 @@ enum tgi_flag {
     TGI_GRAD     = 1 << 2, /* gradients flow through it */
     TGI_OWNED    = 1 << 3, /* data is a buffer of the pool */
     TGI_BORROWED = 1 << 4, /* data is the user's */
-    TGI_LOST     = 1 << 5  /* a view whose base was overwritten when nobody seemed to want the old value */
+    TGI_LOST     = 1 << 5, /* a view whose base was overwritten when nobody seemed to want the old value */
+    TGI_ALIAS    = 1 << 6  /* a view in the tape's list of aliases */
 };
 
 /* Where the elements of a view lie. */
@@ -47,7 +51,7 @@ typedef struct tgi_leaf {
     uint32_t      last_assign; /* TGI_NONE: never */
     bool          variable;    /* an input or a parameter: can be overwritten */
     tgi_gradient *gradient;
-    void         *entry; /* in the table of names */
+    UT_hash_handle hh; /* in the tape's table of names */
 } tgi_leaf;
 
 typedef struct tgi_node {
@@ -85,13 +89,13 @@ struct tg_tape {
     uint32_t       segment_count, count, generation;
     tg_keep_policy keep;
     tgi_arena      arena;
-    void          *names; /* uthash table of named leaves */
+    tgi_leaf      *names; /* uthash table of the leaves that have one */
     tgi_list       parameters;
 
     /* the run */
     uint32_t  done; /* instructions before this one have run */
     tgi_pool  pool;
-    tgi_list  aliases; /* views that have run and show a variable leaf's memory, in order */
+    tgi_list  aliases; /* views that have run and show a variable leaf's memory */
 
     tgi_mt19937 generator;
 };
@@ -138,51 +142,86 @@ bool tgi_floating(tg_dtype dtype);
 /* The value converted to `dtype` into 8 bytes at `out`; false when the dtype does not hold it. */
 bool tgi_convert(double value, tg_dtype dtype, void *out);
 
-/* ---- handles and recording (tape.c) ------------------------------------------------------------------------------ */
+/* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */
 
 /* The tape of a handle; NULL for a number, and for what is no handle. */
 tg_tape *tgi_tape_of(tg_tensor x);
 
-/* True for what tg_num returned; its number goes to *value unless that is NULL. */
+/* True for what tg_num returned; its number goes to *value. */
 bool tgi_is_number(tg_tensor x, double *value);
 
-/* The handle of an instruction. */
+/* The handle of an instruction; and one that is refused wherever it is used. */
 tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index);
 tg_tensor tgi_invalid(tg_tape *tape);
-
-/* The instruction of a handle; NULL, and an error that calls the handle `role` ("operand 2"), when it cannot be used on
- * this tape. */
-tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *role);
 
 static inline uint32_t tgi_index(tg_tensor x) {
     return (uint32_t)x.ref;
 }
 
-/* The leaf part of an instruction; NULL when it is none, or a plain number. */
-tgi_leaf *tgi_leaf_of(const tgi_node *node);
+/* The instruction of a handle; NULL, and an error that calls the handle `role` ("operand 2"), when it cannot be used on
+ * this tape. */
+tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *role);
 
-/* Appends a leaf whose value, of the given shape, is `data` when not NULL, else memory of the tape's that is not initialised,
- * in node->data. NULL and an error on failure. `name` may be NULL. */
+/* ---- recording (record.c) ---------------------------------------------------------------------------------------- */
+
+/* Appends an instruction whose block in the arena starts at the arena's present top; NULL and an error on failure. */
+tgi_node *tgi_append(tg_tape *tape, const tg_op *op);
+
+/* A call of the user's that records more than one instruction: between tgi_begin and one of the two ends, nothing that is recorded
+ * is kept, and all of it belongs to the user's line. After an error the tape is cut back to where it was. A NULL tape is
+ * fine. */
+typedef struct tgi_call {
+    const char *file;
+    uint32_t    line, count;
+} tgi_call;
+
+tgi_call  tgi_begin(tg_tape *tape);
+tg_status tgi_end(tg_tape *tape, tgi_call call);
+tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result); /* which is kept, as the user's */
+
+/* Back to the user's line, after something in between recorded or ran in the name of another. */
+void tgi_resume(tg_tape *tape, tgi_call call);
+
+/* Drops the instructions from `count` on, and what belongs to them, without running anything. */
+void tgi_truncate(tg_tape *tape, uint32_t count);
+
+/* ---- instructions and their values (node.c) ---------------------------------------------------------------------- */
+
+int64_t  tgi_node_size(const tgi_node *node);
+size_t   tgi_node_bytes(const tgi_node *node);
+tg_type  tgi_node_type(const tgi_node *node);
+tg_shape tgi_node_shape(const tgi_node *node);
+
+/* Gives the instruction memory for its value, unless it has some: in the node itself when it is small, else from the
+ * pool. */
+tg_status tgi_node_allocate(tg_tape *tape, tgi_node *node);
+
+/* Gives back its memory. */
+void tgi_node_release(tg_tape *tape, tgi_node *node);
+
+bool tgi_list_push(tgi_list *list, uint32_t item);
+
+/* ---- leaves (leaf.c) --------------------------------------------------------------------------------------------- */
+
+/* The kinds of leaf; and the op of tg_assign, whose operands are the leaf and the value, and whose attribute is the leaf's
+ * last_assign before. */
+extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter, tgi_assign;
+
+/* Appends a leaf whose value is `data`, borrowed, or when that is NULL memory of the tape's, not initialised. `name` may be
+ * NULL; it is copied. NULL and an error on failure. */
 tgi_node *tgi_new_leaf(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape,
                        const void *data);
 
-/* The kinds of leaf, and the one op with a side effect. */
-extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter, tgi_assign;
+/* Appends a plain number as an instruction. */
+tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype dtype);
 
-/* Between these two, everything recorded belongs to one call of the user's, and only `result` is kept. */
-void      tgi_begin(tg_tape *tape);
-tg_tensor tgi_end(tg_tape *tape, tg_tensor result);
+/* What a constant, input or parameter has beside its value; NULL for everything else. */
+tgi_leaf *tgi_leaf_of(const tgi_node *node);
 
-/* Drops the instructions from `count` on, without running anything. */
-void tgi_truncate(tg_tape *tape, uint32_t count);
+/* The input or parameter of that name, or NULL. */
+tgi_leaf *tgi_leaf_named(tg_tape *tape, const char *name);
 
-/* Memory for a value: in the node itself when it is small, else from the pool. */
-tg_status tgi_allocate(tg_tape *tape, tgi_node *node);
-
-int64_t tgi_node_size(const tgi_node *node);
-size_t  tgi_node_bytes(const tgi_node *node);
-tg_type tgi_type(const tgi_node *node);
-
-bool tgi_list_push(tgi_list *list, uint32_t item);
+/* Takes the leaf out of the tape's tables. */
+void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
 
 #endif

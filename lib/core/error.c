@@ -1,0 +1,118 @@
+/* core/error.c: the error that stays in the tape.
+ *
+ * Only the first one is noted; what follows from it says nothing new. The text has its place in the tape, so that
+ * running out of memory can be reported too.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/tape.h"
+
+const char *tg_error(const tg_tape *tape) {
+    return tape ? tape->text : "no tape: out of memory when it was made, or a handle that never was a tensor";
+}
+
+tg_status tg_error_status(const tg_tape *tape) {
+    return tape ? tape->status : TG_ERR_HANDLE;
+}
+
+void tg_clear_error(tg_tape *tape) {
+    if (!tape) return;
+    tape->status = TG_OK;
+    tape->text[0] = 0;
+    tape->file = NULL;
+}
+
+tg_status tgi_check(tg_tape *tape) {
+    if (!tape) return TG_ERR_HANDLE;
+    return tape->status ? tgi_done(tape, tape->status) : TG_OK;
+}
+
+tg_status tgi_done(tg_tape *tape, tg_status status) {
+    if (!tape->inside) tape->file = NULL;
+    return status;
+}
+
+static void append(tg_tape *tape, size_t *length, const char *format, va_list arguments) {
+    int n = vsnprintf(tape->text + *length, sizeof tape->text - *length, format, arguments);
+    if (n > 0) *length += (size_t)n;
+    if (*length >= sizeof tape->text) *length = sizeof tape->text - 1;
+}
+
+static void appendf(tg_tape *tape, size_t *length, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    append(tape, length, format, arguments);
+    va_end(arguments);
+}
+
+static tg_status fail(tg_tape *tape, tg_status status, const char *what, const char *operands, const char *format, va_list arguments) {
+    if (!tape) return status;
+    if (tape->status) return tgi_done(tape, tape->status);
+    size_t length = 0;
+    if (tape->file) appendf(tape, &length, "%s:%" PRIu32 ": ", tape->file, tape->line);
+    if (what) appendf(tape, &length, "%s: ", what);
+    if (operands) appendf(tape, &length, "%s: ", operands);
+    append(tape, &length, format, arguments);
+    tape->status = status;
+    return tgi_done(tape, status);
+}
+
+tg_status tgi_fail(tg_tape *tape, tg_status status, const char *what, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    status = fail(tape, status, what, NULL, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+tg_status tgi_out_of_memory(tg_tape *tape, const char *what) {
+    return tgi_fail(tape, TG_ERR_MEMORY, what, "out of memory");
+}
+
+tg_status tg_refuse(const tg_infer *call, tg_status status, const char *format, ...) {
+    char operands[TGI_TEXT];
+    tgi_operands_text(operands, call->count, call->in, status == TG_ERR_DTYPE);
+    va_list arguments;
+    va_start(arguments, format);
+    status = fail(call->tape, status, call->op->name, operands, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+/* ---- how operands are written ------------------------------------------------------------------------------------ */
+
+static void write_text(char text[TGI_TEXT], size_t *length, const char *piece) {
+    int n = snprintf(text + *length, TGI_TEXT - *length, "%s", piece);
+    if (n > 0) *length += (size_t)n;
+    if (*length >= TGI_TEXT) *length = TGI_TEXT - 1;
+}
+
+const char *tgi_shape_text(char text[TGI_TEXT], int rank, const int64_t *dims) {
+    size_t length = 0;
+    write_text(text, &length, "(");
+    for (int i = 0; i < rank; i++) {
+        char size[32];
+        snprintf(size, sizeof size, i ? ", %" PRId64 : "%" PRId64, dims[i]);
+        write_text(text, &length, size);
+    }
+    write_text(text, &length, ")");
+    return text;
+}
+
+const char *tgi_operands_text(char text[TGI_TEXT], int count, const tg_type *operands, bool dtypes) {
+    size_t length = 0;
+    text[0] = 0;
+    for (int i = 0; i < count; i++) {
+        char shape[TGI_TEXT];
+        if (i) write_text(text, &length, " x ");
+        if (dtypes) {
+            write_text(text, &length, tg_dtype_name(operands[i].dtype));
+            write_text(text, &length, " ");
+        }
+        write_text(text, &length, tgi_shape_text(shape, operands[i].rank, operands[i].dims));
+    }
+    return text;
+}

@@ -1,0 +1,278 @@
+/* core/record.c: how an instruction gets onto the tape, and off it again.
+ *
+ * Recording resolves the operands, turns plain numbers among them into instructions, asks the op for dtype and shape of the result,
+ * and appends. When anything fails the tape is cut back to where it was.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/tape.h"
+
+/* ---- appending --------------------------------------------------------------------------------------------------- */
+
+static bool grow(tg_tape *tape) {
+    uint32_t used = tape->segment_count;
+    if ((used & (used - 1)) == 0) { /* a power of two: the table is full */
+        tgi_node **table = realloc(tape->segments, (used ? 2 * (size_t)used : 1) * sizeof *table);
+        if (!table) return false;
+        tape->segments = table;
+    }
+    tape->segments[used] = malloc(TGI_SEGMENT * sizeof **tape->segments);
+    if (!tape->segments[used]) return false;
+    tape->segment_count++;
+    return true;
+}
+
+tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
+    if (tape->count == TGI_NONE - 1) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the tape holds no more than %u instructions", TGI_NONE - 1);
+        return NULL;
+    }
+    const uint32_t *block = tgi_arena_take(&tape->arena, 0);
+    if (!block || (tape->count >> TGI_SEGMENT_BITS == tape->segment_count && !grow(tape))) {
+        tgi_out_of_memory(tape, op->name);
+        return NULL;
+    }
+    tgi_node *node = tgi_node_at(tape, tape->count++);
+    *node = (tgi_node){.op = op, .in = block, .file = tape->file, .line = tape->line, .generation = tape->generation};
+    if (!tape->inside && tape->keep == TG_KEEP_RECORDED) node->flags |= TGI_KEEP;
+    return node;
+}
+
+static void forget(tg_tape *tape, tgi_node *node) {
+    tgi_leaf *leaf = tgi_leaf_of(node);
+    if (leaf)
+        tgi_leaf_forget(tape, leaf);
+    else if (node->op == &tgi_assign)
+        tgi_leaf_of(tgi_node_at(tape, node->in[0]))->last_assign = *(const uint32_t *)node->attr;
+    tgi_node_release(tape, node);
+}
+
+static void restore_gradients(tg_tape *tape) {
+    for (uint32_t i = 0; i < tape->parameters.count; i++) {
+        tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tape->parameters.item[i]));
+        while (leaf->gradient && leaf->gradient->count > tape->count)
+            leaf->gradient = leaf->gradient->previous;
+    }
+}
+
+static void forget_aliases(tg_tape *tape) {
+    tgi_list *aliases = &tape->aliases;
+    uint32_t  left = 0;
+    for (uint32_t i = 0; i < aliases->count; i++)
+        if (aliases->item[i] < tape->count) aliases->item[left++] = aliases->item[i];
+    aliases->count = left;
+}
+
+void tgi_truncate(tg_tape *tape, uint32_t count) {
+    if (tape->count == count) return;
+    for (uint32_t i = tape->count; i-- > count;)
+        forget(tape, tgi_node_at(tape, i));
+    tape->count = count;
+    tape->generation++;
+    if (tape->done > count) tape->done = count;
+    forget_aliases(tape);
+    restore_gradients(tape);
+    tgi_arena_cut(&tape->arena, tgi_node_at(tape, count)->in);
+}
+
+/* ---- the operands ------------------------------------------------------------------------------------------------ */
+
+static tg_tape *tape_of_operands(int count, const tg_tensor *in) {
+    for (int i = 0; i < count; i++)
+        if (tgi_tape_of(in[i])) return tgi_tape_of(in[i]);
+    return NULL;
+}
+
+/* Checks the tensors among the operands, and gives the dtype that numbers take beside them. */
+static tg_status resolve_all(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, tg_dtype *dtype) {
+    double number;
+    *dtype = TG_DTYPES;
+    for (int i = 0; i < count; i++) {
+        char role[32];
+        if (tgi_is_number(in[i], &number)) continue;
+        snprintf(role, sizeof role, count == 1 ? "the operand" : "operand %d", i + 1);
+        const tgi_node *node = tgi_resolve(tape, in[i], op->name, role);
+        if (!node) return TG_ERR_HANDLE;
+        if (node->op == &tgi_assign) return tgi_fail(tape, TG_ERR_HANDLE, op->name, "%s is an assign, which has no value", role);
+        if (*dtype == TG_DTYPES || *dtype == TG_BOOL) *dtype = (tg_dtype)node->dtype;
+    }
+    if (*dtype == TG_DTYPES && count) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "no operand is a tensor");
+    return TG_OK;
+}
+
+static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, tg_dtype dtype) {
+    double number;
+    for (int i = 0; i < count; i++)
+        if (tgi_is_number(in[i], &number) && !tgi_new_number(tape, op->name, number, dtype)) return tape->status;
+    return TG_OK;
+}
+
+/* A derivative that reads a leaf after it was overwritten would be that of another formula. */
+static tg_status check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index) {
+    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, index));
+    if (!leaf || leaf->last_assign == TGI_NONE || leaf->last_assign < tape->rule_of) return TG_OK;
+    const tgi_node *assign = tgi_node_at(tape, leaf->last_assign);
+    return tgi_fail(tape, TG_ERR_GRADIENT, tgi_node_at(tape, tape->rule_of)->op->name,
+                    "its gradient needs the value of '%s' from before the assign at %s:%u (for %s): take gradients before the update",
+                    leaf->name ? leaf->name : "", assign->file ? assign->file : "?", (unsigned)assign->line, op->name);
+}
+
+/* Where each operand's instruction is: the numbers stand in their order from `first_number` on. */
+static tg_status link_operands(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, uint32_t first_number, uint32_t *ids) {
+    double number;
+    for (int i = 0; i < count; i++) {
+        ids[i] = tgi_is_number(in[i], &number) ? first_number++ : tgi_index(in[i]);
+        if (tape->rule_of != TGI_NONE && check_not_overwritten(tape, op, ids[i])) return tape->status;
+    }
+    return TG_OK;
+}
+
+/* ---- the result -------------------------------------------------------------------------------------------------- */
+
+static tg_status infer(tg_tape *tape, tg_infer *call, const uint32_t *ids) {
+    tg_type *types = tgi_arena_take(&tape->arena, (size_t)call->count * sizeof *types);
+    if (!types) return tgi_out_of_memory(tape, call->op->name);
+    for (int i = 0; i < call->count; i++)
+        types[i] = tgi_node_type(tgi_node_at(tape, ids[i]));
+    call->in = types;
+    call->out = (tg_type){.dtype = TG_DTYPES, .rank = -1, .dims = call->dims};
+
+    tg_status status = call->op->infer(call);
+    if (status) tg_refuse(call, status, "the op refuses them");
+    if (!status && !tg_dtype_size(call->out.dtype))
+        status = tg_refuse(call, TG_ERR_DTYPE, "the op's shape rule gives no dtype");
+    if (!status && (call->out.rank < 0 || call->out.rank > TG_MAX_RANK))
+        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
+    if (!status && tg_shape_size(tg_shape_from(call->out.rank, call->out.dims)) < 0)
+        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have too many elements");
+    tgi_arena_cut(&tape->arena, types);
+    return status;
+}
+
+/* The sizes in memory that lives as long as the instruction: an operand's own, or a copy. */
+static const int64_t *lasting_dims(tg_tape *tape, const tg_infer *call) {
+    if (call->out.dims != call->dims) return call->out.dims;
+    size_t   bytes = (size_t)call->out.rank * sizeof(int64_t);
+    int64_t *dims = tgi_arena_take(&tape->arena, bytes);
+    return dims ? memcpy(dims, call->dims, bytes) : NULL;
+}
+
+static bool gradients_flow(const tg_tape *tape, const tg_op *op, int count, const uint32_t *ids, tg_dtype dtype) {
+    if (!op->rules || !tgi_floating(dtype)) return false;
+    for (int i = 0; i < count; i++)
+        if (op->rules[op->arity < 0 ? 0 : i] && tgi_node_at(tape, ids[i])->flags & TGI_GRAD) return true;
+    return false;
+}
+
+static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, uint32_t first_number, size_t attr_size) {
+    tgi_node *node = tgi_append(tape, call->op);
+    if (!node) return tape->status;
+    uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)call->count * sizeof *ids);
+    if (!ids) return tgi_out_of_memory(tape, call->op->name);
+    if (link_operands(tape, call->op, call->count, in, first_number, ids) || infer(tape, call, ids)) return tape->status;
+
+    node->in = ids;
+    node->count = (uint32_t)call->count;
+    node->dtype = (uint8_t)call->out.dtype;
+    node->rank = (uint8_t)call->out.rank;
+    node->dims = lasting_dims(tape, call);
+    node->attr_size = (uint32_t)attr_size;
+    void *attr = tgi_arena_take(&tape->arena, attr_size);
+    if (call->op->view) {
+        node->view = tgi_arena_take(&tape->arena, sizeof *node->view + node->rank * sizeof(int64_t));
+        if (node->view) *node->view = (tgi_view){.base = TGI_NONE};
+    }
+    if (!node->dims || !attr || (call->op->view && !node->view)) return tgi_out_of_memory(tape, call->op->name);
+    if (attr_size) node->attr = memcpy(attr, call->attr, attr_size);
+
+    for (int i = 0; i < call->count; i++)
+        tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
+    if (gradients_flow(tape, call->op, call->count, ids, call->out.dtype)) node->flags |= TGI_GRAD;
+    return TG_OK;
+}
+
+tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size) {
+    if (!tape) tape = tape_of_operands(count, in);
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    if (!op || !op->infer || count < 0 || (op->arity >= 0 && count != op->arity)) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, op ? op->name : "record", "no shape rule, or not the op's number of operands: %d", count);
+        return tgi_invalid(tape);
+    }
+    uint32_t start = tape->count;
+    tg_dtype numbers;
+    tg_infer call = {.tape = tape, .op = op, .count = count, .attr = attr};
+    if (resolve_all(tape, op, count, in, &numbers) || append_numbers(tape, op, count, in, numbers) ||
+        append_op(tape, &call, in, start, attr_size)) {
+        tgi_truncate(tape, start);
+        return tgi_invalid(tape);
+    }
+    tgi_done(tape, TG_OK);
+    return tgi_tensor(tape, tape->count - 1);
+}
+
+/* ---- calls that record more than one ----------------------------------------------------------------------------- */
+
+tgi_call tgi_begin(tg_tape *tape) {
+    if (!tape) return (tgi_call){0};
+    tape->inside++;
+    return (tgi_call){tape->file, tape->line, tape->count};
+}
+
+void tgi_resume(tg_tape *tape, tgi_call call) {
+    tape->file = call.file;
+    tape->line = call.line;
+}
+
+tg_status tgi_end(tg_tape *tape, tgi_call call) {
+    if (!tape) return TG_ERR_HANDLE;
+    tape->inside--;
+    if (tape->status) tgi_truncate(tape, call.count);
+    return tgi_done(tape, tape->status);
+}
+
+tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result) {
+    if (tgi_end(tape, call)) return tgi_invalid(tape);
+    if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_node_at(tape, tgi_index(result))->flags |= TGI_KEEP;
+    return result;
+}
+
+/* ---- the shape rule of elementwise ops --------------------------------------------------------------------------- */
+
+static tg_status check_dtypes(const tg_infer *call) {
+    tg_dtype dtype = call->in[0].dtype;
+    for (int i = 1; i < call->count; i++)
+        if (call->in[i].dtype != dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
+    if (!call->op->loop[dtype])
+        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(dtype));
+    return TG_OK;
+}
+
+static bool same_shape(const tg_type *a, const tg_type *b) {
+    return a->rank == b->rank && (a->dims == b->dims || !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims));
+}
+
+tg_status tg_infer_broadcast(tg_infer *call) {
+    call->out.rank = call->in[0].rank;
+    call->out.dims = call->in[0].dims;
+    for (int i = 1; i < call->count; i++) {
+        tg_type *out = &call->out;
+        if (call->in[i].rank == 0 || same_shape(out, &call->in[i])) continue;
+        if (out->rank == 0) {
+            out->rank = call->in[i].rank;
+            out->dims = call->in[i].dims;
+        } else if (!tgi_broadcast(&out->rank, call->dims, out->rank, out->dims, call->in[i].rank, call->in[i].dims))
+            return tg_refuse(call, TG_ERR_SHAPE, "the shapes do not broadcast");
+        else
+            out->dims = call->dims;
+    }
+    return TG_OK;
+}
+
+tg_status tg_infer_elementwise(tg_infer *call) {
+    if (check_dtypes(call)) return TG_ERR_DTYPE;
+    call->out.dtype = call->in[0].dtype;
+    return tg_infer_broadcast(call);
+}

@@ -1,0 +1,111 @@
+/* core/shape.c: dtypes, shapes, axes, and how shapes broadcast.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "core/tape.h"
+
+static const struct {
+    const char *name;
+    size_t      size;
+} dtypes[TG_DTYPES] = {
+    [TG_F32] = {"float32", sizeof(float)},
+    [TG_F64] = {"float64", sizeof(double)},
+    [TG_I64] = {"int64", sizeof(int64_t)},
+    [TG_BOOL] = {"bool", sizeof(bool)},
+};
+
+static bool is_dtype(tg_dtype dtype) {
+    return (unsigned)dtype < TG_DTYPES;
+}
+
+const char *tg_dtype_name(tg_dtype dtype) {
+    return is_dtype(dtype) ? dtypes[dtype].name : "?";
+}
+
+size_t tg_dtype_size(tg_dtype dtype) {
+    return is_dtype(dtype) ? dtypes[dtype].size : 0;
+}
+
+bool tgi_floating(tg_dtype dtype) {
+    return dtype == TG_F32 || dtype == TG_F64;
+}
+
+bool tgi_convert(double value, tg_dtype dtype, void *out) {
+    bool whole = value >= -0x1p63 && value < 0x1p63 && (double)(int64_t)value == value;
+    switch (dtype) {
+    case TG_F32: memcpy(out, &(float){(float)value}, sizeof(float)); return true;
+    case TG_F64: memcpy(out, &value, sizeof value); return true;
+    case TG_I64:
+        if (whole) memcpy(out, &(int64_t){(int64_t)value}, sizeof(int64_t));
+        return whole;
+    case TG_BOOL:
+        memcpy(out, &(bool){value != 0}, sizeof(bool));
+        return value == 0 || value == 1;
+    default: return false;
+    }
+}
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
+
+tg_shape tg_shape_from(int rank, const int64_t *dims) {
+    tg_shape shape = {.rank = rank < 0 || rank > TG_MAX_RANK ? TG_MAX_RANK + 1 : rank};
+    for (int i = 0; i < shape.rank && shape.rank <= TG_MAX_RANK; i++)
+        shape.dims[i] = dims[i];
+    return shape;
+}
+
+/* A zero hides no overflow: the sizes beside it must fit all the same, as strides are made of them. */
+int64_t tg_shape_size(tg_shape shape) {
+    if (shape.rank < 0 || shape.rank > TG_MAX_RANK) return -1;
+    int64_t size = 1, limit = INT64_MAX / 16;
+    bool    empty = false;
+    for (int i = 0; i < shape.rank; i++) {
+        if (shape.dims[i] < 0) return -1;
+        if (shape.dims[i] == 0)
+            empty = true;
+        else if (size > limit / shape.dims[i])
+            return -1;
+        else
+            size *= shape.dims[i];
+    }
+    return empty ? 0 : size;
+}
+
+bool tg_shape_equal(tg_shape a, tg_shape b) {
+    if (a.rank != b.rank || a.rank < 0 || a.rank > TG_MAX_RANK) return false;
+    return a.rank == 0 || memcmp(a.dims, b.dims, (size_t)a.rank * sizeof *a.dims) == 0;
+}
+
+int64_t tgi_size(int rank, const int64_t *dims) {
+    int64_t size = 1;
+    for (int i = 0; i < rank; i++)
+        size *= dims[i];
+    return size;
+}
+
+bool tgi_broadcast(int *rank, int64_t *out, int a_rank, const int64_t *a, int b_rank, const int64_t *b) {
+    *rank = a_rank > b_rank ? a_rank : b_rank;
+    for (int i = 1; i <= *rank; i++) {
+        int64_t p = i <= a_rank ? a[a_rank - i] : 1;
+        int64_t q = i <= b_rank ? b[b_rank - i] : 1;
+        if (p != q && p != 1 && q != 1) return false;
+        out[*rank - i] = p == 1 ? q : p;
+    }
+    return true;
+}
+
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
+
+tg_axes tg_axes_from(int count, const int *axis) {
+    tg_axes axes = {.count = count < 0 || count > TG_MAX_RANK ? TG_MAX_RANK + 1 : count};
+    for (int i = 0; i < axes.count && axes.count <= TG_MAX_RANK; i++)
+        axes.axis[i] = axis[i];
+    return axes;
+}
+
+int tgi_axis(int axis, int rank) {
+    if (axis < -rank || axis >= rank) return -1;
+    return axis < 0 ? axis + rank : axis;
+}

@@ -1,0 +1,146 @@
+/* core/tape.c: tapes and handles.
+ *
+ * A handle holds the index of its instruction and the generation of the tape in which that was recorded. Each rewind starts a new
+ * generation, so an instruction recorded later at the same index is told from the one that the handle meant. A plain number
+ * travels as a handle too: its tape is a tag, and its reference the bits of the double.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "core/tape.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The generator of a new tape starts where PyTorch's does. */
+static const uint64_t default_seed = 67280421310721;
+
+tg_tape *tg_tape_new(void) {
+    tg_tape *tape = calloc(1, sizeof *tape);
+    if (!tape) return NULL;
+    tape->generation = 1;
+    tape->rule_of = TGI_NONE;
+    tgi_mt19937_seed(&tape->generator, (uint32_t)default_seed);
+    return tape;
+}
+
+void tg_tape_free(tg_tape *tape) {
+    if (!tape) return;
+    HASH_CLEAR(hh, tape->names);
+    for (uint32_t i = 0; i < tape->segment_count; i++)
+        free(tape->segments[i]);
+    free(tape->segments);
+    free(tape->parameters.item);
+    free(tape->aliases.item);
+    tgi_arena_free(&tape->arena);
+    tgi_pool_free(&tape->pool);
+    free(tape);
+}
+
+tg_status(tg_set_keep)(tg_tape *tape, tg_keep_policy policy) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    if (policy != TG_KEEP_RECORDED && policy != TG_KEEP_ASKED)
+        return tgi_fail(tape, TG_ERR_ARGUMENT, "set_keep", "%d is no policy", (int)policy);
+    tape->keep = policy;
+    return tgi_done(tape, TG_OK);
+}
+
+int64_t tg_instruction_count(const tg_tape *tape) {
+    return tape ? tape->count : 0;
+}
+
+/* ---- plain numbers ----------------------------------------------------------------------------------------------- */
+
+static tg_tape number_tag;
+
+tg_tensor tg_num(double number) {
+    tg_tensor x = {.tape = &number_tag};
+    memcpy(&x.ref, &number, sizeof number);
+    return x;
+}
+
+bool tgi_is_number(tg_tensor x, double *value) {
+    if (x.tape != &number_tag) return false;
+    memcpy(value, &x.ref, sizeof *value);
+    return true;
+}
+
+/* ---- handles ----------------------------------------------------------------------------------------------------- */
+
+tg_tape *tgi_tape_of(tg_tensor x) {
+    return x.tape == &number_tag ? NULL : x.tape;
+}
+
+tg_tape *tg_at(tg_tape *tape, const char *file, int line) {
+    if (tape && tape != &number_tag) {
+        tape->file = file;
+        tape->line = (uint32_t)line;
+    }
+    return tape;
+}
+
+tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index) {
+    uint64_t generation = tgi_node_at(tape, index)->generation;
+    return (tg_tensor){.tape = (tg_tape *)tape, .ref = generation << 32 | index};
+}
+
+tg_tensor tgi_invalid(tg_tape *tape) {
+    return (tg_tensor){.tape = tape, .ref = TGI_NONE};
+}
+
+/* Why the handle cannot be used on this tape; NULL when it can. */
+static const char *fault(const tg_tape *tape, tg_tensor x) {
+    if (!x.tape || x.tape == &number_tag) return "is no tensor: it is zero-initialised, or made of plain numbers alone";
+    if (x.tape != tape) return "belongs to another tape";
+    if (tgi_index(x) == TGI_NONE) return "is invalid: recording it had failed";
+    if (tgi_index(x) >= tape->count || tgi_node_at(tape, tgi_index(x))->generation != x.ref >> 32)
+        return "is stale: the tape was rewound past it";
+    return NULL;
+}
+
+tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *role) {
+    const char *why = fault(tape, x);
+    if (!why) return tgi_node_at(tape, tgi_index(x));
+    tgi_fail(tape, TG_ERR_HANDLE, what, "%s %s", role, why);
+    return NULL;
+}
+
+bool tg_valid(tg_tensor x) {
+    double number;
+    return tgi_is_number(x, &number) || !fault(x.tape, x);
+}
+
+/* ---- what a tensor is -------------------------------------------------------------------------------------------- */
+
+/* The instruction whose properties are asked for; NULL, with the error noted, when there is none. */
+static const tgi_node *asked(tg_tensor x, const char *what) {
+    tg_tape *tape = tgi_tape_of(x);
+    if (!tape) return NULL;
+    const tgi_node *node = tgi_resolve(tape, x, what, "the tensor");
+    if (node) tgi_done(tape, TG_OK);
+    return node;
+}
+
+tg_shape(tg_shape_of)(tg_tensor x) {
+    double          number;
+    const tgi_node *node = asked(x, "shape_of");
+    if (node) return tgi_node_shape(node);
+    return (tg_shape){.rank = tgi_is_number(x, &number) ? 0 : TG_MAX_RANK + 1};
+}
+
+int64_t(tg_size)(tg_tensor x) {
+    double          number;
+    const tgi_node *node = asked(x, "size");
+    if (node) return tgi_node_size(node);
+    return tgi_is_number(x, &number) ? 1 : -1;
+}
+
+tg_dtype(tg_dtype_of)(tg_tensor x) {
+    double          number;
+    const tgi_node *node = asked(x, "dtype_of");
+    if (node) return (tg_dtype)node->dtype;
+    return tgi_is_number(x, &number) ? TG_F64 : TG_DTYPES;
+}
+
+bool tg_requires_grad(tg_tensor x) {
+    tg_tape *tape = tgi_tape_of(x);
+    return tape && !fault(tape, x) && tgi_node_at(tape, tgi_index(x))->flags & TGI_GRAD;
+}

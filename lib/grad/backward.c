@@ -1,0 +1,284 @@
+/* grad/backward.c: the backward walk.
+ *
+ * Reads the tape from the outputs up and appends, for each instruction on a path from a wanted value to an output, what its
+ * gradient rules record. Two arrays, one entry an instruction, guide it: which instructions lie on such a path, and the gradient
+ * gathered so far for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. An instruction is
+ * finished when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order each time.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "ops/ops.h"
+
+/* What the walk knows: instructions 0 .. end - 1 are looked at. */
+typedef struct walk {
+    tg_tape  *tape;
+    uint32_t  end;
+    uint32_t *gradient; /* the instruction of each one's gradient so far, or TGI_NONE */
+    uint8_t  *wanted;   /* leads back to something wanted */
+} walk;
+
+static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t end, const char *what) {
+    *w = (walk){.tape = tape, .end = end};
+    w->gradient = tgi_pool_take(&tape->pool, end * sizeof *w->gradient);
+    w->wanted = tgi_pool_take(&tape->pool, end);
+    if (!w->gradient || !w->wanted) return tgi_out_of_memory(tape, what);
+    memset(w->gradient, 0xff, end * sizeof *w->gradient);
+    memset(w->wanted, 0, end);
+    return TG_OK;
+}
+
+static void end_walk(walk *w) {
+    tgi_pool_give(&w->tape->pool, w->gradient);
+    tgi_pool_give(&w->tape->pool, w->wanted);
+}
+
+static tg_rule *rule_of(const tgi_node *node, uint32_t operand) {
+    if (!node->op->rules) return NULL;
+    return node->op->rules[node->op->arity < 0 ? 0 : operand];
+}
+
+/* Spreads what is wanted from operands to results; what was marked before stays marked. */
+static void spread_wanted(walk *w) {
+    for (uint32_t i = 0; i < w->end; i++) {
+        const tgi_node *node = tgi_node_at(w->tape, i);
+        if (w->wanted[i] || !tgi_floating((tg_dtype)node->dtype)) continue;
+        for (uint32_t j = 0; j < node->count && !w->wanted[i]; j++)
+            w->wanted[i] = w->wanted[node->in[j]] && rule_of(node, j);
+    }
+}
+
+/* Whether the gradient has the dtype of its operand, and its shape or one that that broadcasts to. */
+static tg_status check_gradient(tg_tape *tape, tg_tensor g, const tgi_node *operand) {
+    char    text[2][TGI_TEXT];
+    int     rank;
+    int64_t dims[TG_MAX_RANK];
+    if (tape->status) return tape->status;
+    if (!tgi_resolve(tape, g, "backward", "what a gradient rule returned")) return tape->status;
+    const tgi_node *node = tgi_node_at(tape, tgi_index(g));
+    if (node->dtype == operand->dtype && tgi_broadcast(&rank, dims, node->rank, node->dims, operand->rank, operand->dims) &&
+        tg_shape_equal(tg_shape_from(rank, dims), tgi_node_shape(node)))
+        return TG_OK;
+    return tgi_fail(tape, TG_ERR_GRADIENT, "backward", "a gradient rule gave %s %s for an operand that is %s %s",
+                    tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text[0], node->rank, node->dims),
+                    tg_dtype_name((tg_dtype)operand->dtype), tgi_shape_text(text[1], operand->rank, operand->dims));
+}
+
+/* Adds `g` to the gradient of an instruction. */
+static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
+    if (check_gradient(w->tape, g, tgi_node_at(w->tape, index))) return w->tape->status;
+    g = tgi_sum_to(g, tgi_tensor(w->tape, index));
+    if (w->gradient[index] != TGI_NONE) g = tg_add(tgi_tensor(w->tape, w->gradient[index]), g);
+    if (!w->tape->status) w->gradient[index] = tgi_index(g);
+    return w->tape->status;
+}
+
+/* Records the gradients of an instruction's operands. They belong to the user's line that recorded the instruction. */
+static tg_status differentiate(walk *w, uint32_t index) {
+    enum { FEW = 8 };
+    tg_tape        *tape = w->tape;
+    const tgi_node *node = tgi_node_at(tape, index);
+    tg_tensor       few[FEW], *x = few;
+    if (node->count > FEW) x = tgi_pool_take(&tape->pool, node->count * sizeof *x);
+    if (!x) return tgi_out_of_memory(tape, node->op->name);
+    for (uint32_t j = 0; j < node->count; j++)
+        x[j] = tgi_tensor(tape, node->in[j]);
+
+    tape->file = node->file;
+    tape->line = node->line;
+    tape->rule_of = index;
+    tg_rule_call call = {.g = tgi_tensor(tape, w->gradient[index]),
+                         .y = tgi_tensor(tape, index),
+                         .x = x,
+                         .count = (int)node->count,
+                         .attr = node->attr};
+    for (uint32_t j = 0; j < node->count && !tape->status; j++) {
+        if (!w->wanted[node->in[j]] || !rule_of(node, j)) continue;
+        call.which = (int)j;
+        gather(w, node->in[j], rule_of(node, j)(&call));
+    }
+    tape->rule_of = TGI_NONE;
+    if (x != few) tgi_pool_give(&tape->pool, x);
+    return tape->status;
+}
+
+static tg_status walk_back(walk *w) {
+    for (uint32_t i = w->end; i-- > 0;)
+        if (w->gradient[i] != TGI_NONE && w->wanted[i] && differentiate(w, i)) return w->tape->status;
+    return TG_OK;
+}
+
+/* ---- gradients of a loss for all parameters ---------------------------------------------------------------------- */
+
+static tgi_leaf *parameter_leaf(const tg_tape *tape, uint32_t i) {
+    return tgi_leaf_of(tgi_node_at(tape, tape->parameters.item[i]));
+}
+
+static tg_status note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index) {
+    tgi_gradient *gradient = tgi_arena_take(&tape->arena, sizeof *gradient);
+    if (!gradient) return tgi_out_of_memory(tape, "backward");
+    *gradient = (tgi_gradient){.index = index, .count = tape->count, .previous = leaf->gradient};
+    leaf->gradient = gradient;
+    return TG_OK;
+}
+
+static uint32_t gradient_of(const tgi_leaf *leaf) {
+    return leaf->gradient ? leaf->gradient->index : TGI_NONE;
+}
+
+/* Adds what the walk has gathered to the parameters' gradients. */
+static tg_status give_to_parameters(walk *w, tgi_call call) {
+    tg_tape *tape = w->tape;
+    tgi_resume(tape, call);
+    for (uint32_t i = 0; i < tape->parameters.count; i++) {
+        tgi_leaf *leaf = parameter_leaf(tape, i);
+        uint32_t  index = leaf->index < w->end ? w->gradient[leaf->index] : TGI_NONE;
+        if (index == TGI_NONE) continue;
+        if (gradient_of(leaf) != TGI_NONE) {
+            tg_tensor total = tg_add(tgi_tensor(tape, gradient_of(leaf)), tgi_tensor(tape, index));
+            if (tape->status) return tape->status;
+            index = tgi_index(total);
+        }
+        if (note_gradient(tape, leaf, index)) return tape->status;
+        tgi_node_at(tape, index)->flags |= TGI_KEEP;
+    }
+    return TG_OK;
+}
+
+static tg_status check_loss(tg_tape *tape, const tgi_node *node) {
+    char text[TGI_TEXT];
+    if (!tgi_floating((tg_dtype)node->dtype))
+        return tgi_fail(tape, TG_ERR_DTYPE, "backward", "the loss is %s, and only float32 and float64 have gradients",
+                        tg_dtype_name((tg_dtype)node->dtype));
+    if (tgi_node_size(node) != 1)
+        return tgi_fail(tape, TG_ERR_SHAPE, "backward", "the loss is %s, not one number: reduce it, or call tg_vjp",
+                        tgi_shape_text(text, node->rank, node->dims));
+    if (!(node->flags & TGI_GRAD)) return tgi_fail(tape, TG_ERR_GRADIENT, "backward", "the loss depends on no parameter");
+    return TG_OK;
+}
+
+tg_status(tg_backward)(tg_tensor loss) {
+    tg_tape *tape = tgi_tape_of(loss);
+    if (tgi_check(tape)) return tg_error_status(tape);
+    const tgi_node *node = tgi_resolve(tape, loss, "backward", "the loss");
+    if (!node || check_loss(tape, node)) return tape->status;
+
+    walk     w;
+    tgi_call call = tgi_begin(tape);
+    if (!begin_walk(&w, tape, tgi_index(loss) + 1, "backward")) {
+        for (uint32_t i = 0; i < w.end; i++)
+            w.wanted[i] = (tgi_node_at(tape, i)->flags & TGI_GRAD) != 0;
+        if (!gather(&w, tgi_index(loss), tgi_filled(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, call);
+    }
+    end_walk(&w);
+    return tgi_end(tape, call);
+}
+
+/* ---- the parameters' gradients ----------------------------------------------------------------------------------- */
+
+bool tg_has_grad(tg_tensor parameter) {
+    tg_tape *tape = tgi_tape_of(parameter);
+    if (!tape || !tg_valid(parameter)) return false;
+    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tgi_index(parameter)));
+    return leaf && gradient_of(leaf) != TGI_NONE;
+}
+
+tg_tensor(tg_grad)(tg_tensor parameter) {
+    tg_tape *tape = tgi_tape_of(parameter);
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    const tgi_node *node = tgi_resolve(tape, parameter, "grad", "the parameter");
+    if (!node) return tgi_invalid(tape);
+    if (tg_has_grad(parameter)) {
+        tgi_done(tape, TG_OK);
+        return tgi_tensor(tape, gradient_of(tgi_leaf_of(node)));
+    }
+    const tgi_leaf *leaf = tgi_leaf_of(node);
+    if (node->op == &tgi_parameter)
+        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "'%s' has no gradient: no loss given to tg_backward depends on it", leaf->name);
+    else
+        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "the tensor (%s) is no parameter: tg_vjp takes gradients for any", node->op->name);
+    return tgi_invalid(tape);
+}
+
+tg_status(tg_zero_grad)(tg_tape *tape) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    for (uint32_t i = 0; i < tape->parameters.count; i++) {
+        tgi_leaf *leaf = parameter_leaf(tape, i);
+        if (gradient_of(leaf) != TGI_NONE && note_gradient(tape, leaf, TGI_NONE)) return tape->status;
+    }
+    return tgi_done(tape, TG_OK);
+}
+
+/* ---- the functional form ----------------------------------------------------------------------------------------- */
+
+/* Checks the handles; *end is behind the last of them. */
+static tg_status resolve_list(tg_tape *tape, int count, const tg_tensor *list, const char *role, uint32_t *end) {
+    if (count < 0 || (count && !list)) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "%d %ss", count, role);
+    for (int i = 0; i < count; i++) {
+        const tgi_node *node = tgi_resolve(tape, list[i], "vjp", role);
+        if (!node) return tape->status;
+        if (!tgi_floating((tg_dtype)node->dtype))
+            return tgi_fail(tape, TG_ERR_DTYPE, "vjp", "%s %d is %s, and only float32 and float64 have gradients", role, i,
+                            tg_dtype_name((tg_dtype)node->dtype));
+        if (tgi_index(list[i]) >= *end) *end = tgi_index(list[i]) + 1;
+    }
+    return TG_OK;
+}
+
+/* The seed in the shape of its output. */
+static tg_tensor seed_for(tg_tape *tape, tg_tensor output, const tg_tensor *seed) {
+    double number;
+    if (!seed) return tgi_filled(output, 1);
+    if (tgi_is_number(*seed, &number)) return tgi_filled(output, number);
+    const tgi_node *node = tgi_resolve(tape, *seed, "vjp", "the seed");
+    if (!node) return tgi_invalid(tape);
+    if (node->dtype != tg_dtype_of(output)) {
+        tgi_fail(tape, TG_ERR_DTYPE, "vjp", "a seed is %s and its output %s", tg_dtype_name((tg_dtype)node->dtype),
+                 tg_dtype_name(tg_dtype_of(output)));
+        return tgi_invalid(tape);
+    }
+    return tg_broadcast_to(*seed, tg_shape_of(output));
+}
+
+static tg_status plant_seeds(walk *w, int m, const tg_tensor *outputs, const tg_tensor *seeds) {
+    for (int i = 0; i < m && !w->tape->status; i++) {
+        tg_tensor seed = seed_for(w->tape, outputs[i], seeds ? &seeds[i] : NULL);
+        if (!w->tape->status) gather(w, tgi_index(outputs[i]), seed);
+    }
+    return w->tape->status;
+}
+
+static void collect(walk *w, int n, const tg_tensor *inputs, tg_tensor *grads) {
+    for (int j = 0; j < n; j++) {
+        uint32_t index = w->gradient[tgi_index(inputs[j])];
+        grads[j] = index == TGI_NONE ? tgi_filled(inputs[j], 0) : tgi_tensor(w->tape, index);
+        if (w->tape->status) return;
+        tgi_node_at(w->tape, tgi_index(grads[j]))->flags |= TGI_KEEP;
+    }
+}
+
+tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
+                  tg_tensor *grads) {
+    uint32_t end = 0;
+    for (int j = 0; grads && j < n; j++)
+        grads[j] = tgi_invalid(tape);
+    if (tgi_check(tape)) return tg_error_status(tape);
+    if (n > 0 && !grads) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "nowhere to put the gradients");
+    if (resolve_list(tape, m, outputs, "output", &end) || resolve_list(tape, n, inputs, "input", &end)) return tape->status;
+
+    walk     w;
+    tgi_call call = tgi_begin(tape);
+    if (!begin_walk(&w, tape, end, "vjp")) {
+        for (int j = 0; j < n; j++)
+            w.wanted[tgi_index(inputs[j])] = 1;
+        spread_wanted(&w);
+        if (!plant_seeds(&w, m, outputs, seeds) && !walk_back(&w)) {
+            tgi_resume(tape, call);
+            collect(&w, n, inputs, grads);
+        }
+    }
+    end_walk(&w);
+    for (int j = 0; tape->status && j < n; j++)
+        grads[j] = tgi_invalid(tape);
+    return tgi_end(tape, call);
+}

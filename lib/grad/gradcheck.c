@@ -1,0 +1,229 @@
+/* grad/gradcheck.c: recorded gradients against central differences.
+ *
+ * y is reduced to one number s by a weighted sum; the tape gives ds/dx, and moving x by +h and -h measures it, for which just the
+ * instructions between the inputs and s run again. The check of the next order takes a weighted sum of the gradients for s.
+ * All that is recorded for it is cut off again in the end.
+ *
+ * The error of a central difference is h^2 s'''/6 + eps s/h, least where h is about the cube root of the rounding unit: Press et
+ * al., Numerical Recipes, section 5.7.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "ops/ops.h"
+#include "run/run.h"
+
+/* The check of one s: the instructions to run again, and where the findings go. */
+typedef struct check {
+    tg_tape             *tape;
+    int                  n;
+    const tg_tensor     *inputs;
+    tg_gradcheck_report *report;
+    uint32_t            *again; /* in order */
+    uint32_t             count;
+    uint32_t             s;
+} check;
+
+/* ---- the number that is differentiated --------------------------------------------------------------------------- */
+
+/* Fixed weights between 0.5 and 1.5, in no simple relation to one another. */
+static tg_tensor weights_like(tg_tape *tape, tg_tensor y) {
+    tgi_node *node = tgi_new_leaf(tape, "gradcheck", &tgi_constant, NULL, TG_F64, tg_shape_of(y), NULL);
+    if (!node) return tgi_invalid(tape);
+    for (int64_t i = 0, size = tgi_node_size(node); i < size; i++)
+        ((double *)node->data)[i] = 1 + 0.5 * sin(1 + 12.9898 * (double)i);
+    return tgi_tensor(tape, tape->count - 1);
+}
+
+static tg_tensor weighted_sum(tg_tape *tape, int count, const tg_tensor *y) {
+    tg_tensor s = tg_sum(tg_mul(y[0], weights_like(tape, y[0])));
+    for (int i = 1; i < count; i++)
+        s = tg_add(s, tg_sum(tg_mul(y[i], weights_like(tape, y[i]))));
+    return s;
+}
+
+/* ---- running again what lies between the inputs and s ------------------------------------------------------------ */
+
+/* Marks what depends on an input; returns how many instructions up to s do. */
+static void mark_dependents(const check *c, uint8_t *depends) {
+    memset(depends, 0, c->s + 1);
+    for (int j = 0; j < c->n; j++)
+        if (tgi_index(c->inputs[j]) <= c->s) depends[tgi_index(c->inputs[j])] = 1;
+    for (uint32_t i = 0; i <= c->s; i++) {
+        const tgi_node *node = tgi_node_at(c->tape, i);
+        for (uint32_t j = 0; j < node->count && !depends[i]; j++)
+            depends[i] = depends[node->in[j]];
+    }
+}
+
+/* Of these, what s depends on. Filled from the end of c->again, then moved to its start. */
+static void list_again(check *c, const uint8_t *depends, uint8_t *needed) {
+    memset(needed, 0, c->s + 1);
+    needed[c->s] = 1;
+    uint32_t first = c->s + 1;
+    for (uint32_t i = c->s + 1; i-- > 0;) {
+        const tgi_node *node = tgi_node_at(c->tape, i);
+        if (!needed[i] || !depends[i] || !node->op->infer) continue;
+        c->again[--first] = i;
+        for (uint32_t j = 0; j < node->count; j++)
+            needed[node->in[j]] = 1;
+    }
+    c->count = c->s + 1 - first;
+    memmove(c->again, c->again + first, c->count * sizeof *c->again);
+}
+
+/* A leaf that the tape overwrites has no value that could be had again. */
+static tg_status check_no_assigns(const check *c) {
+    for (uint32_t k = 0; k < c->count; k++) {
+        const tgi_node *node = tgi_node_at(c->tape, c->again[k]);
+        for (uint32_t j = 0; j < node->count; j++) {
+            const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(c->tape, node->in[j]));
+            if (leaf && leaf->last_assign != TGI_NONE)
+                return tgi_fail(c->tape, TG_ERR_GRADIENT, "gradcheck", "y depends on '%s', which the tape assigns",
+                                leaf->name ? leaf->name : "");
+        }
+    }
+    return TG_OK;
+}
+
+static tg_status find_again(check *c) {
+    uint8_t *marks = tgi_pool_take(&c->tape->pool, 2 * ((size_t)c->s + 1));
+    c->again = tgi_pool_take(&c->tape->pool, ((size_t)c->s + 1) * sizeof *c->again);
+    if (!marks || !c->again) {
+        tgi_pool_give(&c->tape->pool, marks);
+        return tgi_out_of_memory(c->tape, "gradcheck");
+    }
+    mark_dependents(c, marks);
+    list_again(c, marks, marks + c->s + 1);
+    tgi_pool_give(&c->tape->pool, marks);
+    return check_no_assigns(c);
+}
+
+static tg_status run_again(const check *c, double *s) {
+    for (uint32_t k = 0; k < c->count; k++)
+        if (tgi_execute(c->tape, c->again[k])) return c->tape->status;
+    *s = *(const double *)tgi_node_at(c->tape, c->s)->data;
+    return TG_OK;
+}
+
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
+
+static tg_status measure(const check *c, double *x, double *slope) {
+    double    here = *x, h = c->report->step * fmax(1, fabs(here)), above, below;
+    tg_status status;
+    *x = here + h;
+    double high = *x;
+    status = run_again(c, &above);
+    *x = here - h;
+    if (!status) status = run_again(c, &below);
+    if (!status) *slope = (above - below) / (high - *x);
+    *x = here;
+    return status;
+}
+
+static void note(tg_gradcheck_report *report, int order, int input, int64_t element, double recorded, double measured) {
+    double error = fabs(recorded - measured) / (report->atol + report->rtol * fabs(measured));
+    if (isnan(error)) error = INFINITY;
+    if (report->count++ && error <= report->error) return;
+    report->worst_order = order;
+    report->worst_input = input;
+    report->worst_element = element;
+    report->recorded = recorded;
+    report->measured = measured;
+    report->error = error;
+}
+
+static tg_status compare(const check *c, int order, const tg_tensor *grads) {
+    for (int j = 0; j < c->n; j++) {
+        tgi_node *input = tgi_node_at(c->tape, tgi_index(c->inputs[j]));
+        tgi_node *grad = tgi_node_at(c->tape, tgi_index(grads[j]));
+        int64_t   size = tgi_node_size(input);
+        double   *recorded = tgi_pool_take(&c->tape->pool, (size_t)size * sizeof *recorded);
+        if (!recorded) return tgi_out_of_memory(c->tape, "gradcheck");
+        tg_array array = tgi_array_of(grad);
+        tgi_copy_array(&array, array.rank, array.dims, recorded);
+        for (int64_t i = 0; i < size && !c->tape->status; i++) {
+            double measured;
+            if (!measure(c, (double *)input->data + i, &measured)) note(c->report, order, j, i, recorded[i], measured);
+        }
+        tgi_pool_give(&c->tape->pool, recorded);
+    }
+    return c->tape->status;
+}
+
+/* Checks ds/dx. The gradients are left in `grads`; the values computed from the inputs are as before. */
+static tg_status check_order(check *c, int order, tg_tensor s, tg_tensor *grads) {
+    double value;
+    if (tg_vjp(c->tape, 1, &s, NULL, c->n, c->inputs, grads) || tgi_run_pending(c->tape)) return c->tape->status;
+    c->s = tgi_index(s);
+    if (!find_again(c) && !compare(c, order, grads)) run_again(c, &value);
+    tgi_pool_give(&c->tape->pool, c->again);
+    return c->tape->status;
+}
+
+/* ---- the call ---------------------------------------------------------------------------------------------------- */
+
+static tg_status check_inputs(tg_tape *tape, tg_tensor y, int n, const tg_tensor *inputs) {
+    const tgi_node *node = tgi_resolve(tape, y, "gradcheck", "y");
+    if (!node) return tape->status;
+    if (node->dtype != TG_F64)
+        return tgi_fail(tape, TG_ERR_DTYPE, "gradcheck", "y is %s: differences need float64", tg_dtype_name((tg_dtype)node->dtype));
+    if (n < 1 || !inputs) return tgi_fail(tape, TG_ERR_ARGUMENT, "gradcheck", "there are no inputs");
+    for (int j = 0; j < n; j++) {
+        node = tgi_resolve(tape, inputs[j], "gradcheck", "an input");
+        if (!node) return tape->status;
+        if (node->dtype != TG_F64 || !tgi_leaf_of(node) || node->flags & TGI_BORROWED)
+            return tgi_fail(tape, TG_ERR_ARGUMENT, "gradcheck", "input %d (%s %s) is no float64 leaf in the tape's own memory", j,
+                            tg_dtype_name((tg_dtype)node->dtype), node->op->name);
+    }
+    return TG_OK;
+}
+
+static tg_gradcheck_report terms(const tg_gradcheck_report *given) {
+    tg_gradcheck_report report = {.step = 6e-6, .rtol = 1e-6, .atol = 1e-6, .order = 1};
+    if (!given) return report;
+    if (given->step > 0) report.step = given->step;
+    if (given->rtol > 0) report.rtol = given->rtol;
+    if (given->atol > 0) report.atol = given->atol;
+    if (given->order > 0) report.order = given->order;
+    return report;
+}
+
+static void check_orders(check *c, tg_tensor y, tg_tensor *grads) {
+    tg_tensor s = weighted_sum(c->tape, 1, &y);
+    for (int order = 1; order <= c->report->order && !c->tape->status; order++) {
+        if (order > 1) s = weighted_sum(c->tape, c->n, grads);
+        if (!c->tape->status) check_order(c, order, s, grads);
+    }
+}
+
+static tg_status verdict(tg_tape *tape, const tg_gradcheck_report *r) {
+    if (r->error <= 1) return TG_OK;
+    return tgi_fail(tape, TG_ERR_GRADIENT, "gradcheck",
+                    "order %d, input %d, element %" PRId64 ": the tape gives %.10g, central differences %.10g: %.3g times what is "
+                    "tolerated",
+                    r->worst_order, r->worst_input, r->worst_element, r->recorded, r->measured, r->error);
+}
+
+tg_status(tg_gradcheck)(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck_report *report) {
+    tg_tape *tape = tgi_tape_of(y);
+    if (tgi_check(tape) || check_inputs(tape, y, n, inputs)) return tg_error_status(tape);
+    tgi_call call = tgi_begin(tape);
+    if (tgi_run_pending(tape)) return tgi_end(tape, call);
+
+    tg_gradcheck_report found = terms(report);
+    tg_tensor          *grads = tgi_pool_take(&tape->pool, (size_t)n * sizeof *grads);
+    check               c = {.tape = tape, .n = n, .inputs = inputs, .report = &found};
+    if (grads)
+        check_orders(&c, y, grads);
+    else
+        tgi_out_of_memory(tape, "gradcheck");
+    tgi_pool_give(&tape->pool, grads);
+    tgi_truncate(tape, call.count);
+    tgi_resume(tape, call);
+    if (!tape->status) verdict(tape, &found);
+    if (report) *report = found;
+    return tgi_end(tape, call);
+}

@@ -1,0 +1,33 @@
+/* kernels/strided.h: walking arrays with strides.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_KERNELS_STRIDED_H
+#define TGI_KERNELS_STRIDED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Axes, outermost first; strides count elements of `element` bytes. */
+typedef struct tgi_walk {
+    size_t  element;
+    int     rank;
+    int64_t dims[8], strides[8];
+} tgi_walk;
+
+/* The same walk in as few axes as can be: sizes of 1 are left out, neighbours that follow one another are joined. */
+tgi_walk tgi_walk_of(size_t element, int rank, const int64_t *dims, const int64_t *strides);
+
+/* True when the walk meets one element after the other in memory. */
+bool tgi_walk_is_contiguous(const tgi_walk *walk);
+
+/* Copies `count` elements, from the `start`-th in row-major order on, to `out`, one after the other. */
+void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t count, void *out);
+
+/* Strides of a row-major array. */
+void tgi_row_major(int rank, const int64_t *dims, int64_t *strides);
+
+/* Strides by which an array is seen in a shape that it broadcasts to. */
+void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims, int64_t *to_strides);
+
+#endif

@@ -1,0 +1,199 @@
+/* ops/view.c: the same elements, seen in another shape or order.
+ *
+ * Only a reshape of elements that do not follow one another may have to copy; everything else is a matter of strides.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/ops.h"
+
+/* A shape as an attribute, without padding. */
+typedef struct shape_attr {
+    int64_t rank, dims[TG_MAX_RANK];
+} shape_attr;
+
+static tg_tensor record_with_shape(const tg_op *op, tg_tensor x, tg_shape shape) {
+    tg_tape   *tape = tgi_tape_of(x);
+    shape_attr attr = {.rank = shape.rank};
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    if (shape.rank < 0 || shape.rank > TG_MAX_RANK) {
+        tgi_fail(tape, TG_ERR_SHAPE, op->name, "a shape has at most %d axes", TG_MAX_RANK);
+        return tgi_invalid(tape);
+    }
+    memcpy(attr.dims, shape.dims, (size_t)shape.rank * sizeof *shape.dims);
+    return tg_record(NULL, op, 1, &x, &attr, sizeof attr);
+}
+
+/* ---- reshape ----------------------------------------------------------------------------------------------------- */
+
+static tg_status infer_reshape(tg_infer *call) {
+    const shape_attr *shape = call->attr;
+    char              text[TGI_TEXT];
+    int64_t           size = tgi_size(call->in[0].rank, call->in[0].dims), known = 1;
+    int               open = -1;
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)shape->rank, .dims = call->dims};
+    for (int i = 0; i < shape->rank; i++) {
+        call->dims[i] = shape->dims[i];
+        if (shape->dims[i] == -1 && open < 0)
+            open = i;
+        else
+            known = shape->dims[i] < 0 || (shape->dims[i] && known > INT64_MAX / shape->dims[i]) ? -1 : known * shape->dims[i];
+        if (known < 0) break;
+    }
+    if (open >= 0 && known > 0 && size % known == 0)
+        call->dims[open] = size / known;
+    else if (open >= 0 || known != size)
+        return tg_refuse(call, TG_ERR_SHAPE, "%lld elements do not go into %s", (long long)size,
+                         tgi_shape_text(text, (int)shape->rank, shape->dims));
+    return TG_OK;
+}
+
+/* The new axes are cut, innermost first, from runs of old axes that follow one another in memory; an axis that would have to reach
+ * across the end of a run has no stride. */
+static bool reshape_view(const tg_array *in, const void *attr, tg_array *out) {
+    (void)attr;
+    tgi_walk walk = tgi_walk_of(1, in->rank, in->dims, in->strides);
+    out->data = in->data;
+    tgi_row_major(out->rank, out->dims, out->strides);
+    if (in->size == 0 || tgi_walk_is_contiguous(&walk)) return true;
+
+    int     run = walk.rank - 1;
+    int64_t left = walk.dims[run], stride = walk.strides[run];
+    for (int i = out->rank - 1; i >= 0; i--) {
+        if (left == 1 && run > 0 && out->dims[i] != 1) {
+            left = walk.dims[--run];
+            stride = walk.strides[run];
+        }
+        if (left % out->dims[i]) return false;
+        out->strides[i] = stride;
+        left /= out->dims[i];
+        stride *= out->dims[i];
+    }
+    return true;
+}
+
+static tg_tensor reshape_rule(const tg_rule_call *call) {
+    return tg_reshape(call->g, tg_shape_of(call->x[0]));
+}
+
+static tg_rule *const reshape_rules[] = {reshape_rule};
+
+static const tg_op reshape = {"reshape", 1, infer_reshape, .view = reshape_view, .rules = reshape_rules};
+
+tg_tensor(tg_reshape)(tg_tensor x, tg_shape shape) {
+    return record_with_shape(&reshape, x, shape);
+}
+
+/* ---- broadcast_to ------------------------------------------------------------------------------------------------ */
+
+static tg_status infer_broadcast_to(tg_infer *call) {
+    const shape_attr *shape = call->attr;
+    char              text[TGI_TEXT];
+    const tg_type    *x = &call->in[0];
+    call->out = (tg_type){.dtype = x->dtype, .dims = call->dims};
+    bool fits = tgi_broadcast(&call->out.rank, call->dims, x->rank, x->dims, (int)shape->rank, shape->dims);
+    if (!fits || call->out.rank != shape->rank || memcmp(call->dims, shape->dims, (size_t)shape->rank * sizeof *call->dims) != 0)
+        return tg_refuse(call, TG_ERR_SHAPE, "it does not broadcast to %s", tgi_shape_text(text, (int)shape->rank, shape->dims));
+    return TG_OK;
+}
+
+static bool broadcast_to_view(const tg_array *in, const void *attr, tg_array *out) {
+    (void)attr;
+    out->data = in->data;
+    tgi_stretch(in->rank, in->dims, in->strides, out->rank, out->dims, out->strides);
+    return true;
+}
+
+/* The backward walk sums over what was stretched. */
+static tg_tensor broadcast_to_rule(const tg_rule_call *call) {
+    return call->g;
+}
+
+static tg_rule *const broadcast_to_rules[] = {broadcast_to_rule};
+
+static const tg_op broadcast_to = {
+    "broadcast_to", 1, infer_broadcast_to, .view = broadcast_to_view, .rules = broadcast_to_rules};
+
+tg_tensor(tg_broadcast_to)(tg_tensor x, tg_shape shape) {
+    return record_with_shape(&broadcast_to, x, shape);
+}
+
+tg_tensor tgi_filled(tg_tensor like, double value) {
+    tg_tape *tape = tgi_tape_of(like);
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    const tgi_node *node = tgi_node_at(tape, tgi_index(like));
+    if (!tgi_new_number(tape, "number", value, (tg_dtype)node->dtype)) return tgi_invalid(tape);
+    tg_tensor number = tgi_tensor(tape, tape->count - 1);
+    return node->rank ? tg_broadcast_to(number, tgi_node_shape(node)) : number;
+}
+
+/* ---- permute ----------------------------------------------------------------------------------------------------- */
+
+typedef struct permute_attr {
+    int32_t axis[TG_MAX_RANK];
+} permute_attr;
+
+static tg_status infer_permute(tg_infer *call) {
+    const permute_attr *order = call->attr;
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = call->in[0].rank, .dims = call->dims};
+    for (int i = 0; i < call->out.rank; i++)
+        call->dims[i] = call->in[0].dims[order->axis[i]];
+    return TG_OK;
+}
+
+static bool permute_view(const tg_array *in, const void *attr, tg_array *out) {
+    const permute_attr *order = attr;
+    out->data = in->data;
+    for (int i = 0; i < out->rank; i++)
+        out->strides[i] = in->strides[order->axis[i]];
+    return true;
+}
+
+static tg_tensor permute_rule(const tg_rule_call *call) {
+    const permute_attr *order = call->attr;
+    tg_axes             back = {.count = tg_shape_of(call->g).rank};
+    for (int i = 0; i < back.count; i++)
+        back.axis[order->axis[i]] = i;
+    return tg_permute(call->g, back);
+}
+
+static tg_rule *const permute_rules[] = {permute_rule};
+
+static const tg_op permute = {"permute", 1, infer_permute, .view = permute_view, .rules = permute_rules};
+
+/* The instruction of the operand, for ops that need its rank before they are recorded; NULL after an error. */
+static const tgi_node *operand(tg_tensor x, const char *what) {
+    tg_tape *tape = tgi_tape_of(x);
+    return tgi_check(tape) ? NULL : tgi_resolve(tape, x, what, "the operand");
+}
+
+tg_tensor(tg_permute)(tg_tensor x, tg_axes axes) {
+    const tgi_node *node = operand(x, "permute");
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    permute_attr order = {{0}};
+    unsigned     seen = 0;
+    bool         good = axes.count == node->rank;
+    for (int i = 0; good && i < axes.count; i++) {
+        order.axis[i] = tgi_axis(axes.axis[i], node->rank);
+        good = order.axis[i] >= 0 && !(seen >> order.axis[i] & 1);
+        if (good) seen |= 1u << order.axis[i];
+    }
+    if (good) return tg_record(NULL, &permute, 1, &x, &order, sizeof order);
+    tgi_fail(x.tape, TG_ERR_SHAPE, "permute", "the axes do not name each of the %d axes of the tensor once", node->rank);
+    return tgi_invalid(x.tape);
+}
+
+tg_tensor(tg_transpose)(tg_tensor x, int axis0, int axis1) {
+    const tgi_node *node = operand(x, "transpose");
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    int first = tgi_axis(axis0, node->rank), second = tgi_axis(axis1, node->rank);
+    if (first < 0 || second < 0) {
+        tgi_fail(x.tape, TG_ERR_SHAPE, "transpose", "axes %d and %d of a tensor of rank %d", axis0, axis1, node->rank);
+        return tgi_invalid(x.tape);
+    }
+    tg_axes order = {.count = node->rank};
+    for (int i = 0; i < order.count; i++)
+        order.axis[i] = i == first ? second : i == second ? first : i;
+    return tg_permute(x, order);
+}

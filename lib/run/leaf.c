@@ -1,0 +1,147 @@
+/* run/leaf.c: the leaves a user records, and what overwrites them from the tape.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "run/run.h"
+
+static tg_tensor handle(tg_tape *tape, const tgi_node *leaf) {
+    return leaf ? tgi_tensor(tape, tgi_leaf_of(leaf)->index) : tgi_invalid(tape);
+}
+
+tg_tensor(tg_constant)(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data) {
+    if (!data && tg_shape_size(shape) > 0) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, "constant", "the data is NULL");
+        return tgi_invalid(tape);
+    }
+    tgi_node *node = tgi_new_leaf(tape, "constant", &tgi_constant, NULL, dtype, shape, NULL);
+    if (node && data) memcpy(node->data, data, tgi_node_bytes(node));
+    return handle(tape, node);
+}
+
+static tg_tensor borrow(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape,
+                        const void *data) {
+    size_t width = tg_dtype_size(dtype);
+    if (!data)
+        tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is NULL");
+    else if (width && (uintptr_t)data % width)
+        tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is not aligned for %s", tg_dtype_name(dtype));
+    else
+        return handle(tape, tgi_new_leaf(tape, what, kind, name, dtype, shape, data));
+    return tgi_invalid(tape);
+}
+
+tg_tensor(tg_borrow)(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data) {
+    return borrow(tape, "borrow", &tgi_constant, NULL, dtype, shape, data);
+}
+
+tg_tensor(tg_borrow_parameter)(tg_tape *tape, const char *name, tg_dtype dtype, tg_shape shape, const void *data) {
+    return borrow(tape, "borrow_parameter", &tgi_parameter, name, dtype, shape, data);
+}
+
+tg_tensor(tg_full)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double value) {
+    uint64_t bits = 0;
+    if (tg_dtype_size(dtype) && !tgi_convert(value, dtype, &bits)) {
+        tgi_fail(tape, TG_ERR_DTYPE, "full", "the number %.17g is no %s", value, tg_dtype_name(dtype));
+        return tgi_invalid(tape);
+    }
+    tgi_node *node = tgi_new_leaf(tape, "full", &tgi_constant, NULL, dtype, shape, NULL);
+    size_t    width = tg_dtype_size(dtype), bytes = node ? tgi_node_bytes(node) : 0;
+    for (size_t i = 0; i < bytes; i += width)
+        memcpy((char *)node->data + i, &bits, width);
+    return handle(tape, node);
+}
+
+tg_tensor(tg_input)(tg_tape *tape, const char *name, tg_dtype dtype, tg_shape shape) {
+    tgi_node *node = tgi_new_leaf(tape, "input", &tgi_input, name, dtype, shape, NULL);
+    if (node) memset(node->data, 0, tgi_node_bytes(node));
+    return handle(tape, node);
+}
+
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
+
+static tg_tensor number_parameter(tg_tape *tape, const char *name, double value) {
+    tgi_node *node = tgi_new_leaf(tape, "parameter", &tgi_parameter, name, TG_F64, TG_SHAPE(), NULL);
+    if (node) memcpy(node->data, &value, sizeof value);
+    return handle(tape, node);
+}
+
+tg_tensor(tg_parameter)(tg_tape *tape, const char *name, tg_tensor init) {
+    double number;
+    if (tgi_is_number(init, &number)) return number_parameter(tape, name, number);
+    tgi_node *value = tgi_check(tape) ? NULL : tgi_value(tape, init, "parameter", "the initial value");
+    if (!value) return tgi_invalid(tape);
+    tgi_node *node = tgi_new_leaf(tape, "parameter", &tgi_parameter, name, (tg_dtype)value->dtype, tgi_node_shape(value), NULL);
+    if (node) {
+        tg_array array = tgi_array_of(value);
+        tgi_copy_array(&array, array.rank, array.dims, node->data);
+    }
+    return handle(tape, node);
+}
+
+tg_tensor(tg_find)(tg_tape *tape, const char *name) {
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    tgi_leaf *leaf = name ? tgi_leaf_named(tape, name) : NULL;
+    if (!leaf) {
+        tgi_fail(tape, TG_ERR_NAME, "find", "there is no input or parameter '%s'", name ? name : "(NULL)");
+        return tgi_invalid(tape);
+    }
+    tgi_done(tape, TG_OK);
+    return tgi_tensor(tape, leaf->index);
+}
+
+tg_tensor tg_parameter_at(tg_tape *tape, int64_t i) {
+    if (!tape || i < 0 || i >= tape->parameters.count) return tgi_invalid(tape);
+    return tgi_tensor(tape, tape->parameters.item[i]);
+}
+
+int64_t tg_parameter_count(const tg_tape *tape) {
+    return tape ? tape->parameters.count : 0;
+}
+
+const char *tg_name(tg_tensor x) {
+    if (!tgi_tape_of(x) || !tg_valid(x)) return NULL;
+    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(x.tape, tgi_index(x)));
+    return leaf ? leaf->name : NULL;
+}
+
+/* ---- assign ------------------------------------------------------------------------------------------------------ */
+
+static tg_status infer_assign(tg_infer *call) {
+    const tg_type *leaf = &call->in[0], *value = &call->in[1];
+    int            rank;
+    int64_t        dims[TG_MAX_RANK];
+    if (leaf->dtype != value->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert the value with tg_cast");
+    if (!tgi_broadcast(&rank, dims, leaf->rank, leaf->dims, value->rank, value->dims) ||
+        !tg_shape_equal(tg_shape_from(rank, dims), tg_shape_from(leaf->rank, leaf->dims)))
+        return tg_refuse(call, TG_ERR_SHAPE, "the value does not broadcast to the leaf's shape");
+    call->out = *leaf;
+    return TG_OK;
+}
+
+const tg_op tgi_assign = {.name = "assign", .arity = 2, .infer = infer_assign};
+
+tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what) {
+    tgi_node       *node = tgi_resolve(tape, x, what, "the leaf");
+    const tgi_leaf *leaf = node ? tgi_leaf_of(node) : NULL;
+    if (!node) return NULL;
+    if (!leaf || !leaf->variable)
+        tgi_fail(tape, TG_ERR_ARGUMENT, what, "only inputs and parameters can be overwritten, and this is a result or a constant (%s)",
+                 node->op->name);
+    else if (node->flags & TGI_BORROWED)
+        tgi_fail(tape, TG_ERR_ARGUMENT, what, "'%s' is borrowed memory, which is never written", leaf->name);
+    else
+        return node;
+    return NULL;
+}
+
+tg_status(tg_assign)(tg_tensor leaf, tg_tensor value) {
+    tg_tape *tape = tgi_tape_of(leaf);
+    if (tgi_check(tape)) return tg_error_status(tape);
+    tgi_node *node = tgi_variable(tape, leaf, "assign");
+    if (!node) return tape->status;
+    tgi_leaf *variable = tgi_leaf_of(node);
+    tg_tensor recorded = tg_record(tape, &tgi_assign, 2, ((tg_tensor[]){leaf, value}), &variable->last_assign, sizeof(uint32_t));
+    if (!tape->status) variable->last_assign = tgi_index(recorded);
+    return tape->status;
+}

@@ -1,0 +1,113 @@
+/* run/value.c: values between the tape and the caller's memory.
+ *
+ * Reading first runs what is pending. Writing does not: what is pending has not happened yet, and will see what was written.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "run/run.h"
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static tg_status missing(tg_tape *tape, const tgi_node *node, const char *what) {
+    const char *why = node->flags & TGI_KEEP ? "ran before it was to be kept: the next tg_run keeps it"
+                                             : "is not kept: call tg_keep on it before it runs";
+    return tgi_fail(tape, TG_ERR_VALUE, what, "the value of %s, recorded at %s:%u, %s", node->op->name, node->file ? node->file : "?",
+                    (unsigned)node->line, why);
+}
+
+tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *role) {
+    tgi_node *node = tgi_resolve(tape, x, what, role);
+    if (!node) return NULL;
+    tgi_call call = {.file = tape->file, .line = tape->line};
+    if (tgi_run_pending(tape)) return NULL;
+    tgi_resume(tape, call);
+    if (node->flags & TGI_HELD) return node;
+    missing(tape, node, what);
+    return NULL;
+}
+
+/* Begins a call that reads x. */
+static tgi_node *readable(tg_tensor x, const char *what) {
+    tg_tape *tape = tgi_tape_of(x);
+    return tgi_check(tape) ? NULL : tgi_value(tape, x, what, "the tensor");
+}
+
+static double element(tg_dtype dtype, const void *data) {
+    switch (dtype) {
+    case TG_F32: return *(const float *)data;
+    case TG_F64: return *(const double *)data;
+    case TG_I64: return (double)*(const int64_t *)data;
+    default: return *(const bool *)data;
+    }
+}
+
+double(tg_item)(tg_tensor x) {
+    double number = NAN;
+    if (tgi_is_number(x, &number)) return number;
+    const tgi_node *node = readable(x, "item");
+    if (!node) return NAN;
+    if (tgi_node_size(node) == 1)
+        number = element((tg_dtype)node->dtype, node->data);
+    else {
+        char text[TGI_TEXT];
+        tgi_fail(x.tape, TG_ERR_SHAPE, "item", "%s is not one element", tgi_shape_text(text, node->rank, node->dims));
+    }
+    tgi_done(x.tape, TG_OK);
+    return number;
+}
+
+static tg_status check_count(tg_tape *tape, const tgi_node *node, const char *what, const void *values, int64_t count) {
+    char text[TGI_TEXT];
+    if (count != tgi_node_size(node))
+        return tgi_fail(tape, TG_ERR_SHAPE, what, "%lld values for the %lld elements of %s", (long long)count,
+                        (long long)tgi_node_size(node), tgi_shape_text(text, node->rank, node->dims));
+    if (!values && count) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the memory for the values is NULL");
+    return TG_OK;
+}
+
+tg_status(tg_read)(tg_tensor x, void *values, int64_t count) {
+    const tgi_node *node = readable(x, "read");
+    if (!node) return tg_error_status(tgi_tape_of(x));
+    if (check_count(x.tape, node, "read", values, count)) return x.tape->status;
+    tg_array array = tgi_array_of(node);
+    tgi_copy_array(&array, array.rank, array.dims, values);
+    return tgi_done(x.tape, TG_OK);
+}
+
+const void *(tg_data)(tg_tensor x) {
+    tgi_node *node = readable(x, "data");
+    if (!node) return NULL;
+    if (node->view) {
+        tg_array array = tgi_array_of(node);
+        tgi_walk walk = tgi_walk_of(tg_dtype_size(array.dtype), array.rank, array.dims, array.strides);
+        if (!tgi_walk_is_contiguous(&walk) && tgi_copy_view(x.tape, node, &array)) return NULL;
+    }
+    tgi_done(x.tape, TG_OK);
+    return node->data;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+tg_status(tg_write)(tg_tensor leaf, const void *values, int64_t count) {
+    tg_tape *tape = tgi_tape_of(leaf);
+    if (tgi_check(tape)) return tg_error_status(tape);
+    tgi_node *node = tgi_variable(tape, leaf, "write");
+    if (!node || check_count(tape, node, "write", values, count)) return tape->status;
+    if (tgi_detach_views(tape, tgi_index(leaf), tape->done)) return tape->status;
+    if (count) memmove(node->data, values, tgi_node_bytes(node));
+    return tgi_done(tape, TG_OK);
+}
+
+/* ---- keeping ----------------------------------------------------------------------------------------------------- */
+
+tg_status(tg_keep)(tg_tensor x) {
+    tg_tape *tape = tgi_tape_of(x);
+    if (tgi_check(tape)) return tg_error_status(tape);
+    tgi_node *node = tgi_resolve(tape, x, "keep", "the tensor");
+    if (!node) return tape->status;
+    node->flags |= TGI_KEEP;
+    return tgi_done(tape, TG_OK);
+}
