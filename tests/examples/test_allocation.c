@@ -1,0 +1,315 @@
+/* tests/examples/test_allocation.c: what the library asks of the allocator.
+ *
+ * The program is linked so that every malloc, calloc, realloc and free of the library and of the iris example comes by here, where
+ * it is counted, and one of them can be made to fail. Shown: a training step allocates nothing once it has run twice; and
+ * whichever allocation fails, there is an error that says so, nothing leaks, and the same tape goes on to the same result.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tapegrad.h>
+#include <unistd.h>
+
+/* ---- the allocator between ---------------------------------------------------------------------------------------- */
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+void  __real_free(void *memory);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+void  __wrap_free(void *memory);
+
+/* Check allocates for its own assertions, which the counts leave out. */
+static bool watching;
+static long calls, live, until_failure;
+
+#define unwatched(assertion) \
+    do { \
+        watching = false; \
+        assertion; \
+        watching = true; \
+    } while (0)
+
+static bool fails(void) {
+    calls += watching;
+    return until_failure > 0 && --until_failure == 0;
+}
+
+static void *counted(void *memory) {
+    live += memory && watching;
+    return memory;
+}
+
+void *__wrap_malloc(size_t bytes) {
+    return fails() ? NULL : counted(__real_malloc(bytes));
+}
+
+void *__wrap_calloc(size_t count, size_t bytes) {
+    return fails() ? NULL : counted(__real_calloc(count, bytes));
+}
+
+void *__wrap_realloc(void *memory, size_t bytes) {
+    if (fails()) return NULL;
+    void *grown = __real_realloc(memory, bytes);
+    live += !memory && grown && watching;
+    return grown;
+}
+
+void __wrap_free(void *memory) {
+    calls += watching;
+    live -= memory && watching;
+    __real_free(memory);
+}
+
+/* ---- a network to train: the iris network on made-up data -------------------------------------------------------- */
+
+typedef struct network {
+    tg_tape  *tape;
+    tg_tensor x, y, w1, w2, loss;
+    tg_mark   start;
+} network;
+
+static void build(network *net) {
+    tg_tape *tape = net->tape;
+    tg_seed(tape, 2);
+    net->x = tg_rand(tape, TG_F32, TG_SHAPE(100, 2));
+    net->y = tg_bernoulli(tape, TG_F32, TG_SHAPE(100, 1), 0.5);
+    net->w1 = tg_parameter(tape, "w1", tg_randn(tape, TG_F32, TG_SHAPE(2, 32)));
+    net->w2 = tg_parameter(tape, "w2", tg_randn(tape, TG_F32, TG_SHAPE(32, 1)));
+    net->start = tg_tape_mark(tape);
+}
+
+static void record_step(network *net) {
+    tg_tensor y_hat = tg_sigmoid(tg_matmul(tg_sigmoid(tg_matmul(net->x, net->w1)), net->w2));
+    net->loss = tg_neg(tg_mean(tg_add(tg_mul(net->y, tg_log(y_hat)), tg_mul(tg_sub(1, net->y), tg_log(tg_sub(1, y_hat))))));
+    tg_backward(net->loss);
+    tg_sgd_step(net->tape, 0.5);
+}
+
+/* ---- the steady state -------------------------------------------------------------------------------------------- */
+
+enum { EPOCHS = 50 };
+
+static double epoch_recorded_once(network *net, int epoch) {
+    if (epoch == 0) record_step(net);
+    tg_run(net->tape);
+    return tg_item(net->loss);
+}
+
+static double epoch_recorded_each_time(network *net, int epoch) {
+    (void)epoch;
+    record_step(net);
+    double loss = tg_item(net->loss);
+    tg_rewind(net->tape, net->start);
+    return loss;
+}
+
+static double (*const styles[])(network *, int) = {epoch_recorded_once, epoch_recorded_each_time};
+
+START_TEST(no_epoch_after_the_second_allocates_or_frees) {
+    watching = true;
+    network net = {.tape = tg_tape_new()};
+    build(&net);
+    double loss = 0;
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        long before = calls;
+        loss = styles[_i](&net, epoch);
+        if (epoch >= 2) unwatched(ck_assert_int_eq(calls, before));
+    }
+    unwatched(ck_assert_str_eq(tg_error(net.tape), ""));
+    unwatched(ck_assert(loss > 0 && loss < 1));
+    tg_tape_free(net.tape);
+    unwatched(ck_assert_int_eq(live, 0));
+}
+END_TEST
+
+/* ---- one failure, wherever ---------------------------------------------------------------------------------------- */
+
+static double train(double (*epoch)(network *, int), network *net) {
+    double loss = 0;
+    build(net);
+    for (int i = 0; i < 3; i++)
+        loss = epoch(net, i);
+    return loss;
+}
+
+static double train_undisturbed(double (*epoch)(network *, int)) {
+    network net = {.tape = tg_tape_new()};
+    double  loss = train(epoch, &net);
+    tg_tape_free(net.tape);
+    return loss;
+}
+
+START_TEST(each_allocation_that_fails_is_an_error_after_which_the_tape_still_works) {
+    watching = true;
+    double expected = train_undisturbed(styles[_i]);
+    long   failures = 0;
+    for (bool failed = true; failed; failures += failed) {
+        until_failure = failures + 1;
+        network net = {.tape = tg_tape_new()};
+        if (!net.tape) continue;
+        tg_mark empty = tg_tape_mark(net.tape);
+        double  loss = train(styles[_i], &net);
+        failed = until_failure == 0;
+        if (failed) {
+            unwatched(ck_assert_int_eq(tg_error_status(net.tape), TG_ERR_MEMORY));
+            unwatched(ck_assert_ptr_nonnull(strstr(tg_error(net.tape), "out of memory")));
+            unwatched(ck_assert_ptr_nonnull(strstr(tg_error(net.tape), "test_allocation.c:")));
+            tg_clear_error(net.tape);
+            tg_rewind(net.tape, empty);
+            loss = train(styles[_i], &net);
+        }
+        until_failure = 0;
+        unwatched(ck_assert_str_eq(tg_error(net.tape), ""));
+        unwatched(ck_assert(loss == expected));
+        tg_tape_free(net.tape);
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 10));
+}
+END_TEST
+
+/* A run that stops for want of memory goes on where it stopped: nothing is done twice, nothing is left out. */
+START_TEST(a_run_that_failed_goes_on_where_it_stopped) {
+    watching = true;
+    network net = {.tape = tg_tape_new()};
+    build(&net);
+    record_step(&net);
+    double first = tg_item(net.loss), second;
+    float  expected[64], w1[64];
+    tg_read(net.w1, expected, 64);
+    tg_tape_free(net.tape);
+
+    long failures = 0;
+    for (bool failed = true; failed; failures += failed) {
+        net.tape = tg_tape_new();
+        build(&net);
+        record_step(&net);
+        until_failure = failures + 1;
+        second = tg_item(net.loss);
+        failed = until_failure == 0;
+        until_failure = 0;
+        if (failed) {
+            unwatched(ck_assert_int_eq(tg_error_status(net.tape), TG_ERR_MEMORY));
+            tg_clear_error(net.tape);
+            second = tg_item(net.loss);
+        }
+        tg_read(net.w1, w1, 64);
+        unwatched(ck_assert_str_eq(tg_error(net.tape), ""));
+        unwatched(ck_assert(second == first));
+        unwatched(ck_assert_mem_eq(w1, expected, sizeof w1));
+        tg_tape_free(net.tape);
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 3));
+}
+END_TEST
+
+/* A gradient check borrows buffers, moves inputs and records: a failure anywhere in it leaves the tape as it was. */
+START_TEST(a_gradient_check_that_fails_leaves_the_tape_as_it_was) {
+    watching = true;
+    const double start[] = {0.5, -1, 2};
+    double       after[3];
+    long         failures = 0;
+    for (bool failed = true; failed; failures += failed) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(3));
+        tg_write(x, start, 3);
+        tg_tensor y = tg_mul(tg_sin(x), tg_transpose(tg_reshape(x, TG_SHAPE(3, 1)), 0, 1));
+        int64_t   count = tg_instruction_count(tape);
+        until_failure = failures + 1;
+        tg_status status = tg_gradcheck(y, 1, &x, &(tg_gradcheck_report){.order = 2});
+        failed = until_failure == 0;
+        until_failure = 0;
+        unwatched(ck_assert_int_eq(status, failed ? TG_ERR_MEMORY : TG_OK));
+        tg_clear_error(tape);
+        unwatched(ck_assert_int_eq(tg_instruction_count(tape), count));
+        tg_read(x, after, 3);
+        unwatched(ck_assert_mem_eq(after, start, sizeof start));
+        status = tg_gradcheck(y, 1, &x, NULL);
+        tg_tape_free(tape);
+        unwatched(ck_assert_int_eq(status, TG_OK));
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 3));
+}
+END_TEST
+
+/* ---- the iris example as a whole ---------------------------------------------------------------------------------- */
+
+int iris_main(int argc, char **argv);
+
+/* Runs the example with stdout discarded; what it writes on stderr goes to `text`. */
+static int run_iris(char **argv, char *text, size_t size) {
+    int   argc = 0, saved_out = dup(STDOUT_FILENO), saved_err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+    FILE *err = tmpfile();
+    while (argv[argc])
+        argc++;
+    fflush(stdout);
+    dup2(null, STDOUT_FILENO);
+    dup2(fileno(err), STDERR_FILENO);
+    int code = iris_main(argc, argv);
+    fflush(stdout);
+    fflush(stderr);
+    dup2(saved_out, STDOUT_FILENO);
+    dup2(saved_err, STDERR_FILENO);
+    close(saved_out);
+    close(saved_err);
+    close(null);
+    rewind(err);
+    text[fread(text, 1, size - 1, err)] = 0;
+    fclose(err);
+    return code;
+}
+
+static char *arguments[][10] = {
+    {"iris_fnn", "--epochs", "3", "--check", NULL},
+    {"iris_fnn", "--epochs", "3", "--record", "each", "--dtype", "f64", "--loss", "bce", NULL},
+};
+
+START_TEST(each_allocation_that_fails_in_the_iris_example_is_one_clear_line) {
+    watching = true;
+    char text[1024];
+    long failures = 0;
+    for (bool failed = true; failed; failures += failed) {
+        until_failure = failures + 1;
+        int code = run_iris(arguments[_i], text, sizeof text);
+        failed = until_failure == 0;
+        until_failure = 0;
+        unwatched(ck_assert_int_eq(live, 0));
+        if (!failed) {
+            unwatched(ck_assert_int_eq(code, 0));
+            unwatched(ck_assert_str_eq(text, ""));
+        } else {
+            unwatched(ck_assert_msg(code == 2, "failure %ld: exit %d, %s", failures, code, text));
+            unwatched(ck_assert_ptr_nonnull(strstr(text, "out of memory")));
+            unwatched(ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1));
+        }
+    }
+    unwatched(ck_assert_int_gt(failures, 10));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("allocation");
+    TCase *tcase = tcase_create("allocation");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_loop_test(tcase, no_epoch_after_the_second_allocates_or_frees, 0, 2);
+    tcase_add_loop_test(tcase, each_allocation_that_fails_is_an_error_after_which_the_tape_still_works, 0, 2);
+    tcase_add_test(tcase, a_run_that_failed_goes_on_where_it_stopped);
+    tcase_add_test(tcase, a_gradient_check_that_fails_leaves_the_tape_as_it_was);
+    tcase_add_loop_test(tcase, each_allocation_that_fails_in_the_iris_example_is_one_clear_line, 0, 2);
+    suite_add_tcase(suite, tcase);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
