@@ -9,13 +9,11 @@
 #ifndef TGI_CORE_TAPE_H
 #define TGI_CORE_TAPE_H
 
-#define TGI_INSIDE
-#include <tapegrad.h>
-
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "core/arena.h"
+#include "core/inside.h"
 #include "core/pool.h"
 #include "kernels/mt19937.h"
 

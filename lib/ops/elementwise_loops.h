@@ -4,7 +4,7 @@
 #ifndef TGI_OPS_ELEMENTWISE_LOOPS_H
 #define TGI_OPS_ELEMENTWISE_LOOPS_H
 
-#include <tapegrad/op.h>
+#include "core/inside.h"
 
 #define DECLARE_FLOAT(name) tg_loop tgi_##name##_f32, tgi_##name##_f64;
 #define DECLARE_NUMBER(name) DECLARE_FLOAT(name) tg_loop tgi_##name##_i64;
