@@ -92,8 +92,9 @@ void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t c
     const char *from = data;
     char       *to = out;
     ptrdiff_t   element = (ptrdiff_t)walk->element;
+    if (count == 0) return; /* a size may be 0, by which `locate` would divide */
     if (walk->rank == 0) {
-        if (count) memcpy(to, from, walk->element);
+        memcpy(to, from, walk->element);
         return;
     }
     int64_t index[8], offset = locate(walk, start, index);
