@@ -1,0 +1,13 @@
+/* examples/complain.h: how the examples report what went wrong.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef EXAMPLES_COMPLAIN_H
+#define EXAMPLES_COMPLAIN_H
+
+#include <stdbool.h>
+
+/* Prints "iris_fnn: " and the formatted text as one line on standard error, and returns false, so that a function can
+ * say `return complain(...)` where it gives up. A line break inside, in a file name for instance, becomes a '?'. */
+bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
