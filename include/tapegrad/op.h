@@ -75,6 +75,10 @@ typedef struct tg_kernel_call {
  * return TG_ERR_MEMORY then. */
 void *tg_scratch(tg_kernel_call *call, size_t bytes);
 
+/* The elements of operand i in row-major order: where they are when they lie so, else a copy that lives until the kernel
+ * returns. NULL, with the error noted, when there is no memory. */
+const void *tg_contiguous(tg_kernel_call *call, int i);
+
 /* Fails the run: puts the op's name and the formatted text into the tape's error, returns TG_ERR_VALUE. */
 tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,8 +1,8 @@
 /* kernels/gemm.h: C = A B for matrices with any strides.
  *
- * A is m x k, B is k x n; element (i, j) of A is a[i * a_row + j * a_col], and so for B. C is m x n, row-major, fully overwritten
- * (with zeros when k is 0), and overlaps neither. A transposed matrix is one with its strides exchanged; a stride may be 0 or
- * negative.
+ * A is m x k, B is k x n; element (i, j) of A is a[i * a_row + j * a_col], and so for B. C is m x n, row-major, fully
+ * overwritten (with zeros when k is 0), and overlaps neither. A transposed matrix is one with its strides exchanged; a stride
+ * may be 0 or negative. NaN and Inf go where they go in the textbook's three loops. The same call gives the same bits, always.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_GEMM_H
@@ -14,10 +14,10 @@
 /* A BLAS where configure found one, else the built-in product. `scratch` is tgi_gemm_scratch bytes, aligned to 64. */
 void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
                   int64_t b_col, float *c, void *scratch);
-void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b, int64_t b_row,
-                  int64_t b_col, double *c, void *scratch);
+void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
+                  int64_t b_row, int64_t b_col, double *c, void *scratch);
 
-/* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0. */
+/* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0, a few MiB at most. */
 size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element);
 
 /* The built-in product itself, there in every build: blocked for the caches, packed, and the same bits on every run. */
@@ -25,5 +25,17 @@ void tgi_gemm_builtin_f32(int64_t m, int64_t n, int64_t k, const float *a, int64
                           int64_t b_row, int64_t b_col, float *c, void *scratch);
 void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
                           int64_t b_row, int64_t b_col, double *c, void *scratch);
+
+/* The blocks in which the product is made, here so that tests can step over their edges: a block of A is at most MC x KC, and
+ * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to copy them, with fewer than BLAS it does not
+ * pay to call a BLAS; and what a BLAS cannot read is copied for it in squares of COPY x COPY. */
+enum {
+    TGI_GEMM_MC = 192,
+    TGI_GEMM_KC = 256,
+    TGI_GEMM_NC = 1024,
+    TGI_GEMM_PACK = 160 * 160 * 160,
+    TGI_GEMM_BLAS = 8192,
+    TGI_GEMM_COPY = 512
+};
 
 #endif

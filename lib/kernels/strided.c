@@ -40,6 +40,10 @@ bool tgi_walk_is_contiguous(const tgi_walk *walk) {
     return walk->rank == 0 || (walk->rank == 1 && walk->strides[0] == 1);
 }
 
+tgi_steps tgi_steps_of(const tgi_walk *walk) {
+    return (tgi_steps){.walk = *walk};
+}
+
 /* ---- gathering --------------------------------------------------------------------------------------------------- */
 
 /* One run along the innermost axis, for one width of element. */

@@ -24,6 +24,25 @@ bool tgi_walk_is_contiguous(const tgi_walk *walk);
 /* Copies `count` elements, from the `start`-th in row-major order on, to `out`, one after the other. */
 void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t count, void *out);
 
+/* Steps through the elements in row-major order: each call gives how many elements the next one lies behind the first. */
+typedef struct tgi_steps {
+    tgi_walk walk;
+    int64_t  index[8], offset;
+} tgi_steps;
+
+tgi_steps tgi_steps_of(const tgi_walk *walk);
+
+static inline int64_t tgi_next(tgi_steps *s) {
+    int64_t here = s->offset;
+    for (int i = s->walk.rank - 1; i >= 0; i--) {
+        s->offset += s->walk.strides[i];
+        if (++s->index[i] < s->walk.dims[i]) break;
+        s->offset -= s->walk.dims[i] * s->walk.strides[i];
+        s->index[i] = 0;
+    }
+    return here;
+}
+
 /* Strides of a row-major array. */
 void tgi_row_major(int rank, const int64_t *dims, int64_t *strides);
 

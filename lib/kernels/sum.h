@@ -1,8 +1,8 @@
 /* kernels/sum.h: sums over some axes of a strided array.
  *
- * The array is described by two lists of axes, sizes and strides (in elements): those that stay and those that are added up. `out`
- * is row-major over the axes that stay, and overlaps nothing. Strides may be 0 or negative, sizes 0: an empty sum
- * is 0. The order of the additions is fixed by sizes and strides, and blocked: the rounding error of a floating sum of n elements
+ * The array is described by two lists of axes, sizes and strides (in elements): those that stay and those that are added up.
+ * `out` is row-major over the axes that stay, and overlaps nothing. Strides may be 0 or negative, sizes 0: an empty sum is 0.
+ * The order of the additions is fixed by sizes and strides, and blocked: the rounding error of a floating sum of n elements
  * grows as log n, not as n.
  *
  * SPDX-License-Identifier: MIT */
@@ -20,5 +20,9 @@ typedef struct tgi_sum_axes {
 void tgi_sum_f32(const tgi_sum_axes *axes, const float *x, float *out);
 void tgi_sum_f64(const tgi_sum_axes *axes, const double *x, double *out);
 void tgi_sum_i64(const tgi_sum_axes *axes, const int64_t *x, int64_t *out); /* modulo 2^64 */
+
+/* The blocks in which it is done, here so that tests can step over their edges: that many numbers side by side in memory, or
+ * elsewhere, or rows of numbers, are added up in one go; and fewer columns than COLUMNS are added up one by one. */
+enum { TGI_SUM_BLOCK = 512, TGI_SUM_APART = 64, TGI_SUM_ROWS = 128, TGI_SUM_COLUMNS = 8 };
 
 #endif

@@ -10,7 +10,8 @@
 
 static bool is_nonzero_constant(tg_tensor x) {
     const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
-    return node->op == &tgi_number && node->small != 0;
+    if (node->op != &tgi_number) return false;
+    return node->dtype == TG_F32 ? *(const float *)node->data != 0 : *(const double *)node->data != 0;
 }
 
 /* a, but 1 where a is 0 and `guard` is true: there a factor of 0 makes the limit 0, and infinity must not come in. */

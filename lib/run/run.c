@@ -226,6 +226,15 @@ void *tg_scratch(tg_kernel_call *call, size_t bytes) {
     return memory;
 }
 
+const void *tg_contiguous(tg_kernel_call *call, int i) {
+    const tg_array *array = &call->in[i];
+    tgi_walk        walk = tgi_walk_of(tg_dtype_size(array->dtype), array->rank, array->dims, array->strides);
+    if (array->size == 0 || tgi_walk_is_contiguous(&walk)) return array->data;
+    void *copy = tg_scratch(call, (size_t)array->size * walk.element);
+    if (copy) tgi_gather(&walk, array->data, 0, array->size, copy);
+    return copy;
+}
+
 tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) {
     char    text[TGI_TEXT];
     va_list arguments;

@@ -1,0 +1,284 @@
+/* kernels/gemm_builtin.h: the built-in product for one element type. gemm.c includes this file once a type, with T the type
+ * and NAME(x) the name of x for that type; gemm.c also tells how it works.
+ *
+ * SPDX-License-Identifier: MIT */
+
+/* A vector in a register, and one in memory that is aligned like its elements only. */
+typedef T NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
+typedef T NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+#define VECTOR NAME(vector)
+#define LOOSE NAME(loose)
+
+enum { NAME(lanes) = VECTOR_BYTES / sizeof(T), NAME(nr) = 2 * NAME(lanes) };
+#define LANES NAME(lanes)
+#define NR NAME(nr)
+
+typedef struct NAME(matrix) {
+    const T *at;
+    int64_t  row, col; /* strides */
+} NAME(matrix);
+#define MATRIX NAME(matrix)
+
+static MATRIX NAME(part)(MATRIX x, int64_t i, int64_t j) {
+    x.at += i * x.row + j * x.col;
+    return x;
+}
+
+static MATRIX NAME(transposed)(MATRIX x) {
+    return (MATRIX){x.at, x.col, x.row};
+}
+
+/* ---- tiles ------------------------------------------------------------------------------------------------------- */
+
+/* A panel of B beside `rows` rows of A, and the part of C that they make: at most NR columns, `pitch` elements apart. */
+typedef struct NAME(strip) {
+    int64_t  rows, cols, k;
+    MATRIX   a;
+    const T *b;
+    int64_t  b_row;
+    T       *c;
+    int64_t  pitch;
+    bool     add; /* to what is in C */
+} NAME(strip);
+#define STRIP NAME(strip)
+
+/* sum = A B for `rows` rows of A and NR columns of B, those being neighbours in memory. Inlined with a constant number of
+ * rows, so that sum lives in registers. */
+static ALWAYS_INLINE void NAME(multiply)(int rows, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                                         int64_t b_row, VECTOR (*sum)[2]) {
+    UNROLL for (int i = 0; i < rows; i++)
+        sum[i][0] = sum[i][1] = (VECTOR){0};
+    for (int64_t p = 0; p < k; p++) {
+        const LOOSE *bp = (const LOOSE *)(b + p * b_row);
+        VECTOR       b0 = bp[0], b1 = bp[1];
+        UNROLL for (int i = 0; i < rows; i++) {
+            T ai = a[i * a_row + p * a_col];
+            sum[i][0] += ai * b0;
+            sum[i][1] += ai * b1;
+        }
+    }
+}
+
+/* Puts a tile, or its first `cols` columns, into c, or adds it to what is there. */
+static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T *c, int64_t pitch, bool add) {
+    if (cols == NR) {
+        UNROLL for (int i = 0; i < rows; i++) {
+            LOOSE *ci = (LOOSE *)(c + i * pitch);
+            if (add) sum[i][0] += ci[0], sum[i][1] += ci[1];
+            ci[0] = sum[i][0], ci[1] = sum[i][1];
+        }
+        return;
+    }
+    T all[MR][NR];
+    UNROLL for (int i = 0; i < rows; i++) {
+        *(LOOSE *)all[i] = sum[i][0];
+        *(LOOSE *)(all[i] + LANES) = sum[i][1];
+    }
+    for (int64_t j = 0; j < cols; j++)
+        UNROLL for (int i = 0; i < rows; i++)
+            c[i * pitch + j] = add ? c[i * pitch + j] + all[i][j] : all[i][j];
+}
+
+/* Makes as much of the strip as tiles of `rows` rows (a constant) can, and leaves the rest. Strides are arguments, so that they
+ * may be constants too; A's next tile is `step` elements on. */
+static ALWAYS_INLINE void NAME(tiles)(int rows, STRIP *s, int64_t a_row, int64_t a_col, int64_t step, int64_t b_row) {
+    VECTOR sum[MR][2];
+    STRIP  rest = *s;
+    for (; rest.rows >= rows; rest.rows -= rows) {
+        NAME(multiply)(rows, rest.k, rest.a.at, a_row, a_col, rest.b, b_row, sum);
+        NAME(put)(rows, rest.cols, sum, rest.c, rest.pitch, rest.add);
+        rest.a.at += step;
+        rest.c += rows * rest.pitch;
+    }
+    *s = rest;
+}
+
+static NO_INLINE void NAME(packed_tiles)(STRIP *s) {
+    NAME(tiles)(MR, s, 1, MR, MR * s->k, NR);
+}
+
+static NO_INLINE void NAME(full_tiles)(STRIP *s) {
+    NAME(tiles)(MR, s, s->a.row, s->a.col, MR * s->a.row, s->b_row);
+}
+
+static NO_INLINE void NAME(tiles_of_4)(STRIP *s) {
+    NAME(tiles)(4, s, s->a.row, s->a.col, 4 * s->a.row, s->b_row);
+}
+
+static NO_INLINE void NAME(tiles_of_2)(STRIP *s) {
+    NAME(tiles)(2, s, s->a.row, s->a.col, 2 * s->a.row, s->b_row);
+}
+
+static NO_INLINE void NAME(tiles_of_1)(STRIP *s) {
+    NAME(tiles)(1, s, s->a.row, s->a.col, s->a.row, s->b_row);
+}
+
+/* C (+)= A B for a strip: full tiles, then the fewest lower ones that make the rest. */
+static void NAME(make_strip)(STRIP s, bool packed) {
+    if (s.rows >= MR) (packed ? NAME(packed_tiles) : NAME(full_tiles))(&s);
+    if (s.rows >= 4) NAME(tiles_of_4)(&s);
+    if (s.rows >= 2) NAME(tiles_of_2)(&s);
+    if (s.rows >= 1) NAME(tiles_of_1)(&s);
+}
+
+/* ---- panels and blocks ------------------------------------------------------------------------------------------- */
+
+/* Copies `count` rows of x, each k long, into panels of `width` rows (a constant): within a panel, the elements that are used
+ * together lie together. The last panel is filled up with zeros. */
+static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX x, T *panel) {
+    for (int64_t i = 0; i < count; i += width, panel += width * k) {
+        int rows = (int)least(count - i, width);
+        for (int64_t p = 0; p < k; p++) {
+            const T *from = x.at + i * x.row + p * x.col;
+            T       *to = panel + p * width;
+            if (rows < width) {
+                for (int r = 0; r < width; r++)
+                    to[r] = r < rows ? from[r * x.row] : 0;
+            } else if (x.row == 1) {
+                for (int r = 0; r < width; r++)
+                    to[r] = from[r];
+            } else {
+                for (int r = 0; r < width; r++)
+                    to[r] = from[r * x.row];
+            }
+        }
+    }
+}
+
+/* C (+)= A B for one block of each, strip by strip. B's first `direct` columns are read where they are, the others in
+ * panels. */
+static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed, MATRIX b, int64_t direct, const T *panels,
+                        T *c, int64_t pitch, bool add) {
+    for (int64_t j = 0; j < n; j += NR) {
+        STRIP s = {m, least(n - j, NR), k, a, NULL, NR, c + j, pitch, add};
+        if (j < direct)
+            s.b = b.at + j, s.b_row = b.row;
+        else
+            s.b = panels + (j - direct) * k;
+        NAME(make_strip)(s, a_packed);
+    }
+}
+
+/* The product of matrices: blocks of B outside, blocks of A inside. Where it does not pay to copy all, only those columns of B
+ * are copied that are no whole panel as they are. */
+static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T *c, T *scratch) {
+    bool pack = at_least(TGI_GEMM_PACK, m, n, k);
+    T   *a_panels = scratch, *b_panels = scratch + a_room(m, k);
+    for (int64_t j = 0; j < n; j += TGI_GEMM_NC) {
+        int64_t jn = least(n - j, TGI_GEMM_NC), direct = pack || b.col != 1 ? 0 : jn - jn % NR;
+        for (int64_t p = 0; p < k; p += TGI_GEMM_KC) {
+            int64_t pk = least(k - p, TGI_GEMM_KC);
+            MATRIX  bp = NAME(part)(b, p, j);
+            NAME(pack)(NR, jn - direct, pk, NAME(transposed)(NAME(part)(bp, 0, direct)), b_panels);
+            for (int64_t i = 0; i < m; i += TGI_GEMM_MC) {
+                int64_t im = least(m - i, TGI_GEMM_MC);
+                MATRIX  ai = NAME(part)(a, i, p);
+                if (pack) {
+                    NAME(pack)(MR, im, pk, ai, a_panels);
+                    ai = (MATRIX){a_panels, 1, MR};
+                }
+                NAME(block)(im, jn, pk, ai, pack, bp, direct, b_panels, c + i * n + j, n, p > 0);
+            }
+        }
+    }
+}
+
+/* ---- a vector and a matrix --------------------------------------------------------------------------------------- */
+
+/* c[j] += a . column j of B for `cols` columns, each in one piece of memory. cols and chains, the number of vectors that are
+ * summed side by side for each column, are constants. */
+static ALWAYS_INLINE void NAME(dot)(int cols, int chains, int64_t k, const T *a, const T *b, int64_t b_col, T *c) {
+    VECTOR  sum[4][4] = {{{0}}};
+    int64_t p = 0;
+    for (; p + chains * LANES <= k; p += chains * LANES)
+        UNROLL for (int v = 0; v < chains; v++) {
+            VECTOR av = *(const LOOSE *)(a + p + v * LANES);
+            UNROLL for (int j = 0; j < cols; j++)
+                sum[j][v] += av * *(const LOOSE *)(b + j * b_col + p + v * LANES);
+        }
+    UNROLL for (int j = 0; j < cols; j++) {
+        UNROLL for (int half = chains / 2; half > 0; half /= 2)
+            UNROLL for (int v = 0; v < half; v++)
+                sum[j][v] += sum[j][v + half];
+        T total = 0;
+        UNROLL for (int lane = 0; lane < LANES; lane++)
+            total += sum[j][0][lane];
+        for (int64_t q = p; q < k; q++)
+            total += a[q] * b[j * b_col + q];
+        c[j] += total;
+    }
+}
+
+/* c += a B where the columns of B lie in one piece each: scalar products, with a copy of a if it does not. */
+static void NAME(dots)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c, T *scratch) {
+    int64_t step = a_step == 1 ? k : TGI_GEMM_KC;
+    for (int64_t p = 0; p < k; p += step) {
+        int64_t  j = 0, pk = least(k - p, step);
+        const T *ap = a + p, *bp = b.at + p;
+        if (a_step != 1) {
+            NAME(pack)(1, 1, pk, (MATRIX){a + p * a_step, 0, a_step}, scratch);
+            ap = scratch;
+        }
+        for (; j + 4 <= n; j += 4)
+            NAME(dot)(4, 1, pk, ap, bp + j * b.col, b.col, c + j);
+        for (; j < n; j++)
+            NAME(dot)(1, 4, pk, ap, bp + j * b.col, b.col, c + j);
+    }
+}
+
+/* c += a B for `rows` rows of B, a constant. */
+static ALWAYS_INLINE void NAME(add_rows)(int rows, int64_t n, const T *a, int64_t a_step, MATRIX b, T *c) {
+    T       ap[4];
+    int64_t j = 0;
+    UNROLL for (int p = 0; p < rows; p++)
+        ap[p] = a[p * a_step];
+    if (b.col == 1)
+        for (; j + LANES <= n; j += LANES) {
+            VECTOR sum = *(LOOSE *)(c + j);
+            UNROLL for (int p = 0; p < rows; p++)
+                sum += ap[p] * *(const LOOSE *)(b.at + p * b.row + j);
+            *(LOOSE *)(c + j) = sum;
+        }
+    for (; j < n; j++)
+        UNROLL for (int p = 0; p < rows; p++)
+            c[j] += ap[p] * b.at[p * b.row + j * b.col];
+}
+
+/* c = a B, a and c being vectors: every element of B is used once, so it is read in the order of the memory. */
+static void NAME(vector_matrix)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c, T *scratch) {
+    memset(c, 0, (size_t)n * sizeof *c);
+    if (b.row == 1 && (b.col != 1 || n == 1)) {
+        NAME(dots)(n, k, a, a_step, b, c, scratch);
+        return;
+    }
+    int64_t p = 0;
+    for (; p + 4 <= k; p += 4)
+        NAME(add_rows)(4, n, a + p * a_step, a_step, NAME(part)(b, p, 0), c);
+    for (; p < k; p++)
+        NAME(add_rows)(1, n, a + p * a_step, a_step, NAME(part)(b, p, 0), c);
+}
+
+/* ---- the product ------------------------------------------------------------------------------------------------- */
+
+void NAME(tgi_gemm_builtin)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                            int64_t b_row, int64_t b_col, T *c, void *scratch) {
+    if (m == 0 || n == 0) return;
+    if (k == 0)
+        memset(c, 0, (size_t)(m * n) * sizeof *c);
+    else if (m == 1)
+        NAME(vector_matrix)(n, k, a, a_col, (MATRIX){b, b_row, b_col}, c, scratch);
+    else if (n == 1)
+        NAME(vector_matrix)(m, k, b, b_row, (MATRIX){a, a_col, a_row}, c, scratch);
+    else if (m < 4 && at_least(TGI_GEMM_PACK, m, n, k))
+        for (int64_t i = 0; i < m; i++)
+            NAME(vector_matrix)(n, k, a + i * a_row, a_col, (MATRIX){b, b_row, b_col}, c + i * n, scratch);
+    else
+        NAME(blocks)(m, n, k, (MATRIX){a, a_row, a_col}, (MATRIX){b, b_row, b_col}, c, scratch);
+}
+
+#undef VECTOR
+#undef LOOSE
+#undef LANES
+#undef NR
+#undef MATRIX
+#undef STRIP

@@ -1,0 +1,197 @@
+/* kernels/sum.c: sums over axes.
+ *
+ * First the axes are made few: those of size 1 go, those that are summed run upwards and in the order of the memory, and
+ * neighbours that are one piece of memory become one axis. What is left is one of two things.
+ *
+ * Rows: each element of the result is the sum of runs of memory. Blocks of a run are added up in many lanes side by side,
+ * the blocks as a balanced tree, so that no number goes through more than some log n additions.
+ *
+ * Columns: neighbours in the result are neighbours in memory. Whole rows are added to each other, eight at a time, many in a
+ * block, eight blocks in a larger one, and so on: log n again.
+ *
+ * The lanes are the same whatever the vectors of the instruction set, and so are the bits of the result. sum_template.h has the
+ * parts that know the type of the elements. Nothing is allocated; the stack holds a few KiB.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "sum.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#if defined __AVX512F__
+enum { VECTOR_BYTES = 64 };
+#elif defined __AVX__
+enum { VECTOR_BYTES = 32 };
+#else
+enum { VECTOR_BYTES = 16 };
+#endif
+
+enum { LANES = 32, SPARE_BYTES = 8192 };
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
+
+/* Axes, outermost first, and a walk over all their index tuples in row-major order. */
+typedef struct walk {
+    int     rank;
+    int64_t dims[8], strides[8];
+    int64_t index[8], offset;
+} walk;
+
+/* The offset of this step; goes on to the next one, and after the last to the first. */
+static int64_t next(walk *w) {
+    int64_t here = w->offset;
+    for (int i = w->rank - 1; i >= 0; i--) {
+        w->offset += w->strides[i];
+        if (++w->index[i] < w->dims[i]) break;
+        w->offset -= w->dims[i] * w->strides[i];
+        w->index[i] = 0;
+    }
+    return here;
+}
+
+/* The offsets of the next eight steps. */
+static void next_8(walk *w, int64_t here[8]) {
+    int last = w->rank - 1;
+    if (last >= 0 && w->dims[last] - w->index[last] > 8) {
+        for (int i = 0; i < 8; i++)
+            here[i] = w->offset + i * w->strides[last];
+        w->offset += 8 * w->strides[last];
+        w->index[last] += 8;
+    } else {
+        for (int i = 0; i < 8; i++)
+            here[i] = next(w);
+    }
+}
+
+static int64_t steps(const walk *w) {
+    int64_t count = 1;
+    for (int i = 0; i < w->rank; i++)
+        count *= w->dims[i];
+    return count;
+}
+
+/* A walk without its innermost axis, which goes to *dim and *stride: 1 and 1 where there is none. */
+static walk without_inner(walk w, int64_t *dim, int64_t *stride) {
+    *dim = *stride = 1;
+    if (w.rank > 0) {
+        w.rank--;
+        *dim = w.dims[w.rank];
+        *stride = w.strides[w.rank];
+    }
+    return w;
+}
+
+/* A walk over the axes given, those of size 1 dropped and those that are one piece of memory merged. Sets only what is used: a
+ * small sum takes no longer than it takes to clear a whole walk. */
+static walk merged(int rank, const int64_t *dims, const int64_t *strides) {
+    walk w;
+    w.rank = 0;
+    w.offset = 0;
+    for (int i = 0; i < rank; i++) {
+        int last = w.rank - 1;
+        if (dims[i] == 1) continue;
+        if (last >= 0 && w.strides[last] == dims[i] * strides[i]) {
+            w.dims[last] *= dims[i];
+            w.strides[last] = strides[i];
+        } else {
+            w.dims[w.rank] = dims[i];
+            w.strides[w.rank] = strides[i];
+            w.index[w.rank++] = 0;
+        }
+    }
+    return w;
+}
+
+/* Which of two axes is better the outer one: the longer step, and before all a step of 0, which reads everything again. */
+static bool outer(int64_t a_stride, int64_t b_stride) {
+    return b_stride != 0 && (a_stride == 0 || a_stride > b_stride);
+}
+
+/* A walk over axes that may be walked in any order and direction: upwards, in the order of the memory. *start is the lowest
+ * offset. */
+static walk ordered(int rank, const int64_t *dims, const int64_t *strides, int64_t *start) {
+    int64_t d[8], s[8];
+    *start = 0;
+    for (int i = 0; i < rank; i++) {
+        int64_t stride = strides[i] < 0 ? -strides[i] : strides[i];
+        int     at = i;
+        if (strides[i] < 0) *start += (dims[i] - 1) * strides[i];
+        for (; at > 0 && outer(stride, s[at - 1]); at--) {
+            d[at] = d[at - 1];
+            s[at] = s[at - 1];
+        }
+        d[at] = dims[i];
+        s[at] = stride;
+    }
+    return merged(rank, d, s);
+}
+
+/* Whether to add up columns: where neighbours in the result are neighbours in memory, enough of them, and no run of memory is
+ * to be added up. */
+static bool in_columns(const walk *kept, const walk *sum) {
+    int  last = kept->rank - 1;
+    bool run = sum->rank > 0 && sum->strides[sum->rank - 1] == 1;
+    return last >= 0 && kept->strides[last] == 1 && kept->dims[last] >= TGI_SUM_COLUMNS && !run;
+}
+
+/* Into what parts more than ROWS rows are cut: at most eight, each a block or eight, 64, ... blocks. */
+static int64_t part_of(int64_t rows) {
+    int64_t part = TGI_SUM_ROWS;
+    while (part < (rows - 1) / 8 + 1)
+        part *= 8;
+    return part;
+}
+
+/* How often that happens before a part is one block; at least 1. */
+static int64_t levels_of(int64_t rows) {
+    int64_t levels = 1;
+    for (; rows > TGI_SUM_ROWS * 8; rows = part_of(rows))
+        levels++;
+    return levels;
+}
+
+/* ---- one type after the other ------------------------------------------------------------------------------------ */
+
+#define T float
+#define NAME(x) x##_f32
+#include "sum_template.h"
+#undef T
+#undef NAME
+
+#define T double
+#define NAME(x) x##_f64
+#include "sum_template.h"
+#undef T
+#undef NAME
+
+#define T uint64_t
+#define NAME(x) x##_u64
+#include "sum_template.h"
+#undef T
+#undef NAME
+
+void tgi_sum_f32(const tgi_sum_axes *axes, const float *x, float *out) {
+    sum_f32(axes, x, out);
+}
+
+void tgi_sum_f64(const tgi_sum_axes *axes, const double *x, double *out) {
+    sum_f64(axes, x, out);
+}
+
+void tgi_sum_i64(const tgi_sum_axes *axes, const int64_t *x, int64_t *out) {
+    sum_u64(axes, (const uint64_t *)x, (uint64_t *)out);
+}

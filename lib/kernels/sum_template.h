@@ -1,0 +1,207 @@
+/* kernels/sum_template.h: sums of one element type. sum.c includes this file once a type, with T the type and NAME(x) the
+ * name of x for that type; sum.c also tells how it works.
+ *
+ * SPDX-License-Identifier: MIT */
+
+/* A vector in a register, and one in memory that is aligned like its elements only. */
+typedef T NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
+typedef T NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+#define VECTOR NAME(vector)
+#define LOOSE NAME(loose)
+
+enum { NAME(width) = VECTOR_BYTES / sizeof(T), NAME(vectors) = LANES / NAME(width) };
+#define WIDTH NAME(width)
+#define VECTORS NAME(vectors)
+
+/* ---- numbers that come one after the other ----------------------------------------------------------------------- */
+
+/* Adds up numbers as a balanced tree would: level i holds the sum of 2^i of them, where bit i of count is 1. */
+typedef struct NAME(tree) {
+    uint64_t count;
+    T        level[64];
+} NAME(tree);
+#define TREE NAME(tree)
+
+static void NAME(push)(TREE *tree, T x) {
+    int i = 0;
+    for (; tree->count >> i & 1; i++)
+        x = tree->level[i] + x;
+    tree->level[i] = x;
+    tree->count++;
+}
+
+static T NAME(total)(const TREE *tree) {
+    T sum = 0;
+    for (int i = 0; tree->count >> i > 0; i++)
+        if (tree->count >> i & 1) sum = tree->level[i] + sum;
+    return sum;
+}
+
+/* ---- along an axis ----------------------------------------------------------------------------------------------- */
+
+/* n >= LANES neighbours in memory: LANES sums side by side, then halved until one is left. */
+static T NAME(add_neighbours)(int64_t n, const T *x) {
+    VECTOR  sum[VECTORS];
+    int64_t i = LANES;
+    UNROLL for (int v = 0; v < VECTORS; v++)
+        sum[v] = *(const LOOSE *)(x + v * WIDTH);
+    for (; i + LANES <= n; i += LANES)
+        UNROLL for (int v = 0; v < VECTORS; v++)
+            sum[v] += *(const LOOSE *)(x + i + v * WIDTH);
+    UNROLL for (int half = VECTORS / 2; half > 0; half /= 2)
+        UNROLL for (int v = 0; v < half; v++)
+            sum[v] += sum[v + half];
+    T lane[WIDTH];
+    *(LOOSE *)lane = sum[0];
+    for (int half = WIDTH / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    T rest = 0;
+    for (; i < n; i++)
+        rest += x[i];
+    return lane[0] + rest;
+}
+
+/* n numbers, `stride` apart: four sums side by side. */
+static T NAME(add_apart)(int64_t n, const T *x, int64_t stride) {
+    T       sum[4] = {0, 0, 0, 0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        UNROLL for (int l = 0; l < 4; l++)
+            sum[l] += x[(i + l) * stride];
+    for (; i < n; i++)
+        sum[0] += x[i * stride];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* A whole axis: blocks, and a tree of their sums. */
+static T NAME(add_axis)(int64_t n, const T *x, int64_t stride) {
+    int64_t block = stride == 1 ? TGI_SUM_BLOCK : TGI_SUM_APART;
+    if (n <= block) return stride == 1 && n >= LANES ? NAME(add_neighbours)(n, x) : NAME(add_apart)(n, x, stride);
+    TREE tree;
+    tree.count = 0;
+    for (int64_t i = 0; i < n; i += block)
+        NAME(push)(&tree, NAME(add_axis)(least(n - i, block), x + i * stride, stride));
+    return NAME(total)(&tree);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+/* All that the walk over the summed axes comes past, the innermost axis being a run of n. */
+static T NAME(add_runs)(walk runs, int64_t count, int64_t n, const T *x, int64_t stride) {
+    TREE tree;
+    tree.count = 0;
+    for (; count > 0; count--)
+        NAME(push)(&tree, NAME(add_axis)(n, x + next(&runs), stride));
+    return NAME(total)(&tree);
+}
+
+static void NAME(sum_rows)(walk kept, const walk *sum, const T *x, T *out) {
+    int64_t n, stride, elements = steps(&kept);
+    walk    runs = without_inner(*sum, &n, &stride);
+    int64_t count = steps(&runs);
+    for (int64_t i = 0; i < elements; i++) {
+        const T *from = x + next(&kept);
+        out[i] = count == 1 ? NAME(add_axis)(n, from, stride) : NAME(add_runs)(runs, count, n, from, stride);
+    }
+}
+
+/* ---- columns ----------------------------------------------------------------------------------------------------- */
+
+/* sum = row, or sum += row. */
+static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
+    int64_t j = 0;
+    if (!add) {
+        memcpy(sum, row, (size_t)n * sizeof *sum);
+        return;
+    }
+    for (; j + WIDTH <= n; j += WIDTH)
+        *(LOOSE *)(sum + j) += *(const LOOSE *)(row + j);
+    for (; j < n; j++)
+        sum[j] += row[j];
+}
+
+#define ADD_8(type, j) \
+    (((*(const type *)(row[0] + (j)) + *(const type *)(row[1] + (j))) + \
+      (*(const type *)(row[2] + (j)) + *(const type *)(row[3] + (j)))) + \
+     ((*(const type *)(row[4] + (j)) + *(const type *)(row[5] + (j))) + \
+      (*(const type *)(row[6] + (j)) + *(const type *)(row[7] + (j)))))
+
+/* The same with eight rows. */
+static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
+    int64_t j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) {
+        VECTOR eight = ADD_8(LOOSE, j);
+        if (add) eight += *(LOOSE *)(sum + j);
+        *(LOOSE *)(sum + j) = eight;
+    }
+    for (; j < n; j++)
+        sum[j] = add ? ADD_8(T, j) + sum[j] : ADD_8(T, j);
+}
+
+#undef ADD_8
+
+static void NAME(add_block)(walk *rows, int64_t count, int64_t n, const T *x, T *sum) {
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        int64_t  at[8];
+        const T *row[8];
+        next_8(rows, at);
+        for (int r = 0; r < 8; r++)
+            row[r] = x + at[r];
+        NAME(add_8_rows)(n, row, sum, i > 0);
+    }
+    for (; i < count; i++)
+        NAME(add_row)(n, x + next(rows), sum, i > 0);
+}
+
+/* sum = the next `count` rows, n elements of each. Each level of the recursion, eight times as many rows, takes n elements of
+ * `spare`. */
+static void NAME(add_rows)(walk *rows, int64_t count, int64_t n, const T *x, T *sum, T *spare) {
+    if (count <= TGI_SUM_ROWS) {
+        NAME(add_block)(rows, count, n, x, sum);
+        return;
+    }
+    int64_t part = part_of(count);
+    NAME(add_rows)(rows, part, n, x, sum, spare);
+    for (int64_t i = part; i < count; i += part) {
+        NAME(add_rows)(rows, least(count - i, part), n, x, spare, spare + n);
+        NAME(add_row)(n, spare, sum, true);
+    }
+}
+
+static void NAME(sum_columns)(const walk *kept, const walk *sum, const T *x, T *out) {
+    T       spare[SPARE_BYTES / sizeof(T)];
+    int64_t n, one, rows = steps(sum);
+    walk    rest = without_inner(*kept, &n, &one);
+    int64_t blocks = steps(&rest), width = (int64_t)(sizeof spare / sizeof *spare) / levels_of(rows);
+    for (; blocks > 0; blocks--, out += n) {
+        const T *from = x + next(&rest);
+        for (int64_t j = 0; j < n; j += width) {
+            walk w = *sum;
+            NAME(add_rows)(&w, rows, least(n - j, width), from + j, out + j, spare);
+        }
+    }
+}
+
+/* ---- the sum ----------------------------------------------------------------------------------------------------- */
+
+static void NAME(sum)(const tgi_sum_axes *axes, const T *x, T *out) {
+    int64_t start;
+    walk    kept = merged(axes->kept_rank, axes->kept_dims, axes->kept_strides);
+    walk    sum = ordered(axes->sum_rank, axes->sum_dims, axes->sum_strides, &start);
+    int64_t elements = steps(&kept);
+    if (elements == 0) return;
+    if (steps(&sum) == 0)
+        memset(out, 0, (size_t)elements * sizeof *out);
+    else if (in_columns(&kept, &sum))
+        NAME(sum_columns)(&kept, &sum, x + start, out);
+    else
+        NAME(sum_rows)(kept, &sum, x + start, out);
+}
+
+#undef VECTOR
+#undef LOOSE
+#undef WIDTH
+#undef VECTORS
+#undef TREE
