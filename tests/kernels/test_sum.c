@@ -1,0 +1,301 @@
+/* tests/kernels/test_sum.c: sums over axes against a loop over all index tuples.
+ *
+ * Elements are small whole numbers, so that every sum is exact in whatever order it is added up; how well fractions are added
+ * up is tested separately.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/kernels/sum.h"
+#include "../suites.h"
+
+enum { GUARD = 8 }; /* elements */
+
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
+
+/* An array of any rank: the first axes stay, or are summed, as the bits of `summed` say. */
+typedef struct array {
+    int      rank;
+    unsigned summed;
+    int64_t  dims[8], strides[8];
+    int64_t  start, extent; /* where element (0, ..., 0) lies in how many elements of memory */
+} array;
+
+/* Dense strides, the axes lying in memory in the given order, outermost first. */
+static array dense(int rank, const int64_t *dims, const int *order, unsigned summed) {
+    array   x = {.rank = rank, .summed = summed};
+    int64_t stride = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        int axis = order ? order[i] : i;
+        x.dims[axis] = dims[axis];
+        x.strides[axis] = stride;
+        stride *= dims[axis];
+    }
+    return x;
+}
+
+/* Finds out what memory the array takes. */
+static void place(array *x) {
+    x->start = 0, x->extent = 1;
+    for (int i = 0; i < x->rank; i++) {
+        int64_t reach = (x->dims[i] - 1) * x->strides[i];
+        if (x->dims[i] == 0) {
+            x->start = 0, x->extent = 0;
+            return;
+        }
+        if (reach < 0) x->start -= reach;
+        x->extent += llabs(reach);
+    }
+}
+
+static tgi_sum_axes axes_of(const array *x) {
+    tgi_sum_axes axes = {0};
+    for (int i = 0; i < x->rank; i++)
+        if (x->summed >> i & 1) {
+            axes.sum_dims[axes.sum_rank] = x->dims[i];
+            axes.sum_strides[axes.sum_rank++] = x->strides[i];
+        } else {
+            axes.kept_dims[axes.kept_rank] = x->dims[i];
+            axes.kept_strides[axes.kept_rank++] = x->strides[i];
+        }
+    return axes;
+}
+
+static int64_t product(int rank, const int64_t *dims) {
+    int64_t size = 1;
+    for (int i = 0; i < rank; i++)
+        size *= dims[i];
+    return size;
+}
+
+/* The offset of the n-th index tuple. */
+static int64_t offset(int64_t n, int rank, const int64_t *dims, const int64_t *strides) {
+    int64_t at = 0;
+    for (int i = rank - 1; i >= 0; i--) {
+        at += n % dims[i] * strides[i];
+        n /= dims[i];
+    }
+    return at;
+}
+
+/* ---- one sum, of each type --------------------------------------------------------------------------------------- */
+
+static int small_number(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    return (int)(*state >> 24) % 9 - 4;
+}
+
+#define CASE_OF(T, suffix) \
+    static void check_##suffix(const array *x) { \
+        tgi_sum_axes axes = axes_of(x); \
+        int64_t      kept = product(axes.kept_rank, axes.kept_dims), terms = product(axes.sum_rank, axes.sum_dims); \
+        T           *data = malloc(x->extent > 0 ? (size_t)x->extent * sizeof *data : 1); \
+        T           *out = malloc((size_t)(kept + 2 * GUARD) * sizeof *out); \
+        uint32_t     seed = 3; \
+        for (int64_t i = 0; i < x->extent; i++) \
+            data[i] = (T)small_number(&seed); \
+        for (int64_t i = 0; i < kept + 2 * GUARD; i++) \
+            out[i] = (T)-12345; \
+        tgi_sum_##suffix(&axes, data + x->start, out + GUARD); \
+        for (int64_t i = 0; i < kept; i++) { \
+            const T    *from = data + x->start + offset(i, axes.kept_rank, axes.kept_dims, axes.kept_strides); \
+            long double sum = 0; \
+            for (int64_t j = 0; j < terms; j++) \
+                sum += (long double)from[offset(j, axes.sum_rank, axes.sum_dims, axes.sum_strides)]; \
+            if ((long double)out[GUARD + i] != sum) \
+                ck_abort_msg("rank %d, summed %#x, element %lld: %g, not %Lg", x->rank, x->summed, (long long)i, \
+                             (double)out[GUARD + i], sum); \
+        } \
+        for (int i = 0; i < GUARD; i++) \
+            if (out[i] != (T)-12345 || out[GUARD + kept + i] != (T)-12345) ck_abort_msg("written outside of the result"); \
+        free(data); \
+        free(out); \
+    }
+
+CASE_OF(float, f32)
+CASE_OF(double, f64)
+CASE_OF(int64_t, i64)
+
+static void check(array x) {
+    place(&x);
+    check_f32(&x);
+    check_f64(&x);
+    check_i64(&x);
+}
+
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
+
+static const int64_t lengths[] = {0,   1,   2,   3,   4,   7,   8,   9,   15,  16,  17,   31,   32,   33,   63,  64,
+                                  65,  100, 127, 128, 129, 200, 511, 512, 513, 575, 1024, 1025, 1536, 2049, 5000};
+enum { LENGTHS = sizeof lengths / sizeof *lengths };
+
+START_TEST(one_axis) {
+    static const int64_t strides[] = {1, 2, 0, -1, -3};
+    for (size_t s = 0; s < sizeof strides / sizeof *strides; s++)
+        for (unsigned summed = 0; summed < 2; summed++)
+            check((array){.rank = 1, .summed = summed, .dims = {lengths[_i]}, .strides = {strides[s]}});
+}
+END_TEST
+
+START_TEST(two_axes) {
+    static const int64_t others[] = {0, 1, 2, 3, 7, 8, 9, 33, 70};
+    static const int     swapped[] = {1, 0};
+    for (size_t o = 0; o < sizeof others / sizeof *others; o++)
+        for (unsigned summed = 0; summed < 4; summed++) {
+            int64_t dims[] = {lengths[_i], others[o]};
+            array   x = dense(2, dims, NULL, summed);
+            check(x);
+            check(dense(2, dims, swapped, summed));
+            x.strides[0] += 5;
+            check(x);
+            x.strides[0] = -x.strides[0];
+            check(x);
+            x.strides[1] = 0;
+            check(x);
+            x.strides[0] = 0, x.strides[1] = -1;
+            check(x);
+        }
+}
+END_TEST
+
+/* More columns than fit into the room that is kept for partial sums, at each depth of the blocks. */
+START_TEST(many_columns) {
+    static const int64_t rows[] = {1, 7, 8, 128, 129, 136, 1024, 1025, 1500, 8193};
+    int64_t dims[] = {rows[_i], 8192 / 4 + 11};
+    check(dense(2, dims, NULL, 1));
+    dims[1] = 9;
+    check(dense(2, dims, NULL, 1));
+}
+END_TEST
+
+static int64_t pick(uint32_t *state, int64_t below) {
+    *state = *state * 1664525u + 1013904223u;
+    return (int64_t)(*state >> 8) % below;
+}
+
+/* A random array of rank _i, its axes in random order in memory, some reversed, broadcast, stepped, empty or of size 1. */
+static array random_array(int rank, uint32_t *seed, unsigned summed) {
+    static const int64_t few[] = {1, 2, 3, 4, 5, 9}, many[] = {1, 2, 3, 17, 40, 130};
+    int64_t dims[8];
+    int     order[8];
+    for (int i = 0; i < rank; i++) {
+        int at = (int)pick(seed, i + 1);
+        order[i] = order[at];
+        order[at] = i;
+        dims[i] = (rank > 3 ? few : many)[pick(seed, rank > 5 ? 4 : 6)];
+        if (pick(seed, 60) == 0) dims[i] = 0;
+    }
+    array x = dense(rank, dims, pick(seed, 2) ? order : NULL, summed);
+    for (int i = 0; i < rank; i++) {
+        int64_t change = pick(seed, 12);
+        if (change == 0) x.strides[i] = 0;
+        if (change == 1 || change == 2) x.strides[i] = -x.strides[i];
+        if (change == 3) x.strides[i] *= 2;
+    }
+    return x;
+}
+
+START_TEST(random_arrays) {
+    uint32_t seed = (uint32_t)_i;
+    for (unsigned summed = 0; summed < 1u << _i; summed++)
+        for (int round = 0; round < (_i < 4 ? 40 : 4); round++)
+            check(random_array(_i, &seed, summed));
+}
+END_TEST
+
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+
+/* A sum of tenths, `size` of them in memory. */
+static void check_tenths(tgi_sum_axes axes, int64_t size) {
+    int64_t kept = product(axes.kept_rank, axes.kept_dims), terms = product(axes.sum_rank, axes.sum_dims);
+    float  *x = malloc((size_t)size * sizeof *x), *out = malloc((size_t)kept * sizeof *out);
+    ck_assert(x && out);
+    for (int64_t i = 0; i < size; i++)
+        x[i] = 0.1f;
+    tgi_sum_f32(&axes, x, out);
+    double exact = (double)terms * (double)0.1f;
+    for (int64_t i = 0; i < kept; i++)
+        ck_assert_double_le(fabs((double)out[i] - exact) / exact, 1e-6);
+    free(x);
+    free(out);
+}
+
+START_TEST(ten_million_tenths) {
+    int64_t n = 10000000, c = 10;
+    check_tenths((tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {1}}, n);
+    check_tenths((tgi_sum_axes){.kept_rank = 1, .sum_rank = 1, .kept_dims = {c}, .kept_strides = {1}, .sum_dims = {n / c},
+                                .sum_strides = {c}}, n);
+    check_tenths((tgi_sum_axes){.kept_rank = 1, .sum_rank = 1, .kept_dims = {2}, .kept_strides = {1}, .sum_dims = {n / 2},
+                                .sum_strides = {2}}, n);
+    check_tenths((tgi_sum_axes){.sum_rank = 2, .sum_dims = {n / 10, 5}, .sum_strides = {10, 1}}, n);
+    check_tenths((tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {0}}, 1);
+}
+END_TEST
+
+/* A sum of ten million rows: one row of 16 tenths, read again and again. */
+START_TEST(ten_million_rows) {
+    float        x[16], out[16];
+    tgi_sum_axes axes = {.kept_rank = 1, .sum_rank = 1, .kept_dims = {16}, .kept_strides = {1}, .sum_dims = {10000000}};
+    for (int i = 0; i < 16; i++)
+        x[i] = 0.1f;
+    tgi_sum_f32(&axes, x, out);
+    for (int i = 0; i < 16; i++)
+        ck_assert_double_le(fabs((double)out[i] / (1e7 * (double)0.1f) - 1), 1e-6);
+}
+END_TEST
+
+START_TEST(integers_wrap) {
+    int64_t      x[40], out[10];
+    tgi_sum_axes all = {.sum_rank = 1, .sum_dims = {40}, .sum_strides = {1}};
+    tgi_sum_axes columns = {.kept_rank = 1, .sum_rank = 1, .kept_dims = {10}, .kept_strides = {1}, .sum_dims = {4},
+                            .sum_strides = {10}};
+    for (int i = 0; i < 40; i++)
+        x[i] = INT64_MAX;
+    tgi_sum_i64(&all, x, out);
+    ck_assert_int_eq(out[0], -40);
+    tgi_sum_i64(&columns, x, out);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(out[i], -4);
+    all.sum_dims[0] = 2;
+    x[1] = 1;
+    tgi_sum_i64(&all, x, out);
+    ck_assert_int_eq(out[0], INT64_MIN);
+}
+END_TEST
+
+START_TEST(nan_and_infinity_stay) {
+    float        x[600], out;
+    tgi_sum_axes all = {.sum_rank = 1, .sum_dims = {600}, .sum_strides = {1}};
+    for (int i = 0; i < 600; i++)
+        x[i] = 1;
+    x[300] = INFINITY;
+    tgi_sum_f32(&all, x, &out);
+    ck_assert(isinf(out));
+    x[599] = -INFINITY;
+    tgi_sum_f32(&all, x, &out);
+    ck_assert(isnan(out));
+}
+END_TEST
+
+Suite *suite_sum(void) {
+    Suite *suite = suite_create("sum");
+    TCase *axes = tcase_create("axes");
+    tcase_set_timeout(axes, 300);
+    tcase_add_loop_test(axes, one_axis, 0, LENGTHS);
+    tcase_add_loop_test(axes, two_axes, 0, LENGTHS);
+    tcase_add_loop_test(axes, many_columns, 0, 10);
+    tcase_add_loop_test(axes, random_arrays, 0, 9);
+    suite_add_tcase(suite, axes);
+
+    TCase *numbers = tcase_create("numbers");
+    tcase_set_timeout(numbers, 300);
+    tcase_add_test(numbers, ten_million_tenths);
+    tcase_add_test(numbers, ten_million_rows);
+    tcase_add_test(numbers, integers_wrap);
+    tcase_add_test(numbers, nan_and_infinity_stay);
+    suite_add_tcase(suite, numbers);
+    return suite;
+}
