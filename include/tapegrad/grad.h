@@ -32,13 +32,13 @@ tg_status tg_zero_grad(tg_tape *tape);
 /* The vector-Jacobian product, the functional form of tg_backward: for each of the n inputs x_j, any tensors, leaves or not,
  *     grads[j] = sum over the m outputs y_i and their elements of  seeds[i] * dy_i / dx_j
  * with the shape and dtype of x_j; zeros for an input that no output depends on. seeds[i] broadcasts to the shape of y_i
- * and has its dtype; `seeds` may be NULL for ones. Touches no parameter's gradient. The results are kept. An input that is
- * computed from another input counts by itself, as in PyTorch's autograd.grad. After an error the tape is as it was and
- * every grads[j] is invalid. */
+ * and has its dtype; `seeds` may be NULL for ones. Touches no parameter's gradient. The results are kept. An input may be
+ * computed from another one: each gets its whole gradient. `grads` may be the array of the inputs or of the outputs. After an error
+ * the tape is as it was and every grads[j] is invalid. */
 tg_status tg_vjp(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
                  tg_tensor *grads);
 
-/* The terms of a gradient check, 0 for the usual ones, and what it found. */
+/* The terms of a gradient check, 0 (or less) for the usual ones, and what it found. */
 typedef struct tg_gradcheck_report {
     double step;  /* of the central difference, relative to max(1, |x|); usually 6e-6 (the cube root of the rounding unit) */
     double rtol;  /* passes when |recorded - measured| <= atol + rtol * |measured|; usually 1e-6 */
@@ -69,7 +69,7 @@ tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck
 #define tg_backward(loss) TGI_CALL1(tg_backward, loss)
 #define tg_grad(parameter) TGI_CALL1(tg_grad, parameter)
 #define tg_zero_grad(tape) (tg_zero_grad)(TGI_AT(tape))
-#define tg_vjp(tape, ...) (tg_vjp)(TGI_AT(tape), __VA_ARGS__)
+#define tg_vjp(tape, ...) TGI_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
 #define tg_gradcheck(y, ...) TGI_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
 
 #endif

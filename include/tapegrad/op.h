@@ -134,6 +134,6 @@ tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *
 }
 #endif
 
-#define tg_record(tape, ...) (tg_record)(TGI_AT(tape), __VA_ARGS__)
+#define tg_record(tape, ...) TGI_TAPE_CALL(tg_record, tape, __VA_ARGS__)
 
 #endif

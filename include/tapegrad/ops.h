@@ -33,7 +33,7 @@ tg_tensor tg_sin(tg_tensor x);     /* sine, x in radians */
 tg_tensor tg_cos(tg_tensor x);     /* cosine, x in radians */
 tg_tensor tg_tanh(tg_tensor x);    /* hyperbolic tangent */
 tg_tensor tg_sigmoid(tg_tensor x); /* 1 / (1 + e^-x); 0 and 1 at the extremes */
-tg_tensor tg_relu(tg_tensor x);    /* max(x, 0); NaN for NaN; int64 too. Gradient 0 at 0 */
+tg_tensor tg_relu(tg_tensor x);    /* max(x, 0); NaN for NaN; int64 too. Gradient 0 at 0, 1 at NaN */
 
 #define tg_neg(x) TGI_CALL1(tg_neg, x)
 #define tg_abs(x) TGI_CALL1(tg_abs, x)
@@ -61,7 +61,8 @@ tg_tensor tg_div(tg_tensor a, tg_tensor b); /* a / b, IEEE 754: infinite or NaN 
  * 0 where a is 0 and b is at least 0. */
 tg_tensor tg_pow(tg_tensor a, tg_tensor b);
 
-/* The smaller, the larger of the two; NaN if either is; int64 too. Where they are equal, each gets half of the gradient. */
+/* The smaller, the larger of the two; NaN if either is; int64 too. Where they are equal, each gets half of the gradient; where
+ * one is NaN, both get it. */
 tg_tensor tg_minimum(tg_tensor a, tg_tensor b);
 tg_tensor tg_maximum(tg_tensor a, tg_tensor b);
 
@@ -90,7 +91,7 @@ tg_tensor tg_ge(tg_tensor a, tg_tensor b); /* a >= b */
 #define tg_gt(a, b) TGI_CALL2(tg_gt, a, b)
 #define tg_ge(a, b) TGI_CALL2(tg_ge, a, b)
 
-/* a where the bool tensor `condition` is true, b elsewhere; all three broadcast. a and b are of any one dtype, and at
+/* a where the bool tensor `condition` is true (a plain number: 0 or 1), b elsewhere; all three broadcast. a and b are of any one dtype, and at
  * least one of them is a tensor. Each gets the gradient of the elements taken from it, and exactly 0 for the others. */
 tg_tensor tg_where(tg_tensor condition, tg_tensor a, tg_tensor b);
 #define tg_where(condition, a, b) TGI_CALL3(tg_where, condition, a, b)

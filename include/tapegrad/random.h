@@ -50,13 +50,13 @@ tg_tensor tg_bernoulli(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p);
 }
 #endif
 
-#define tg_seed(tape, ...) (tg_seed)(TGI_AT(tape), __VA_ARGS__)
-#define tg_rand(tape, ...) (tg_rand)(TGI_AT(tape), __VA_ARGS__)
-#define tg_uniform(tape, ...) (tg_uniform)(TGI_AT(tape), __VA_ARGS__)
-#define tg_randn(tape, ...) (tg_randn)(TGI_AT(tape), __VA_ARGS__)
-#define tg_normal(tape, ...) (tg_normal)(TGI_AT(tape), __VA_ARGS__)
-#define tg_randint(tape, ...) (tg_randint)(TGI_AT(tape), __VA_ARGS__)
-#define tg_randperm(tape, ...) (tg_randperm)(TGI_AT(tape), __VA_ARGS__)
-#define tg_bernoulli(tape, ...) (tg_bernoulli)(TGI_AT(tape), __VA_ARGS__)
+#define tg_seed(tape, ...) TGI_TAPE_CALL(tg_seed, tape, __VA_ARGS__)
+#define tg_rand(tape, ...) TGI_TAPE_CALL(tg_rand, tape, __VA_ARGS__)
+#define tg_uniform(tape, ...) TGI_TAPE_CALL(tg_uniform, tape, __VA_ARGS__)
+#define tg_randn(tape, ...) TGI_TAPE_CALL(tg_randn, tape, __VA_ARGS__)
+#define tg_normal(tape, ...) TGI_TAPE_CALL(tg_normal, tape, __VA_ARGS__)
+#define tg_randint(tape, ...) TGI_TAPE_CALL(tg_randint, tape, __VA_ARGS__)
+#define tg_randperm(tape, ...) TGI_TAPE_CALL(tg_randperm, tape, __VA_ARGS__)
+#define tg_bernoulli(tape, ...) TGI_TAPE_CALL(tg_bernoulli, tape, __VA_ARGS__)
 
 #endif

@@ -150,6 +150,9 @@ tg_mark tg_tape_mark(tg_tape *tape);
  * of an update that fails; the tape is then as it was, or, where the update failed, holds what was recorded. */
 tg_status tg_rewind(tg_tape *tape, tg_mark mark);
 
+/* The same without the updates: what is pending after the mark does not happen. The way out when an update fails each time. */
+tg_status tg_discard(tg_tape *tape, tg_mark mark);
+
 /* Number of instructions on the tape, leaves and plain numbers included. */
 int64_t tg_instruction_count(const tg_tape *tape);
 
@@ -158,13 +161,13 @@ int64_t tg_instruction_count(const tg_tape *tape);
 }
 #endif
 
-#define tg_constant(tape, ...) (tg_constant)(TGI_AT(tape), __VA_ARGS__)
+#define tg_constant(tape, ...) TGI_TAPE_CALL(tg_constant, tape, __VA_ARGS__)
 #define tg_borrow(tape, ...) (tg_borrow)(TGI_AT(tape), __VA_ARGS__)
-#define tg_full(tape, ...) (tg_full)(TGI_AT(tape), __VA_ARGS__)
-#define tg_input(tape, ...) (tg_input)(TGI_AT(tape), __VA_ARGS__)
+#define tg_full(tape, ...) TGI_TAPE_CALL(tg_full, tape, __VA_ARGS__)
+#define tg_input(tape, ...) TGI_TAPE_CALL(tg_input, tape, __VA_ARGS__)
 #define tg_parameter(tape, name, init) TGI_TAPE_CALL1_WITH(tg_parameter, tape, name, init)
 #define tg_borrow_parameter(tape, ...) (tg_borrow_parameter)(TGI_AT(tape), __VA_ARGS__)
-#define tg_find(tape, ...) (tg_find)(TGI_AT(tape), __VA_ARGS__)
+#define tg_find(tape, ...) TGI_TAPE_CALL(tg_find, tape, __VA_ARGS__)
 #define tg_shape_of(x) TGI_CALL1(tg_shape_of, x)
 #define tg_size(x) TGI_CALL1(tg_size, x)
 #define tg_dtype_of(x) TGI_CALL1(tg_dtype_of, x)
@@ -175,6 +178,8 @@ int64_t tg_instruction_count(const tg_tape *tape);
 #define tg_data(x) TGI_CALL1(tg_data, x)
 #define tg_write(leaf, ...) TGI_CALL1_WITH(tg_write, leaf, __VA_ARGS__)
 #define tg_keep(x) TGI_CALL1(tg_keep, x)
-#define tg_rewind(tape, ...) (tg_rewind)(TGI_AT(tape), __VA_ARGS__)
+#define tg_set_keep(tape, ...) TGI_TAPE_CALL(tg_set_keep, tape, __VA_ARGS__)
+#define tg_discard(tape, ...) TGI_TAPE_CALL(tg_discard, tape, __VA_ARGS__)
+#define tg_rewind(tape, ...) TGI_TAPE_CALL(tg_rewind, tape, __VA_ARGS__)
 
 #endif

@@ -72,8 +72,8 @@ typedef struct tg_shape {
 /* The same from an array of `rank` sizes. */
 tg_shape tg_shape_from(int rank, const int64_t *dims);
 
-/* Number of elements: the product of the sizes. -1 for a shape that is none (a negative size, a rank out of range, more
- * elements than an int64_t counts). */
+/* Number of elements: the product of the sizes. -1 for a shape that is none: a negative size, a rank out of range, more than 2^59
+ * elements (sizes of 0 left aside). */
 int64_t tg_shape_size(tg_shape shape);
 
 /* Same rank and same sizes. */
@@ -96,13 +96,23 @@ tg_axes tg_axes_from(int count, const int *axis);
 /* A plain number as a tensor of rank 0. It takes the dtype of the tensors it meets: tg_sub(tg_num(1), y). In C and C++
  * the functions of tensors take plain numbers directly, tg_sub(1, y), so only other languages need to call this. A
  * number belongs to no tape: an op of numbers alone has nowhere to be recorded and returns an invalid tensor, and so does
- * one whose dtype cannot hold the number (1.5 beside int64). */
+ * one whose dtype cannot hold the number (1.5 beside int64). Integers beyond 2^53 are rounded, and what is too large for
+ * float32 becomes infinite beside it. */
 tg_tensor tg_num(double number);
 
 /* Says that the next call on this tape comes from that line of the user's source, for its error text and for what it
  * records; returns the tape. The macros of these headers do it for every C and C++ caller; bindings for other languages
  * may. `file` must live as long as the tape. A tape of NULL is ignored. */
 tg_tape *tg_at(tg_tape *tape, const char *file, int line);
+
+/* The same for a call whose arguments may themselves call the library: holds the line until tg_release, which is given what tg_hold
+ * returned. */
+typedef struct tg_line {
+    const char *file;
+    int         line;
+} tg_line;
+tg_line tg_hold(tg_tape *tape, const char *file, int line);
+void    tg_release(tg_tape *tape, tg_line before);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
@@ -118,8 +128,12 @@ tg_tape *tg_at(tg_tape *tape, const char *file, int line);
 
 #ifdef TGI_INSIDE
 #define TGI_AT(tape) (tape)
+#define TGI_HOLD(tape) ((tg_line){0})
+#define TGI_RELEASE(tape, before) ((void)(before))
 #else
 #define TGI_AT(tape) (tg_at)((tape), __FILE__, __LINE__)
+#define TGI_HOLD(tape) (tg_hold)((tape), __FILE__, __LINE__)
+#define TGI_RELEASE(tape, before) (tg_release)((tape), before)
 #endif
 
 #ifndef __cplusplus
@@ -130,11 +144,27 @@ tg_tape *tg_at(tg_tape *tape, const char *file, int line);
 static inline tg_tensor tgi_same(tg_tensor x) {
     return x;
 }
+static inline tg_tensor tgi_signed(long long x) {
+    return tg_num((double)x);
+}
+static inline tg_tensor tgi_unsigned(unsigned long long x) {
+    return tg_num((double)x);
+}
+static inline tg_tensor tgi_long_double(long double x) {
+    return tg_num((double)x);
+}
 
 #define TGI_TENSOR(x) \
     __extension__({ \
         __auto_type tgi_x = (x); \
-        _Generic(tgi_x, tg_tensor: tgi_same, default: tg_num)(tgi_x); \
+        _Generic(tgi_x, \
+            tg_tensor: tgi_same, \
+            float: tg_num, \
+            double: tg_num, \
+            long double: tgi_long_double, \
+            unsigned long: tgi_unsigned, \
+            unsigned long long: tgi_unsigned, \
+            default: tgi_signed)(tgi_x); \
     })
 
 #define TGI_CALL1(f, a) \
@@ -145,9 +175,11 @@ static inline tg_tensor tgi_same(tg_tensor x) {
     })
 #define TGI_CALL1_WITH(f, a, ...) \
     __extension__({ \
-        tg_tensor tgi_a = TGI_TENSOR(a); \
-        (void)TGI_AT(tgi_a.tape); \
-        (f)(tgi_a, __VA_ARGS__); \
+        tg_tensor   tgi_a = TGI_TENSOR(a); \
+        tg_line     tgi_before = TGI_HOLD(tgi_a.tape); \
+        __auto_type tgi_result = (f)(tgi_a, __VA_ARGS__); \
+        TGI_RELEASE(tgi_a.tape, tgi_before); \
+        tgi_result; \
     })
 #define TGI_CALL2(f, a, b) \
     __extension__({ \
@@ -166,6 +198,16 @@ static inline tg_tensor tgi_same(tg_tensor x) {
         (void)TGI_AT(tgi_b.tape); \
         (void)TGI_AT(tgi_c.tape); \
         (f)(tgi_a, tgi_b, tgi_c); \
+    })
+
+/* For functions of a tape and plain arguments. */
+#define TGI_TAPE_CALL(f, t, ...) \
+    __extension__({ \
+        tg_tape    *tgi_tape = (t); \
+        tg_line     tgi_before = TGI_HOLD(tgi_tape); \
+        __auto_type tgi_result = (f)(tgi_tape, __VA_ARGS__); \
+        TGI_RELEASE(tgi_tape, tgi_before); \
+        tgi_result; \
     })
 
 /* For functions of a tape and one tensor that follows `...`: (f)(tape, ..., x). */
@@ -238,6 +280,7 @@ inline tg_axes tgi_axes(std::initializer_list<int> axes) {
 
 #define TGI_CALL1(f, a) tgi::call1(__FILE__, __LINE__, (f), tgi::tensor(a))
 #define TGI_CALL1_WITH(f, a, ...) tgi::call1(__FILE__, __LINE__, (f), tgi::tensor(a), __VA_ARGS__)
+#define TGI_TAPE_CALL(f, tape, ...) tgi::tape_call(__FILE__, __LINE__, (f), (tape), __VA_ARGS__)
 #define TGI_CALL2(f, a, b) tgi::call2(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b))
 #define TGI_CALL3(f, a, b, c) tgi::call3(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
 #define TGI_TAPE_CALL1(f, tape, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))

@@ -22,7 +22,7 @@ void tg_clear_error(tg_tape *tape) {
     if (!tape) return;
     tape->status = TG_OK;
     tape->text[0] = 0;
-    tape->file = NULL;
+    tgi_done(tape, TG_OK);
 }
 
 tg_status tgi_check(tg_tape *tape) {
@@ -31,7 +31,10 @@ tg_status tgi_check(tg_tape *tape) {
 }
 
 tg_status tgi_done(tg_tape *tape, tg_status status) {
-    if (!tape->inside) tape->file = NULL;
+    if (!tape->inside) {
+        tape->file = tape->held.file;
+        tape->line = (uint32_t)tape->held.line;
+    }
     return status;
 }
 

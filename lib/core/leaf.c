@@ -15,6 +15,7 @@ const tg_op tgi_number = {.name = "number"};
 const tg_op tgi_constant = {.name = "constant"};
 const tg_op tgi_input = {.name = "input"};
 const tg_op tgi_parameter = {.name = "parameter"};
+const tg_op tgi_zero_grad = {.name = "zero_grad"};
 
 tgi_leaf *tgi_leaf_of(const tgi_node *node) {
     bool leaf = node->op == &tgi_constant || node->op == &tgi_input || node->op == &tgi_parameter;

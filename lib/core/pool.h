@@ -1,7 +1,7 @@
 /* core/pool.h: buffers for values, taken and given back in any order.
  *
  * A buffer that is given back waits in the list of its size class, four classes to an octave, for the next one of that class: at
- * most a quarter of a buffer is unused, and a program that repeats itself finds all its buffers there.
+ * most a quarter of a buffer is unused (above the smallest, of 16 bytes), and a program that repeats itself finds all its buffers there.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_CORE_POOL_H

@@ -45,7 +45,7 @@ static void forget(tg_tape *tape, tgi_node *node) {
     tgi_leaf *leaf = tgi_leaf_of(node);
     if (leaf)
         tgi_leaf_forget(tape, leaf);
-    else if (node->op == &tgi_assign)
+    else if (node->op == &tgi_assign && node->attr)
         tgi_leaf_of(tgi_node_at(tape, node->in[0]))->last_assign = *(const uint32_t *)node->attr;
     tgi_node_release(tape, node);
 }
@@ -112,7 +112,9 @@ static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const
 
 /* A derivative that reads a leaf after it was overwritten would be that of another formula. */
 static tg_status check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index) {
-    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, index));
+    const tgi_node *node = tgi_node_at(tape, index);
+    if (node->flags & TGI_LOST) node = tgi_node_at(tape, node->view->base);
+    const tgi_leaf *leaf = tgi_leaf_of(node);
     if (!leaf || leaf->last_assign == TGI_NONE || leaf->last_assign < tape->rule_of) return TG_OK;
     const tgi_node *assign = tgi_node_at(tape, leaf->last_assign);
     return tgi_fail(tape, TG_ERR_GRADIENT, tgi_node_at(tape, tape->rule_of)->op->name,
@@ -142,12 +144,13 @@ static tg_status infer(tg_tape *tape, tg_infer *call, const uint32_t *ids) {
 
     tg_status status = call->op->infer(call);
     if (status) tg_refuse(call, status, "the op refuses them");
+    if (tape->status) status = tape->status;
     if (!status && !tg_dtype_size(call->out.dtype))
         status = tg_refuse(call, TG_ERR_DTYPE, "the op's shape rule gives no dtype");
     if (!status && (call->out.rank < 0 || call->out.rank > TG_MAX_RANK))
-        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
+        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have %d axes, and %d are the most", call->out.rank, TG_MAX_RANK);
     if (!status && tg_shape_size(tg_shape_from(call->out.rank, call->out.dims)) < 0)
-        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have too many elements");
+        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have a negative size, or too many elements");
     tgi_arena_cut(&tape->arena, types);
     return status;
 }
@@ -194,11 +197,22 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
     return TG_OK;
 }
 
+/* The call is over for the tapes of operands that belong elsewhere. */
+static void leave_other_tapes(const tg_tape *tape, int count, const tg_tensor *in) {
+    for (int i = 0; i < count; i++)
+        if (in[i].tape != tape && tgi_tape_of(in[i])) tgi_done(in[i].tape, TG_OK);
+}
+
 tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size) {
     if (!tape) tape = tape_of_operands(count, in);
+    leave_other_tapes(tape, count, in);
     if (tgi_check(tape)) return tgi_invalid(tape);
     if (!op || !op->infer || count < 0 || (op->arity >= 0 && count != op->arity)) {
         tgi_fail(tape, TG_ERR_ARGUMENT, op ? op->name : "record", "no shape rule, or not the op's number of operands: %d", count);
+        return tgi_invalid(tape);
+    }
+    if (count > TG_MAX_LOOP_OPERANDS && !op->kernel && !op->view) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "an elementwise op takes %d operands at most, not %d", TG_MAX_LOOP_OPERANDS, count);
         return tgi_invalid(tape);
     }
     uint32_t start = tape->count;
@@ -242,6 +256,7 @@ tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result) {
 /* ---- the shape rule of elementwise ops --------------------------------------------------------------------------- */
 
 static tg_status check_dtypes(const tg_infer *call) {
+    if (call->count == 0) return tg_refuse(call, TG_ERR_ARGUMENT, "there are no operands");
     tg_dtype dtype = call->in[0].dtype;
     for (int i = 1; i < call->count; i++)
         if (call->in[i].dtype != dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
@@ -255,6 +270,7 @@ static bool same_shape(const tg_type *a, const tg_type *b) {
 }
 
 tg_status tg_infer_broadcast(tg_infer *call) {
+    if (call->count == 0) return tg_refuse(call, TG_ERR_ARGUMENT, "there are no operands");
     call->out.rank = call->in[0].rank;
     call->out.dims = call->in[0].dims;
     for (int i = 1; i < call->count; i++) {
@@ -272,7 +288,7 @@ tg_status tg_infer_broadcast(tg_infer *call) {
 }
 
 tg_status tg_infer_elementwise(tg_infer *call) {
-    if (check_dtypes(call)) return TG_ERR_DTYPE;
+    if (check_dtypes(call)) return call->tape->status;
     call->out.dtype = call->in[0].dtype;
     return tg_infer_broadcast(call);
 }

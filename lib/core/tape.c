@@ -77,6 +77,20 @@ tg_tape *tg_at(tg_tape *tape, const char *file, int line) {
     return tape;
 }
 
+tg_line tg_hold(tg_tape *tape, const char *file, int line) {
+    if (!tape || tape == &number_tag || tape->inside) return (tg_line){0};
+    tg_line before = tape->held;
+    tape->held = (tg_line){file, line};
+    tg_at(tape, file, line);
+    return before;
+}
+
+void tg_release(tg_tape *tape, tg_line before) {
+    if (!tape || tape == &number_tag || tape->inside) return;
+    tape->held = before;
+    tgi_done(tape, TG_OK);
+}
+
 tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index) {
     uint64_t generation = tgi_node_at(tape, index)->generation;
     return (tg_tensor){.tape = (tg_tape *)tape, .ref = generation << 32 | index};

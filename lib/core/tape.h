@@ -79,6 +79,7 @@ struct tg_tape {
     /* the call under way */
     const char *file; /* from which line of the user's source; consumed by what the call records */
     uint32_t    line;
+    tg_line     held; /* the line to go back to then: of a call whose arguments are still being evaluated */
     int         inside; /* how deep in functions of the library that record more than one instruction */
     uint32_t    rule_of; /* the instruction that is being differentiated, or TGI_NONE */
 
@@ -204,6 +205,9 @@ bool tgi_list_push(tgi_list *list, uint32_t item);
 /* The kinds of leaf; and the op of tg_assign, whose operands are the leaf and the value, and whose attribute is the leaf's
  * last_assign before. */
 extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter, tgi_assign;
+
+/* What tg_zero_grad leaves on the tape: nothing to run, but a place that a rewind can go back before. */
+extern const tg_op tgi_zero_grad;
 
 /* Appends a leaf whose value is `data`, borrowed, or when that is NULL memory of the tape's, not initialised. `name` may be
  * NULL; it is copied. NULL and an error on failure. */

@@ -202,11 +202,13 @@ tg_tensor(tg_grad)(tg_tensor parameter) {
 
 tg_status(tg_zero_grad)(tg_tape *tape) {
     if (tgi_check(tape)) return tg_error_status(tape);
-    for (uint32_t i = 0; i < tape->parameters.count; i++) {
-        tgi_leaf *leaf = parameter_leaf(tape, i);
-        if (gradient_of(leaf) != TGI_NONE && note_gradient(tape, leaf, TGI_NONE)) return tape->status;
-    }
-    return tgi_done(tape, TG_OK);
+    tgi_call call = tgi_begin(tape);
+    if (tgi_append(tape, &tgi_zero_grad))
+        for (uint32_t i = 0; i < tape->parameters.count && !tape->status; i++) {
+            tgi_leaf *leaf = parameter_leaf(tape, i);
+            if (gradient_of(leaf) != TGI_NONE) note_gradient(tape, leaf, TGI_NONE);
+        }
+    return tgi_end(tape, call);
 }
 
 /* ---- the functional form ----------------------------------------------------------------------------------------- */
@@ -257,15 +259,8 @@ static void collect(walk *w, int n, const tg_tensor *inputs, tg_tensor *grads) {
     }
 }
 
-tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
-                  tg_tensor *grads) {
-    uint32_t end = 0;
-    for (int j = 0; grads && j < n; j++)
-        grads[j] = tgi_invalid(tape);
-    if (tgi_check(tape)) return tg_error_status(tape);
-    if (n > 0 && !grads) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "nowhere to put the gradients");
-    if (resolve_list(tape, m, outputs, "output", &end) || resolve_list(tape, n, inputs, "input", &end)) return tape->status;
-
+static tg_status record_vjp(tg_tape *tape, uint32_t end, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n,
+                            const tg_tensor *inputs, tg_tensor *grads) {
     walk     w;
     tgi_call call = tgi_begin(tape);
     if (!begin_walk(&w, tape, end, "vjp")) {
@@ -278,7 +273,18 @@ tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tenso
         }
     }
     end_walk(&w);
-    for (int j = 0; tape->status && j < n; j++)
-        grads[j] = tgi_invalid(tape);
     return tgi_end(tape, call);
+}
+
+tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
+                  tg_tensor *grads) {
+    uint32_t end = 0;
+    tg_status status = tgi_check(tape);
+    if (!status && n > 0 && !grads) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "nowhere to put the gradients");
+    if (!status) status = resolve_list(tape, m, outputs, "output", &end);
+    if (!status) status = resolve_list(tape, n, inputs, "input", &end);
+    if (!status) status = record_vjp(tape, end, m, outputs, seeds, n, inputs, grads);
+    for (int j = 0; status && grads && j < n; j++)
+        grads[j] = tgi_invalid(tape);
+    return status;
 }

@@ -30,9 +30,9 @@ static tg_tensor pow_log(tg_tensor a, tg_tensor b) {
     return tg_log(nonzero_where(tg_ge(b, 0), a));
 }
 
-/* g for the operand that was taken, half of it for each where they tie */
-static tg_tensor share(tg_tensor g, tg_tensor taken, tg_tensor tie) {
-    return tg_where(taken, g, tg_where(tie, tg_mul(0.5, g), 0));
+/* g for the operand that was taken, half of it for each where they tie; both get it where one is NaN */
+static tg_tensor share(tg_tensor g, tg_tensor left, tg_tensor tie) {
+    return tg_where(left, 0, tg_where(tie, tg_mul(0.5, g), g));
 }
 
 /* ---- gradient rules ---------------------------------------------------------------------------------------------- */
@@ -112,7 +112,12 @@ tg_tensor(tg_where)(tg_tensor condition, tg_tensor a, tg_tensor b) {
         tgi_fail(tape, TG_ERR_ARGUMENT, "where", "both values are plain numbers: give one as a tensor, so that its dtype is known");
         return tgi_invalid(tape);
     }
-    return tg_record(NULL, &op, 3, ((tg_tensor[]){condition, a, b}), NULL, 0);
+    if (!tgi_is_number(condition, &number)) return tg_record(NULL, &op, 3, ((tg_tensor[]){condition, a, b}), NULL, 0);
+    tape = tgi_tape_of(a) ? tgi_tape_of(a) : tgi_tape_of(b);
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    tgi_call call = tgi_begin(tape);
+    if (tgi_new_number(tape, "where", number, TG_BOOL)) condition = tgi_tensor(tape, tape->count - 1);
+    return tgi_end_with(tape, call, tg_record(tape, &op, 3, ((tg_tensor[]){condition, a, b}), NULL, 0));
 }
 
 /* ---- cast: an op for each dtype that is cast to ------------------------------------------------------------------ */

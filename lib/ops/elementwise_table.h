@@ -21,7 +21,7 @@ UNARY(sin,     FLOAT,  sin(x),                        tg_mul(g, tg_cos(x))      
 UNARY(cos,     FLOAT,  cos(x),                        tg_neg(tg_mul(g, tg_sin(x)))            )
 UNARY(tanh,    FLOAT,  tanh(x),                       tg_mul(g, tg_sub(1, tg_square(y)))      )
 UNARY(sigmoid, FLOAT,  1 / (1 + exp(-x)),             tg_mul(g, tg_mul(y, tg_sub(1, y)))      )
-UNARY(relu,    NUMBER, x <= 0 ? 0 : x,                tg_where(tg_gt(x, 0), g, 0)             )
+UNARY(relu,    NUMBER, x <= 0 ? 0 : x,                tg_where(tg_le(x, 0), 0, g)             )
 
 /*     name    dtypes  y = f(a, b)                    dL/da                                dL/db */
 BINARY(add,    NUMBER, a + b,                         g,                                   g                                   )
@@ -29,8 +29,8 @@ BINARY(sub,    NUMBER, a - b,                         g,                        
 BINARY(mul,    NUMBER, a * b,                         tg_mul(g, b),                        tg_mul(g, a)                        )
 BINARY(div,    FLOAT,  a / b,                         tg_div(g, b),                        tg_neg(tg_mul(g, tg_div(y, b)))     )
 BINARY(pow,    FLOAT,  pow(a, b),                     tg_mul(g, pow_slope(a, b)),          tg_mul(g, tg_mul(y, pow_log(a, b))) )
-BINARY(minimum, NUMBER, a < b || a != a ? a : b,      share(g, tg_lt(a, b), tg_eq(a, b)),  share(g, tg_lt(b, a), tg_eq(a, b))  )
-BINARY(maximum, NUMBER, a > b || a != a ? a : b,      share(g, tg_gt(a, b), tg_eq(a, b)),  share(g, tg_gt(b, a), tg_eq(a, b))  )
+BINARY(minimum, NUMBER, a < b || a != a ? a : b,      share(g, tg_gt(a, b), tg_eq(a, b)),  share(g, tg_gt(b, a), tg_eq(a, b))  )
+BINARY(maximum, NUMBER, a > b || a != a ? a : b,      share(g, tg_lt(a, b), tg_eq(a, b)),  share(g, tg_lt(b, a), tg_eq(a, b))  )
 
 /*         name  y = whether         */
 COMPARISON(eq,   a == b)

@@ -1,30 +1,36 @@
 /* ops/matmul.c: the matrix product, for stacks of matrices too.
  *
  * SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "kernels/gemm.h"
 #include "kernels/strided.h"
 #include "ops/ops.h"
 
 /* ---- the shape rule: (..., m, k) x (..., k, n) -> (..., m, n) ----------------------------------------------------- */
 
+/* A vector is a row at the left, a column at the right: a matrix with one more axis, of size 1. */
+static tg_type as_matrix(tg_type x, bool left, int64_t dims[2]) {
+    if (x.rank != 1) return x;
+    dims[0] = left ? 1 : x.dims[0];
+    dims[1] = left ? x.dims[0] : 1;
+    return (tg_type){x.dtype, 2, dims};
+}
+
 static tg_status infer_matmul(tg_infer *call) {
-    const tg_type *a = &call->in[0], *b = &call->in[1];
-    if (a->dtype != b->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
-    if (!tgi_floating(a->dtype))
-        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(a->dtype));
-    if (a->rank < 2 || b->rank < 2) return tg_refuse(call, TG_ERR_SHAPE, "a single number is no matrix: tg_mul scales");
-    int64_t m = a->dims[a->rank - 2], k = a->dims[a->rank - 1], l = b->dims[b->rank - 2], n = b->dims[b->rank - 1];
-    if (k != l)
-        return tg_refuse(call, TG_ERR_SHAPE, "inner sizes %lld and %lld differ", (long long)k, (long long)l);
-    if (!tgi_broadcast(&call->out.rank, call->dims, a->rank - 2, a->dims, b->rank - 2, b->dims))
+    const tg_type *x = call->in;
+    if (x[0].dtype != x[1].dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
+    if (!tgi_floating(x[0].dtype))
+        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(x[0].dtype));
+    if (x[0].rank == 0 || x[1].rank == 0) return tg_refuse(call, TG_ERR_SHAPE, "a single number is no matrix: tg_mul scales");
+
+    int64_t a_dims[2], b_dims[2];
+    tg_type a = as_matrix(x[0], true, a_dims), b = as_matrix(x[1], false, b_dims);
+    int64_t k = a.dims[a.rank - 1], l = b.dims[b.rank - 2];
+    if (k != l) return tg_refuse(call, TG_ERR_SHAPE, "inner sizes %lld and %lld differ", (long long)k, (long long)l);
+    call->out = (tg_type){.dtype = a.dtype, .dims = call->dims};
+    if (!tgi_broadcast(&call->out.rank, call->dims, a.rank - 2, a.dims, b.rank - 2, b.dims))
         return tg_refuse(call, TG_ERR_SHAPE, "the axes before the last two do not broadcast");
-    if (call->out.rank + 2 > TG_MAX_RANK) return tg_refuse(call, TG_ERR_SHAPE, "too many axes");
-    call->dims[call->out.rank++] = m;
-    call->dims[call->out.rank++] = n;
-    call->out.dtype = a->dtype;
-    call->out.dims = call->dims;
+    if (x[0].rank > 1) call->dims[call->out.rank++] = a.dims[a.rank - 2];
+    if (x[1].rank > 1) call->dims[call->out.rank++] = b.dims[b.rank - 1];
     return TG_OK;
 }
 
@@ -43,6 +49,17 @@ static void multiply(const product *p, const char *a, const char *b, char *c) {
     else
         tgi_gemm_f64(p->m, p->n, p->k, (const double *)a, p->a_row, p->a_col, (const double *)b, p->b_row, p->b_col, (double *)c,
                      p->scratch);
+}
+
+/* The array with an axis of size 1 before its axis `at`. */
+static tg_array with_axis(const tg_array *array, int at) {
+    tg_array wide = *array;
+    for (int i = wide.rank++; i > at; i--) {
+        wide.dims[i] = wide.dims[i - 1];
+        wide.strides[i] = wide.strides[i - 1];
+    }
+    wide.dims[at] = wide.strides[at] = 1;
+    return wide;
 }
 
 static product product_of(const tg_array *a, const tg_array *b) {
@@ -72,69 +89,72 @@ static void next_index(int64_t *index, const int64_t *dims, int rank) {
     }
 }
 
-static tg_status matmul_kernel(tg_kernel_call *call) {
-    const tg_array *a = &call->in[0], *b = &call->in[1], *c = &call->out;
-    if (c->size == 0) return TG_OK;
-    product p = product_of(a, b);
-    size_t  width = tg_dtype_size(p.dtype);
-    p.scratch = tg_scratch(call, tgi_gemm_scratch(p.m, p.n, p.k, width));
-    if (!p.scratch) return TG_ERR_MEMORY;
-
-    int     rank = c->rank - 2;
-    int64_t a_strides[TG_MAX_RANK], b_strides[TG_MAX_RANK], index[TG_MAX_RANK] = {0};
+static void multiply_stack(product *p, const tg_array *a, const tg_array *b, const tg_array *c) {
+    int       rank = c->rank - 2;
+    int64_t   a_strides[TG_MAX_RANK], b_strides[TG_MAX_RANK], index[TG_MAX_RANK] = {0};
+    ptrdiff_t element = (ptrdiff_t)tg_dtype_size(p->dtype);
     tgi_stretch(a->rank - 2, a->dims, a->strides, rank, c->dims, a_strides);
     tgi_stretch(b->rank - 2, b->dims, b->strides, rank, c->dims, b_strides);
-    ptrdiff_t element = (ptrdiff_t)width;
     for (int64_t i = 0, count = tgi_size(rank, c->dims); i < count; i++) {
-        multiply(&p, (const char *)a->data + offset_in_stack(a_strides, index, rank) * element,
+        multiply(p, (const char *)a->data + offset_in_stack(a_strides, index, rank) * element,
                  (const char *)b->data + offset_in_stack(b_strides, index, rank) * element,
-                 (char *)c->data + i * p.m * p.n * element);
+                 (char *)c->data + i * p->m * p->n * element);
         next_index(index, c->dims, rank);
     }
+}
+
+static tg_status matmul_kernel(tg_kernel_call *call) {
+    tg_array a = call->in[0], b = call->in[1], c = call->out;
+    if (c.size == 0) return TG_OK;
+    bool row = a.rank == 1, column = b.rank == 1;
+    if (row) a = with_axis(&a, 0);
+    if (column) b = with_axis(&b, 1);
+    if (column) c = with_axis(&c, c.rank);
+    if (row) c = with_axis(&c, c.rank - 1);
+    product p = product_of(&a, &b);
+    p.scratch = tg_scratch(call, tgi_gemm_scratch(p.m, p.n, p.k, tg_dtype_size(p.dtype)));
+    if (!p.scratch) return TG_ERR_MEMORY;
+    multiply_stack(&p, &a, &b, &c);
     return TG_OK;
 }
 
 /* ---- the gradient rules ------------------------------------------------------------------------------------------ */
 
+/* An axis of size 1 put in, or taken out, before axis `at`, counted from the front. */
+static tg_tensor put_in_axis(tg_tensor x, int at) {
+    tg_shape shape = tg_shape_of(x);
+    for (int i = shape.rank++; i > at; i--)
+        shape.dims[i] = shape.dims[i - 1];
+    shape.dims[at] = 1;
+    return tg_reshape(x, shape);
+}
+
+/* The operands and g as matrices, for vectors among them. */
+static void as_matrices(const tg_rule_call *call, tg_tensor *a, tg_tensor *b, tg_tensor *g) {
+    int  rank = tg_shape_of(call->g).rank;
+    bool row = tg_shape_of(call->x[0]).rank == 1, column = tg_shape_of(call->x[1]).rank == 1;
+    *a = row ? put_in_axis(call->x[0], 0) : call->x[0];
+    *b = column ? put_in_axis(call->x[1], 1) : call->x[1];
+    *g = column ? put_in_axis(call->g, rank) : call->g;
+    if (row) *g = put_in_axis(*g, rank - !column);
+}
+
 static tg_tensor matmul_rule_a(const tg_rule_call *call) {
-    return tg_matmul(call->g, tg_transpose(call->x[1], -1, -2));
+    tg_tensor a, b, g;
+    as_matrices(call, &a, &b, &g);
+    return tg_matmul(g, tg_transpose(b, -1, -2));
 }
 
 static tg_tensor matmul_rule_b(const tg_rule_call *call) {
-    return tg_matmul(tg_transpose(call->x[0], -1, -2), call->g);
+    tg_tensor a, b, g;
+    as_matrices(call, &a, &b, &g);
+    tg_tensor slope = tg_matmul(tg_transpose(a, -1, -2), g);
+    return tg_shape_of(call->x[1]).rank == 1 ? tg_sum_axes(slope, TG_AXES(-1), false) : slope;
 }
 
 static tg_rule *const matmul_rules[] = {matmul_rule_a, matmul_rule_b};
 
-static const tg_op matmul = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules};
-
-/* ---- the recording function -------------------------------------------------------------------------------------- */
-
-static tg_shape without_axis(tg_shape shape, int axis) {
-    shape.rank--;
-    memmove(&shape.dims[axis], &shape.dims[axis + 1], (size_t)(shape.rank - axis) * sizeof *shape.dims);
-    return shape;
-}
-
-static bool is_vector(tg_tensor x) {
-    return tgi_tape_of(x) && tg_valid(x) && tgi_node_at(x.tape, tgi_index(x))->rank == 1;
-}
-
-/* Vectors become matrices of one row or one column, and that axis leaves the result again. */
-static tg_tensor matmul_of_vectors(tg_tensor a, tg_tensor b, bool row, bool column) {
-    tg_tensor matrix = row ? tg_reshape(a, TG_SHAPE(1, -1)) : a;
-    tg_tensor c = tg_matmul(matrix, column ? tg_reshape(b, TG_SHAPE(-1, 1)) : b);
-    if (!tg_valid(c)) return c;
-    tg_shape shape = tg_shape_of(c);
-    if (column) shape = without_axis(shape, shape.rank - 1);
-    if (row) shape = without_axis(shape, shape.rank - 1 - !column);
-    return tg_reshape(c, shape);
-}
-
 tg_tensor(tg_matmul)(tg_tensor a, tg_tensor b) {
-    bool row = is_vector(a), column = is_vector(b);
-    if (!row && !column) return tg_record(NULL, &matmul, 2, ((tg_tensor[]){a, b}), NULL, 0);
-    tg_tape *tape = row ? a.tape : b.tape;
-    tgi_call call = tgi_begin(tape);
-    return tgi_end_with(tape, call, matmul_of_vectors(a, b, row, column));
+    static const tg_op op = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules};
+    return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0);
 }

@@ -78,11 +78,16 @@ static bool axes_to_bits(tg_tape *tape, const char *what, tg_axes axes, int rank
     return true;
 }
 
-tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
+/* The operand's instruction, its axes found; NULL, with the error noted, when something does not fit. */
+static const tgi_node *begin_reduction(tg_tensor x, const char *what, tg_axes axes, uint32_t *bits) {
     tg_tape        *tape = tgi_tape_of(x);
-    const tgi_node *node = tgi_check(tape) ? NULL : tgi_resolve(tape, x, "sum", "the operand");
-    sum_attr        attr = {.keepdim = keepdim};
-    if (!node || !axes_to_bits(tape, "sum", axes, node->rank, &attr.axes)) return tgi_invalid(tape);
+    const tgi_node *node = tgi_check(tape) ? NULL : tgi_resolve(tape, x, what, "the operand");
+    return node && axes_to_bits(tape, what, axes, node->rank, bits) ? node : NULL;
+}
+
+tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
+    sum_attr attr = {.keepdim = keepdim};
+    if (!begin_reduction(x, "sum", axes, &attr.axes)) return tgi_invalid(tgi_tape_of(x));
     return tg_record(NULL, &sum, 1, &x, &attr, sizeof attr);
 }
 
@@ -99,20 +104,22 @@ tg_tensor(tg_sum)(tg_tensor x) {
     return tg_sum_axes(x, all_axes(x), false);
 }
 
-/* The number of elements in one sum. */
-static double count_summed(tg_tensor x, tg_axes axes) {
-    tg_shape shape = tg_shape_of(x);
-    double   count = 1;
-    for (int i = 0; i < axes.count; i++)
-        count *= (double)shape.dims[tgi_axis(axes.axis[i], shape.rank)];
-    return count;
-}
-
 tg_tensor(tg_mean_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    tg_tape  *tape = tgi_tape_of(x);
-    tgi_call  call = tgi_begin(tape);
-    tg_tensor total = tg_sum_axes(x, axes, keepdim);
-    return tgi_end_with(tape, call, tg_valid(total) ? tg_div(total, count_summed(x, axes)) : total);
+    static const tg_op op = {.name = "mean"};
+    uint32_t           bits;
+    double             count = 1;
+    const tgi_node    *node = begin_reduction(x, "mean", axes, &bits);
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    tg_type type = tgi_node_type(node);
+    if (!tgi_floating(type.dtype)) {
+        tg_infer call = {.tape = x.tape, .op = &op, .count = 1, .in = &type};
+        tg_refuse(&call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(type.dtype));
+        return tgi_invalid(x.tape);
+    }
+    for (int i = 0; i < node->rank; i++)
+        count *= bits >> i & 1 ? (double)node->dims[i] : 1;
+    tgi_call call = tgi_begin(x.tape);
+    return tgi_end_with(x.tape, call, tg_div(tg_sum_axes(x, axes, keepdim), count));
 }
 
 tg_tensor(tg_mean)(tg_tensor x) {

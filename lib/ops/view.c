@@ -92,7 +92,10 @@ static tg_status infer_broadcast_to(tg_infer *call) {
     char              text[TGI_TEXT];
     const tg_type    *x = &call->in[0];
     call->out = (tg_type){.dtype = x->dtype, .dims = call->dims};
-    bool fits = tgi_broadcast(&call->out.rank, call->dims, x->rank, x->dims, (int)shape->rank, shape->dims);
+    bool negative = false;
+    for (int i = 0; i < shape->rank; i++)
+        negative |= shape->dims[i] < 0;
+    bool fits = !negative && tgi_broadcast(&call->out.rank, call->dims, x->rank, x->dims, (int)shape->rank, shape->dims);
     if (!fits || call->out.rank != shape->rank || memcmp(call->dims, shape->dims, (size_t)shape->rank * sizeof *call->dims) != 0)
         return tg_refuse(call, TG_ERR_SHAPE, "it does not broadcast to %s", tgi_shape_text(text, (int)shape->rank, shape->dims));
     return TG_OK;

@@ -15,8 +15,17 @@ static int record_updates(tg_tape *tape, tg_tensor rate) {
     return updated;
 }
 
+static tg_status check_rate(tg_tape *tape, tg_tensor rate) {
+    double number;
+    char   text[TGI_TEXT];
+    if (tgi_is_number(rate, &number)) return TG_OK;
+    const tgi_node *node = tgi_resolve(tape, rate, "sgd_step", "the rate");
+    if (!node || node->rank == 0) return tape->status;
+    return tgi_fail(tape, TG_ERR_SHAPE, "sgd_step", "the rate is %s, not one number", tgi_shape_text(text, node->rank, node->dims));
+}
+
 tg_status(tg_sgd_step)(tg_tape *tape, tg_tensor rate) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check(tape) || check_rate(tape, rate)) return tg_error_status(tape);
     tgi_call call = tgi_begin(tape);
     if (!record_updates(tape, rate))
         tgi_fail(tape, TG_ERR_GRADIENT, "sgd_step", "no parameter has a gradient: call tg_backward first");

@@ -22,7 +22,7 @@ tg_tensor(tg_constant)(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void
 static tg_tensor borrow(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape,
                         const void *data) {
     size_t width = tg_dtype_size(dtype);
-    if (!data)
+    if (!data && tg_shape_size(shape) != 0)
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is NULL");
     else if (width && (uintptr_t)data % width)
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is not aligned for %s", tg_dtype_name(dtype));
@@ -136,7 +136,7 @@ tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what) {
 }
 
 tg_status(tg_assign)(tg_tensor leaf, tg_tensor value) {
-    tg_tape *tape = tgi_tape_of(leaf);
+    tg_tape *tape = tgi_tape_of(leaf) ? tgi_tape_of(leaf) : tgi_tape_of(value);
     if (tgi_check(tape)) return tg_error_status(tape);
     tgi_node *node = tgi_variable(tape, leaf, "assign");
     if (!node) return tape->status;

@@ -57,12 +57,20 @@ static uint32_t end_of_updates(const tg_tape *tape) {
     return end;
 }
 
-tg_status(tg_rewind)(tg_tape *tape, tg_mark mark) {
+static tg_status forget(tg_tape *tape, tg_mark mark, const char *what, bool update) {
     if (tgi_check(tape)) return tg_error_status(tape);
-    if (!is_good_mark(tape, mark)) return tgi_fail(tape, TG_ERR_HANDLE, "rewind", "the mark is stale, or of another tape");
-    if (run_until(tape, end_of_updates(tape))) return tg_error_status(tape);
+    if (!is_good_mark(tape, mark)) return tgi_fail(tape, TG_ERR_HANDLE, what, "the mark is stale, or of another tape");
+    if (update && run_until(tape, end_of_updates(tape))) return tg_error_status(tape);
     tgi_truncate(tape, (uint32_t)mark.ref);
     return tgi_done(tape, TG_OK);
+}
+
+tg_status(tg_rewind)(tg_tape *tape, tg_mark mark) {
+    return forget(tape, mark, "rewind", true);
+}
+
+tg_status(tg_discard)(tg_tape *tape, tg_mark mark) {
+    return forget(tape, mark, "discard", false);
 }
 
 /* ---- one instruction --------------------------------------------------------------------------------------------- */
@@ -155,9 +163,13 @@ static bool can_be_overwritten(const tgi_node *node) {
 
 static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
     tg_array in = tgi_array_of(tgi_node_at(tape, node->in[0]));
-    tg_array out = {.dtype = in.dtype, .rank = node->rank, .size = in.size};
+    tg_array out = {.dtype = in.dtype, .rank = node->rank, .size = tgi_node_size(node)};
     memcpy(out.dims, node->dims, node->rank * sizeof *node->dims);
-    if (!node->op->view(&in, node->attr, &out)) return tgi_copy_view(tape, node, &in);
+    if (out.dtype != node->dtype) return tgi_fail(tape, TG_ERR_DTYPE, node->op->name, "a view cannot change the dtype");
+    if (!node->op->view(&in, node->attr, &out)) {
+        if (in.size == out.size) return tgi_copy_view(tape, node, &in);
+        return tgi_fail(tape, TG_ERR_SHAPE, node->op->name, "a view that copies cannot change the number of elements");
+    }
 
     uint32_t base = base_of(tape, node->in[0]);
     if (can_be_overwritten(tgi_node_at(tape, base)) && !(node->flags & TGI_ALIAS)) {
@@ -207,23 +219,32 @@ static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node)
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
-enum { FEW_OPERANDS = 4, SCRATCH_BUFFERS = 8 };
+enum { FEW_OPERANDS = 4, LINE = 64 };
 
-/* What a kernel call borrows from the tape. */
+/* What a kernel call borrows from the tape: buffers that begin with a pointer to the one before, a cache line long. */
 typedef struct loan {
     tg_tape *tape;
-    void    *scratch[SCRATCH_BUFFERS];
-    int      count;
+    void    *newest;
 } loan;
 
 void *tg_scratch(tg_kernel_call *call, size_t bytes) {
     loan *borrowed = call->executor;
-    void *memory = borrowed->count < SCRATCH_BUFFERS ? tgi_pool_take(&borrowed->tape->pool, bytes) : NULL;
-    if (memory)
-        borrowed->scratch[borrowed->count++] = memory;
-    else
+    char *memory = bytes < SIZE_MAX - LINE ? tgi_pool_take(&borrowed->tape->pool, bytes + LINE) : NULL;
+    if (!memory) {
         tgi_out_of_memory(borrowed->tape, call->op->name);
-    return memory;
+        return NULL;
+    }
+    *(void **)memory = borrowed->newest;
+    borrowed->newest = memory;
+    return memory + LINE;
+}
+
+static void give_back(loan *borrowed) {
+    while (borrowed->newest) {
+        void *memory = borrowed->newest;
+        borrowed->newest = *(void **)memory;
+        tgi_pool_give(&borrowed->tape->pool, memory);
+    }
 }
 
 const void *tg_contiguous(tg_kernel_call *call, int i) {
@@ -256,10 +277,8 @@ static tg_status call_kernel(tg_tape *tape, const tgi_node *node, tg_array *in) 
                            .attr = node->attr,
                            .executor = &borrowed};
     tg_status      status = node->op->kernel(&call);
-    while (borrowed.count)
-        tgi_pool_give(&tape->pool, borrowed.scratch[--borrowed.count]);
-    if (status && !tape->status) tgi_fail(tape, status, node->op->name, "the op's kernel failed");
-    return status;
+    give_back(&borrowed);
+    return status ? tgi_fail(tape, status, node->op->name, "the op's kernel failed") : tape->status;
 }
 
 static tg_status run_kernel(tg_tape *tape, const tgi_node *node) {

@@ -1,0 +1,116 @@
+/* tests/core/test_pool.c: buffers are aligned, apart, and come again.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdint.h>
+#include <string.h>
+
+#include "core/pool.h"
+#include "support.h"
+
+/* Around every power of two, and some between. */
+static size_t bytes_for(int i) {
+    static const int near[] = {-1, 0, 1};
+    return ((size_t)1 << (i / 6 + 1)) * (i % 2 ? 3 : 2) / 2 + (size_t)near[i / 2 % 3];
+}
+
+enum { SIZES = 20 * 6 };
+
+START_TEST(buffers_are_aligned_and_as_large_as_asked) {
+    tgi_pool pool = {0};
+    for (int i = 0; i < SIZES; i++) {
+        void *buffer = tgi_pool_take(&pool, bytes_for(i));
+        ck_assert_uint_eq((uintptr_t)buffer % 64, 0);
+        memset(buffer, 1, bytes_for(i));
+    }
+    tgi_pool_free(&pool);
+}
+END_TEST
+
+START_TEST(an_empty_buffer_is_one) {
+    tgi_pool pool = {0};
+    void    *a = tgi_pool_take(&pool, 0), *b = tgi_pool_take(&pool, 0);
+    ck_assert_ptr_nonnull(a);
+    ck_assert_ptr_ne(a, b);
+    tgi_pool_free(&pool);
+}
+END_TEST
+
+START_TEST(live_buffers_do_not_overlap) {
+    tgi_pool pool = {0};
+    char    *buffers[SIZES];
+    for (int i = 0; i < SIZES; i++)
+        memset(buffers[i] = tgi_pool_take(&pool, bytes_for(i)), i, bytes_for(i));
+    for (int i = 0; i < SIZES; i++)
+        for (size_t j = 0; j < bytes_for(i); j++)
+            if (buffers[i][j] != (char)i) ck_abort_msg("byte %zu of buffer %d was overwritten", j, i);
+    tgi_pool_free(&pool);
+}
+END_TEST
+
+START_TEST(what_was_given_back_comes_again) {
+    tgi_pool pool = {0};
+    for (int i = 0; i < SIZES; i++) {
+        void *a = tgi_pool_take(&pool, bytes_for(i));
+        tgi_pool_give(&pool, a);
+        ck_assert_ptr_eq(tgi_pool_take(&pool, bytes_for(i)), a);
+    }
+    tgi_pool_free(&pool);
+}
+END_TEST
+
+/* A quarter larger at most: what was given back serves a request of four fifths of its size, and none that is larger. */
+START_TEST(a_class_spans_a_quarter) {
+    tgi_pool pool = {0};
+    size_t   bytes = (size_t)64 << _i;
+    void    *a = tgi_pool_take(&pool, bytes);
+    tgi_pool_give(&pool, a);
+    ck_assert_ptr_ne(tgi_pool_take(&pool, bytes + 1), a);
+    ck_assert_ptr_ne(tgi_pool_take(&pool, bytes * 3 / 4), a);
+    ck_assert_ptr_eq(tgi_pool_take(&pool, bytes - 1), a);
+    tgi_pool_free(&pool);
+}
+END_TEST
+
+START_TEST(a_cycle_adds_nothing) {
+    tgi_pool    pool = {0};
+    tgi_buffer *newest = NULL;
+    for (int cycle = 0; cycle < 1000; cycle++) {
+        void *buffers[SIZES / 2];
+        for (int i = 0; i < SIZES / 2; i++)
+            buffers[i] = tgi_pool_take(&pool, bytes_for((i * 7 + cycle) % (SIZES / 2)));
+        for (int i = 0; i < SIZES / 2; i++)
+            tgi_pool_give(&pool, buffers[(i * 11 + cycle) % (SIZES / 2)]);
+        if (cycle) ck_assert_ptr_eq(pool.all, newest);
+        newest = pool.all;
+    }
+    tgi_pool_free(&pool);
+}
+END_TEST
+
+START_TEST(too_much_is_refused_and_nothing_lost) {
+    tgi_pool pool = {0};
+    char    *buffer = tgi_pool_take(&pool, 100);
+    memset(buffer, 7, 100);
+    ck_assert_ptr_null(tgi_pool_take(&pool, SIZE_MAX));
+    ck_assert_ptr_null(tgi_pool_take(&pool, SIZE_MAX / 4 + 1));
+    ck_assert_int_eq(buffer[99], 7);
+    tgi_pool_give(&pool, NULL);
+    tgi_pool_free(&pool);
+    ck_assert_ptr_null(pool.all);
+}
+END_TEST
+
+Suite *suite_pool(void) {
+    Suite *suite = suite_create("core/pool");
+    TCase *tcase = tcase_create("pool");
+    tcase_set_timeout(tcase, 20);
+    tcase_add_test(tcase, buffers_are_aligned_and_as_large_as_asked);
+    tcase_add_test(tcase, an_empty_buffer_is_one);
+    tcase_add_test(tcase, live_buffers_do_not_overlap);
+    tcase_add_test(tcase, what_was_given_back_comes_again);
+    tcase_add_loop_test(tcase, a_class_spans_a_quarter, 0, 10);
+    tcase_add_test(tcase, a_cycle_adds_nothing);
+    tcase_add_test(tcase, too_much_is_refused_and_nothing_lost);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

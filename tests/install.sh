@@ -1,0 +1,167 @@
+#!/bin/sh
+# Installs the library below a temporary directory, and uses it as a stranger would: from another directory, through pkg-config,
+# from C and from C++, shared and static. Then sees what it exports, and that uninstalling leaves nothing.
+# `make check` sets the variables; reports by the Test Anything Protocol.
+# SPDX-License-Identifier: MIT
+set -u
+: "${top_srcdir:?is set by make check}" "${top_builddir:?}" "${libdir:?}" "${includedir:?}" "${MAKE:?}" "${CC:?}" "${NM:?}"
+top_srcdir=$(cd "$top_srcdir" && pwd) top_builddir=$(cd "$top_builddir" && pwd)
+unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs the tests, whose job server is not ours
+
+number=0
+report() { # STATUS NAME: 0 is ok
+    number=$((number + 1))
+    if [ "$1" = 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
+}
+skip() { # NAME REASON
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP $2"
+}
+finish() {
+    echo "1..$number"
+    exit 0
+}
+
+root=$(mktemp -d) || exit 99
+trap 'chmod -R u+w "$root"; rm -rf "$root"' EXIT
+log=$root/log
+
+# What a command printed goes to the log of the test, as remarks, when it fails.
+quietly() {
+    "$@" >"$log" 2>&1
+    status=$?
+    if [ $status != 0 ]; then sed 's/^/# /' "$log"; fi
+    return $status
+}
+
+# ---- install ---------------------------------------------------------------------------------------------------------
+
+stage=$root/stage
+quietly "$MAKE" -C "$top_builddir" install DESTDIR="$stage"
+report $? "make install"
+
+cp -R "$stage$libdir" "$root/static"
+find "$root/static" \( -name '*.so*' -o -name '*.dylib' \) -exec rm {} +
+
+# ---- use -------------------------------------------------------------------------------------------------------------
+
+# The build's instrumentation (sanitizers, coverage) must be in the program, too.
+instrumentation=
+for flag in $CFLAGS; do
+    case $flag in -fsanitize* | --coverage) instrumentation="$instrumentation $flag" ;; esac
+done
+warnings='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror'
+
+mkdir "$root/elsewhere"
+headers=$(cd "$stage$includedir" && echo tapegrad.h tapegrad/*.h)
+cd "$root/elsewhere" || exit 99
+
+# The program that the comment of tapegrad.h shows.
+awk '/^ \*     #include <stdio.h>/ { inside = 1 }
+     inside { if (!/^ \*($|     )/) exit; sub(/^ \*(     )?/, ""); print }
+     /^ \*     }/ { exit }' "$top_srcdir/include/tapegrad.h" >line.c
+cat >line.cc <<'END'
+#include <cstdio>
+#include <tapegrad.h>
+
+int main() {
+    const double xs[] = {1, 2}, ys[] = {3, 5};
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_constant(tape, TG_F64, TG_SHAPE(2), xs);
+    tg_tensor y = tg_constant(tape, TG_F64, TG_SHAPE(2), ys);
+    tg_tensor a = tg_parameter(tape, "a", 0.0);
+    tg_tensor b = tg_parameter(tape, "b", 0.0);
+
+    tg_tensor error = tg_sub(tg_add(tg_mul(a, x), b), y);
+    tg_tensor loss = tg_mul(0.5f, tg_sum_axes(tg_square(error), TG_AXES(0), false));
+    tg_backward(loss);
+    tg_sgd_step(tape, 0.2);
+
+    for (int step = 0; step < 1000; step++)
+        tg_run(tape);
+    std::printf("y = %g x + %g\n", tg_item(a), tg_item(tg_where(tg_gt(b, 0), b, -1)));
+
+    int status = *tg_error(tape) ? 1 : 0;
+    if (status) std::fprintf(stderr, "%s\n", tg_error(tape));
+    tg_tape_free(tape);
+    return status;
+}
+END
+
+pkg() { # LIBDIR [--static]: what pkg-config says, as if the library were where it lies now
+    where=$1
+    shift
+    PKG_CONFIG_PATH=$where/pkgconfig "$PKG_CONFIG" --define-variable=libdir="$where" \
+        --define-variable=includedir="$stage$includedir" --cflags --libs "$@" tapegrad
+}
+
+# try NAME COMPILER SOURCE STANDARD LIBDIR [--static]: compiles and runs the program, which prints the line through its points.
+try() {
+    # shellcheck disable=SC2086,SC2046 # flags are words
+    quietly $2 -std=$4 $warnings $instrumentation $CPPFLAGS "$3" -o program $(pkg "$5" ${6+"$6"}) $LDFLAGS &&
+        LD_LIBRARY_PATH=$5:${LD_LIBRARY_PATH-} DYLD_LIBRARY_PATH=$5:${DYLD_LIBRARY_PATH-} quietly ./program &&
+        [ "$(cat "$log")" = 'y = 2 x + 1' ]
+    report $? "$1"
+}
+
+# quiet NAME COMPILER STANDARD: each header compiles alone, without a warning.
+quiet() {
+    status=0
+    for header in $headers; do
+        echo "#include <$header>" >alone.c
+        # shellcheck disable=SC2086 # flags are words
+        quietly $2 $3 $warnings -I "$stage$includedir" -fsyntax-only alone.c || status=1
+    done
+    report $status "$1"
+}
+
+if [ -z "$PKG_CONFIG" ]; then
+    skip "the installed library" "pkg-config is missing"
+else
+    for language in C C++; do
+        if [ $language = C ]; then compiler=$CC file=line.c standard=c11; else compiler=$CXX file=line.cc standard=c++11; fi
+        if [ -z "$compiler" ]; then
+            skip "$language" "there is no compiler for it"
+            continue
+        fi
+        if [ -n "$(find "$stage$libdir" -name 'libtapegrad.so' -o -name 'libtapegrad.dylib')" ]; then
+            try "$language, shared" "$compiler" $file $standard "$stage$libdir"
+        else
+            skip "$language, shared" "only the static library was built"
+        fi
+        if [ -e "$root/static/libtapegrad.a" ]; then
+            try "$language, static" "$compiler" $file $standard "$root/static" --static
+        else
+            skip "$language, static" "only the shared library was built"
+        fi
+    done
+fi
+
+quiet "each header alone, in C" "$CC" "-x c -std=c11"
+if [ -n "$CXX" ]; then quiet "each header alone, in C++" "$CXX" "-x c++ -std=c++11"; else skip "each header alone, in C++" "no compiler"; fi
+
+# ---- exports ---------------------------------------------------------------------------------------------------------
+
+library=$stage$libdir/libtapegrad.so
+if [ ! -e "$library" ]; then
+    skip "exports only tg_ symbols" "there is no libtapegrad.so"
+else
+    # Old linkers also export the ends of the sections.
+    # shellcheck disable=SC2086 # NM is words
+    exports=$($NM -D "$library" | awk 'NF == 3 { print $3 }' | grep -v -E '^(_init|_fini|_edata|_end|__bss_start)$')
+    echo "$exports" | grep -v '^tg_' | sed 's/^/# not ours: /'
+    [ -n "$exports" ] && ! echo "$exports" | grep -q -v '^tg_'
+    report $? "exports only tg_ symbols"
+fi
+
+# ---- uninstall -------------------------------------------------------------------------------------------------------
+
+cd / || exit 99
+quietly "$MAKE" -C "$top_builddir" uninstall DESTDIR="$stage"
+report $? "make uninstall"
+left=$(find "$stage" ! -type d -o -name tapegrad)
+if [ -n "$left" ]; then echo "$left" | sed 's/^/# left: /'; fi
+[ -z "$left" ]
+report $? "uninstalling leaves nothing"
+
+finish

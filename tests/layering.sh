@@ -1,0 +1,79 @@
+#!/bin/sh
+# Dependencies point one way: kernels <- core <- ops <- grad <- optim, and core <- run. Greps the #includes of lib/, and that the
+# tape and the executor know no op by its name.
+# `make check` sets srcdir; reports by the Test Anything Protocol.
+# SPDX-License-Identifier: MIT
+set -u
+cd "${srcdir:-.}/lib" || exit 99
+
+number=0
+report() { # NAME OFFENDERS: none is ok
+    number=$((number + 1))
+    if [ -z "$2" ]; then
+        echo "ok $number - $1"
+    else
+        echo "not ok $number - $1"
+        printf '%s\n' "$2" | sed 's/^/# /'
+    fi
+}
+
+# The #include lines of a directory, as FILE:NAME, with <> or "" around the name.
+includes() { # DIRECTORY
+    for file in "$1"/*.[ch]; do
+        sed -n 's|^[[:space:]]*#[[:space:]]*include[[:space:]]*\([<"][^">]*[">]\).*|'"$file"':\1|p' "$file"
+    done
+}
+
+# What a directory may include: headers in "" of some directories, or of its own, and <tapegrad...> or not. Other headers in <> are
+# the system's.
+layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
+    own=$(cd "$1" && ls ./*.h 2>/dev/null | sed 's|^\./||' | tr '\n' '|')
+    allowed="\"(($2)/[a-z0-9_]+\.h|${own}config\.h${4:+|$4})\""
+    [ "${3-}" = public ] && allowed="$allowed|<tapegrad.*"
+    report "lib/$1 includes only what is below it" "$(includes "$1" | grep -Ev ":<[^t]|:<tgmath" | grep -Ev ":($allowed)$")"
+}
+
+# Each directory must be there, and in the table below, or nothing would be looked at.
+report 'lib/ holds the layers that are looked at' \
+    "$(ls -d */ | grep -Ev '^(core|grad|io|kernels|nn|ops|optim|random|run)/$')$(for d in core grad kernels ops optim random run; do
+        ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
+    done)"
+
+layer kernels 'kernels'
+layer core core public 'kernels/mt19937\.h'
+layer run 'core|kernels|run' public
+layer ops 'core|kernels|ops' public
+layer grad 'core|ops|run|grad' public
+layer random 'core|kernels|random' public
+layer optim 'core|optim' public
+
+# A BLAS is the one thing outside the C library and uthash that lib/ may include.
+system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash'
+blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
+report 'lib/ includes the C library, uthash and in kernels a BLAS, and no other' \
+    "$(for d in */; do includes "${d%/}"; done | grep ':<' |
+        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas)\.h>$")"
+
+# ---- the tape and the executor know no op ----------------------------------------------------------------------------
+
+# Comments and texts may name ops: they are cut out. A file becomes one line.
+code() { # FILE
+    sed -E 's,"([^"\\]|\\.)*","",g' "$1" | tr '\n' ' ' | sed -E 's,/\*([^*]|\*+[^*/])*\*+/, ,g'
+    echo
+}
+
+# The names of a list that stand in a file's code.
+named_in() { # NAMES FILE
+    code "$2" | tr -c 'A-Za-z0-9_' '\n' | grep -Ex "(tg|tgi)_($1)" | sed "s,^,$2: ,"
+}
+
+# The names in ops.h are the list, so that a new op is looked for too.
+ops=$(sed -n 's/^tg_tensor tg_\([a-z0-9_]*\)(.*/\1/p' ../include/tapegrad/ops.h | tr '\n' '|')
+report 'ops.h tells the names of the ops' "$(echo "|$ops" | grep -Fq '|matmul|' || echo 'no tg_matmul found')"
+report 'lib/core and lib/run call no op' "$(for file in core/*.[ch] run/*.[ch]; do named_in "${ops%|}" "$file"; done)"
+report 'lib/core and lib/run know no op by its text' "$(grep -En 'strn?cmp *\([^)]*->name|strn?cmp *\([^)]*\.name' core/*.[ch] run/*.[ch])"
+report 'lib/kernels knows no tape' \
+    "$(for file in kernels/*.[ch]; do named_in 'tape|tensor|op|array|kernel_call|infer|node' "$file"; done)"
+
+echo "1..$number"
+exit 0

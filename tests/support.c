@@ -1,0 +1,48 @@
+/* tests/support.c: tensors made and compared.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tg_tensor f64_vector(tg_tape *tape, int64_t n, const double *values) {
+    return tg_constant(tape, TG_F64, TG_SHAPE(n), values);
+}
+
+void check_f64(const char *file, int line, tg_tensor x, int64_t n, const double *expected) {
+    double *values = calloc((size_t)n + 1, sizeof *values);
+    ck_assert_msg(tg_valid(x), "%s:%d: no tensor: %s", file, line, tg_error(x.tape));
+    ck_assert_msg(tg_dtype_of(x) == TG_F64, "%s:%d: not float64", file, line);
+    ck_assert_msg(!tg_read(x, values, n), "%s:%d: %s", file, line, tg_error(x.tape));
+    for (int64_t i = 0; i < n; i++) {
+        bool same = values[i] == expected[i] || (isnan(values[i]) && isnan(expected[i]));
+        ck_assert_msg(same, "%s:%d: element %lld is %.17g, not %.17g", file, line, (long long)i, values[i], expected[i]);
+    }
+    free(values);
+}
+
+void check_error_text(const char *file, int line, tg_tape *tape, tg_status status, const char *text) {
+    ck_assert_msg(tg_error_status(tape) == status, "%s:%d: status %d, not %d; error '%s'", file, line,
+                  (int)tg_error_status(tape), (int)status, tg_error(tape));
+    ck_assert_msg(!strncmp(tg_error(tape), text, strlen(text)), "%s:%d: error '%s', not '%s...'", file, line, tg_error(tape),
+                  text);
+    ck_assert_msg(!strchr(tg_error(tape), '\n'), "%s:%d: more than one line: '%s'", file, line, tg_error(tape));
+    tg_clear_error(tape);
+}
+
+/* gcc counts a macro call that spans two lines for its first, clang for its last. */
+void check_error(const char *file, int line, tg_tape *tape, tg_status status, const char *text) {
+    char here[512], before[512];
+    snprintf(here, sizeof here, "%s:%d: %s", file, line, text);
+    snprintf(before, sizeof before, "%s:%d: %s", file, line - 1, text);
+    bool above = !strncmp(tg_error(tape), before, strlen(before));
+    check_error_text(file, line, tape, status, above ? before : here);
+}
+
+uint32_t next_number(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}

@@ -1,0 +1,35 @@
+/* tests/support.h: what the tests of several files share: short ways to make tensors, and to say what a tensor or an error must
+ * be.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include "suites.h"
+
+/* A float64 constant of rank 1: VECTOR(tape, 1, 2, 3). */
+tg_tensor f64_vector(tg_tape *tape, int64_t n, const double *values);
+#define DOUBLES(...) \
+    (int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (double[]) { \
+        __VA_ARGS__ \
+    }
+#define VECTOR(tape, ...) f64_vector(tape, DOUBLES(__VA_ARGS__))
+
+#define CHECK_OK(tape) ck_assert_str_eq(tg_error(tape), "")
+
+/* x is float64 and holds these numbers, row-major, to the bit (but any NaN is a NaN): CHECK_F64(x, 1, 2, 3). */
+#define CHECK_F64(x, ...) check_f64(__FILE__, __LINE__, x, DOUBLES(__VA_ARGS__))
+void check_f64(const char *file, int line, tg_tensor x, int64_t n, const double *expected);
+
+/* The call fails: the tape holds that status and "file:line: text...", with the line of the call. Clears the error. */
+#define FAILS(tape, call, status, text) ((void)(call), check_error(__FILE__, __LINE__, tape, status, text))
+void check_error(const char *file, int line, tg_tape *tape, tg_status status, const char *text);
+
+/* The same where the line is not the call's: the whole text begins with `text`. */
+void check_error_text(const char *file, int line, tg_tape *tape, tg_status status, const char *text);
+#define CHECK_ERROR_TEXT(tape, status, text) check_error_text(__FILE__, __LINE__, tape, status, text)
+
+/* Numbers that look random and are the same in each run. */
+uint32_t next_number(uint32_t *state);
+
+#endif
