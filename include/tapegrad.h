@@ -31,6 +31,8 @@
  *     tapegrad/tensor.h   handles, dtypes, shapes, plain numbers
  *     tapegrad/tape.h     the tape: leaves, running, reading and writing, marks, errors
  *     tapegrad/ops.h      the formulas
+ *     tapegrad/product.h  products: einsum, tensordot, dot
+ *     tapegrad/linalg.h   linear algebra
  *     tapegrad/grad.h     derivatives and their check
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    updates
@@ -42,9 +44,11 @@
 #pragma GCC system_header
 
 #include <tapegrad/grad.h>
+#include <tapegrad/linalg.h>
 #include <tapegrad/op.h>
 #include <tapegrad/ops.h>
 #include <tapegrad/optim.h>
+#include <tapegrad/product.h>
 #include <tapegrad/random.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>

@@ -159,7 +159,7 @@ fi
 cd / || exit 99
 quietly "$MAKE" -C "$top_builddir" uninstall DESTDIR="$stage"
 report $? "make uninstall"
-left=$(find "$stage" ! -type d -o -name tapegrad)
+left=$(find "$stage" ! -type d; find "$stage$includedir" -type d -name tapegrad)
 if [ -n "$left" ]; then echo "$left" | sed 's/^/# left: /'; fi
 [ -z "$left" ]
 report $? "uninstalling leaves nothing"

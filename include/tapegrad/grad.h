@@ -38,6 +38,27 @@ tg_status tg_zero_grad(tg_tape *tape);
 tg_status tg_vjp(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
                  tg_tensor *grads);
 
+/* The Jacobian-vector product: for each of the m outputs,
+ *     results[i] = sum over the n inputs x_j and their elements of  dy_i / dx_j * tangents[j]
+ * with the shape and dtype of y_i: how y_i changes when the inputs move along the tangents. tangents[j] broadcasts to the shape of x_j and
+ * has its dtype; `tangents` may be NULL for ones. Costs about as much as two gradients, whatever the number of outputs. Inputs and
+ * outputs are any floating tensors of one dtype. The results are kept; after an error they are invalid, and the tape is as it was. */
+tg_status tg_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor *tangents, int m, const tg_tensor *outputs,
+                 tg_tensor *results);
+
+/* The Hessian-vector product of a loss (when it has several elements: of their sum): for each of the n inputs,
+ *     results[i] = sum over the inputs x_j and their elements of  d2 loss / dx_i dx_j * vectors[j]
+ * as the Jacobian-vector product of the gradient, without the Hessian. The results are kept; after an error as tg_jvp. */
+tg_status tg_hvp(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tensor *vectors, tg_tensor *results);
+
+/* Writes the Jacobian dy/dx into the caller's memory: for each element of y in turn, its derivatives for all elements of x, in the
+ * dtype that both have. `count` must be tg_size(y) * tg_size(x). Runs what is pending; the tape is afterwards as it was. x is
+ * any tensor. TG_ERR_GRADIENT where y depends on a leaf that the tape assigns. */
+tg_status tg_read_jacobian(tg_tensor y, tg_tensor x, void *values, int64_t count);
+
+/* Writes the Hessian of a loss (when it has several elements: of their sum) for x in the same way: `count` is tg_size(x) squared. */
+tg_status tg_read_hessian(tg_tensor loss, tg_tensor x, void *values, int64_t count);
+
 /* The terms of a gradient check, 0 (or less) for the usual ones, and what it found. */
 typedef struct tg_gradcheck_report {
     double step;  /* of the central difference, relative to max(1, |x|); usually 6e-6 (the cube root of the rounding unit) */
@@ -70,6 +91,10 @@ tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck
 #define tg_grad(parameter) TGI_CALL1(tg_grad, parameter)
 #define tg_zero_grad(tape) (tg_zero_grad)(TGI_AT(tape))
 #define tg_vjp(tape, ...) TGI_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
+#define tg_jvp(tape, ...) TGI_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
+#define tg_hvp(loss, ...) TGI_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
+#define tg_read_jacobian(y, ...) TGI_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
+#define tg_read_hessian(loss, ...) TGI_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
 #define tg_gradcheck(y, ...) TGI_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
 
 #endif

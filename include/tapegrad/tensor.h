@@ -189,6 +189,14 @@ static inline tg_tensor tgi_long_double(long double x) {
         (void)TGI_AT(tgi_b.tape); \
         (f)(tgi_a, tgi_b); \
     })
+#define TGI_CALL2_WITH(f, a, b, ...) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        tg_tensor tgi_b = TGI_TENSOR(b); \
+        (void)TGI_AT(tgi_a.tape); \
+        (void)TGI_AT(tgi_b.tape); \
+        (f)(tgi_a, tgi_b, __VA_ARGS__); \
+    })
 #define TGI_CALL3(f, a, b, c) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
@@ -198,6 +206,29 @@ static inline tg_tensor tgi_long_double(long double x) {
         (void)TGI_AT(tgi_b.tape); \
         (void)TGI_AT(tgi_c.tape); \
         (f)(tgi_a, tgi_b, tgi_c); \
+    })
+
+#define TGI_TENSORS1(a) TGI_TENSOR(a)
+#define TGI_TENSORS2(a, ...) TGI_TENSOR(a), TGI_TENSORS1(__VA_ARGS__)
+#define TGI_TENSORS3(a, ...) TGI_TENSOR(a), TGI_TENSORS2(__VA_ARGS__)
+#define TGI_TENSORS4(a, ...) TGI_TENSOR(a), TGI_TENSORS3(__VA_ARGS__)
+#define TGI_TENSORS5(a, ...) TGI_TENSOR(a), TGI_TENSORS4(__VA_ARGS__)
+#define TGI_TENSORS6(a, ...) TGI_TENSOR(a), TGI_TENSORS5(__VA_ARGS__)
+#define TGI_TENSORS7(a, ...) TGI_TENSOR(a), TGI_TENSORS6(__VA_ARGS__)
+#define TGI_TENSORS8(a, ...) TGI_TENSOR(a), TGI_TENSORS7(__VA_ARGS__)
+#define TGI_NINTH(a, b, c, d, e, f, g, h, i, ...) i
+#define TGI_TENSORS(...) \
+    TGI_NINTH(__VA_ARGS__, TGI_TENSORS8, TGI_TENSORS7, TGI_TENSORS6, TGI_TENSORS5, TGI_TENSORS4, TGI_TENSORS3, TGI_TENSORS2, \
+              TGI_TENSORS1, )(__VA_ARGS__)
+
+/* For functions (f)(first, count, tensors). */
+#define TGI_LIST_CALL(f, first, ...) \
+    __extension__({ \
+        const tg_tensor tgi_list[] = {TGI_TENSORS(__VA_ARGS__)}; \
+        const int       tgi_count = (int)(sizeof tgi_list / sizeof *tgi_list); \
+        for (int tgi_i = 0; tgi_i < tgi_count; tgi_i++) \
+            (void)TGI_AT(tgi_list[tgi_i].tape); \
+        (f)((first), tgi_count, tgi_list); \
     })
 
 /* For functions of a tape and plain arguments. */
@@ -253,6 +284,18 @@ template <class F> auto call2(const char *file, int line, F f, tg_tensor a, tg_t
     tg_at(b.tape, file, line);
     return f(a, b);
 }
+template <class F, class... Rest>
+auto call2_with(const char *file, int line, F f, tg_tensor a, tg_tensor b, Rest... rest) -> decltype(f(a, b, rest...)) {
+    tg_at(a.tape, file, line);
+    tg_at(b.tape, file, line);
+    return f(a, b, rest...);
+}
+template <class F, class First, class... X> tg_tensor list_call(const char *file, int line, F f, First first, X... x) {
+    const tg_tensor list[] = {tensor(x)...};
+    for (const tg_tensor &item : list)
+        tg_at(item.tape, file, line);
+    return f(first, static_cast<int>(sizeof...(x)), list);
+}
 template <class F> tg_tensor call3(const char *file, int line, F f, tg_tensor a, tg_tensor b, tg_tensor c) {
     tg_at(a.tape, file, line);
     tg_at(b.tape, file, line);
@@ -282,6 +325,8 @@ inline tg_axes tgi_axes(std::initializer_list<int> axes) {
 #define TGI_CALL1_WITH(f, a, ...) tgi::call1(__FILE__, __LINE__, (f), tgi::tensor(a), __VA_ARGS__)
 #define TGI_TAPE_CALL(f, tape, ...) tgi::tape_call(__FILE__, __LINE__, (f), (tape), __VA_ARGS__)
 #define TGI_CALL2(f, a, b) tgi::call2(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b))
+#define TGI_CALL2_WITH(f, a, b, ...) tgi::call2_with(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), __VA_ARGS__)
+#define TGI_LIST_CALL(f, first, ...) tgi::list_call(__FILE__, __LINE__, (f), (first), __VA_ARGS__)
 #define TGI_CALL3(f, a, b, c) tgi::call3(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
 #define TGI_TAPE_CALL1(f, tape, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))
 #define TGI_TAPE_CALL1_WITH(f, tape, with, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), (with), tgi::tensor(x))

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "grad/grad.h"
 #include "ops/ops.h"
 
 /* What the walk knows: instructions 0 .. end - 1 are looked at. */
@@ -255,7 +256,6 @@ static void collect(walk *w, int n, const tg_tensor *inputs, tg_tensor *grads) {
         uint32_t index = w->gradient[tgi_index(inputs[j])];
         grads[j] = index == TGI_NONE ? tgi_filled(inputs[j], 0) : tgi_tensor(w->tape, index);
         if (w->tape->status) return;
-        tgi_node_at(w->tape, tgi_index(grads[j]))->flags |= TGI_KEEP;
     }
 }
 
@@ -276,6 +276,14 @@ static tg_status record_vjp(tg_tape *tape, uint32_t end, int m, const tg_tensor 
     return tgi_end(tape, call);
 }
 
+void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results) {
+    for (int j = 0; results && j < n; j++)
+        if (status)
+            results[j] = tgi_invalid(tape);
+        else if (!tape->inside)
+            tgi_node_at(tape, tgi_index(results[j]))->flags |= TGI_KEEP;
+}
+
 tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
                   tg_tensor *grads) {
     uint32_t end = 0;
@@ -284,7 +292,6 @@ tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tenso
     if (!status) status = resolve_list(tape, m, outputs, "output", &end);
     if (!status) status = resolve_list(tape, n, inputs, "input", &end);
     if (!status) status = record_vjp(tape, end, m, outputs, seeds, n, inputs, grads);
-    for (int j = 0; status && grads && j < n; j++)
-        grads[j] = tgi_invalid(tape);
+    tgi_give_results(tape, status, n, grads);
     return status;
 }

@@ -10,19 +10,18 @@
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
+#include "grad/again.h"
 #include "ops/ops.h"
 #include "run/run.h"
 
-/* The check of one s: the instructions to run again, and where the findings go. */
+/* The check of one s: what to run again for it, and where the findings go. */
 typedef struct check {
     tg_tape             *tape;
     int                  n;
     const tg_tensor     *inputs;
     tg_gradcheck_report *report;
-    uint32_t            *again; /* in order */
-    uint32_t             count;
+    tgi_again            again;
     uint32_t             s;
 } check;
 
@@ -44,80 +43,22 @@ static tg_tensor weighted_sum(tg_tape *tape, int count, const tg_tensor *y) {
     return s;
 }
 
-/* ---- running again what lies between the inputs and s ------------------------------------------------------------ */
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
 
-/* Marks what depends on an input; returns how many instructions up to s do. */
-static void mark_dependents(const check *c, uint8_t *depends) {
-    memset(depends, 0, c->s + 1);
-    for (int j = 0; j < c->n; j++)
-        if (tgi_index(c->inputs[j]) <= c->s) depends[tgi_index(c->inputs[j])] = 1;
-    for (uint32_t i = 0; i <= c->s; i++) {
-        const tgi_node *node = tgi_node_at(c->tape, i);
-        for (uint32_t j = 0; j < node->count && !depends[i]; j++)
-            depends[i] = depends[node->in[j]];
-    }
-}
-
-/* Of these, what s depends on. Filled from the end of c->again, then moved to its start. */
-static void list_again(check *c, const uint8_t *depends, uint8_t *needed) {
-    memset(needed, 0, c->s + 1);
-    needed[c->s] = 1;
-    uint32_t first = c->s + 1;
-    for (uint32_t i = c->s + 1; i-- > 0;) {
-        const tgi_node *node = tgi_node_at(c->tape, i);
-        if (!needed[i] || !depends[i] || !node->op->infer) continue;
-        c->again[--first] = i;
-        for (uint32_t j = 0; j < node->count; j++)
-            needed[node->in[j]] = 1;
-    }
-    c->count = c->s + 1 - first;
-    memmove(c->again, c->again + first, c->count * sizeof *c->again);
-}
-
-/* A leaf that the tape overwrites has no value that could be had again. */
-static tg_status check_no_assigns(const check *c) {
-    for (uint32_t k = 0; k < c->count; k++) {
-        const tgi_node *node = tgi_node_at(c->tape, c->again[k]);
-        for (uint32_t j = 0; j < node->count; j++) {
-            const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(c->tape, node->in[j]));
-            if (leaf && leaf->last_assign != TGI_NONE)
-                return tgi_fail(c->tape, TG_ERR_GRADIENT, "gradcheck", "y depends on '%s', which the tape assigns",
-                                leaf->name ? leaf->name : "");
-        }
-    }
-    return TG_OK;
-}
-
-static tg_status find_again(check *c) {
-    uint8_t *marks = tgi_pool_take(&c->tape->pool, 2 * ((size_t)c->s + 1));
-    c->again = tgi_pool_take(&c->tape->pool, ((size_t)c->s + 1) * sizeof *c->again);
-    if (!marks || !c->again) {
-        tgi_pool_give(&c->tape->pool, marks);
-        return tgi_out_of_memory(c->tape, "gradcheck");
-    }
-    mark_dependents(c, marks);
-    list_again(c, marks, marks + c->s + 1);
-    tgi_pool_give(&c->tape->pool, marks);
-    return check_no_assigns(c);
-}
-
-static tg_status run_again(const check *c, double *s) {
-    for (uint32_t k = 0; k < c->count; k++)
-        if (tgi_execute(c->tape, c->again[k])) return c->tape->status;
+static tg_status evaluate(const check *c, double *s) {
+    if (tgi_run_again(&c->again)) return c->tape->status;
     *s = *(const double *)tgi_node_at(c->tape, c->s)->data;
     return TG_OK;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------------------------- */
-
 static tg_status measure(const check *c, double *x, double *slope) {
-    double    here = *x, h = c->report->step * fmax(1, fabs(here)), above, below;
+    double    here = *x, h = c->report->step * fmax(1, fabs(here)), above = 0, below = 0;
     tg_status status;
     *x = here + h;
     double high = *x;
-    status = run_again(c, &above);
+    status = evaluate(c, &above);
     *x = here - h;
-    if (!status) status = run_again(c, &below);
+    if (!status) status = evaluate(c, &below);
     if (!status) *slope = (above - below) / (high - *x);
     *x = here;
     return status;
@@ -155,11 +96,11 @@ static tg_status compare(const check *c, int order, const tg_tensor *grads) {
 
 /* Checks ds/dx. The gradients are left in `grads`; the values computed from the inputs are as before. */
 static tg_status check_order(check *c, int order, tg_tensor s, tg_tensor *grads) {
-    double value;
     if (tg_vjp(c->tape, 1, &s, NULL, c->n, c->inputs, grads) || tgi_run_pending(c->tape)) return c->tape->status;
     c->s = tgi_index(s);
-    if (!find_again(c) && !compare(c, order, grads)) run_again(c, &value);
-    tgi_pool_give(&c->tape->pool, c->again);
+    if (!tgi_find_again(&c->again, c->tape, c->n, c->inputs, 1, &s, "gradcheck") && !compare(c, order, grads))
+        tgi_run_again(&c->again);
+    tgi_end_again(&c->again);
     return c->tape->status;
 }
 

@@ -1,0 +1,547 @@
+/* ops/linalg.c: systems of equations, factors, determinants.
+ *
+ * A general matrix is factored once, by the op lu; solve, inverse and the determinants take the matrix and its factors. They
+ * compute with the factors, and their gradient rules give the gradient to the matrix: the factors have no gradient, need none,
+ * and serve the rules as well, which solve with them.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "kernels/linalg.h"
+
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/operands.h"
+
+/* The kernel function f for the dtype. */
+#define CALL(f, dtype, ...) ((dtype) == TG_F32 ? f##_f32(__VA_ARGS__) : f##_f64(__VA_ARGS__))
+
+typedef struct solve_attr {
+    int64_t options;
+} solve_attr;
+
+/* ---- shape rules ------------------------------------------------------------------------------------------------- */
+
+static tg_status check_square(const tg_infer *call) {
+    const tg_type *a = &call->in[0];
+    if (!tgi_floating(a->dtype))
+        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(a->dtype));
+    if (a->rank < 2) return tg_refuse(call, TG_ERR_SHAPE, "a tensor of rank %d is no matrix", a->rank);
+    int64_t rows = a->dims[a->rank - 2], columns = a->dims[a->rank - 1];
+    if (rows != columns)
+        return tg_refuse(call, TG_ERR_SHAPE, "a matrix of %lld rows and %lld columns is not square", (long long)rows,
+                         (long long)columns);
+    return TG_OK;
+}
+
+/* (..., n, n) gives the same. */
+static tg_status infer_square(tg_infer *call) {
+    call->out = call->in[0];
+    return check_square(call);
+}
+
+/* (..., n, n) gives (..., n + 1, n): the factors, and under them a row of pivots. */
+static tg_status infer_lu(tg_infer *call) {
+    tg_status status = infer_square(call);
+    if (status) return status;
+    memcpy(call->dims, call->out.dims, (size_t)call->out.rank * sizeof *call->dims);
+    call->dims[call->out.rank - 2]++;
+    call->out.dims = call->dims;
+    return TG_OK;
+}
+
+/* (..., n, n) gives (...). */
+static tg_status infer_det(tg_infer *call) {
+    tg_status status = infer_square(call);
+    call->out.rank -= 2;
+    return status;
+}
+
+/* (..., n, n) x (..., n, m) gives (..., n, m); with TG_RIGHT (..., n, n) x (..., m, n) gives (..., m, n); (..., n, n) x (n)
+ * gives (..., n). Further operands are not looked at. */
+static tg_status infer_solve(tg_infer *call) {
+    const tg_type    *a = &call->in[0], *b = &call->in[1];
+    const solve_attr *attr = call->attr;
+    if (a->dtype != b->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
+    tg_status status = check_square(call);
+    if (status) return status;
+    if (b->rank == 0) return tg_refuse(call, TG_ERR_SHAPE, "a single number is no right-hand side");
+
+    int     vector = b->rank == 1, across = vector || attr->options & TG_RIGHT;
+    int64_t n = a->dims[a->rank - 1], length = b->dims[b->rank - (across ? 1 : 2)];
+    if (n != length)
+        return tg_refuse(call, TG_ERR_SHAPE, "the matrix has size %lld, and the right-hand side %lld %s", (long long)n,
+                         (long long)length,
+                         vector   ? "elements"
+                         : across ? "columns"
+                                  : "rows");
+    tg_type *out = &call->out;
+    *out = (tg_type){.dtype = a->dtype, .dims = call->dims};
+    if (!tgi_broadcast(&out->rank, call->dims, a->rank - 2, a->dims, vector ? 0 : b->rank - 2, b->dims))
+        return tg_refuse(call, TG_ERR_SHAPE, "the axes before the last two do not broadcast");
+    if (!vector) call->dims[out->rank++] = b->dims[b->rank - 2];
+    call->dims[out->rank++] = b->dims[b->rank - 1];
+    return TG_OK;
+}
+
+/* ---- stacks of matrices ------------------------------------------------------------------------------------------ */
+
+/* The matrices of an operand, one after the other, as they are seen in a stack that it broadcasts to. */
+typedef struct stack {
+    const tg_array *array;
+    int             rank; /* of the stack */
+    const int64_t  *dims;
+    int64_t         rows, columns, row, col; /* sizes and strides of a matrix */
+    tgi_steps       steps;
+} stack;
+
+static stack stack_of(const tg_array *x, int rank, const int64_t *dims) {
+    int     i = x->rank - 2;
+    int64_t strides[TG_MAX_RANK];
+    tgi_stretch(i, x->dims, x->strides, rank, dims, strides);
+    tgi_walk walk = tgi_walk_of(tg_dtype_size(x->dtype), rank, dims, strides);
+    return (stack){x, rank, dims, x->dims[i], x->dims[i + 1], x->strides[i], x->strides[i + 1], tgi_steps_of(&walk)};
+}
+
+static const void *next_matrix(stack *s) {
+    return (const char *)s->array->data + tgi_next(&s->steps) * (int64_t)tg_dtype_size(s->array->dtype);
+}
+
+static void copy_next(stack *s, void *out) {
+    const int64_t dims[] = {s->rows, s->columns}, strides[] = {s->row, s->col};
+    tgi_walk      walk = tgi_walk_of(tg_dtype_size(s->array->dtype), 2, dims, strides);
+    tgi_gather(&walk, next_matrix(s), 0, s->rows * s->columns, out);
+}
+
+/* An operand in one piece; data is NULL when there is no memory. */
+static tg_array packed(tg_kernel_call *call, int i) {
+    tg_array x = call->in[i];
+    x.data = (void *)tg_contiguous(call, i);
+    tgi_row_major(x.rank, x.dims, x.strides);
+    return x;
+}
+
+/* Byte `i` times the size of `count` elements behind `data`. */
+static void *element_at(void *data, tg_dtype dtype, int64_t i) {
+    return (char *)data + i * (int64_t)tg_dtype_size(dtype);
+}
+
+/* "matrix (1, 0)": what errors call number i of the stack. */
+static const char *matrix_text(char text[TGI_TEXT], const stack *s, int64_t i) {
+    if (s->array->rank == 2) return "the matrix";
+    int64_t index[TG_MAX_RANK];
+    char    place[TGI_TEXT];
+    for (int k = s->rank - 1; k >= 0; i /= s->dims[k--])
+        index[k] = i % s->dims[k];
+    snprintf(text, TGI_TEXT, "matrix %.200s", tgi_shape_text(place, s->rank, index));
+    return text;
+}
+
+/* ---- triangle: the parts below, on and above the diagonal, each times a factor ------------------------------------- */
+
+typedef struct triangle_attr {
+    double below, on, above;
+} triangle_attr;
+
+/* A factor of 0 gives 0, whatever the element is. */
+#define DEFINE_SCALE(T) \
+    static void scale_##T(int64_t count, int64_t rows, int64_t columns, const triangle_attr *by, const T *x, T *y) { \
+        for (int64_t i = 0; i < count * rows; i++) \
+            for (int64_t j = 0, row = i % rows; j < columns; j++) { \
+                T factor = (T)(j < row ? by->below : j > row ? by->above : by->on); \
+                y[i * columns + j] = factor == 0 ? 0 : factor * x[i * columns + j]; \
+            } \
+    }
+DEFINE_SCALE(float)
+DEFINE_SCALE(double)
+
+static tg_status triangle_kernel(tg_kernel_call *call) {
+    const tg_array *y = &call->out;
+    const void     *x = tg_contiguous(call, 0);
+    if (!x && y->size) return TG_ERR_MEMORY;
+    int64_t count = tgi_size(y->rank - 2, y->dims), rows = y->dims[y->rank - 2], columns = y->dims[y->rank - 1];
+    if (y->dtype == TG_F32)
+        scale_float(count, rows, columns, call->attr, x, y->data);
+    else
+        scale_double(count, rows, columns, call->attr, x, y->data);
+    return TG_OK;
+}
+
+static tg_tensor triangle(tg_tensor x, double below, double on, double above);
+
+static tg_tensor triangle_rule(const tg_rule_call *call) {
+    const triangle_attr *by = call->attr;
+    return triangle(call->g, by->below, by->on, by->above);
+}
+
+static tg_rule *const triangle_rules[] = {triangle_rule};
+
+static tg_tensor triangle(tg_tensor x, double below, double on, double above) {
+    static const tg_op op = {"triangle", 1, infer_square, .kernel = triangle_kernel, .rules = triangle_rules};
+    triangle_attr      attr = {below, on, above};
+    return tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
+}
+
+/* The identity matrix of a's size and dtype. */
+static tg_tensor identity_like(tg_tensor a) {
+    tg_tape *tape = tgi_tape_of(a);
+    tg_shape shape = tg_shape_of(a);
+    if (tgi_check(tape) || !tgi_new_number(tape, "number", 1, tg_dtype_of(a))) return tgi_invalid(tape);
+    int64_t n = shape.dims[shape.rank - 1];
+    return triangle(tg_broadcast_to(tgi_tensor(tape, tape->count - 1), TG_SHAPE(n, n)), 0, 1, 0);
+}
+
+static tg_tensor transposed(tg_tensor x) {
+    return tg_transpose(x, -1, -2);
+}
+
+/* ---- triangular systems ------------------------------------------------------------------------------------------ */
+
+static tg_status solve_triangular_kernel(tg_kernel_call *call) {
+    const tg_array *x = &call->out;
+    int             options = (int)((const solve_attr *)call->attr)->options, rank = x->rank - 2;
+    char            text[TGI_TEXT];
+    bool            turn = options & TG_TRANSPOSED, upper = !(options & TG_UPPER) == turn, unit = options & TG_UNIT;
+    stack           t = stack_of(&call->in[0], rank, x->dims), b = stack_of(&call->in[1], rank, x->dims);
+    int64_t         n = t.rows, m = b.columns, row = turn ? t.col : t.row, col = turn ? t.row : t.col;
+    void           *scratch = x->size ? tg_scratch(call, tgi_linalg_scratch(n, m, tg_dtype_size(x->dtype))) : NULL;
+    if (x->size && !scratch) return TG_ERR_MEMORY;
+    for (int64_t i = 0, count = x->size ? tgi_size(rank, x->dims) : 0; i < count; i++) {
+        const void *matrix = next_matrix(&t);
+        void       *at = element_at(x->data, x->dtype, i * n * m);
+        int64_t     fault = unit ? 0 : CALL(tgi_triangle_fault, x->dtype, n, matrix, row, col);
+        if (fault)
+            return tg_kernel_fail(call, "%s is singular: element %lld of its diagonal is 0 or NaN", matrix_text(text, &t, i),
+                                  (long long)fault);
+        copy_next(&b, at);
+        CALL(tgi_triangle_solve, x->dtype, n, m, matrix, row, col, upper, unit, at, scratch);
+    }
+    return TG_OK;
+}
+
+static tg_tensor record_triangular(tg_tensor t, tg_tensor b, int options);
+
+static tg_tensor solve_triangular_rule_b(const tg_rule_call *call) {
+    return record_triangular(call->x[0], call->g, (int)((const solve_attr *)call->attr)->options ^ TG_TRANSPOSED);
+}
+
+/* T x = b: d/dT = -(T^-T g) x^T; T^T x = b: its transpose; and of that the triangle that was looked at. */
+static tg_tensor solve_triangular_rule_t(const tg_rule_call *call) {
+    int       options = (int)((const solve_attr *)call->attr)->options;
+    bool      upper = options & TG_UPPER;
+    tg_tensor gb = solve_triangular_rule_b(call), x = call->y;
+    tg_tensor product = options & TG_TRANSPOSED ? tg_matmul(x, transposed(gb)) : tg_matmul(gb, transposed(x));
+    return triangle(product, upper ? 0 : -1, options & TG_UNIT ? 0 : -1, upper ? -1 : 0);
+}
+
+static tg_rule *const solve_triangular_rules[] = {solve_triangular_rule_t, solve_triangular_rule_b};
+
+static const tg_op solve_triangular = {"solve_triangular", 2, infer_solve, .kernel = solve_triangular_kernel,
+                                       .rules = solve_triangular_rules};
+
+/* For matrices b, at the right of t. */
+static tg_tensor record_triangular(tg_tensor t, tg_tensor b, int options) {
+    solve_attr attr = {.options = options};
+    return tg_record(NULL, &solve_triangular, 2, ((tg_tensor[]){t, b}), &attr, sizeof attr);
+}
+
+/* ---- Cholesky ---------------------------------------------------------------------------------------------------- */
+
+static tg_status cholesky_kernel(tg_kernel_call *call) {
+    const tg_array *l = &call->out;
+    char            text[TGI_TEXT];
+    stack           a = stack_of(&call->in[0], l->rank - 2, l->dims);
+    void           *scratch = l->size ? tg_scratch(call, tgi_linalg_scratch(a.rows, 0, tg_dtype_size(l->dtype))) : NULL;
+    if (l->size && !scratch) return TG_ERR_MEMORY;
+    for (int64_t i = 0, count = l->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
+        void *at = element_at(l->data, l->dtype, i * a.rows * a.rows);
+        copy_next(&a, at);
+        int64_t minor = CALL(tgi_cholesky, l->dtype, a.rows, at, scratch);
+        if (minor)
+            return tg_kernel_fail(call, "%s is not positive definite: its leading minor of order %lld is not a positive number",
+                                  matrix_text(text, &a, i), (long long)minor);
+    }
+    return TG_OK;
+}
+
+/* As in Murray, arXiv:1602.07527: with P = L^T g, of which the lower triangle stays and half the diagonal, the gradient is
+ * X = L^-T P L^-1, in equal parts for an element and its mirror image. X^T = L^-T (L^-T P)^T. */
+static tg_tensor cholesky_rule(const tg_rule_call *call) {
+    tg_tensor l = call->y, p = triangle(tg_matmul(transposed(l), call->g), 1, 0.5, 0);
+    tg_tensor half = record_triangular(l, p, TG_LOWER | TG_TRANSPOSED);
+    tg_tensor x = record_triangular(l, transposed(half), TG_LOWER | TG_TRANSPOSED);
+    return tg_mul(0.5, tg_add(x, transposed(x)));
+}
+
+static tg_rule *const cholesky_rules[] = {cholesky_rule};
+
+static const tg_op cholesky = {"cholesky", 1, infer_square, .kernel = cholesky_kernel, .rules = cholesky_rules};
+
+/* ---- LU ---------------------------------------------------------------------------------------------------------- */
+
+static tg_status lu_kernel(tg_kernel_call *call) {
+    const tg_array *lu = &call->out;
+    stack           a = stack_of(&call->in[0], lu->rank - 2, lu->dims);
+    int64_t         n = a.rows;
+    void           *scratch = lu->size ? tg_scratch(call, tgi_linalg_scratch(n, 0, tg_dtype_size(lu->dtype))) : NULL;
+    if (lu->size && !scratch) return TG_ERR_MEMORY;
+    for (int64_t i = 0, count = lu->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
+        void *at = element_at(lu->data, lu->dtype, i * (n + 1) * n);
+        copy_next(&a, at);
+        CALL(tgi_lu, lu->dtype, n, at, element_at(at, lu->dtype, n * n), scratch);
+    }
+    return TG_OK;
+}
+
+static tg_tensor lu_of(tg_tensor a) {
+    static const tg_op op = {"lu", 1, infer_lu, .kernel = lu_kernel};
+    return tg_record(NULL, &op, 1, &a, NULL, 0);
+}
+
+/* Whether the factors of matrix i, the next one of the stack, solve anything: an error when they do not. */
+static tg_status check_factors(const tg_kernel_call *call, const stack *lu, int64_t i, const void *factors) {
+    char    text[TGI_TEXT];
+    int64_t fault = CALL(tgi_lu_fault, lu->array->dtype, lu->columns, factors);
+    if (fault > 0) return tg_kernel_fail(call, "%s is singular: pivot %lld is 0", matrix_text(text, lu, i), (long long)fault);
+    if (fault < 0)
+        return tg_kernel_fail(call, "%s holds NaN or infinity, or so large elements that its factors do",
+                              matrix_text(text, lu, i));
+    return TG_OK;
+}
+
+/* ---- general systems: operands a, b, and the factors of a ---------------------------------------------------------- */
+
+static tg_status solve_kernel(tg_kernel_call *call) {
+    const tg_array *x = &call->out;
+    tg_array        factors = packed(call, 2);
+    bool            turn = ((const solve_attr *)call->attr)->options & TG_TRANSPOSED;
+    if (x->size == 0) return TG_OK;
+    stack   lu = stack_of(&factors, x->rank - 2, x->dims), b = stack_of(&call->in[1], x->rank - 2, x->dims);
+    int64_t n = b.rows, m = b.columns;
+    void   *scratch = tg_scratch(call, tgi_linalg_scratch(n, m, tg_dtype_size(x->dtype)));
+    if (!scratch || !factors.data) return TG_ERR_MEMORY;
+    for (int64_t i = 0, count = tgi_size(b.rank, b.dims); i < count; i++) {
+        const void *matrix = next_matrix(&lu);
+        const void *pivots = element_at((void *)matrix, x->dtype, n * n);
+        void       *at = element_at(x->data, x->dtype, i * n * m);
+        if (check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
+        copy_next(&b, at);
+        CALL(tgi_lu_solve, x->dtype, n, m, matrix, pivots, turn, at, scratch);
+    }
+    return TG_OK;
+}
+
+static tg_tensor record_solve(const tg_op *op, tg_tensor a, tg_tensor b, tg_tensor lu, int options) {
+    solve_attr attr = {.options = options};
+    return tg_record(NULL, op, 3, ((tg_tensor[]){a, b, lu}), &attr, sizeof attr);
+}
+
+static tg_tensor solve_rule_b(const tg_rule_call *call);
+
+/* a x = b: d/da = -(a^-T g) x^T; a^T x = b: its transpose. */
+static tg_tensor solve_rule_a(const tg_rule_call *call) {
+    bool      turn = ((const solve_attr *)call->attr)->options & TG_TRANSPOSED;
+    tg_tensor gb = solve_rule_b(call), x = call->y;
+    return tg_neg(turn ? tg_matmul(x, transposed(gb)) : tg_matmul(gb, transposed(x)));
+}
+
+static tg_rule *const solve_rules[] = {solve_rule_a, solve_rule_b, NULL};
+
+static const tg_op solve = {"solve", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules};
+static const tg_op inverse = {"inverse", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules};
+
+static tg_tensor solve_rule_b(const tg_rule_call *call) {
+    int options = (int)((const solve_attr *)call->attr)->options;
+    return record_solve(&solve, call->x[0], call->g, call->x[2], options ^ TG_TRANSPOSED);
+}
+
+/* ---- determinants: operands a, and its factors --------------------------------------------------------------------- */
+
+enum { DET, SIGN, LOG_ABS, LOG };
+
+typedef struct det_attr {
+    int64_t kind;
+} det_attr;
+
+static double measure(int64_t kind, tg_dtype dtype, int64_t n, const void *lu, const void *pivots) {
+    tgi_det_f64 d;
+    if (dtype == TG_F64)
+        d = tgi_lu_det_f64(n, lu, pivots);
+    else {
+        tgi_det_f32 f = tgi_lu_det_f32(n, lu, pivots);
+        d = (tgi_det_f64){(double)f.det, (double)f.sign, (double)f.log};
+    }
+    return kind == DET ? d.det : kind == SIGN ? d.sign : d.log;
+}
+
+static tg_status det_kernel(tg_kernel_call *call) {
+    const tg_array *y = &call->out;
+    int64_t         kind = ((const det_attr *)call->attr)->kind;
+    tg_array        factors = packed(call, 1);
+    char            text[TGI_TEXT];
+    stack           lu = stack_of(&factors, y->rank, y->dims);
+    if (factors.size && !factors.data) return TG_ERR_MEMORY;
+    for (int64_t i = 0; i < y->size; i++) {
+        const void *matrix = next_matrix(&lu);
+        const void *pivots = element_at((void *)matrix, y->dtype, lu.columns * lu.columns);
+        if (kind != DET && check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
+        if (kind == LOG && measure(SIGN, y->dtype, lu.columns, matrix, pivots) < 0)
+            return tg_kernel_fail(call,
+                                  "the determinant of %s is negative: tg_slogdet gives the logarithm of its absolute value",
+                                  matrix_text(text, &lu, i));
+        tgi_convert(measure(kind, y->dtype, lu.columns, matrix, pivots), y->dtype, element_at(y->data, y->dtype, i));
+    }
+    return TG_OK;
+}
+
+/* d log|det a| / da = a^-T */
+static tg_tensor log_det_rule(const tg_rule_call *call) {
+    tg_tensor a = call->x[0];
+    tg_shape  shape = tg_shape_of(call->g);
+    shape.dims[shape.rank] = shape.dims[shape.rank + 1] = 1;
+    shape.rank += 2;
+    return tg_mul(tg_reshape(call->g, shape), record_solve(&inverse, a, identity_like(a), call->x[1], TG_TRANSPOSED));
+}
+
+static tg_tensor det_rule(const tg_rule_call *call) {
+    tg_rule_call with_det = *call;
+    with_det.g = tg_mul(call->g, call->y);
+    return log_det_rule(&with_det);
+}
+
+static tg_rule *const det_rules[] = {det_rule, NULL}, *const log_det_rules[] = {log_det_rule, NULL};
+
+static const tg_op det = {"det", 2, infer_det, .kernel = det_kernel, .rules = det_rules};
+static const tg_op logdet = {"logdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules};
+static const tg_op slogdet = {"slogdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules};
+static const tg_op sign_of_det = {"slogdet", 2, infer_det, .kernel = det_kernel};
+
+static tg_tensor record_det(const tg_op *op, tg_tensor a, tg_tensor lu, int kind) {
+    det_attr attr = {.kind = kind};
+    return tg_record(NULL, op, 2, ((tg_tensor[]){a, lu}), &attr, sizeof attr);
+}
+
+/* ---- recording functions ----------------------------------------------------------------------------------------- */
+
+/* Whether the function that records `op` takes these operands. */
+static bool takes(const tg_op *op, int count, const tg_tensor *x, const solve_attr *attr) {
+    tg_infer look;
+    tg_type  types[2];
+    if (tgi_look(&look, tgi_tape_of_any(count, x), op, count, x, types)) return false;
+    look.attr = attr;
+    return !op->infer(&look);
+}
+
+/* Whether the options are no others than those in `known`. */
+static bool are_known(tg_tape *tape, const char *what, int options, int known) {
+    if (options & ~known && !tgi_check(tape)) tgi_fail(tape, TG_ERR_ARGUMENT, what, "unknown options %d", options);
+    return !(options & ~known);
+}
+
+/* The column or columns x for a vector or a matrix b. */
+static tg_tensor without_last_axis(tg_tensor x) {
+    if (!tg_valid(x)) return x;
+    tg_shape shape = tg_shape_of(x);
+    shape.rank--;
+    return tg_reshape(x, shape);
+}
+
+static bool is_vector(tg_tensor x) {
+    return tgi_node_at(x.tape, tgi_index(x))->rank == 1;
+}
+
+static tg_tensor as_column(tg_tensor b) {
+    return tg_reshape(b, TG_SHAPE(-1, 1));
+}
+
+/* Triangle after triangle: L, then L^T; R^T, then R. */
+static tg_tensor solve_by_factor(tg_tensor factor, tg_tensor b, int triangle) {
+    int first = triangle == TG_UPPER ? TG_UPPER | TG_TRANSPOSED : TG_LOWER;
+    return record_triangular(factor, record_triangular(factor, b, first), first ^ TG_TRANSPOSED);
+}
+
+/* A triangle at the right of X is its transpose at the left of X^T; and of a vector there is no transpose. */
+static tg_tensor solve_by_options(tg_tensor t, tg_tensor b, int options) {
+    if (is_vector(b) && options & TG_RIGHT) options ^= TG_TRANSPOSED;
+    if (is_vector(b)) return without_last_axis(record_triangular(t, as_column(b), options & ~TG_RIGHT));
+    if (options & TG_RIGHT) return transposed(record_triangular(t, transposed(b), (options & ~TG_RIGHT) ^ TG_TRANSPOSED));
+    return record_triangular(t, b, options);
+}
+
+tg_tensor(tg_solve_triangular)(tg_tensor t, tg_tensor b, int options) {
+    tg_tensor  x[] = {t, b};
+    tg_tape   *tape = tgi_tape_of_any(2, x);
+    solve_attr attr = {.options = options};
+    bool       known = are_known(tape, "solve_triangular", options, TG_UPPER | TG_TRANSPOSED | TG_UNIT | TG_RIGHT);
+    if (!known || !takes(&solve_triangular, 2, x, &attr)) return tgi_invalid(tape);
+    tgi_call call = tgi_begin(tape);
+    return tgi_end_with(tape, call, solve_by_options(t, b, options));
+}
+
+tg_tensor(tg_cholesky)(tg_tensor a, int triangle) {
+    tg_tape *tape = tgi_tape_of(a);
+    if (!are_known(tape, "cholesky", triangle, TG_UPPER) || !takes(&cholesky, 1, &a, NULL)) return tgi_invalid(tape);
+    if (triangle == TG_LOWER) return tg_record(NULL, &cholesky, 1, &a, NULL, 0);
+    tgi_call  call = tgi_begin(tape);
+    tg_tensor mirrored = transposed(a);
+    return tgi_end_with(tape, call, transposed(tg_record(NULL, &cholesky, 1, &mirrored, NULL, 0)));
+}
+
+tg_tensor(tg_cholesky_solve)(tg_tensor factor, tg_tensor b, int triangle) {
+    static const tg_op op = {"cholesky_solve", 2, infer_solve, .kernel = NULL};
+    tg_tensor          x[] = {factor, b};
+    tg_tape           *tape = tgi_tape_of_any(2, x);
+    solve_attr         attr = {0};
+    if (!are_known(tape, "cholesky_solve", triangle, TG_UPPER) || !takes(&op, 2, x, &attr)) return tgi_invalid(tape);
+    tgi_call call = tgi_begin(tape);
+    if (is_vector(b)) return tgi_end_with(tape, call, without_last_axis(solve_by_factor(factor, as_column(b), triangle)));
+    return tgi_end_with(tape, call, solve_by_factor(factor, b, triangle));
+}
+
+tg_tensor(tg_solve)(tg_tensor a, tg_tensor b) {
+    tg_tensor  x[] = {a, b};
+    tg_tape   *tape = tgi_tape_of_any(2, x);
+    solve_attr attr = {0};
+    if (!takes(&solve, 2, x, &attr)) return tgi_invalid(tape);
+    tgi_call  call = tgi_begin(tape);
+    tg_tensor lu = lu_of(a);
+    if (is_vector(b)) return tgi_end_with(tape, call, without_last_axis(record_solve(&solve, a, as_column(b), lu, 0)));
+    return tgi_end_with(tape, call, record_solve(&solve, a, b, lu, 0));
+}
+
+tg_tensor(tg_inverse)(tg_tensor a) {
+    static const tg_op op = {"inverse", 1, infer_square, .kernel = NULL};
+    tg_tape           *tape = tgi_tape_of(a);
+    if (!takes(&op, 1, &a, NULL)) return tgi_invalid(tape);
+    tgi_call  call = tgi_begin(tape);
+    tg_tensor lu = lu_of(a);
+    return tgi_end_with(tape, call, record_solve(&inverse, a, identity_like(a), lu, 0));
+}
+
+static tg_tensor determinant(const tg_op *op, tg_tensor a, int kind) {
+    tg_tape *tape = tgi_tape_of(a);
+    if (!takes(op, 1, &a, NULL)) return tgi_invalid(tape);
+    tgi_call call = tgi_begin(tape);
+    return tgi_end_with(tape, call, record_det(op, a, lu_of(a), kind));
+}
+
+tg_tensor(tg_det)(tg_tensor a) {
+    return determinant(&det, a, DET);
+}
+
+tg_tensor(tg_logdet)(tg_tensor a) {
+    return determinant(&logdet, a, LOG);
+}
+
+/* The sign is the user's too. */
+tg_tensor(tg_slogdet)(tg_tensor a, tg_tensor *sign) {
+    tg_tape *tape = tgi_tape_of(a);
+    if (sign) *sign = tgi_invalid(tape);
+    if (!takes(&slogdet, 1, &a, NULL)) return tgi_invalid(tape);
+    tgi_call  call = tgi_begin(tape);
+    tg_tensor lu = lu_of(a), s = sign ? record_det(&sign_of_det, a, lu, SIGN) : lu;
+    tg_tensor log = tgi_end_with(tape, call, record_det(&slogdet, a, lu, LOG_ABS));
+    if (!sign || !tg_valid(log)) return log;
+    tgi_node_at(tape, tgi_index(s))->flags |= tgi_node_at(tape, tgi_index(log))->flags & TGI_KEEP;
+    *sign = s;
+    return log;
+}
