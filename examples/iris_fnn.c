@@ -1,7 +1,8 @@
 /* examples/iris_fnn.c: a network of two layers learns to tell two species of iris apart.
  *
  * This file is the model and its training. The rest of the program is in small files beside it: iris_options.c the
- * command line, iris_data.c the table, iris_check.c the gradients written by hand, files.c and plot.c what is written.
+ * command line, iris_data.c the table, iris_check.c the gradients written by hand, files.c, plot.c and graph.c what is
+ * written.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -13,6 +14,7 @@
 
 #include "complain.h"
 #include "files.h"
+#include "graph.h"
 #include "iris_check.h"
 #include "iris_data.h"
 #include "iris_options.h"
@@ -84,9 +86,14 @@ static void print_shortest(double value) {
         printf("%.*f", digits - exponent > 1 ? digits - exponent : 1, value);
 }
 
+/* Draws the program, when a step of it is there, where --graph asks for it. */
+static bool draw_step(tg_tape *tape, const iris_options *o) {
+    return !o->graph || tg_error_status(tape) != TG_OK || graph_write(o->graph, tape);
+}
+
 /* Trains the model; where `losses` is not NULL it takes the loss of each epoch, and where `check` is not NULL it
- * compares the gradients. False when the tape has an error. Neither way of recording allocates anything once it is
- * under way. */
+ * compares the gradients. False when the tape has an error, or its graph cannot be written. Neither way of recording
+ * allocates anything once it is under way. */
 static bool train(tg_tape *tape, const model *m, const iris_options *o, double *losses, iris_check *check) {
     tg_mark mark = tg_tape_mark(tape);
     step    now = {0};
@@ -99,6 +106,7 @@ static bool train(tg_tape *tape, const model *m, const iris_options *o, double *
             tg_run(tape);
 
         double loss = tg_item(now.bce); /* as it was before this epoch's update */
+        if (epoch == 0 && !draw_step(tape, o)) return false;
         if (check) iris_check_epoch(check, epoch, now.grad_w1, now.grad_w2);
         if (o->record_each) tg_rewind(tape, mark);
         if (tg_error_status(tape) != TG_OK) return false;
@@ -141,6 +149,7 @@ int main(int argc, char **argv) {
     if (!iris_data_read(&data, options.data)) return EXIT_ERROR;
     if (options.csv && !file_possible(options.csv)) return EXIT_ERROR;
     if (options.plot && !plot_possible(options.plot)) return EXIT_ERROR;
+    if (options.graph && !graph_possible(options.graph)) return EXIT_ERROR;
 
     iris_check check = {0};
     tg_tape   *tape = tg_tape_new();

@@ -27,6 +27,7 @@ static const char help[] =
     "  --check           compare each gradient with one written by hand; exit code 1 when they differ too much\n"
     "  --csv FILE        write the losses: epoch,loss\n"
     "  --plot FILE       draw the losses with gnuplot; FILE ends in .png, .svg or .pdf\n"
+    "  --graph FILE      draw the recorded step with Graphviz; FILE ends in .svg or .png, or in .dot for the source\n"
     "  --data FILE       the iris table (" IRIS_CSV ")\n"
     "  --help            print this\n"
     "\n"
@@ -65,7 +66,7 @@ static bool read_file_name(const char *name, const char *text, const char **valu
     return *text || complain("--%s: expected a file name, found ''", name);
 }
 
-enum { EPOCHS = 1, LR, SEED, HIDDEN, DTYPE, LOSS, RECORD, CHECK, CSV, PLOT, DATA, HELP };
+enum { EPOCHS = 1, LR, SEED, HIDDEN, DTYPE, LOSS, RECORD, CHECK, CSV, PLOT, GRAPH, DATA, HELP };
 
 static const struct option known[] = {
     {"epochs", required_argument, NULL, EPOCHS},
@@ -78,6 +79,7 @@ static const struct option known[] = {
     {"check", no_argument, NULL, CHECK},
     {"csv", required_argument, NULL, CSV},
     {"plot", required_argument, NULL, PLOT},
+    {"graph", required_argument, NULL, GRAPH},
     {"data", required_argument, NULL, DATA},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
@@ -106,6 +108,7 @@ static bool read_option(iris_options *o, int option, const char *name, const cha
     case CHECK: return o->check = true;
     case CSV: return read_file_name(name, text, &o->csv);
     case PLOT: return read_file_name(name, text, &o->plot);
+    case GRAPH: return read_file_name(name, text, &o->graph);
     default: return read_file_name(name, text, &o->data);
     }
 }

@@ -17,7 +17,7 @@ typedef struct iris_options {
     bool        train_on_bce; /* else on the half squared error */
     bool        record_each;  /* record in every epoch, else once */
     bool        check;
-    const char *csv, *plot; /* files to write, or NULL */
+    const char *csv, *plot, *graph; /* files to write, or NULL */
     const char *data;
 } iris_options;
 

@@ -36,6 +36,7 @@
  *     tapegrad/grad.h     derivatives and their check
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    updates
+ *     tapegrad/inspect.h  looking inside: printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/op.h       an op of your own
  *
  * SPDX-License-Identifier: MIT */
@@ -44,6 +45,7 @@
 #pragma GCC system_header
 
 #include <tapegrad/grad.h>
+#include <tapegrad/inspect.h>
 #include <tapegrad/linalg.h>
 #include <tapegrad/op.h>
 #include <tapegrad/ops.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Dependencies point one way: kernels <- core <- ops <- grad <- optim, and core <- run. Greps the #includes of lib/, and that the
-# tape and the executor know no op by its name.
+# Dependencies point one way: kernels <- core <- ops <- grad <- optim, and core <- run <- inspect. Greps the #includes of
+# lib/, and that the tape, the executor and what prints them know no op by its name.
 # `make check` sets srcdir; reports by the Test Anything Protocol.
 # SPDX-License-Identifier: MIT
 set -u
@@ -35,7 +35,8 @@ layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
 
 # Each directory must be there, and in the table below, or nothing would be looked at.
 report 'lib/ holds the layers that are looked at' \
-    "$(ls -d */ | grep -Ev '^(core|grad|io|kernels|nn|ops|optim|random|run)/$')$(for d in core grad kernels ops optim random run; do
+    "$(ls -d */ | grep -Ev '^(core|grad|inspect|io|kernels|nn|ops|optim|random|run)/$')$(
+        for d in core grad inspect kernels ops optim random run; do
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
@@ -46,6 +47,7 @@ layer ops 'core|kernels|ops' public
 layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
 layer optim 'core|optim' public
+layer inspect 'core|run|inspect' public
 
 # A BLAS is the one thing outside the C library and uthash that lib/ may include.
 system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash'
@@ -70,8 +72,10 @@ named_in() { # NAMES FILE
 # The names in ops.h are the list, so that a new op is looked for too.
 ops=$(sed -n 's/^tg_tensor tg_\([a-z0-9_]*\)(.*/\1/p' ../include/tapegrad/ops.h | tr '\n' '|')
 report 'ops.h tells the names of the ops' "$(echo "|$ops" | grep -Fq '|matmul|' || echo 'no tg_matmul found')"
-report 'lib/core and lib/run call no op' "$(for file in core/*.[ch] run/*.[ch]; do named_in "${ops%|}" "$file"; done)"
-report 'lib/core and lib/run know no op by its text' "$(grep -En 'strn?cmp *\([^)]*->name|strn?cmp *\([^)]*\.name' core/*.[ch] run/*.[ch])"
+report 'lib/core, lib/run and lib/inspect call no op' \
+    "$(for file in core/*.[ch] run/*.[ch] inspect/*.[ch]; do named_in "${ops%|}" "$file"; done)"
+report 'lib/core, lib/run and lib/inspect know no op by its text' \
+    "$(grep -En 'strn?cmp *\([^)]*->name|strn?cmp *\([^)]*\.name' core/*.[ch] run/*.[ch] inspect/*.[ch])"
 report 'lib/kernels knows no tape' \
     "$(for file in kernels/*.[ch]; do named_in 'tape|tensor|op|array|kernel_call|infer|node' "$file"; done)"
 

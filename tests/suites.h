@@ -18,6 +18,7 @@ Suite *suite_record(void);
 /* kernels */
 Suite *suite_gemm(void);
 Suite *suite_sum(void);
+Suite *suite_kernel_linalg(void);
 Suite *suite_strided(void);
 Suite *suite_mt19937(void);
 
@@ -26,13 +27,22 @@ Suite *suite_leaf(void);
 Suite *suite_value(void);
 Suite *suite_run(void);
 Suite *suite_run_elementwise(void);
+Suite *suite_anomaly(void);
+
+/* inspect */
+Suite *suite_print(void);
+Suite *suite_print_tensor(void);
+Suite *suite_dot(void);
 
 /* ops, grad, random, optim */
 Suite *suite_elementwise(void);
+Suite *suite_linalg(void);
 Suite *suite_matmul(void);
 Suite *suite_reduce(void);
 Suite *suite_view(void);
 Suite *suite_backward(void);
+Suite *suite_derivatives(void);
+Suite *suite_einsum(void);
 Suite *suite_gradcheck(void);
 Suite *suite_random(void);
 Suite *suite_sgd(void);

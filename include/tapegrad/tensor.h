@@ -39,7 +39,8 @@ typedef enum tg_status {
     TG_ERR_ARGUMENT, /* any other argument out of its range */
     TG_ERR_NAME,     /* a name that is taken, or not there */
     TG_ERR_VALUE,    /* a value that is not there to read: not kept, or overwritten; a kernel that failed */
-    TG_ERR_GRADIENT  /* no derivative there, or tg_gradcheck found one that is wrong */
+    TG_ERR_GRADIENT, /* no derivative there, or tg_gradcheck found one that is wrong */
+    TG_ERR_IO        /* a file that cannot be read or written */
 } tg_status;
 
 /* ---- dtypes ------------------------------------------------------------------------------------------------------ */

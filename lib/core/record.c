@@ -36,7 +36,8 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
         return NULL;
     }
     tgi_node *node = tgi_node_at(tape, tape->count++);
-    *node = (tgi_node){.op = op, .in = block, .file = tape->file, .line = tape->line, .generation = tape->generation};
+    *node = (tgi_node){.op = op, .in = block, .file = tape->file, .line = tape->line, .generation = tape->generation,
+                       .rule_of = tape->rule_of, .role = tape->role};
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) node->flags |= TGI_KEEP;
     return node;
 }
@@ -86,17 +87,26 @@ static tg_tape *tape_of_operands(int count, const tg_tensor *in) {
     return NULL;
 }
 
+/* The instruction of an operand. Only what cannot be used is looked at closely, for the error. */
+static const tgi_node *resolve(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, int i) {
+    char     role[32];
+    uint32_t index = tgi_index(in[i]);
+    if (in[i].tape == tape && index < tape->count) {
+        const tgi_node *node = tgi_node_at(tape, index);
+        if (node->generation == in[i].ref >> 32) return node;
+    }
+    snprintf(role, sizeof role, count == 1 ? "the operand" : "operand %d", i + 1);
+    return tgi_resolve(tape, in[i], op->name, role);
+}
+
 /* Checks the tensors among the operands, and gives the dtype that numbers take beside them. */
 static tg_status resolve_all(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, tg_dtype *dtype) {
     double number;
     *dtype = TG_DTYPES;
     for (int i = 0; i < count; i++) {
-        char role[32];
         if (tgi_is_number(in[i], &number)) continue;
-        snprintf(role, sizeof role, count == 1 ? "the operand" : "operand %d", i + 1);
-        const tgi_node *node = tgi_resolve(tape, in[i], op->name, role);
+        const tgi_node *node = resolve(tape, op, count, in, i);
         if (!node) return TG_ERR_HANDLE;
-        if (node->op == &tgi_assign) return tgi_fail(tape, TG_ERR_HANDLE, op->name, "%s is an assign, which has no value", role);
         if (*dtype == TG_DTYPES || *dtype == TG_BOOL) *dtype = (tg_dtype)node->dtype;
     }
     if (*dtype == TG_DTYPES && count) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "no operand is a tensor");
@@ -232,7 +242,7 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
 tgi_call tgi_begin(tg_tape *tape) {
     if (!tape) return (tgi_call){0};
     tape->inside++;
-    return (tgi_call){tape->file, tape->line, tape->count};
+    return (tgi_call){tape->file, tape->line, tape->count, tape->role};
 }
 
 void tgi_resume(tg_tape *tape, tgi_call call) {
@@ -243,6 +253,7 @@ void tgi_resume(tg_tape *tape, tgi_call call) {
 tg_status tgi_end(tg_tape *tape, tgi_call call) {
     if (!tape) return TG_ERR_HANDLE;
     tape->inside--;
+    tape->role = call.role;
     if (tape->status) tgi_truncate(tape, call.count);
     return tgi_done(tape, tape->status);
 }

@@ -13,11 +13,18 @@
 /* The generator of a new tape starts where PyTorch's does. */
 static const uint64_t default_seed = 67280421310721;
 
+/* So that a program can be looked at without being changed. */
+static bool anomaly_wanted(void) {
+    const char *value = getenv("TAPEGRAD_ANOMALY");
+    return value && strcmp(value, "1") == 0;
+}
+
 tg_tape *tg_tape_new(void) {
     tg_tape *tape = calloc(1, sizeof *tape);
     if (!tape) return NULL;
     tape->generation = 1;
     tape->rule_of = TGI_NONE;
+    tape->anomaly = anomaly_wanted();
     tgi_mt19937_seed(&tape->generator, (uint32_t)default_seed);
     return tape;
 }

@@ -29,6 +29,9 @@ enum tgi_flag {
     TGI_ALIAS    = 1 << 6  /* a view in the tape's list of aliases */
 };
 
+/* What an instruction is there for; an assign is always an update. */
+enum tgi_role { TGI_FORWARD, TGI_BACKWARD, TGI_UPDATE };
+
 /* Where the elements of a view lie. */
 typedef struct tgi_view {
     void    *copy; /* its own buffer of the pool, when it once had to outlive its base; or NULL */
@@ -63,7 +66,8 @@ typedef struct tgi_node {
     uint64_t        small; /* the memory of a value of at most 8 bytes */
     uint32_t        line, generation, count, attr_size;
     uint32_t        last_use; /* the last instruction so far that has it as an operand; 0 when none has */
-    uint8_t         dtype, rank, flags;
+    uint32_t        rule_of;  /* the instruction whose gradient rule recorded it, or TGI_NONE */
+    uint8_t         dtype, rank, flags, role;
 } tgi_node;
 
 typedef struct tgi_list {
@@ -82,6 +86,7 @@ struct tg_tape {
     tg_line     held; /* the line to go back to then: of a call whose arguments are still being evaluated */
     int         inside; /* how deep in functions of the library that record more than one instruction */
     uint32_t    rule_of; /* the instruction that is being differentiated, or TGI_NONE */
+    uint8_t     role;    /* what is recorded is there for; set between tgi_begin and its end, which sets it back */
 
     /* the program */
     tgi_node     **segments;
@@ -93,6 +98,7 @@ struct tg_tape {
 
     /* the run */
     uint32_t  done; /* instructions before this one have run */
+    bool      anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
     tgi_pool  pool;
     tgi_list  aliases; /* views that have run and show a variable leaf's memory */
 
@@ -172,6 +178,7 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op);
 typedef struct tgi_call {
     const char *file;
     uint32_t    line, count;
+    uint8_t     role;
 } tgi_call;
 
 tgi_call  tgi_begin(tg_tape *tape);

@@ -166,6 +166,7 @@ tg_status(tg_backward)(tg_tensor loss) {
 
     walk     w;
     tgi_call call = tgi_begin(tape);
+    tape->role = TGI_BACKWARD;
     if (!begin_walk(&w, tape, tgi_index(loss) + 1, "backward")) {
         for (uint32_t i = 0; i < w.end; i++)
             w.wanted[i] = (tgi_node_at(tape, i)->flags & TGI_GRAD) != 0;
@@ -204,6 +205,7 @@ tg_tensor(tg_grad)(tg_tensor parameter) {
 tg_status(tg_zero_grad)(tg_tape *tape) {
     if (tgi_check(tape)) return tg_error_status(tape);
     tgi_call call = tgi_begin(tape);
+    tape->role = TGI_BACKWARD;
     if (tgi_append(tape, &tgi_zero_grad))
         for (uint32_t i = 0; i < tape->parameters.count && !tape->status; i++) {
             tgi_leaf *leaf = parameter_leaf(tape, i);
@@ -263,6 +265,7 @@ static tg_status record_vjp(tg_tape *tape, uint32_t end, int m, const tg_tensor 
                             const tg_tensor *inputs, tg_tensor *grads) {
     walk     w;
     tgi_call call = tgi_begin(tape);
+    tape->role = TGI_BACKWARD;
     if (!begin_walk(&w, tape, end, "vjp")) {
         for (int j = 0; j < n; j++)
             w.wanted[tgi_index(inputs[j])] = 1;

@@ -32,6 +32,7 @@ tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor
     tg_status status = check_counts(tape, "jvp", n, m, results);
     if (status) return status;
     tgi_call   call = tgi_begin(tape);
+    tape->role = TGI_BACKWARD;
     tg_tensor *u = take_tensors(tape, m, "jvp"), *g = take_tensors(tape, n, "jvp");
     for (int i = 0; i < m && u && tgi_resolve(tape, outputs[i], "jvp", "an output"); i++)
         u[i] = tgi_filled(outputs[i], 0);
@@ -51,6 +52,7 @@ tg_status(tg_hvp)(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tenso
     tg_status status = check_counts(tape, "hvp", n, n, results);
     if (status) return status;
     tgi_call   call = tgi_begin(tape);
+    tape->role = TGI_BACKWARD;
     tg_tensor *g = take_tensors(tape, n, "hvp");
     if (g && !tg_vjp(tape, 1, &loss, NULL, n, inputs, g)) {
         tgi_resume(tape, call);

@@ -27,6 +27,7 @@ static tg_status check_rate(tg_tape *tape, tg_tensor rate) {
 tg_status(tg_sgd_step)(tg_tape *tape, tg_tensor rate) {
     if (tgi_check(tape) || check_rate(tape, rate)) return tg_error_status(tape);
     tgi_call call = tgi_begin(tape);
+    tape->role = TGI_UPDATE;
     if (!record_updates(tape, rate))
         tgi_fail(tape, TG_ERR_GRADIENT, "sgd_step", "no parameter has a gradient: call tg_backward first");
     return tgi_end(tape, call);

@@ -115,6 +115,7 @@ tg_status tgi_execute(tg_tape *tape, uint32_t index) {
         status = TG_ERR_MEMORY;
     else
         status = loop ? tgi_run_loop(tape, node, loop) : run_kernel(tape, node);
+    if (!status && tape->anomaly) status = tgi_check_finite(tape, node);
     if (!status && node->flags & TGI_KEEP) node->flags |= TGI_HELD;
     return status;
 }

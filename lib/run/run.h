@@ -19,6 +19,12 @@ tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *ro
 /* The instruction of a leaf that can be overwritten; NULL and an error when it cannot (leaf.c). */
 tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what);
 
+/* In anomaly mode, after an instruction has run: fails when it made a NaN or an infinity (anomaly.c). */
+tg_status tgi_check_finite(tg_tape *tape, const tgi_node *node);
+
+/* An element as a double (an int64 beyond 2^53 is rounded) (value.c). */
+double tgi_element(tg_dtype dtype, const void *data);
+
 /* The value of an instruction that has run. */
 tg_array tgi_array_of(const tgi_node *node);
 

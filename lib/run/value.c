@@ -35,7 +35,7 @@ static tgi_node *readable(tg_tensor x, const char *what) {
     return tgi_check(tape) ? NULL : tgi_value(tape, x, what, "the tensor");
 }
 
-static double element(tg_dtype dtype, const void *data) {
+double tgi_element(tg_dtype dtype, const void *data) {
     switch (dtype) {
     case TG_F32: return *(const float *)data;
     case TG_F64: return *(const double *)data;
@@ -50,7 +50,7 @@ double(tg_item)(tg_tensor x) {
     const tgi_node *node = readable(x, "item");
     if (!node) return NAN;
     if (tgi_node_size(node) == 1)
-        number = element((tg_dtype)node->dtype, node->data);
+        number = tgi_element((tg_dtype)node->dtype, node->data);
     else {
         char text[TGI_TEXT];
         tgi_fail(x.tape, TG_ERR_SHAPE, "item", "%s is not one element", tgi_shape_text(text, node->rank, node->dims));

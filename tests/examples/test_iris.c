@@ -470,7 +470,7 @@ END_TEST
 
 START_TEST(help_names_every_option) {
     static const char *const options[] = {"--epochs", "--lr",    "--seed", "--hidden", "--dtype", "--loss",
-                                          "--record", "--check", "--csv",  "--plot",   "--data",  "--help"};
+                                          "--record", "--check", "--csv",  "--plot",   "--graph", "--data",  "--help"};
     succeeds("\"$IRIS\" --help");
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         ck_assert_msg(strstr(out, options[i]) != NULL, "%s is missing", options[i]);
@@ -512,6 +512,7 @@ START_TEST(wrong_options) {
         {"--epochs 3 -- --lr", "--lr: unexpected"},
         {"--csv ''", "--csv: expected a file name"},
         {"--csv", "--csv: needs a value"},
+        {"--graph ''", "--graph: expected a file name"},
         {"--data ''", "--data: expected a file name"},
         {"\"$(printf 'two\\nlines')\"", "two?lines: unexpected"},
     };
@@ -628,15 +629,19 @@ END_TEST
 
 /* ---- the picture ------------------------------------------------------------------------------------------------- */
 
-/* Puts a program named gnuplot in front of the PATH. It gets the script on its standard input, and `output` is the file
- * that the script names. */
-static void fake_gnuplot(const char *program) {
+/* Puts a program of that name in front of the PATH. */
+static void fake(const char *name, const char *program) {
     char command[1024];
     snprintf(command, sizeof command,
-             "mkdir -p \"$T/bin\"; cat >\"$T/bin/gnuplot\" <<'EOF'\n#!/bin/sh\n%s\nEOF\n"
-             "chmod +x \"$T/bin/gnuplot\"",
-             program);
+             "mkdir -p \"$T/bin\"; cat >\"$T/bin/%s\" <<'EOF'\n#!/bin/sh\n%s\nEOF\n"
+             "chmod +x \"$T/bin/%s\"",
+             name, program, name);
     succeeds(command);
+}
+
+/* It gets the script on its standard input, and `output` is the file that the script names. */
+static void fake_gnuplot(const char *program) {
+    fake("gnuplot", program);
 }
 
 #define WITH_FAKE "PATH=\"$T/bin:$PATH\"; "
@@ -729,6 +734,93 @@ START_TEST(pictures_from_the_real_gnuplot) {
 }
 END_TEST
 
+/* ---- the graph --------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_graph_in_its_own_language) {
+    succeeds("\"$IRIS\" --epochs 3 --graph \"$T/once.dot\" && \"$IRIS\" --epochs 3 --record each --graph \"$T/each.dot\"");
+    ck_assert_int_eq(entries(), 2);
+    const char *text = content("once.dot");
+    ck_assert_int_eq(strncmp(text, "digraph tape {\n", 15), 0);
+    ck_assert_str_eq(text + strlen(text) - 3, "\n}\n");
+    static const char *const pieces[] = {"<i>w1</i>", "<i>w2</i>", "<b>matmul</b>", "label=\"forward\"", "label=\"backward\"",
+                                         "label=\"update\"", "float32 (100, 32)", "iris_fnn.c:"};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        ck_assert_msg(strstr(text, pieces[i]) != NULL, "no %s in: %s", pieces[i], text);
+    succeeds("cmp \"$T/once.dot\" \"$T/each.dot\"");
+}
+END_TEST
+
+/* dot gets the source on its standard input, and writes the picture on its standard output. */
+START_TEST(a_graph_through_dot) {
+    char expected[sizeof out];
+    succeeds("\"$IRIS\" --epochs 21");
+    strcpy(expected, out);
+    fake("dot", "echo \"$@\" >\"$T/bin/arguments\"; cat >\"$T/bin/source\"; echo picture");
+    succeeds("echo old >\"$T/x.svg\"; " WITH_FAKE "\"$IRIS\" --epochs 21 --graph \"$T/x.svg\"");
+    ck_assert_str_eq(out, expected);
+    ck_assert_str_eq(content("x.svg"), "picture\n");
+    ck_assert_str_eq(content("bin/arguments"), "-Tsvg\n");
+    ck_assert_int_eq(strncmp(content("bin/source"), "digraph tape {\n", 15), 0);
+    succeeds(WITH_FAKE "cd \"$T\" && \"$IRIS\" --epochs 1 --graph \"it's | a graph.png\"");
+    ck_assert_str_eq(content("it's | a graph.png"), "picture\n");
+    ck_assert_str_eq(content("bin/arguments"), "-Tpng\n");
+    ck_assert_int_eq(entries(), 3);
+}
+END_TEST
+
+START_TEST(a_dot_that_fails) {
+    static const char *const programs[] = {"exit 1", "cat >/dev/null; echo picture; exit 1", "cat >/dev/null; exit 0",
+                                           "kill -9 $$", "exec <&-; echo half; exit 1"};
+    succeeds("mkdir \"$T/bin\"; echo old >\"$T/x.svg\"");
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        fake("dot", programs[i]);
+        refuses(WITH_FAKE "\"$IRIS\" --epochs 1 --graph \"$T/x.svg\"", "/x.svg: dot could not draw it (dot -Tsvg)");
+        ck_assert_str_eq(content("x.svg"), "old\n");
+    }
+}
+END_TEST
+
+START_TEST(a_dot_that_is_not_there) {
+    succeeds("\"$IRIS\" --epochs 1"); /* see a_gnuplot_that_is_not_there */
+    succeeds("mkdir \"$T/bin\"; for tool in sh sed dirname basename ls cat expr rm mv mkdir uname grep; do\n"
+             "path=$(command -v $tool) && ln -s \"$path\" \"$T/bin\"; done; :");
+    refuses("PATH=\"$T/bin\"; \"$IRIS\" --graph \"$T/x.svg\"", "--graph needs dot");
+    succeeds("PATH=\"$T/bin\"; \"$IRIS\" --epochs 1 --graph \"$T/x.dot\"");
+}
+END_TEST
+
+START_TEST(graphs_that_cannot_be_drawn) {
+    refuses("\"$IRIS\" --graph \"$T/x.gif\"", "--graph: expected a name that ends in .dot, .svg or .png, found");
+    refuses("\"$IRIS\" --graph x", "found 'x'");
+    refuses("\"$IRIS\" --graph \"$T/no/such/x.dot\"", "/no/such/x.dot: No such file or directory");
+    succeeds("mkdir \"$T/x.dot\"");
+    refuses("\"$IRIS\" --graph \"$T/x.dot\"", "/x.dot: Is a directory");
+}
+END_TEST
+
+START_TEST(graphs_from_the_real_dot) {
+    if (run("command -v dot") != 0) return;
+    succeeds("\"$IRIS\" --epochs 1 --graph \"$T/x.svg\" && \"$IRIS\" --epochs 1 --dtype f64 --loss bce --graph \"$T/x.png\"");
+    ck_assert_ptr_nonnull(strstr(content("x.svg"), "<svg"));
+    ck_assert_int_eq(strncmp(content("x.png"), "\x89PNG", 4), 0);
+    ck_assert_int_eq(entries(), 2);
+}
+END_TEST
+
+/* ---- anomaly mode ------------------------------------------------------------------------------------------------ */
+
+START_TEST(the_environment_asks_for_the_first_infinity) {
+    char expected[sizeof out];
+    succeeds("\"$IRIS\"");
+    strcpy(expected, out);
+    succeeds("TAPEGRAD_ANOMALY=1 \"$IRIS\"");
+    ck_assert_str_eq(out, expected);
+    ck_assert_int_eq(run("TAPEGRAD_ANOMALY=1 \"$IRIS\" --loss bce --lr 1e6"), 2);
+    ck_assert_msg(strstr(err, "iris_fnn.c:") && strstr(err, ": log (100, 1): made -inf from 0 at ["), "%s", err);
+    ck_assert_ptr_null(strstr(out, "nan"));
+}
+END_TEST
+
 /* ---- one parameter ----------------------------------------------------------------------------------------------- */
 
 START_TEST(linear_descends_to_the_answer) {
@@ -803,6 +895,15 @@ int main(void) {
     tcase_add_test(plot, a_gnuplot_that_is_not_there);
     tcase_add_test(plot, pictures_that_cannot_be_drawn);
     tcase_add_test(plot, pictures_from_the_real_gnuplot);
+
+    TCase *graph = add_case(suite, "graph");
+    tcase_add_test(graph, a_graph_in_its_own_language);
+    tcase_add_test(graph, a_graph_through_dot);
+    tcase_add_test(graph, a_dot_that_fails);
+    tcase_add_test(graph, a_dot_that_is_not_there);
+    tcase_add_test(graph, graphs_that_cannot_be_drawn);
+    tcase_add_test(graph, graphs_from_the_real_dot);
+    tcase_add_test(graph, the_environment_asks_for_the_first_infinity);
 
     TCase *linear = add_case(suite, "linear");
     tcase_add_test(linear, linear_descends_to_the_answer);

@@ -169,16 +169,16 @@ START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = parameter(tape, "x", TG_SHAPE(2)), y = tg_exp(x), n = I64(tape, 1, 2), half = F32(tape, 1, 2), found = x;
     int64_t   count = tg_instruction_count(tape);
-    double    values[4];
-    ck_assert_int_eq(tg_read_jacobian(y, x, values, 3), TG_ERR_SHAPE);
+    double    matrix[4];
+    ck_assert_int_eq(tg_read_jacobian(y, x, matrix, 3), TG_ERR_SHAPE);
     CHECK_ERROR(tape, TG_ERR_SHAPE, "test_derivatives.c:", "read_jacobian: room for 3 values, where there are 4");
     ck_assert_int_eq(tg_read_jacobian(y, x, NULL, 4), TG_ERR_SHAPE);
     tg_clear_error(tape);
-    ck_assert_int_eq(tg_read_jacobian(y, half, values, 4), TG_ERR_DTYPE);
+    ck_assert_int_eq(tg_read_jacobian(y, half, matrix, 4), TG_ERR_DTYPE);
     CHECK_ERROR(tape, TG_ERR_DTYPE, "read_jacobian: y is float64 and x float32");
-    ck_assert_int_eq(tg_read_hessian(n, x, values, 4), TG_ERR_DTYPE);
+    ck_assert_int_eq(tg_read_hessian(n, x, matrix, 4), TG_ERR_DTYPE);
     CHECK_ERROR(tape, TG_ERR_DTYPE, "test_derivatives.c:", "int64");
-    ck_assert_int_eq(tg_read_hessian(y, (tg_tensor){0}, values, 4), TG_ERR_HANDLE);
+    ck_assert_int_eq(tg_read_hessian(y, (tg_tensor){0}, matrix, 4), TG_ERR_HANDLE);
     CHECK_ERROR(tape, TG_ERR_HANDLE, "is no tensor");
     ck_assert_int_eq(tg_jvp(tape, 1, &x, &half, 1, &y, &found), TG_ERR_DTYPE);
     ck_assert(!tg_valid(found));
@@ -196,9 +196,9 @@ END_TEST
 START_TEST(a_matrix_of_what_the_tape_assigns_is_refused) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = parameter(tape, "x", TG_SHAPE(2)), y = tg_square(x);
-    double    values[4];
+    double    matrix[4];
     tg_assign(x, 1);
-    ck_assert_int_eq(tg_read_jacobian(y, x, values, 4), TG_ERR_GRADIENT);
+    ck_assert_int_eq(tg_read_jacobian(y, x, matrix, 4), TG_ERR_GRADIENT);
     CHECK_ERROR(tape, TG_ERR_GRADIENT, "test_derivatives.c:", "'x'");
     CHECK_IS(x, 1, 1);
     finish(tape);

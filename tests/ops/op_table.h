@@ -49,6 +49,7 @@ typedef struct op_row {
     int         arity;
     unsigned    takes;     /* bit d is set for dtype d */
     bool        condition; /* the first operand is always bool */
+    unsigned    indices;   /* bit k is set when operand k is always int64, of indices from 0 up to high[k] - 1 */
     bool        compares;  /* the result is always bool, and has no gradient */
     tg_tensor (*record)(const tg_tensor *x, const settings *with);
 
@@ -63,7 +64,7 @@ typedef struct op_row {
 } op_row;
 
 /* The families, each in its test file, ended by a row without a name. */
-extern const op_row elementwise_rows[], matmul_rows[], reduce_rows[], view_rows[];
+extern const op_row elementwise_rows[], matmul_rows[], reduce_rows[], view_rows[], product_rows[], linalg_rows[];
 
 /* Adds the checks of a family's rows to its suite; and the check that no function lacks a row. */
 void add_rows(Suite *suite, const op_row *rows);
