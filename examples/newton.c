@@ -3,7 +3,7 @@
  * f(p) = sum of exp(A p + b) over three rows, the example of Boyd and Vandenberghe, Convex Optimization (2004), section 9.3.2. Its
  * minimum is at (-log(2) / 2, 0). Each step solves H d = g, with the gradient g and the Hessian H of f from the tape, and
  * goes to p - d. Near the minimum the distance to it is about squared in each step: the last column, distance / (distance
- * before)^2, settles to a constant, while the distance falls to nothing.
+ * before)^2, stays small, while the distance falls to nothing.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
