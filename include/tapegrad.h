@@ -31,8 +31,11 @@
  *     tapegrad/tensor.h   handles, dtypes, shapes, plain numbers
  *     tapegrad/tape.h     the tape: leaves, running, reading and writing, marks, errors
  *     tapegrad/ops.h      the formulas
+ *     tapegrad/view.h     parts of tensors, tensors put together
+ *     tapegrad/index.h    elements chosen by index, sorting
  *     tapegrad/product.h  products: einsum, tensordot, dot
  *     tapegrad/linalg.h   linear algebra
+ *     tapegrad/nn.h       the functions of neural networks
  *     tapegrad/grad.h     derivatives and their check
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    updates
@@ -45,8 +48,10 @@
 #pragma GCC system_header
 
 #include <tapegrad/grad.h>
+#include <tapegrad/index.h>
 #include <tapegrad/inspect.h>
 #include <tapegrad/linalg.h>
+#include <tapegrad/nn.h>
 #include <tapegrad/op.h>
 #include <tapegrad/ops.h>
 #include <tapegrad/optim.h>
@@ -54,5 +59,6 @@
 #include <tapegrad/random.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>
+#include <tapegrad/view.h>
 
 #endif

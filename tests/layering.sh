@@ -36,7 +36,7 @@ layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
 # Each directory must be there, and in the table below, or nothing would be looked at.
 report 'lib/ holds the layers that are looked at' \
     "$(ls -d */ | grep -Ev '^(core|grad|inspect|io|kernels|nn|ops|optim|random|run)/$')$(
-        for d in core grad inspect kernels ops optim random run; do
+        for d in core grad inspect kernels nn ops optim random run; do
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
@@ -47,6 +47,7 @@ layer ops 'core|kernels|ops' public
 layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
 layer optim 'core|optim' public
+layer nn 'core|ops|nn' public
 layer inspect 'core|run|inspect' public
 
 # A BLAS is the one thing outside the C library and uthash that lib/ may include.

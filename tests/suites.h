@@ -16,6 +16,7 @@ Suite *suite_tape(void);
 Suite *suite_record(void);
 
 /* kernels */
+Suite *suite_gamma(void);
 Suite *suite_gemm(void);
 Suite *suite_sum(void);
 Suite *suite_kernel_linalg(void);
@@ -36,6 +37,7 @@ Suite *suite_dot(void);
 
 /* ops, grad, random, optim */
 Suite *suite_elementwise(void);
+Suite *suite_math(void);
 Suite *suite_linalg(void);
 Suite *suite_matmul(void);
 Suite *suite_reduce(void);
@@ -46,6 +48,9 @@ Suite *suite_einsum(void);
 Suite *suite_gradcheck(void);
 Suite *suite_random(void);
 Suite *suite_sgd(void);
+
+/* nn */
+Suite *suite_activation(void);
 
 /* How many representable numbers lie between a and b. */
 int64_t ulps_f32(float a, float b);

@@ -34,6 +34,33 @@ tg_tensor tg_cos(tg_tensor x);     /* cosine, x in radians */
 tg_tensor tg_tanh(tg_tensor x);    /* hyperbolic tangent */
 tg_tensor tg_sigmoid(tg_tensor x); /* 1 / (1 + e^-x); 0 and 1 at the extremes */
 tg_tensor tg_relu(tg_tensor x);    /* max(x, 0); NaN for NaN; int64 too. Gradient 0 at 0, 1 at NaN */
+tg_tensor tg_reciprocal(tg_tensor x); /* 1 / x */
+tg_tensor tg_rsqrt(tg_tensor x);      /* 1 / sqrt(x); infinite at 0, NaN below */
+tg_tensor tg_cbrt(tg_tensor x);       /* cube root, of negative numbers too. Gradient infinite at 0 */
+tg_tensor tg_exp2(tg_tensor x);       /* 2^x */
+tg_tensor tg_log2(tg_tensor x);       /* logarithm to base 2 */
+tg_tensor tg_log10(tg_tensor x);      /* logarithm to base 10 */
+tg_tensor tg_tan(tg_tensor x);        /* tangent, x in radians */
+tg_tensor tg_asin(tg_tensor x);       /* arcsine; NaN outside [-1, 1]. Gradient infinite at -1 and 1 */
+tg_tensor tg_acos(tg_tensor x);       /* arccosine; NaN outside [-1, 1]. Gradient infinite at -1 and 1 */
+tg_tensor tg_atan(tg_tensor x);       /* arctangent */
+tg_tensor tg_sinh(tg_tensor x);       /* hyperbolic sine */
+tg_tensor tg_cosh(tg_tensor x);       /* hyperbolic cosine */
+tg_tensor tg_asinh(tg_tensor x);      /* inverse of sinh */
+tg_tensor tg_acosh(tg_tensor x);      /* inverse of cosh; NaN below 1. Gradient infinite at 1 */
+tg_tensor tg_atanh(tg_tensor x);      /* inverse of tanh; infinite at -1 and 1, NaN beyond */
+tg_tensor tg_erf(tg_tensor x);        /* error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x */
+tg_tensor tg_erfc(tg_tensor x);       /* 1 - erf(x), exact where erf(x) is near 1 */
+tg_tensor tg_lgamma(tg_tensor x);     /* log |Gamma(x)|; infinite at 0, -1, -2, ... */
+tg_tensor tg_digamma(tg_tensor x);    /* derivative of lgamma; -inf at 0, inf at -0.0, NaN at -1, -2, ... */
+tg_tensor tg_floor(tg_tensor x);      /* the largest whole number that is not above x; int64 too. Gradient 0 everywhere */
+tg_tensor tg_ceil(tg_tensor x);       /* the smallest that is not below x; int64 too. Gradient 0 everywhere */
+tg_tensor tg_round(tg_tensor x);      /* the nearest, the even one of two; int64 too. Gradient 0 everywhere */
+tg_tensor tg_trunc(tg_tensor x);      /* the nearest towards 0; int64 too. Gradient 0 everywhere */
+
+/* The derivative of digamma of that order, at least 0; its own derivative is the next order. Infinite at 0, -1, -2, ...: the
+ * limit from the right. */
+tg_tensor tg_polygamma(int order, tg_tensor x);
 
 #define tg_neg(x) TGI_CALL1(tg_neg, x)
 #define tg_abs(x) TGI_CALL1(tg_abs, x)
@@ -49,6 +76,34 @@ tg_tensor tg_relu(tg_tensor x);    /* max(x, 0); NaN for NaN; int64 too. Gradien
 #define tg_tanh(x) TGI_CALL1(tg_tanh, x)
 #define tg_sigmoid(x) TGI_CALL1(tg_sigmoid, x)
 #define tg_relu(x) TGI_CALL1(tg_relu, x)
+#define tg_reciprocal(x) TGI_CALL1(tg_reciprocal, x)
+#define tg_rsqrt(x) TGI_CALL1(tg_rsqrt, x)
+#define tg_cbrt(x) TGI_CALL1(tg_cbrt, x)
+#define tg_exp2(x) TGI_CALL1(tg_exp2, x)
+#define tg_log2(x) TGI_CALL1(tg_log2, x)
+#define tg_log10(x) TGI_CALL1(tg_log10, x)
+#define tg_tan(x) TGI_CALL1(tg_tan, x)
+#define tg_asin(x) TGI_CALL1(tg_asin, x)
+#define tg_acos(x) TGI_CALL1(tg_acos, x)
+#define tg_atan(x) TGI_CALL1(tg_atan, x)
+#define tg_sinh(x) TGI_CALL1(tg_sinh, x)
+#define tg_cosh(x) TGI_CALL1(tg_cosh, x)
+#define tg_asinh(x) TGI_CALL1(tg_asinh, x)
+#define tg_acosh(x) TGI_CALL1(tg_acosh, x)
+#define tg_atanh(x) TGI_CALL1(tg_atanh, x)
+#define tg_erf(x) TGI_CALL1(tg_erf, x)
+#define tg_erfc(x) TGI_CALL1(tg_erfc, x)
+#define tg_lgamma(x) TGI_CALL1(tg_lgamma, x)
+#define tg_digamma(x) TGI_CALL1(tg_digamma, x)
+#define tg_floor(x) TGI_CALL1(tg_floor, x)
+#define tg_ceil(x) TGI_CALL1(tg_ceil, x)
+#define tg_round(x) TGI_CALL1(tg_round, x)
+#define tg_trunc(x) TGI_CALL1(tg_trunc, x)
+
+static inline tg_tensor tgi_polygamma(tg_tensor x, int order) {
+    return tg_polygamma(order, x);
+}
+#define tg_polygamma(order, x) TGI_CALL1_WITH(tgi_polygamma, x, order)
 
 /* ---- elementwise, two operands ----------------------------------------------------------------------------------- */
 
@@ -66,6 +121,20 @@ tg_tensor tg_pow(tg_tensor a, tg_tensor b);
 tg_tensor tg_minimum(tg_tensor a, tg_tensor b);
 tg_tensor tg_maximum(tg_tensor a, tg_tensor b);
 
+/* The angle of the point (b, a), from -pi to pi, as C's atan2. Gradients 0 where both are 0. */
+tg_tensor tg_atan2(tg_tensor a, tg_tensor b);
+
+/* sqrt(a^2 + b^2), without overflow. Gradients NaN where both are 0. */
+tg_tensor tg_hypot(tg_tensor a, tg_tensor b);
+
+/* log(e^a + e^b), without overflow. Where both are the same infinity, each gets half of the gradient. */
+tg_tensor tg_logaddexp(tg_tensor a, tg_tensor b);
+
+/* The rest of a / b: fmod has the sign of a, as C's; remainder has that of b, as Python's %. NaN where b is 0. int64 too: 0
+ * where b is 0. The gradient for b is the negative of the whole quotient. */
+tg_tensor tg_fmod(tg_tensor a, tg_tensor b);
+tg_tensor tg_remainder(tg_tensor a, tg_tensor b);
+
 #define tg_add(a, b) TGI_CALL2(tg_add, a, b)
 #define tg_sub(a, b) TGI_CALL2(tg_sub, a, b)
 #define tg_mul(a, b) TGI_CALL2(tg_mul, a, b)
@@ -73,6 +142,16 @@ tg_tensor tg_maximum(tg_tensor a, tg_tensor b);
 #define tg_pow(a, b) TGI_CALL2(tg_pow, a, b)
 #define tg_minimum(a, b) TGI_CALL2(tg_minimum, a, b)
 #define tg_maximum(a, b) TGI_CALL2(tg_maximum, a, b)
+#define tg_atan2(a, b) TGI_CALL2(tg_atan2, a, b)
+#define tg_hypot(a, b) TGI_CALL2(tg_hypot, a, b)
+#define tg_logaddexp(a, b) TGI_CALL2(tg_logaddexp, a, b)
+#define tg_fmod(a, b) TGI_CALL2(tg_fmod, a, b)
+#define tg_remainder(a, b) TGI_CALL2(tg_remainder, a, b)
+
+/* x where it is between the bounds, else the bound that it is beyond; `high` where low > high; NaN if any is NaN. int64 too. A
+ * bound of -INFINITY or INFINITY is none. The gradient goes to what was taken; at a bound, to x. */
+tg_tensor tg_clamp(tg_tensor x, tg_tensor low, tg_tensor high);
+#define tg_clamp(x, low, high) TGI_CALL3(tg_clamp, x, low, high)
 
 /* ---- comparisons: the result is bool; no gradient flows ---------------------------------------------------------- */
 
@@ -90,6 +169,25 @@ tg_tensor tg_ge(tg_tensor a, tg_tensor b); /* a >= b */
 #define tg_le(a, b) TGI_CALL2(tg_le, a, b)
 #define tg_gt(a, b) TGI_CALL2(tg_gt, a, b)
 #define tg_ge(a, b) TGI_CALL2(tg_ge, a, b)
+
+/* ---- what is true: the result is bool; no gradient flows --------------------------------------------------------- */
+
+/* Operands of any one dtype: what is not 0 is true, NaN too. int64 and bool are always finite. */
+tg_tensor tg_logical_and(tg_tensor a, tg_tensor b);
+tg_tensor tg_logical_or(tg_tensor a, tg_tensor b);
+tg_tensor tg_logical_xor(tg_tensor a, tg_tensor b);
+tg_tensor tg_logical_not(tg_tensor x);
+tg_tensor tg_isnan(tg_tensor x);
+tg_tensor tg_isinf(tg_tensor x);
+tg_tensor tg_isfinite(tg_tensor x); /* neither */
+
+#define tg_logical_and(a, b) TGI_CALL2(tg_logical_and, a, b)
+#define tg_logical_or(a, b) TGI_CALL2(tg_logical_or, a, b)
+#define tg_logical_xor(a, b) TGI_CALL2(tg_logical_xor, a, b)
+#define tg_logical_not(x) TGI_CALL1(tg_logical_not, x)
+#define tg_isnan(x) TGI_CALL1(tg_isnan, x)
+#define tg_isinf(x) TGI_CALL1(tg_isinf, x)
+#define tg_isfinite(x) TGI_CALL1(tg_isfinite, x)
 
 /* a where the bool tensor `condition` is true (a plain number: 0 or 1), b elsewhere; all three broadcast. a and b are of any one dtype, and at
  * least one of them is a tensor. Each gets the gradient of the elements taken from it, and exactly 0 for the others. */
@@ -122,10 +220,73 @@ tg_tensor tg_sum_axes(tg_tensor x, tg_axes axes, bool keepdim);
 tg_tensor tg_mean(tg_tensor x);
 tg_tensor tg_mean_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
+/* The product; int64 too, modulo 2^64. Empty products are 1. All derivatives are right where factors are 0. */
+tg_tensor tg_prod(tg_tensor x);
+tg_tensor tg_prod_axes(tg_tensor x, tg_axes axes, bool keepdim);
+
+/* The largest, the smallest; NaN if any is; int64 too. Of no elements there is none: an error. Where several are the largest,
+ * they share the gradient evenly, as PyTorch's amax. */
+tg_tensor tg_max(tg_tensor x);
+tg_tensor tg_max_axes(tg_tensor x, tg_axes axes, bool keepdim);
+tg_tensor tg_min(tg_tensor x);
+tg_tensor tg_min_axes(tg_tensor x, tg_axes axes, bool keepdim);
+
+/* Where along an axis the largest, the smallest is, counted from 0: the first of several; the first NaN if there is one. int64. */
+tg_tensor tg_argmax(tg_tensor x, int axis, bool keepdim);
+tg_tensor tg_argmin(tg_tensor x, int axis, bool keepdim);
+
+/* Whether any is true, whether all are, of bool only: false and true for no elements. */
+tg_tensor tg_any(tg_tensor x);
+tg_tensor tg_any_axes(tg_tensor x, tg_axes axes, bool keepdim);
+tg_tensor tg_all(tg_tensor x);
+tg_tensor tg_all_axes(tg_tensor x, tg_axes axes, bool keepdim);
+
+/* The variance, and its square root: of n elements the sum of (x - mean)^2, divided by max(0, n - correction). As in PyTorch
+ * the correction is usually 1 (and is so in tg_var and tg_std), or 0 for the mean square. The gradient of std is 0 where it is 0. */
+tg_tensor tg_var(tg_tensor x);
+tg_tensor tg_var_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim);
+tg_tensor tg_std(tg_tensor x);
+tg_tensor tg_std_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim);
+
+/* The logarithm of the sum of e^x, without overflow; -inf for no elements. */
+tg_tensor tg_logsumexp(tg_tensor x);
+tg_tensor tg_logsumexp_axes(tg_tensor x, tg_axes axes, bool keepdim);
+
+/* The p-norm, (sum of |x|^p)^(1/p): the Euclidean one for p = 2, the largest |x| for INFINITY, the smallest for -INFINITY; for 0
+ * how many are not 0. The gradient is 0 at the zero vector. */
+tg_tensor tg_norm(tg_tensor x, double p);
+tg_tensor tg_norm_axes(tg_tensor x, tg_axes axes, double p, bool keepdim);
+
+/* Sums and products of the first 1, 2, 3, ... elements along an axis; int64 too, modulo 2^64. */
+tg_tensor tg_cumsum(tg_tensor x, int axis);
+tg_tensor tg_cumprod(tg_tensor x, int axis);
+
 #define tg_sum(x) TGI_CALL1(tg_sum, x)
 #define tg_sum_axes(x, ...) TGI_CALL1_WITH(tg_sum_axes, x, __VA_ARGS__)
 #define tg_mean(x) TGI_CALL1(tg_mean, x)
 #define tg_mean_axes(x, ...) TGI_CALL1_WITH(tg_mean_axes, x, __VA_ARGS__)
+#define tg_prod(x) TGI_CALL1(tg_prod, x)
+#define tg_prod_axes(x, ...) TGI_CALL1_WITH(tg_prod_axes, x, __VA_ARGS__)
+#define tg_max(x) TGI_CALL1(tg_max, x)
+#define tg_max_axes(x, ...) TGI_CALL1_WITH(tg_max_axes, x, __VA_ARGS__)
+#define tg_min(x) TGI_CALL1(tg_min, x)
+#define tg_min_axes(x, ...) TGI_CALL1_WITH(tg_min_axes, x, __VA_ARGS__)
+#define tg_argmax(x, ...) TGI_CALL1_WITH(tg_argmax, x, __VA_ARGS__)
+#define tg_argmin(x, ...) TGI_CALL1_WITH(tg_argmin, x, __VA_ARGS__)
+#define tg_any(x) TGI_CALL1(tg_any, x)
+#define tg_any_axes(x, ...) TGI_CALL1_WITH(tg_any_axes, x, __VA_ARGS__)
+#define tg_all(x) TGI_CALL1(tg_all, x)
+#define tg_all_axes(x, ...) TGI_CALL1_WITH(tg_all_axes, x, __VA_ARGS__)
+#define tg_var(x) TGI_CALL1(tg_var, x)
+#define tg_var_axes(x, ...) TGI_CALL1_WITH(tg_var_axes, x, __VA_ARGS__)
+#define tg_std(x) TGI_CALL1(tg_std, x)
+#define tg_std_axes(x, ...) TGI_CALL1_WITH(tg_std_axes, x, __VA_ARGS__)
+#define tg_logsumexp(x) TGI_CALL1(tg_logsumexp, x)
+#define tg_logsumexp_axes(x, ...) TGI_CALL1_WITH(tg_logsumexp_axes, x, __VA_ARGS__)
+#define tg_norm(x, ...) TGI_CALL1_WITH(tg_norm, x, __VA_ARGS__)
+#define tg_norm_axes(x, ...) TGI_CALL1_WITH(tg_norm_axes, x, __VA_ARGS__)
+#define tg_cumsum(x, ...) TGI_CALL1_WITH(tg_cumsum, x, __VA_ARGS__)
+#define tg_cumprod(x, ...) TGI_CALL1_WITH(tg_cumprod, x, __VA_ARGS__)
 
 /* ---- views: any dtype; the elements are not copied where strides can say it --------------------------------------- */
 

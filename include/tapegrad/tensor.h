@@ -194,9 +194,11 @@ static inline tg_tensor tgi_long_double(long double x) {
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_tensor tgi_b = TGI_TENSOR(b); \
-        (void)TGI_AT(tgi_a.tape); \
         (void)TGI_AT(tgi_b.tape); \
-        (f)(tgi_a, tgi_b, __VA_ARGS__); \
+        tg_line     tgi_before = TGI_HOLD(tgi_a.tape); \
+        __auto_type tgi_result = (f)(tgi_a, tgi_b, __VA_ARGS__); \
+        TGI_RELEASE(tgi_a.tape, tgi_before); \
+        tgi_result; \
     })
 #define TGI_CALL3(f, a, b, c) \
     __extension__({ \
@@ -207,6 +209,18 @@ static inline tg_tensor tgi_long_double(long double x) {
         (void)TGI_AT(tgi_b.tape); \
         (void)TGI_AT(tgi_c.tape); \
         (f)(tgi_a, tgi_b, tgi_c); \
+    })
+#define TGI_CALL3_WITH(f, a, b, c, ...) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        tg_tensor tgi_b = TGI_TENSOR(b); \
+        tg_tensor tgi_c = TGI_TENSOR(c); \
+        (void)TGI_AT(tgi_b.tape); \
+        (void)TGI_AT(tgi_c.tape); \
+        tg_line     tgi_before = TGI_HOLD(tgi_a.tape); \
+        __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, __VA_ARGS__); \
+        TGI_RELEASE(tgi_a.tape, tgi_before); \
+        tgi_result; \
     })
 
 #define TGI_TENSORS1(a) TGI_TENSOR(a)
@@ -303,6 +317,13 @@ template <class F> tg_tensor call3(const char *file, int line, F f, tg_tensor a,
     tg_at(c.tape, file, line);
     return f(a, b, c);
 }
+template <class F, class... Rest>
+tg_tensor call3_with(const char *file, int line, F f, tg_tensor a, tg_tensor b, tg_tensor c, Rest... rest) {
+    tg_at(a.tape, file, line);
+    tg_at(b.tape, file, line);
+    tg_at(c.tape, file, line);
+    return f(a, b, c, rest...);
+}
 template <class F, class... Rest> auto tape_call(const char *file, int line, F f, tg_tape *tape, Rest... rest) -> decltype(f(tape, rest...)) {
     return f(tg_at(tape, file, line), rest...);
 }
@@ -329,6 +350,8 @@ inline tg_axes tgi_axes(std::initializer_list<int> axes) {
 #define TGI_CALL2_WITH(f, a, b, ...) tgi::call2_with(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), __VA_ARGS__)
 #define TGI_LIST_CALL(f, first, ...) tgi::list_call(__FILE__, __LINE__, (f), (first), __VA_ARGS__)
 #define TGI_CALL3(f, a, b, c) tgi::call3(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
+#define TGI_CALL3_WITH(f, a, b, c, ...) \
+    tgi::call3_with(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), __VA_ARGS__)
 #define TGI_TAPE_CALL1(f, tape, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))
 #define TGI_TAPE_CALL1_WITH(f, tape, with, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), (with), tgi::tensor(x))
 

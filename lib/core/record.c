@@ -258,9 +258,15 @@ tg_status tgi_end(tg_tape *tape, tgi_call call) {
     return tgi_done(tape, tape->status);
 }
 
+tg_tensor tgi_kept(tg_tape *tape, tg_tensor result) {
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    if (tape->inside == 1 && tape->keep == TG_KEEP_RECORDED) tgi_node_at(tape, tgi_index(result))->flags |= TGI_KEEP;
+    return result;
+}
+
 tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result) {
-    if (tgi_end(tape, call)) return tgi_invalid(tape);
-    if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_node_at(tape, tgi_index(result))->flags |= TGI_KEEP;
+    result = tgi_kept(tape, result);
+    tgi_end(tape, call);
     return result;
 }
 

@@ -185,6 +185,9 @@ tgi_call  tgi_begin(tg_tape *tape);
 tg_status tgi_end(tg_tape *tape, tgi_call call);
 tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result); /* which is kept, as the user's */
 
+/* Between tgi_begin and the end: `result` is one more that is the user's. Returns it, or after an error an invalid one. */
+tg_tensor tgi_kept(tg_tape *tape, tg_tensor result);
+
 /* Back to the user's line, after something in between recorded or ran in the name of another. */
 void tgi_resume(tg_tape *tape, tgi_call call);
 

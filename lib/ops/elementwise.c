@@ -3,15 +3,28 @@
  * All but where and cast come from the table, row by row.
  *
  * SPDX-License-Identifier: MIT */
+#include <math.h>
+
 #include "ops/elementwise_loops.h"
 #include "ops/ops.h"
 
 /* ---- what the rows' gradients call ------------------------------------------------------------------------------- */
 
-static bool is_nonzero_constant(tg_tensor x) {
+static const double LN_2 = 0.693147180559945309417, LN_10 = 2.30258509299404568402;
+
+/* The value of a plain number in a formula; NaN for every other operand. */
+static double number_in(tg_tensor x) {
     const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
-    if (node->op != &tgi_number) return false;
-    return node->dtype == TG_F32 ? *(const float *)node->data != 0 : *(const double *)node->data != 0;
+    if (node->op != &tgi_number) return (double)NAN;
+    return node->dtype == TG_F32 ? (double)*(const float *)node->data : *(const double *)node->data;
+}
+
+static bool is_nonzero_number(tg_tensor x) {
+    return fabs(number_in(x)) > 0;
+}
+
+static bool is_finite_number(tg_tensor x) {
+    return isfinite(number_in(x));
 }
 
 /* a, but 1 where a is 0 and `guard` is true: there a factor of 0 makes the limit 0, and infinity must not come in. */
@@ -21,7 +34,7 @@ static tg_tensor nonzero_where(tg_tensor guard, tg_tensor a) {
 
 /* b a^(b - 1) */
 static tg_tensor pow_slope(tg_tensor a, tg_tensor b) {
-    tg_tensor base = is_nonzero_constant(b) ? a : nonzero_where(tg_eq(b, 0), a);
+    tg_tensor base = is_nonzero_number(b) ? a : nonzero_where(tg_eq(b, 0), a);
     return tg_mul(b, tg_pow(base, tg_sub(b, 1)));
 }
 
@@ -33,6 +46,38 @@ static tg_tensor pow_log(tg_tensor a, tg_tensor b) {
 /* g for the operand that was taken, half of it for each where they tie; both get it where one is NaN */
 static tg_tensor share(tg_tensor g, tg_tensor left, tg_tensor tie) {
     return tg_where(left, 0, tg_where(tie, tg_mul(0.5, g), g));
+}
+
+/* 1 - x^2, exact near 1 and -1 */
+static tg_tensor one_minus_square(tg_tensor x) {
+    return tg_mul(tg_sub(1, x), tg_add(1, x));
+}
+
+/* 2 / sqrt(pi) e^(-x^2) */
+static tg_tensor erf_slope(tg_tensor x) {
+    return tg_mul(1.12837916709551257390, tg_exp(tg_neg(tg_square(x))));
+}
+
+/* x / (a^2 + b^2), without overflow, and 0 where both are 0 */
+static tg_tensor over_hypot(tg_tensor x, tg_tensor a, tg_tensor b) {
+    tg_tensor length = tg_hypot(a, b);
+    length = tg_where(tg_eq(length, 0), INFINITY, length);
+    return tg_div(tg_div(x, length), length);
+}
+
+/* e^a / (e^a + e^b): half of it for each of two equal infinities */
+static tg_tensor share_of(tg_tensor a, tg_tensor b) {
+    if (!is_finite_number(a) && !is_finite_number(b)) {
+        tg_tensor tie = tg_logical_and(tg_isinf(a), tg_eq(a, b));
+        a = tg_where(tie, 0, a);
+        b = tg_where(tie, 0, b);
+    }
+    return tg_sigmoid(tg_sub(a, b));
+}
+
+/* how often b was taken from a, a whole number, when y was left: in floating point a / b may round past it */
+static tg_tensor quotient(tg_tensor a, tg_tensor b, tg_tensor y) {
+    return tg_round(tg_div(tg_sub(a, y), b));
 }
 
 /* ---- gradient rules ---------------------------------------------------------------------------------------------- */
@@ -50,15 +95,23 @@ static tg_tensor share(tg_tensor g, tg_tensor left, tg_tensor tie) {
     RULE(name##_rule_a, ((void)a, (void)b, gradient_a), a = call->x[0], b = call->x[1]) \
     RULE(name##_rule_b, ((void)a, (void)b, gradient_b), a = call->x[0], b = call->x[1]) \
     static tg_rule *const name##_rules[] = {name##_rule_a, name##_rule_b};
+#define TERNARY(name, dtypes, formula, gradient_x, gradient_low, gradient_high) \
+    RULE(name##_rule_x, gradient_x, x = call->x[0], low = call->x[1], high = call->x[2]) \
+    RULE(name##_rule_low, gradient_low, x = call->x[0], low = call->x[1], high = call->x[2]) \
+    RULE(name##_rule_high, gradient_high, x = call->x[0], low = call->x[1], high = call->x[2]) \
+    static tg_rule *const name##_rules[] = {name##_rule_x, name##_rule_low, name##_rule_high};
+#define PREDICATE(name, formula)
 #define COMPARISON(name, formula)
 #include "ops/elementwise_table.h"
 #undef UNARY
 #undef BINARY
+#undef TERNARY
+#undef PREDICATE
 #undef COMPARISON
 
 /* ---- ops and recording functions --------------------------------------------------------------------------------- */
 
-static tg_status infer_comparison(tg_infer *call) {
+static tg_status infer_bool(tg_infer *call) {
     tg_status status = tg_infer_elementwise(call);
     call->out.dtype = TG_BOOL;
     return status;
@@ -69,9 +122,9 @@ static tg_status infer_comparison(tg_infer *call) {
 #define LOOPS_ANY(name) \
     {[TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8}
 
-#define UNARY(name, dtypes, formula, gradient) \
+#define DEFINE_UNARY(name, shape_rule, loops, op_rules) \
     tg_tensor(tg_##name)(tg_tensor x) { \
-        static const tg_op op = {#name, 1, tg_infer_elementwise, .loop = LOOPS_##dtypes(name), .rules = name##_rules}; \
+        static const tg_op op = {#name, 1, shape_rule, .loop = loops(name), .rules = op_rules}; \
         return tg_record(NULL, &op, 1, &x, NULL, 0); \
     }
 #define DEFINE_BINARY(name, shape_rule, loops, op_rules) \
@@ -79,9 +132,16 @@ static tg_status infer_comparison(tg_infer *call) {
         static const tg_op op = {#name, 2, shape_rule, .loop = loops(name), .rules = op_rules}; \
         return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0); \
     }
+#define UNARY(name, dtypes, formula, gradient) DEFINE_UNARY(name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
 #define BINARY(name, dtypes, formula, gradient_a, gradient_b) \
     DEFINE_BINARY(name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
-#define COMPARISON(name, formula) DEFINE_BINARY(name, infer_comparison, LOOPS_ANY, NULL)
+#define TERNARY(name, dtypes, formula, ...) \
+    tg_tensor(tg_##name)(tg_tensor x, tg_tensor low, tg_tensor high) { \
+        static const tg_op op = {#name, 3, tg_infer_elementwise, .loop = LOOPS_##dtypes(name), .rules = name##_rules}; \
+        return tg_record(NULL, &op, 3, ((tg_tensor[]){x, low, high}), NULL, 0); \
+    }
+#define PREDICATE(name, formula) DEFINE_UNARY(name, infer_bool, LOOPS_ANY, NULL)
+#define COMPARISON(name, formula) DEFINE_BINARY(name, infer_bool, LOOPS_ANY, NULL)
 #include "ops/elementwise_table.h"
 
 /* ---- where ------------------------------------------------------------------------------------------------------- */

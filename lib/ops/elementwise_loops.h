@@ -10,10 +10,14 @@
 #define DECLARE_NUMBER(name) DECLARE_FLOAT(name) tg_loop tgi_##name##_i64;
 #define UNARY(name, dtypes, formula, gradient) DECLARE_##dtypes(name)
 #define BINARY(name, dtypes, formula, gradient_a, gradient_b) DECLARE_##dtypes(name)
+#define TERNARY(name, dtypes, formula, ...) DECLARE_##dtypes(name)
+#define PREDICATE(name, formula) DECLARE_NUMBER(name) tg_loop tgi_##name##_b8;
 #define COMPARISON(name, formula) DECLARE_NUMBER(name) tg_loop tgi_##name##_b8;
 #include "ops/elementwise_table.h"
 #undef UNARY
 #undef BINARY
+#undef TERNARY
+#undef PREDICATE
 #undef COMPARISON
 
 /* where: operands condition, a, b. */

@@ -1,41 +1,85 @@
 /* ops/elementwise_table.h: the elementwise ops: name, dtypes, formula, gradient.
  *
  * A row is the whole op. The formula is C with the functions of <tgmath.h>, compiled once for each dtype. The gradient records
- * dL/dx by other ops, where g is dL/dy and y the result. The includer defines UNARY, BINARY and COMPARISON, and gets every
- * row.
+ * dL/dx by other ops, where g is dL/dy and y the result. What is in capitals, and takes int64 too, is in elementwise_loops.c;
+ * what the gradients call, in elementwise.c. The includer defines UNARY, BINARY, TERNARY, PREDICATE and COMPARISON, and gets
+ * every row.
  *
  * SPDX-License-Identifier: MIT */
 /* clang-format off */
 
-/*    name     dtypes  y = f(x)                       dL/dx                                   */
-UNARY(neg,     NUMBER, -x,                            tg_neg(g)                               )
-UNARY(abs,     NUMBER, x > 0 ? x : 0 - x,             tg_mul(g, tg_sign(x))                   )
-UNARY(sign,    NUMBER, x > 0 ? 1 : x < 0 ? -1 : x,    tgi_filled(x, 0)                        )
-UNARY(square,  NUMBER, x * x,                         tg_mul(g, tg_mul(2, x))                 )
-UNARY(sqrt,    FLOAT,  sqrt(x),                       tg_div(g, tg_mul(2, y))                 )
-UNARY(exp,     FLOAT,  exp(x),                        tg_mul(g, y)                            )
-UNARY(log,     FLOAT,  log(x),                        tg_div(g, x)                            )
-UNARY(log1p,   FLOAT,  log1p(x),                      tg_div(g, tg_add(1, x))                 )
-UNARY(expm1,   FLOAT,  expm1(x),                      tg_mul(g, tg_exp(x))                    )
-UNARY(sin,     FLOAT,  sin(x),                        tg_mul(g, tg_cos(x))                    )
-UNARY(cos,     FLOAT,  cos(x),                        tg_neg(tg_mul(g, tg_sin(x)))            )
-UNARY(tanh,    FLOAT,  tanh(x),                       tg_mul(g, tg_sub(1, tg_square(y)))      )
-UNARY(sigmoid, FLOAT,  1 / (1 + exp(-x)),             tg_mul(g, tg_mul(y, tg_sub(1, y)))      )
-UNARY(relu,    NUMBER, x <= 0 ? 0 : x,                tg_where(tg_le(x, 0), 0, g)             )
+/*    name        dtypes  y = f(x)                      dL/dx                                                           */
+UNARY(neg,        NUMBER, -x,                           tg_neg(g)                                                       )
+UNARY(abs,        NUMBER, x > 0 ? x : 0 - x,            tg_mul(g, tg_sign(x))                                           )
+UNARY(sign,       NUMBER, x > 0 ? 1 : x < 0 ? -1 : x,   tgi_filled(x, 0)                                                )
+UNARY(square,     NUMBER, x * x,                        tg_mul(g, tg_mul(2, x))                                         )
+UNARY(sqrt,       FLOAT,  sqrt(x),                      tg_div(g, tg_mul(2, y))                                         )
+UNARY(exp,        FLOAT,  exp(x),                       tg_mul(g, y)                                                    )
+UNARY(log,        FLOAT,  log(x),                       tg_div(g, x)                                                    )
+UNARY(log1p,      FLOAT,  log1p(x),                     tg_div(g, tg_add(1, x))                                         )
+UNARY(expm1,      FLOAT,  expm1(x),                     tg_mul(g, tg_exp(x))                                            )
+UNARY(sin,        FLOAT,  sin(x),                       tg_mul(g, tg_cos(x))                                            )
+UNARY(cos,        FLOAT,  cos(x),                       tg_neg(tg_mul(g, tg_sin(x)))                                    )
+UNARY(tanh,       FLOAT,  tanh(x),                      tg_mul(g, tg_sub(1, tg_square(y)))                              )
+UNARY(sigmoid,    FLOAT,  1 / (1 + exp(-x)),            tg_mul(g, tg_mul(y, tg_sub(1, y)))                              )
+UNARY(relu,       NUMBER, x <= 0 ? 0 : x,               tg_where(tg_le(x, 0), 0, g)                                     )
+UNARY(reciprocal, FLOAT,  1 / x,                        tg_neg(tg_mul(g, tg_square(y)))                                 )
+UNARY(rsqrt,      FLOAT,  1 / sqrt(x),                  tg_mul(tg_mul(-0.5, g), tg_mul(y, tg_square(y)))                )
+UNARY(cbrt,       FLOAT,  cbrt(x),                      tg_div(g, tg_mul(3, tg_square(y)))                              )
+UNARY(exp2,       FLOAT,  exp2(x),                      tg_mul(g, tg_mul(LN_2, y))                                      )
+UNARY(log2,       FLOAT,  log2(x),                      tg_div(g, tg_mul(LN_2, x))                                      )
+UNARY(log10,      FLOAT,  log10(x),                     tg_div(g, tg_mul(LN_10, x))                                     )
+UNARY(tan,        FLOAT,  tan(x),                       tg_mul(g, tg_add(1, tg_square(y)))                              )
+UNARY(asin,       FLOAT,  asin(x),                      tg_mul(g, tg_rsqrt(one_minus_square(x)))                        )
+UNARY(acos,       FLOAT,  acos(x),                      tg_neg(tg_mul(g, tg_rsqrt(one_minus_square(x))))                )
+UNARY(atan,       FLOAT,  atan(x),                      tg_div(g, tg_add(1, tg_square(x)))                              )
+UNARY(sinh,       FLOAT,  sinh(x),                      tg_mul(g, tg_cosh(x))                                           )
+UNARY(cosh,       FLOAT,  cosh(x),                      tg_mul(g, tg_sinh(x))                                           )
+UNARY(asinh,      FLOAT,  asinh(x),                     tg_div(g, tg_hypot(x, 1))                                       )
+UNARY(acosh,      FLOAT,  acosh(x),                     tg_div(tg_div(g, tg_sqrt(tg_sub(x, 1))), tg_sqrt(tg_add(x, 1))) )
+UNARY(atanh,      FLOAT,  atanh(x),                     tg_div(g, one_minus_square(x))                                  )
+UNARY(erf,        FLOAT,  erf(x),                       tg_mul(g, erf_slope(x))                                         )
+UNARY(erfc,       FLOAT,  erfc(x),                      tg_neg(tg_mul(g, erf_slope(x)))                                 )
+UNARY(lgamma,     FLOAT,  LGAMMA(x),                    tg_mul(g, tg_digamma(x))                                        )
+UNARY(digamma,    FLOAT,  tgi_digamma((double)x),       tg_mul(g, tg_polygamma(1, x))                                   )
+UNARY(floor,      NUMBER, FLOOR(x),                     tgi_filled(x, 0)                                                )
+UNARY(ceil,       NUMBER, CEIL(x),                      tgi_filled(x, 0)                                                )
+UNARY(round,      NUMBER, ROUND(x),                     tgi_filled(x, 0)                                                )
+UNARY(trunc,      NUMBER, TRUNC(x),                     tgi_filled(x, 0)                                                )
 
-/*     name    dtypes  y = f(a, b)                    dL/da                                dL/db */
-BINARY(add,    NUMBER, a + b,                         g,                                   g                                   )
-BINARY(sub,    NUMBER, a - b,                         g,                                   tg_neg(g)                           )
-BINARY(mul,    NUMBER, a * b,                         tg_mul(g, b),                        tg_mul(g, a)                        )
-BINARY(div,    FLOAT,  a / b,                         tg_div(g, b),                        tg_neg(tg_mul(g, tg_div(y, b)))     )
-BINARY(pow,    FLOAT,  pow(a, b),                     tg_mul(g, pow_slope(a, b)),          tg_mul(g, tg_mul(y, pow_log(a, b))) )
-BINARY(minimum, NUMBER, a < b || a != a ? a : b,      share(g, tg_gt(a, b), tg_eq(a, b)),  share(g, tg_gt(b, a), tg_eq(a, b))  )
-BINARY(maximum, NUMBER, a > b || a != a ? a : b,      share(g, tg_lt(a, b), tg_eq(a, b)),  share(g, tg_lt(b, a), tg_eq(a, b))  )
+/*     name       dtypes  y = f(a, b)               dL/da                               dL/db                                 */
+BINARY(add,       NUMBER, a + b,                    g,                                  g                                      )
+BINARY(sub,       NUMBER, a - b,                    g,                                  tg_neg(g)                              )
+BINARY(mul,       NUMBER, a * b,                    tg_mul(g, b),                       tg_mul(g, a)                           )
+BINARY(div,       FLOAT,  a / b,                    tg_div(g, b),                       tg_neg(tg_mul(g, tg_div(y, b)))        )
+BINARY(pow,       FLOAT,  pow(a, b),                tg_mul(g, pow_slope(a, b)),         tg_mul(g, tg_mul(y, pow_log(a, b)))    )
+BINARY(minimum,   NUMBER, a < b || a != a ? a : b,  share(g, tg_gt(a, b), tg_eq(a, b)), share(g, tg_gt(b, a), tg_eq(a, b))     )
+BINARY(maximum,   NUMBER, a > b || a != a ? a : b,  share(g, tg_lt(a, b), tg_eq(a, b)), share(g, tg_lt(b, a), tg_eq(a, b))     )
+BINARY(atan2,     FLOAT,  atan2(a, b),              tg_mul(g, over_hypot(b, a, b)),     tg_neg(tg_mul(g, over_hypot(a, a, b))) )
+BINARY(hypot,     FLOAT,  hypot(a, b),              tg_mul(g, tg_div(a, y)),            tg_mul(g, tg_div(b, y))                )
+BINARY(logaddexp, FLOAT,  LOGADDEXP(a, b),          tg_mul(g, share_of(a, b)),          tg_mul(g, share_of(b, a))              )
+BINARY(fmod,      NUMBER, FMOD(a, b),               g,                                  tg_neg(tg_mul(g, quotient(a, b, y)))   )
+BINARY(remainder, NUMBER, REMAINDER(a, b),          g,                                  tg_neg(tg_mul(g, quotient(a, b, y)))   )
 
-/*         name  y = whether         */
-COMPARISON(eq,   a == b)
-COMPARISON(ne,   a != b)
-COMPARISON(lt,   a < b)
-COMPARISON(le,   a <= b)
-COMPARISON(gt,   a > b)
-COMPARISON(ge,   a >= b)
+/*      name    dtypes  y = f(x, low, high)         and below: dL/dx, dL/dlow, dL/dhigh */
+TERNARY(clamp,  NUMBER, CLAMP(x, low, high),
+        tg_where(tg_logical_or(tg_lt(x, low), tg_gt(x, high)), 0, g),
+        tg_where(tg_logical_and(tg_lt(x, low), tg_le(low, high)), g, 0),
+        tg_where(tg_logical_or(tg_gt(x, high), tg_gt(low, high)), g, 0))
+
+/*        name         y = whether                        */
+PREDICATE(isnan,       x != x                             )
+PREDICATE(isinf,       x == x && x - x != 0               )
+PREDICATE(isfinite,    x - x == 0                         )
+PREDICATE(logical_not, x == 0                             )
+
+/*         name         y = whether                       */
+COMPARISON(eq,          a == b                            )
+COMPARISON(ne,          a != b                            )
+COMPARISON(lt,          a < b                             )
+COMPARISON(le,          a <= b                            )
+COMPARISON(gt,          a > b                             )
+COMPARISON(ge,          a >= b                            )
+COMPARISON(logical_and, a != 0 && b != 0                  )
+COMPARISON(logical_or,  a != 0 || b != 0                  )
+COMPARISON(logical_xor, (a != 0) != (b != 0)              )

@@ -6,10 +6,22 @@
 
 #include "core/tape.h"
 
-/* `value` in the shape and dtype of `like`, without memory of its own. */
+/* `value` in that dtype and shape, or in those of `like`, without memory of its own. Errors name `what`. */
+tg_tensor tgi_full(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double value);
 tg_tensor tgi_filled(tg_tensor like, double value);
 
 /* x summed over the axes that broadcasting `to`'s shape to x's had stretched: the gradient of a broadcast. */
 tg_tensor tgi_sum_to(tg_tensor x, tg_tensor to);
+
+/* ---- for functions that look at their operand before they record; errors name `what` ------------------------------ */
+
+/* The operand's instruction, or NULL with the error noted. */
+const tgi_node *tgi_operand(tg_tensor x, const char *what);
+
+/* The axis of x counted from the front, or -1 with the error noted. */
+int tgi_axis_of(tg_tensor x, const char *what, int axis);
+
+/* Refuses the dtype of x, which is a tensor of the tape. */
+tg_status tgi_refuse_dtype(tg_tensor x, const char *what);
 
 #endif

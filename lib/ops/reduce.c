@@ -1,63 +1,31 @@
-/* ops/reduce.c: sum, and what is made of it.
+/* ops/reduce.c: reductions along axes in general; sum and mean.
  *
  * SPDX-License-Identifier: MIT */
+#include "ops/reduce.h"
+
 #include "kernels/sum.h"
-#include "ops/ops.h"
 
-/* Bit i of `axes` is set when axis i is added up. */
-typedef struct sum_attr {
-    uint32_t axes, keepdim;
-} sum_attr;
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
 
-static bool is_summed(const sum_attr *attr, int axis) {
+bool tgi_has_axis(const tgi_axes_attr *attr, int axis) {
     return attr->axes >> axis & 1;
 }
 
-static tg_status infer_sum(tg_infer *call) {
-    const sum_attr *attr = call->attr;
-    const tg_type  *x = &call->in[0];
-    if (x->dtype == TG_BOOL) return tg_refuse(call, TG_ERR_DTYPE, "it takes no bool: convert with tg_cast");
-    call->out = (tg_type){.dtype = x->dtype, .rank = 0, .dims = call->dims};
-    for (int i = 0; i < x->rank; i++) {
-        if (!is_summed(attr, i))
-            call->dims[call->out.rank++] = x->dims[i];
-        else if (attr->keepdim)
-            call->dims[call->out.rank++] = 1;
-    }
-    return TG_OK;
+tg_axes tgi_axes_of(const tgi_axes_attr *attr) {
+    tg_axes axes = {0};
+    for (int i = 0; i < TG_MAX_RANK; i++)
+        if (tgi_has_axis(attr, i)) axes.axis[axes.count++] = i;
+    return axes;
 }
 
-static tg_status sum_kernel(tg_kernel_call *call) {
-    const tg_array *x = &call->in[0];
-    tgi_sum_axes    axes = {0};
-    for (int i = 0; i < x->rank; i++) {
-        bool summed = is_summed(call->attr, i);
-        int  at = summed ? axes.sum_rank++ : axes.kept_rank++;
-        (summed ? axes.sum_dims : axes.kept_dims)[at] = x->dims[i];
-        (summed ? axes.sum_strides : axes.kept_strides)[at] = x->strides[i];
-    }
-    switch (x->dtype) {
-    case TG_F32: tgi_sum_f32(&axes, x->data, call->out.data); break;
-    case TG_F64: tgi_sum_f64(&axes, x->data, call->out.data); break;
-    default: tgi_sum_i64(&axes, x->data, call->out.data); break;
-    }
-    return TG_OK;
+tg_axes tgi_all_axes(tg_tensor x) {
+    tg_axes axes = {0};
+    if (!tgi_tape_of(x) || !tg_valid(x)) return axes;
+    axes.count = tgi_node_at(x.tape, tgi_index(x))->rank;
+    for (int i = 0; i < axes.count; i++)
+        axes.axis[i] = i;
+    return axes;
 }
-
-/* Every element that was added up gets the gradient of its sum. */
-static tg_tensor sum_rule(const tg_rule_call *call) {
-    const sum_attr *attr = call->attr;
-    tg_shape        shape = tg_shape_of(call->x[0]), kept = shape;
-    for (int i = 0; i < shape.rank; i++)
-        if (is_summed(attr, i)) kept.dims[i] = 1;
-    return tg_broadcast_to(attr->keepdim ? call->g : tg_reshape(call->g, kept), shape);
-}
-
-static tg_rule *const sum_rules[] = {sum_rule};
-
-static const tg_op sum = {"sum", 1, infer_sum, .kernel = sum_kernel, .rules = sum_rules};
-
-/* ---- recording functions ----------------------------------------------------------------------------------------- */
 
 /* The axes as bits; false, with the error noted, when they are not axes of a tensor of that rank. */
 static bool axes_to_bits(tg_tape *tape, const char *what, tg_axes axes, int rank, uint32_t *bits) {
@@ -78,52 +46,103 @@ static bool axes_to_bits(tg_tape *tape, const char *what, tg_axes axes, int rank
     return true;
 }
 
-/* The operand's instruction, its axes found; NULL, with the error noted, when something does not fit. */
-static const tgi_node *begin_reduction(tg_tensor x, const char *what, tg_axes axes, uint32_t *bits) {
-    tg_tape        *tape = tgi_tape_of(x);
-    const tgi_node *node = tgi_check(tape) ? NULL : tgi_resolve(tape, x, what, "the operand");
-    return node && axes_to_bits(tape, what, axes, node->rank, bits) ? node : NULL;
+/* ---- reductions in general --------------------------------------------------------------------------------------- */
+
+/* Writes the sizes that are left, and returns how many there are. */
+static int reduce_dims(const tgi_axes_attr *attr, int rank, const int64_t *dims, int64_t *left) {
+    int count = 0;
+    for (int i = 0; i < rank; i++) {
+        if (!tgi_has_axis(attr, i))
+            left[count++] = dims[i];
+        else if (attr->keepdim)
+            left[count++] = 1;
+    }
+    return count;
 }
+
+tg_status tgi_infer_reduced(tg_infer *call, tg_dtype dtype) {
+    const tg_type *x = &call->in[0];
+    call->out = (tg_type){.dtype = dtype, .rank = reduce_dims(call->attr, x->rank, x->dims, call->dims), .dims = call->dims};
+    return TG_OK;
+}
+
+tg_tensor tgi_reduce(const tg_op *op, tg_tensor x, tg_axes axes, bool keepdim) {
+    const tgi_node *node = tgi_operand(x, op->name);
+    tgi_axes_attr   attr = {.keepdim = keepdim};
+    if (!node || !axes_to_bits(x.tape, op->name, axes, node->rank, &attr.axes)) return tgi_invalid(tgi_tape_of(x));
+    return tg_record(NULL, op, 1, &x, &attr, sizeof attr);
+}
+
+tg_tensor tgi_unreduced(tg_tensor y, tg_tensor x, const tgi_axes_attr *attr) {
+    tgi_axes_attr kept = {attr->axes, true};
+    tg_shape      shape = tg_shape_of(x), ones = {.rank = shape.rank};
+    reduce_dims(&kept, shape.rank, shape.dims, ones.dims);
+    return tg_broadcast_to(attr->keepdim ? y : tg_reshape(y, ones), shape);
+}
+
+bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepdim, bool whole, tgi_reduction *r) {
+    const tgi_node *node = tgi_operand(x, what);
+    *r = (tgi_reduction){.attr = {.keepdim = keepdim}, .count = 1};
+    if (!node || !axes_to_bits(x.tape, what, axes, node->rank, &r->attr.axes)) return false;
+    r->shape.rank = reduce_dims(&r->attr, node->rank, node->dims, r->shape.dims);
+    for (int i = 0; i < node->rank; i++)
+        if (tgi_has_axis(&r->attr, i)) r->count *= node->dims[i];
+    if (tgi_floating((tg_dtype)node->dtype) || (whole && node->dtype == TG_I64)) return true;
+    tgi_refuse_dtype(x, what);
+    return false;
+}
+
+/* ---- sum --------------------------------------------------------------------------------------------------------- */
+
+static tg_status infer_sum(tg_infer *call) {
+    if (call->in[0].dtype == TG_BOOL) return tg_refuse(call, TG_ERR_DTYPE, "it takes no bool: convert with tg_cast");
+    return tgi_infer_reduced(call, call->in[0].dtype);
+}
+
+static tg_status sum_kernel(tg_kernel_call *call) {
+    const tg_array *x = &call->in[0];
+    tgi_sum_axes    axes = {0};
+    for (int i = 0; i < x->rank; i++) {
+        bool summed = tgi_has_axis(call->attr, i);
+        int  at = summed ? axes.sum_rank++ : axes.kept_rank++;
+        (summed ? axes.sum_dims : axes.kept_dims)[at] = x->dims[i];
+        (summed ? axes.sum_strides : axes.kept_strides)[at] = x->strides[i];
+    }
+    switch (x->dtype) {
+    case TG_F32: tgi_sum_f32(&axes, x->data, call->out.data); break;
+    case TG_F64: tgi_sum_f64(&axes, x->data, call->out.data); break;
+    default: tgi_sum_i64(&axes, x->data, call->out.data); break;
+    }
+    return TG_OK;
+}
+
+/* Every element that was added up gets the gradient of its sum. */
+static tg_tensor sum_rule(const tg_rule_call *call) {
+    return tgi_unreduced(call->g, call->x[0], call->attr);
+}
+
+static tg_rule *const sum_rules[] = {sum_rule};
 
 tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    sum_attr attr = {.keepdim = keepdim};
-    if (!begin_reduction(x, "sum", axes, &attr.axes)) return tgi_invalid(tgi_tape_of(x));
-    return tg_record(NULL, &sum, 1, &x, &attr, sizeof attr);
-}
-
-static tg_axes all_axes(tg_tensor x) {
-    tg_axes axes = {0};
-    if (!tgi_tape_of(x) || !tg_valid(x)) return axes;
-    axes.count = tgi_node_at(x.tape, tgi_index(x))->rank;
-    for (int i = 0; i < axes.count; i++)
-        axes.axis[i] = i;
-    return axes;
+    static const tg_op op = {"sum", 1, infer_sum, .kernel = sum_kernel, .rules = sum_rules};
+    return tgi_reduce(&op, x, axes, keepdim);
 }
 
 tg_tensor(tg_sum)(tg_tensor x) {
-    return tg_sum_axes(x, all_axes(x), false);
+    return tg_sum_axes(x, tgi_all_axes(x), false);
 }
 
+/* ---- mean -------------------------------------------------------------------------------------------------------- */
+
 tg_tensor(tg_mean_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {.name = "mean"};
-    uint32_t           bits;
-    double             count = 1;
-    const tgi_node    *node = begin_reduction(x, "mean", axes, &bits);
-    if (!node) return tgi_invalid(tgi_tape_of(x));
-    tg_type type = tgi_node_type(node);
-    if (!tgi_floating(type.dtype)) {
-        tg_infer call = {.tape = x.tape, .op = &op, .count = 1, .in = &type};
-        tg_refuse(&call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(type.dtype));
-        return tgi_invalid(x.tape);
-    }
-    for (int i = 0; i < node->rank; i++)
-        count *= bits >> i & 1 ? (double)node->dims[i] : 1;
+    tgi_reduction r;
+    if (!tgi_begin_reduction(x, "mean", axes, keepdim, false, &r)) return tgi_invalid(tgi_tape_of(x));
     tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, tg_div(tg_sum_axes(x, axes, keepdim), count));
+    return tgi_end_with(x.tape, call, tg_div(tg_sum_axes(x, axes, keepdim), r.count));
 }
 
 tg_tensor(tg_mean)(tg_tensor x) {
-    return tg_mean_axes(x, all_axes(x), false);
+    return tg_mean_axes(x, tgi_all_axes(x), false);
 }
 
 /* ---- the gradient of a broadcast --------------------------------------------------------------------------------- */

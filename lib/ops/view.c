@@ -25,6 +25,25 @@ static tg_tensor record_with_shape(const tg_op *op, tg_tensor x, tg_shape shape)
     return tg_record(NULL, op, 1, &x, &attr, sizeof attr);
 }
 
+const tgi_node *tgi_operand(tg_tensor x, const char *what) {
+    tg_tape *tape = tgi_tape_of(x);
+    return tgi_check(tape) ? NULL : tgi_resolve(tape, x, what, "the operand");
+}
+
+int tgi_axis_of(tg_tensor x, const char *what, int axis) {
+    const tgi_node *node = tgi_operand(x, what);
+    int             from_front = node ? tgi_axis(axis, node->rank) : -1;
+    if (node && from_front < 0) tgi_fail(x.tape, TG_ERR_SHAPE, what, "axis %d of a tensor of rank %d", axis, node->rank);
+    return from_front;
+}
+
+tg_status tgi_refuse_dtype(tg_tensor x, const char *what) {
+    const tg_op op = {.name = what};
+    tg_type     type = tgi_node_type(tgi_node_at(x.tape, tgi_index(x)));
+    tg_infer    call = {.tape = x.tape, .op = &op, .count = 1, .in = &type};
+    return tg_refuse(&call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(type.dtype));
+}
+
 /* ---- reshape ----------------------------------------------------------------------------------------------------- */
 
 static tg_status infer_reshape(tg_infer *call) {
@@ -49,8 +68,8 @@ static tg_status infer_reshape(tg_infer *call) {
     return TG_OK;
 }
 
-/* The new axes are cut, innermost first, from runs of old axes that follow one another in memory; an axis that would have to reach
- * across the end of a run has no stride. */
+/* The new axes are cut, innermost first, from runs of old axes that follow one another in memory; an axis that would have to
+ * reach across the end of a run has no stride. */
 static bool reshape_view(const tg_array *in, const void *attr, tg_array *out) {
     (void)attr;
     tgi_walk walk = tgi_walk_of(1, in->rank, in->dims, in->strides);
@@ -85,6 +104,88 @@ tg_tensor(tg_reshape)(tg_tensor x, tg_shape shape) {
     return record_with_shape(&reshape, x, shape);
 }
 
+/* ---- reshapes by another name ------------------------------------------------------------------------------------ */
+
+/* Without the axes whose bits are set, which are of size 1. */
+static tg_tensor without_axes(tg_tensor x, unsigned axes) {
+    tg_shape shape = tg_shape_of(x), left = {0};
+    for (int i = 0; i < shape.rank; i++)
+        if (!(axes >> i & 1)) left.dims[left.rank++] = shape.dims[i];
+    return tg_reshape(x, left);
+}
+
+tg_tensor(tg_squeeze)(tg_tensor x) {
+    const tgi_node *node = tgi_operand(x, "squeeze");
+    unsigned        ones = 0;
+    for (int i = 0; node && i < node->rank; i++)
+        if (node->dims[i] == 1) ones |= 1u << i;
+    return node ? without_axes(x, ones) : tgi_invalid(tgi_tape_of(x));
+}
+
+tg_tensor(tg_squeeze_axes)(tg_tensor x, tg_axes axes) {
+    const tgi_node *node = tgi_operand(x, "squeeze");
+    unsigned        ones = 0;
+    if (node && (axes.count < 0 || axes.count > TG_MAX_RANK))
+        tgi_fail(x.tape, TG_ERR_SHAPE, "squeeze", "a tensor has at most %d axes", TG_MAX_RANK);
+    for (int k = 0; node && !x.tape->status && k < axes.count; k++) {
+        int i = tgi_axis_of(x, "squeeze", axes.axis[k]);
+        if (i >= 0 && node->dims[i] != 1)
+            tgi_fail(x.tape, TG_ERR_SHAPE, "squeeze", "axis %d has size %lld, not 1", axes.axis[k], (long long)node->dims[i]);
+        else if (i >= 0)
+            ones |= 1u << i;
+    }
+    return node && !x.tape->status ? without_axes(x, ones) : tgi_invalid(tgi_tape_of(x));
+}
+
+tg_tensor(tg_unsqueeze)(tg_tensor x, int axis) {
+    const tgi_node *node = tgi_operand(x, "unsqueeze");
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    int at = tgi_axis(axis, node->rank + 1);
+    if (at < 0 || node->rank == TG_MAX_RANK) {
+        tgi_fail(x.tape, TG_ERR_SHAPE, "unsqueeze", "axis %d of a result of rank %d", axis, node->rank + 1);
+        return tgi_invalid(x.tape);
+    }
+    tg_shape wide = {.rank = node->rank + 1};
+    for (int i = 0; i < wide.rank; i++)
+        wide.dims[i] = i < at ? node->dims[i] : i == at ? 1 : node->dims[i - 1];
+    return tg_reshape(x, wide);
+}
+
+tg_tensor(tg_flatten)(tg_tensor x, int first, int last) {
+    const tgi_node *node = tgi_operand(x, "flatten");
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    int rank = node->rank ? node->rank : 1; /* a number becomes a vector of one */
+    int from = tgi_axis(first, rank), to = tgi_axis(last, rank);
+    if (from < 0 || to < from) {
+        tgi_fail(x.tape, TG_ERR_SHAPE, "flatten", "axes %d to %d of a tensor of rank %d", first, last, node->rank);
+        return tgi_invalid(x.tape);
+    }
+    tg_shape flat = {.rank = rank - (to - from)};
+    for (int i = 0; i < flat.rank; i++)
+        flat.dims[i] = i == from ? 1 : node->dims[i < from ? i : i + to - from];
+    for (int i = from; i <= to && i < node->rank; i++)
+        flat.dims[from] *= node->dims[i];
+    return tg_reshape(x, flat);
+}
+
+/* ---- detach ------------------------------------------------------------------------------------------------------ */
+
+static tg_status infer_same(tg_infer *call) {
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+static bool same_view(const tg_array *in, const void *attr, tg_array *out) {
+    (void)attr;
+    *out = *in;
+    return true;
+}
+
+tg_tensor(tg_detach)(tg_tensor x) {
+    static const tg_op op = {"detach", 1, infer_same, .view = same_view};
+    return tg_record(NULL, &op, 1, &x, NULL, 0);
+}
+
 /* ---- broadcast_to ------------------------------------------------------------------------------------------------ */
 
 static tg_status infer_broadcast_to(tg_infer *call) {
@@ -96,8 +197,10 @@ static tg_status infer_broadcast_to(tg_infer *call) {
     for (int i = 0; i < shape->rank; i++)
         negative |= shape->dims[i] < 0;
     bool fits = !negative && tgi_broadcast(&call->out.rank, call->dims, x->rank, x->dims, (int)shape->rank, shape->dims);
-    if (!fits || call->out.rank != shape->rank || memcmp(call->dims, shape->dims, (size_t)shape->rank * sizeof *call->dims) != 0)
-        return tg_refuse(call, TG_ERR_SHAPE, "it does not broadcast to %s", tgi_shape_text(text, (int)shape->rank, shape->dims));
+    if (!fits || call->out.rank != shape->rank ||
+        memcmp(call->dims, shape->dims, (size_t)shape->rank * sizeof *call->dims) != 0)
+        return tg_refuse(call, TG_ERR_SHAPE, "it does not broadcast to %s",
+                         tgi_shape_text(text, (int)shape->rank, shape->dims));
     return TG_OK;
 }
 
@@ -115,20 +218,24 @@ static tg_tensor broadcast_to_rule(const tg_rule_call *call) {
 
 static tg_rule *const broadcast_to_rules[] = {broadcast_to_rule};
 
-static const tg_op broadcast_to = {
-    "broadcast_to", 1, infer_broadcast_to, .view = broadcast_to_view, .rules = broadcast_to_rules};
+static const tg_op broadcast_to = {"broadcast_to", 1, infer_broadcast_to, .view = broadcast_to_view,
+                                   .rules = broadcast_to_rules};
 
 tg_tensor(tg_broadcast_to)(tg_tensor x, tg_shape shape) {
     return record_with_shape(&broadcast_to, x, shape);
+}
+
+tg_tensor tgi_full(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double value) {
+    if (tgi_check(tape) || !tgi_new_number(tape, what, value, dtype)) return tgi_invalid(tape);
+    tg_tensor number = tgi_tensor(tape, tape->count - 1);
+    return shape.rank ? tg_broadcast_to(number, shape) : number;
 }
 
 tg_tensor tgi_filled(tg_tensor like, double value) {
     tg_tape *tape = tgi_tape_of(like);
     if (tgi_check(tape)) return tgi_invalid(tape);
     const tgi_node *node = tgi_node_at(tape, tgi_index(like));
-    if (!tgi_new_number(tape, "number", value, (tg_dtype)node->dtype)) return tgi_invalid(tape);
-    tg_tensor number = tgi_tensor(tape, tape->count - 1);
-    return node->rank ? tg_broadcast_to(number, tgi_node_shape(node)) : number;
+    return tgi_full(tape, "number", (tg_dtype)node->dtype, tgi_node_shape(node), value);
 }
 
 /* ---- permute ----------------------------------------------------------------------------------------------------- */
@@ -165,14 +272,8 @@ static tg_rule *const permute_rules[] = {permute_rule};
 
 static const tg_op permute = {"permute", 1, infer_permute, .view = permute_view, .rules = permute_rules};
 
-/* The instruction of the operand, for ops that need its rank before they are recorded; NULL after an error. */
-static const tgi_node *operand(tg_tensor x, const char *what) {
-    tg_tape *tape = tgi_tape_of(x);
-    return tgi_check(tape) ? NULL : tgi_resolve(tape, x, what, "the operand");
-}
-
 tg_tensor(tg_permute)(tg_tensor x, tg_axes axes) {
-    const tgi_node *node = operand(x, "permute");
+    const tgi_node *node = tgi_operand(x, "permute");
     if (!node) return tgi_invalid(tgi_tape_of(x));
     permute_attr order = {{0}};
     unsigned     seen = 0;
@@ -188,7 +289,7 @@ tg_tensor(tg_permute)(tg_tensor x, tg_axes axes) {
 }
 
 tg_tensor(tg_transpose)(tg_tensor x, int axis0, int axis1) {
-    const tgi_node *node = operand(x, "transpose");
+    const tgi_node *node = tgi_operand(x, "transpose");
     if (!node) return tgi_invalid(tgi_tape_of(x));
     int first = tgi_axis(axis0, node->rank), second = tgi_axis(axis1, node->rank);
     if (first < 0 || second < 0) {

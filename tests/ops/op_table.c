@@ -16,7 +16,8 @@
 
 /* ---- the rows, in one sequence ----------------------------------------------------------------------------------- */
 
-static const op_row *const families[] = {elementwise_rows, matmul_rows, reduce_rows, view_rows, product_rows, linalg_rows};
+static const op_row *const families[] = {elementwise_rows, math_rows,    matmul_rows, reduce_rows,
+                                         view_rows,        product_rows, linalg_rows, activation_rows};
 
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -779,7 +780,7 @@ static int check_file(const op_row *row, const char *name) {
 }
 
 START_TEST(pytorch_agrees) {
-    static const char *const files[] = {"tests/fixtures/ops.csv", "tests/fixtures/products.csv"};
+    static const char *const files[] = {"tests/fixtures/ops.csv", "tests/fixtures/math.csv", "tests/fixtures/products.csv"};
     const op_row            *row = row_at(_i);
     int                      count = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
@@ -815,7 +816,8 @@ static int check_header(const char *name) {
 }
 
 START_TEST(every_function_has_a_row) {
-    static const char *const headers[] = {"include/tapegrad/ops.h", "include/tapegrad/product.h", "include/tapegrad/linalg.h"};
+    static const char *const headers[] = {"include/tapegrad/ops.h", "include/tapegrad/product.h", "include/tapegrad/linalg.h",
+                                          "include/tapegrad/nn.h"};
     int                      functions = 0, rows = 0;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
         functions += check_header(headers[i]);

@@ -1,0 +1,37 @@
+/* ops/arange.c: a leaf that counts.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+
+#include "ops/ops.h"
+
+static tg_status check(tg_tape *tape, tg_dtype dtype, double start, double stop, double step) {
+    int64_t whole;
+    if (tgi_check(tape)) return tg_error_status(tape);
+    if (dtype == TG_BOOL) return tgi_fail(tape, TG_ERR_DTYPE, "arange", "bool does not count");
+    if (!isfinite(start) || !isfinite(stop) || !isfinite(step) || step == 0 || !(fabs((stop - start) / step) < 0x1p59))
+        return tgi_fail(tape, TG_ERR_ARGUMENT, "arange", "from %.17g to %.17g by %.17g", start, stop, step);
+    if (dtype == TG_I64 && !(tgi_convert(start, TG_I64, &whole) && tgi_convert(step, TG_I64, &whole)))
+        return tgi_fail(tape, TG_ERR_DTYPE, "arange", "from %.17g by %.17g is no int64", start, step);
+    return TG_OK;
+}
+
+/* Element i is start + i step, rounded once for each of the two operations. */
+static void count_up(tgi_node *node, double start, double step, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        switch ((tg_dtype)node->dtype) {
+        case TG_F32: ((float *)node->data)[i] = (float)(start + (double)i * step); break;
+        case TG_F64: ((double *)node->data)[i] = start + (double)i * step; break;
+        default: ((int64_t *)node->data)[i] = (int64_t)start + i * (int64_t)step; break;
+        }
+}
+
+tg_tensor(tg_arange)(tg_tape *tape, tg_dtype dtype, double start, double stop, double step) {
+    if (check(tape, dtype, start, stop, step)) return tgi_invalid(tape);
+    double    count = ceil((stop - start) / step);
+    int64_t   size = count > 0 ? (int64_t)count : 0;
+    tgi_node *node = tgi_new_leaf(tape, "arange", &tgi_constant, NULL, dtype, TG_SHAPE(size), NULL);
+    if (!node) return tgi_invalid(tape);
+    count_up(node, start, step, size);
+    return tgi_tensor(tape, tape->count - 1);
+}

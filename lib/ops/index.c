@@ -1,0 +1,337 @@
+/* ops/index.c: elements chosen by index: take and gather, and the ways back.
+ *
+ * take chooses slices along an axis, gather single elements. take_back and scatter_add are their counterparts, which add up
+ * what was chosen more than once; each of the two is the other's gradient. An index out of range fails the run, and is
+ * named.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/ops.h"
+
+static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
+    for (int64_t i = 0; i < count; i++)
+        if (index[i] < 0 || index[i] >= size)
+            return tg_kernel_fail(call, "index %lld (element %lld of the indices) is out of range for an axis of size %lld",
+                                  (long long)index[i], (long long)i, (long long)size);
+    return TG_OK;
+}
+
+/* What the shape rules begin with. */
+static tg_status check_operands(const tg_infer *call) {
+    if (call->in[1].dtype != TG_I64) return tg_refuse(call, TG_ERR_DTYPE, "the indices must be int64");
+    return call->in[0].rank ? TG_OK : tg_refuse(call, TG_ERR_SHAPE, "a single number has no axis");
+}
+
+/* ---- take: slices of x along an axis, and back ------------------------------------------------------------------- */
+
+/* x is seen as (outer, size, inner), the indices as one axis of `count`, what is taken as (outer, count, inner). */
+typedef struct take_attr {
+    int64_t axis, size;
+} take_attr;
+
+static tg_status infer_take(tg_infer *call) {
+    const tg_type *x = &call->in[0], *index = &call->in[1];
+    int            axis = (int)((const take_attr *)call->attr)->axis;
+    if (check_operands(call)) return call->tape->status;
+    call->out = (tg_type){.dtype = x->dtype, .rank = x->rank + index->rank - 1, .dims = call->dims};
+    if (call->out.rank > TG_MAX_RANK)
+        return tg_refuse(call, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
+    memcpy(call->dims, x->dims, (size_t)axis * sizeof(int64_t));
+    memcpy(call->dims + axis, index->dims, (size_t)index->rank * sizeof(int64_t));
+    memcpy(call->dims + axis + index->rank, x->dims + axis + 1, (size_t)(x->rank - axis - 1) * sizeof(int64_t));
+    return TG_OK;
+}
+
+static tg_status take_kernel(tg_kernel_call *call) {
+    const take_attr *attr = call->attr;
+    const tg_array  *x = &call->in[0], *index = &call->in[1];
+    int              axis = (int)attr->axis;
+    const char      *from = tg_contiguous(call, 0);
+    const int64_t   *at = tg_contiguous(call, 1);
+    if (!from || !at) return TG_ERR_MEMORY;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    int64_t outer = tgi_size(axis, x->dims), block = tgi_size(x->rank - axis - 1, x->dims + axis + 1);
+    size_t  bytes = (size_t)block * tg_dtype_size(x->dtype);
+    char   *to = call->out.data;
+    for (int64_t o = 0; bytes && o < outer; o++)
+        for (int64_t k = 0; k < index->size; k++, to += bytes)
+            memcpy(to, from + (size_t)(o * attr->size + at[k]) * bytes, bytes);
+    return TG_OK;
+}
+
+static tg_tensor take_back(tg_tensor g, tg_tensor index, const take_attr *attr);
+
+static tg_tensor take_rule(const tg_rule_call *call) {
+    return take_back(call->g, call->x[1], call->attr);
+}
+
+static tg_rule *const take_rules[] = {take_rule, NULL};
+
+static const tg_op take = {"take", 2, infer_take, .kernel = take_kernel, .rules = take_rules};
+
+static tg_status infer_take_back(tg_infer *call) {
+    const take_attr *attr = call->attr;
+    const tg_type   *g = &call->in[0], *index = &call->in[1];
+    int              axis = (int)attr->axis;
+    call->out = (tg_type){.dtype = g->dtype, .rank = g->rank - index->rank + 1, .dims = call->dims};
+    memcpy(call->dims, g->dims, (size_t)axis * sizeof(int64_t));
+    call->dims[axis] = attr->size;
+    memcpy(call->dims + axis + 1, g->dims + axis + index->rank, (size_t)(call->out.rank - axis - 1) * sizeof(int64_t));
+    return TG_OK;
+}
+
+#define DEFINE_ADD_SLICES(T) \
+    static void add_slices_##T(int64_t outer, int64_t count, int64_t size, int64_t inner, const int64_t *at, const T *g, \
+                               T *out) { \
+        for (int64_t o = 0; o < outer; o++) \
+            for (int64_t k = 0; k < count; k++, g += inner) { \
+                T *to = out + (o * size + at[k]) * inner; \
+                for (int64_t i = 0; i < inner; i++) \
+                    to[i] += g[i]; \
+            } \
+    }
+DEFINE_ADD_SLICES(float)
+DEFINE_ADD_SLICES(double)
+
+static tg_status take_back_kernel(tg_kernel_call *call) {
+    const take_attr *attr = call->attr;
+    const tg_array  *out = &call->out, *index = &call->in[1];
+    int              axis = (int)attr->axis;
+    const void      *g = tg_contiguous(call, 0);
+    const int64_t   *at = tg_contiguous(call, 1);
+    if (!g || !at) return TG_ERR_MEMORY;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
+    memset(out->data, 0, (size_t)out->size * tg_dtype_size(out->dtype));
+    if (out->dtype == TG_F32)
+        add_slices_float(outer, index->size, attr->size, inner, at, g, out->data);
+    else
+        add_slices_double(outer, index->size, attr->size, inner, at, g, out->data);
+    return TG_OK;
+}
+
+static tg_tensor take_back_rule(const tg_rule_call *call) {
+    return tg_record(NULL, &take, 2, ((tg_tensor[]){call->g, call->x[1]}), call->attr, sizeof(take_attr));
+}
+
+static tg_rule *const take_back_rules[] = {take_back_rule, NULL};
+
+static tg_tensor take_back(tg_tensor g, tg_tensor index, const take_attr *attr) {
+    static const tg_op op = {"take_back", 2, infer_take_back, .kernel = take_back_kernel, .rules = take_back_rules};
+    return tg_record(NULL, &op, 2, ((tg_tensor[]){g, index}), attr, sizeof *attr);
+}
+
+/* Records an op along an axis of its first operand. Where that is no tensor, tg_record says so. */
+static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
+    take_attr attr = {0};
+    if (tgi_tape_of(x[0]) && tg_valid(x[0])) {
+        attr.axis = tgi_axis_of(x[0], op->name, axis);
+        if (attr.axis < 0) return tgi_invalid(x[0].tape);
+        attr.size = tgi_node_at(x[0].tape, tgi_index(x[0]))->dims[attr.axis];
+    }
+    return tg_record(NULL, op, count, x, &attr, sizeof attr);
+}
+
+tg_tensor(tg_take)(tg_tensor x, tg_tensor index, int axis) {
+    double   number;
+    tg_tape *tape = tgi_tape_of(x);
+    tgi_call call = tgi_begin(tape);
+    if (tape && tgi_is_number(index, &number)) index = tgi_full(tape, "take", TG_I64, TG_SHAPE(), number);
+    return tgi_end_with(tape, call, record_along(&take, axis, 2, (tg_tensor[]){x, index}));
+}
+
+/* ---- gather: single elements along an axis, and back ------------------------------------------------------------- */
+
+static tg_status infer_gather(tg_infer *call) {
+    const tg_type *x = &call->in[0], *index = &call->in[1];
+    int            axis = (int)((const take_attr *)call->attr)->axis;
+    if (check_operands(call)) return call->tape->status;
+    if (x->rank != index->rank) return tg_refuse(call, TG_ERR_SHAPE, "the ranks of the tensor and of the indices differ");
+    for (int i = 0; i < x->rank; i++)
+        if (i != axis && index->dims[i] > x->dims[i])
+            return tg_refuse(call, TG_ERR_SHAPE, "there are more indices than elements along axis %d", i);
+    call->out = (tg_type){.dtype = x->dtype, .rank = index->rank, .dims = index->dims};
+    return TG_OK;
+}
+
+/* The walk that moves in an array as the indices' own walk does, but stays in place along the axis. */
+static tgi_steps beside(const tg_array *array, const tg_array *index, int axis) {
+    tgi_walk walk = {.rank = index->rank};
+    memcpy(walk.dims, index->dims, sizeof walk.dims);
+    memcpy(walk.strides, array->strides, sizeof walk.strides);
+    walk.strides[axis] = 0;
+    return tgi_steps_of(&walk);
+}
+
+static tg_status gather_kernel(tg_kernel_call *call) {
+    const take_attr *attr = call->attr;
+    const tg_array  *x = &call->in[0], *index = &call->in[1];
+    const int64_t   *at = tg_contiguous(call, 1);
+    int              axis = (int)attr->axis;
+    if (!at) return TG_ERR_MEMORY;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    tgi_steps steps = beside(x, index, axis);
+    ptrdiff_t width = (ptrdiff_t)tg_dtype_size(x->dtype);
+    char     *to = call->out.data;
+    for (int64_t i = 0; i < index->size; i++, to += width)
+        memcpy(to, (const char *)x->data + (tgi_next(&steps) + at[i] * x->strides[axis]) * width, (size_t)width);
+    return TG_OK;
+}
+
+static tg_tensor gather_rule(const tg_rule_call *call) {
+    const take_attr *attr = call->attr;
+    return tg_scatter_add(tgi_filled(call->x[0], 0), call->x[1], call->g, (int)attr->axis);
+}
+
+static tg_rule *const gather_rules[] = {gather_rule, NULL};
+
+tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
+    static const tg_op op = {"gather", 2, infer_gather, .kernel = gather_kernel, .rules = gather_rules};
+    return record_along(&op, axis, 2, (tg_tensor[]){x, index});
+}
+
+/* Operands: the tensor, the indices, and what is put there or added. */
+static tg_status infer_scatter(tg_infer *call) {
+    const tg_type *x = &call->in[0], *index = &call->in[1], *source = &call->in[2];
+    if (infer_gather(call)) return call->tape->status;
+    if (x->dtype != source->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
+    int64_t dims[TG_MAX_RANK];
+    int     rank;
+    if (!tgi_broadcast(&rank, dims, index->rank, index->dims, source->rank, source->dims) ||
+        !tg_shape_equal(tg_shape_from(rank, dims), tg_shape_from(index->rank, index->dims)))
+        return tg_refuse(call, TG_ERR_SHAPE, "the source does not broadcast to the shape of the indices");
+    call->out = *x;
+    return TG_OK;
+}
+
+/* Where the next source element is, and where it goes to but for the index along the axis. */
+typedef struct route {
+    tgi_steps      from, to;
+    const int64_t *at;
+    int64_t        count, stride;
+} route;
+
+/* For all indices in order: *to = formula of *to and *from. */
+#define DEFINE_SCATTER(name, T, formula) \
+    static void name##_##T(route r, const T *source, T *out) { \
+        for (int64_t i = 0; i < r.count; i++) { \
+            T from = source[tgi_next(&r.from)], *to = out + tgi_next(&r.to) + r.at[i] * r.stride; \
+            *to = (T)(formula); \
+        } \
+    }
+DEFINE_SCATTER(put, float, from)
+DEFINE_SCATTER(put, double, from)
+DEFINE_SCATTER(put, uint64_t, from)
+DEFINE_SCATTER(put, uint8_t, from)
+DEFINE_SCATTER(add, float, *to + from)
+DEFINE_SCATTER(add, double, *to + from)
+DEFINE_SCATTER(add, uint64_t, *to + from)
+DEFINE_SCATTER(add, uint8_t, *to | from)
+
+static tg_status scatter(tg_kernel_call *call, bool add) {
+    const take_attr *attr = call->attr;
+    const tg_array  *index = &call->in[1], *source = &call->in[2], *out = &call->out;
+    const void      *x = tg_contiguous(call, 0);
+    route            r = {.at = tg_contiguous(call, 1), .count = index->size, .stride = out->strides[attr->axis]};
+    tgi_walk         walk = {.rank = index->rank};
+    if (!x || !r.at) return TG_ERR_MEMORY;
+    if (check_indices(call, r.at, index->size, attr->size)) return TG_ERR_VALUE;
+    memcpy(out->data, x, (size_t)out->size * tg_dtype_size(out->dtype));
+    memcpy(walk.dims, index->dims, sizeof walk.dims);
+    tgi_stretch(source->rank, source->dims, source->strides, index->rank, index->dims, walk.strides);
+    r.from = tgi_steps_of(&walk);
+    r.to = beside(out, index, (int)attr->axis);
+    switch (out->dtype) {
+    case TG_F32: (add ? add_float : put_float)(r, source->data, out->data); break;
+    case TG_F64: (add ? add_double : put_double)(r, source->data, out->data); break;
+    case TG_I64: (add ? add_uint64_t : put_uint64_t)(r, source->data, out->data); break;
+    default: (add ? add_uint8_t : put_uint8_t)(r, source->data, out->data); break;
+    }
+    return TG_OK;
+}
+
+static tg_status scatter_kernel(tg_kernel_call *call) {
+    return scatter(call, false);
+}
+
+static tg_status scatter_add_kernel(tg_kernel_call *call) {
+    return scatter(call, true);
+}
+
+/* What was overwritten gets no gradient. */
+static tg_tensor scatter_rule_x(const tg_rule_call *call) {
+    return tg_scatter(call->g, call->x[1], 0, (int)((const take_attr *)call->attr)->axis);
+}
+
+/* Neither does a source that another one came after: the last is found by scattering numbers in its place. */
+static tg_tensor scatter_rule_source(const tg_rule_call *call) {
+    int       axis = (int)((const take_attr *)call->attr)->axis;
+    tg_tensor index = call->x[1];
+    tg_shape  shape = tg_shape_of(index);
+    tg_tensor number = tg_reshape(tg_arange(index.tape, TG_I64, 0, (double)tg_size(index), 1), shape);
+    tg_tensor nobody = tgi_full(index.tape, "scatter", TG_I64, tg_shape_of(call->x[0]), -1);
+    tg_tensor last = tg_gather(tg_scatter(nobody, index, number, axis), index, axis);
+    return tg_where(tg_eq(last, number), tg_gather(call->g, index, axis), 0);
+}
+
+static tg_tensor scatter_add_rule_x(const tg_rule_call *call) {
+    return call->g;
+}
+
+static tg_tensor scatter_add_rule_source(const tg_rule_call *call) {
+    return tg_gather(call->g, call->x[1], (int)((const take_attr *)call->attr)->axis);
+}
+
+static tg_rule *const scatter_rules[] = {scatter_rule_x, NULL, scatter_rule_source};
+static tg_rule *const scatter_add_rules[] = {scatter_add_rule_x, NULL, scatter_add_rule_source};
+
+tg_tensor(tg_scatter)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
+    static const tg_op op = {"scatter", 3, infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules};
+    return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
+}
+
+tg_tensor(tg_scatter_add)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
+    static const tg_op op = {"scatter_add", 3, infer_scatter, .kernel = scatter_add_kernel, .rules = scatter_add_rules};
+    return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
+}
+
+/* ---- one_hot ----------------------------------------------------------------------------------------------------- */
+
+typedef struct one_hot_attr {
+    int64_t classes, dtype;
+} one_hot_attr;
+
+static tg_status infer_one_hot(tg_infer *call) {
+    const one_hot_attr *attr = call->attr;
+    const tg_type      *index = &call->in[0];
+    if (index->dtype != TG_I64) return tg_refuse(call, TG_ERR_DTYPE, "the indices must be int64");
+    if (index->rank == TG_MAX_RANK)
+        return tg_refuse(call, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
+    if (attr->classes < 0) return tg_refuse(call, TG_ERR_ARGUMENT, "%lld classes", (long long)attr->classes);
+    call->out = (tg_type){.dtype = (tg_dtype)attr->dtype, .rank = index->rank + 1, .dims = call->dims};
+    memcpy(call->dims, index->dims, (size_t)index->rank * sizeof(int64_t));
+    call->dims[index->rank] = attr->classes;
+    return TG_OK;
+}
+
+static tg_status one_hot_kernel(tg_kernel_call *call) {
+    const one_hot_attr *attr = call->attr;
+    const int64_t      *at = tg_contiguous(call, 0);
+    size_t              width = tg_dtype_size(call->out.dtype);
+    uint64_t            one = 0;
+    if (!at) return TG_ERR_MEMORY;
+    if (check_indices(call, at, call->in[0].size, attr->classes)) return TG_ERR_VALUE;
+    tgi_convert(1, call->out.dtype, &one);
+    memset(call->out.data, 0, (size_t)call->out.size * width);
+    for (int64_t i = 0; i < call->in[0].size; i++)
+        memcpy((char *)call->out.data + (size_t)(i * attr->classes + at[i]) * width, &one, width);
+    return TG_OK;
+}
+
+tg_tensor(tg_one_hot)(tg_tensor index, int64_t classes, tg_dtype dtype) {
+    static const tg_op op = {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel};
+    one_hot_attr       attr = {classes, (int64_t)dtype};
+    return tg_record(NULL, &op, 1, &index, &attr, sizeof attr);
+}

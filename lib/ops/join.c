@@ -1,0 +1,268 @@
+/* ops/join.c: tensors put together: concat and stack, and what is made of them; tensors taken apart.
+ *
+ * The two ops have one kernel: seen as rows before the axis, each operand is a column of blocks, which go side by side. Their
+ * gradients are slices. Padding, rolling and repeating are a few views around concat.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/ops.h"
+
+tg_list tg_list_from(int count, const tg_tensor *x) {
+    return (tg_list){count, x};
+}
+
+typedef struct join_attr {
+    int64_t axis;
+} join_attr;
+
+static int axis_of(const void *attr) {
+    return (int)((const join_attr *)attr)->axis;
+}
+
+/* ---- concat and stack -------------------------------------------------------------------------------------------- */
+
+static tg_status infer_concat(tg_infer *call) {
+    const tg_type *first = &call->in[0];
+    int            axis = axis_of(call->attr);
+    call->out = (tg_type){.dtype = first->dtype, .rank = first->rank, .dims = call->dims};
+    memcpy(call->dims, first->dims, (size_t)first->rank * sizeof *call->dims);
+    for (int i = 1; i < call->count; i++) {
+        const tg_type *x = &call->in[i];
+        if (x->dtype != first->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert with tg_cast");
+        if (x->rank != first->rank) return tg_refuse(call, TG_ERR_SHAPE, "the ranks differ");
+        for (int k = 0; k < x->rank; k++)
+            if (k != axis && x->dims[k] != first->dims[k])
+                return tg_refuse(call, TG_ERR_SHAPE, "sizes differ along axis %d, not just along axis %d", k, axis);
+        if (x->dims[axis] > INT64_MAX / 16 - call->dims[axis])
+            return tg_refuse(call, TG_ERR_SHAPE, "the result would have too many elements");
+        call->dims[axis] += x->dims[axis];
+    }
+    return TG_OK;
+}
+
+static tg_status infer_stack(tg_infer *call) {
+    const tg_type *first = &call->in[0];
+    int            axis = axis_of(call->attr);
+    for (int i = 1; i < call->count; i++) {
+        const tg_type *x = &call->in[i];
+        if (x->dtype != first->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert with tg_cast");
+        if (!tg_shape_equal(tg_shape_from(x->rank, x->dims), tg_shape_from(first->rank, first->dims)))
+            return tg_refuse(call, TG_ERR_SHAPE, "the shapes differ");
+    }
+    call->out = (tg_type){.dtype = first->dtype, .rank = first->rank + 1, .dims = call->dims};
+    if (first->rank == TG_MAX_RANK) return TG_OK; /* tg_record refuses it */
+    for (int i = 0; i <= first->rank; i++)
+        call->dims[i] = i < axis ? first->dims[i] : i == axis ? call->count : first->dims[i - 1];
+    return TG_OK;
+}
+
+static tg_status join_kernel(tg_kernel_call *call) {
+    const tg_array *out = &call->out;
+    size_t          width = tg_dtype_size(out->dtype);
+    int64_t         rows = tgi_size(axis_of(call->attr), out->dims);
+    if (out->size == 0) return TG_OK;
+    char *to = out->data;
+    for (int i = 0; i < call->count; i++) {
+        const tg_array *x = &call->in[i];
+        int64_t         block = x->size / rows;
+        tgi_walk        walk = tgi_walk_of(width, x->rank, x->dims, x->strides);
+        for (int64_t row = 0; block && row < rows; row++)
+            tgi_gather(&walk, x->data, row * block, block, to + (size_t)(row * (out->size / rows)) * width);
+        to += (size_t)block * width;
+    }
+    return TG_OK;
+}
+
+static tg_tensor concat_rule(const tg_rule_call *call) {
+    int     axis = axis_of(call->attr);
+    int64_t start = 0;
+    for (int i = 0; i < call->which; i++)
+        start += tg_shape_of(call->x[i]).dims[axis];
+    return tg_slice(call->g, axis, start, start + tg_shape_of(call->x[call->which]).dims[axis], 1);
+}
+
+static tg_tensor stack_rule(const tg_rule_call *call) {
+    tg_tensor row = tg_slice(call->g, axis_of(call->attr), call->which, call->which + 1, 1);
+    return tg_reshape(row, tg_shape_of(call->x[call->which]));
+}
+
+static tg_rule *const concat_rules[] = {concat_rule}, *const stack_rules[] = {stack_rule};
+
+/* Records an op along an axis of the first tensor of the list that is no plain number, or of a result with `more` axes than
+ * that. Where it cannot be used, tg_record says so. */
+static tg_tensor record_along(const tg_op *op, tg_list list, int axis, int more) {
+    join_attr attr = {0};
+    int       first = 0;
+    while (first < list.count && !tgi_tape_of(list.x[first]))
+        first++;
+    if (first < list.count && tg_valid(list.x[first])) {
+        tg_tape *tape = list.x[first].tape;
+        int      rank = tgi_node_at(tape, tgi_index(list.x[first]))->rank + more;
+        attr.axis = tgi_axis(axis, rank);
+        if (attr.axis < 0 && !tgi_check(tape))
+            tgi_fail(tape, TG_ERR_SHAPE, op->name, "axis %d of a result of rank %d", axis, rank);
+        if (attr.axis < 0) return tgi_invalid(tape);
+    }
+    return tg_record(NULL, op, list.count, list.x, &attr, sizeof attr);
+}
+
+tg_tensor(tg_concat)(tg_list list, int axis) {
+    static const tg_op op = {"concat", -1, infer_concat, .kernel = join_kernel, .rules = concat_rules};
+    return record_along(&op, list, axis, 0);
+}
+
+tg_tensor(tg_stack)(tg_list list, int axis) {
+    static const tg_op op = {"stack", -1, infer_stack, .kernel = join_kernel, .rules = stack_rules};
+    return record_along(&op, list, axis, 1);
+}
+
+/* ---- taken apart ------------------------------------------------------------------------------------------------- */
+
+/* The next part, and where it ends. */
+static tg_tensor next_part(tg_tensor x, int axis, int64_t *start, int64_t size) {
+    tg_tensor part = tg_slice(x, axis, *start, *start + size, 1);
+    *start += size;
+    return tgi_kept(x.tape, part);
+}
+
+/* Whether the sizes are those of consecutive parts of an axis. */
+static bool add_up(int count, const int64_t *sizes, int64_t size) {
+    for (int i = 0; i < count; i++) {
+        if (sizes[i] < 0 || sizes[i] > size) return false;
+        size -= sizes[i];
+    }
+    return size == 0;
+}
+
+/* What both begin with: the axis from the front, and its size; -1, with the error noted, when something does not fit. */
+static int begin_parts(tg_tensor x, const char *what, int axis, int count, tg_tensor *parts, int64_t *size) {
+    for (int i = 0; parts && i < count; i++)
+        parts[i] = tgi_invalid(tgi_tape_of(x));
+    int at = tgi_axis_of(x, what, axis);
+    if (at < 0) return -1;
+    *size = tgi_node_at(x.tape, tgi_index(x))->dims[at];
+    if (count >= 0 && parts) return at;
+    tgi_fail(x.tape, TG_ERR_ARGUMENT, what, "%d parts, or nowhere to put them", count);
+    return -1;
+}
+
+tg_status(tg_split)(tg_tensor x, int axis, int count, const int64_t *sizes, tg_tensor *parts) {
+    int64_t size, start = 0;
+    int     at = begin_parts(x, "split", axis, count, parts, &size);
+    if (at < 0) return tg_error_status(tgi_tape_of(x));
+    if (!add_up(count, sizes, size))
+        return tgi_fail(x.tape, TG_ERR_SHAPE, "split", "the sizes do not add up to %lld, the size of axis %d", (long long)size,
+                        axis);
+    tgi_call call = tgi_begin(x.tape);
+    for (int i = 0; i < count; i++)
+        parts[i] = next_part(x, at, &start, sizes[i]);
+    return tgi_end(x.tape, call);
+}
+
+tg_status(tg_chunk)(tg_tensor x, int axis, int count, tg_tensor *parts) {
+    int64_t size, start = 0;
+    int     at = begin_parts(x, "chunk", axis, count, parts, &size);
+    if (at < 0) return tg_error_status(tgi_tape_of(x));
+    if (count == 0) return tgi_fail(x.tape, TG_ERR_ARGUMENT, "chunk", "into 0 parts");
+    tgi_call call = tgi_begin(x.tape);
+    int64_t  most = size / count + (size % count != 0);
+    for (int i = 0; i < count; i++)
+        parts[i] = next_part(x, at, &start, size - start < most ? size - start : most);
+    return tgi_end(x.tape, call);
+}
+
+/* ---- around a tensor --------------------------------------------------------------------------------------------- */
+
+/* The shape of x with another size along an axis. */
+static tg_shape resized(tg_tensor x, int axis, int64_t size) {
+    tg_shape shape = tg_shape_of(x);
+    shape.dims[axis] = size;
+    return shape;
+}
+
+/* Refuses, in the name of `what`, a result that would have `size` elements along an axis, when that is too large. */
+static bool is_too_large(tg_tensor x, const char *what, int axis, int64_t size) {
+    char     text[TGI_TEXT];
+    tg_shape shape = resized(x, axis, size);
+    if (tg_shape_size(shape) >= 0) return false;
+    tgi_fail(x.tape, TG_ERR_SHAPE, what, "%s would be too many elements", tgi_shape_text(text, shape.rank, shape.dims));
+    return true;
+}
+
+/* What stands before or behind x along an axis. */
+static tg_tensor margin(tg_tensor x, int axis, int64_t count, bool before, tg_pad_mode mode, double value) {
+    int64_t  size = tg_shape_of(x).dims[axis], start = before ? 0 : size - 1;
+    tg_shape shape = resized(x, axis, count);
+    if (mode == TG_PAD_CONSTANT) return tgi_full(x.tape, "pad", tg_dtype_of(x), shape, value);
+    if (mode == TG_PAD_EDGE) return tg_broadcast_to(tg_slice(x, axis, start, start + 1, 1), shape);
+    start = before ? 1 : size - 1 - count;
+    return tg_flip(tg_slice(x, axis, start, start + count, 1), TG_AXES(axis));
+}
+
+static tg_status check_pad(tg_tensor x, int64_t size, int64_t before, int64_t after, tg_pad_mode mode) {
+    int64_t most = INT64_MAX / 16;
+    if (mode == TG_PAD_REFLECT) most = size ? size - 1 : 0;
+    if (mode == TG_PAD_EDGE && size == 0) most = 0;
+    if ((unsigned)mode > TG_PAD_EDGE) return tgi_fail(x.tape, TG_ERR_ARGUMENT, "pad", "%d is no mode", (int)mode);
+    if (before >= 0 && after >= 0 && before <= most && after <= most) return TG_OK;
+    return tgi_fail(x.tape, TG_ERR_ARGUMENT, "pad", "%lld before and %lld after an axis of size %lld", (long long)before,
+                    (long long)after, (long long)size);
+}
+
+tg_tensor(tg_pad)(tg_tensor x, int axis, int64_t before, int64_t after, tg_pad_mode mode, double value) {
+    int at = tgi_axis_of(x, "pad", axis);
+    if (at < 0) return tgi_invalid(tgi_tape_of(x));
+    int64_t size = tg_shape_of(x).dims[at];
+    if (check_pad(x, size, before, after, mode) || is_too_large(x, "pad", at, before + size + after))
+        return tgi_invalid(x.tape);
+    tgi_call  call = tgi_begin(x.tape);
+    tg_tensor rows[3];
+    int       count = 0;
+    if (before) rows[count++] = margin(x, at, before, true, mode, value);
+    rows[count++] = x;
+    if (after) rows[count++] = margin(x, at, after, false, mode, value);
+    return tgi_end_with(x.tape, call, tg_concat(tg_list_from(count, rows), at));
+}
+
+tg_tensor(tg_roll)(tg_tensor x, int axis, int64_t shift) {
+    int at = tgi_axis_of(x, "roll", axis);
+    if (at < 0) return tgi_invalid(tgi_tape_of(x));
+    int64_t  size = tg_shape_of(x).dims[at], cut = size ? (size - shift % size) % size : 0;
+    tgi_call call = tgi_begin(x.tape);
+    return tgi_end_with(x.tape, call, tg_concat(TG_LIST(tg_slice(x, at, cut, size, 1), tg_slice(x, at, 0, cut, 1)), at));
+}
+
+/* ---- over and over ----------------------------------------------------------------------------------------------- */
+
+/* x seen as (outer, ..., inner), in between the axis and, before or behind it, `count` repetitions. */
+static tg_tensor repeated(tg_tensor x, int axis, int64_t count, bool each) {
+    tg_shape shape = tg_shape_of(x);
+    int64_t  outer = tgi_size(axis, shape.dims), size = shape.dims[axis];
+    int64_t  inner = tgi_size(shape.rank - axis - 1, shape.dims + axis + 1);
+    tg_shape one = each ? TG_SHAPE(outer, size, 1, inner) : TG_SHAPE(outer, 1, size, inner), many = one;
+    many.dims[each ? 2 : 1] = count;
+    return tg_reshape(tg_broadcast_to(tg_reshape(x, one), many), resized(x, axis, size * count));
+}
+
+static tg_tensor repeat(tg_tensor x, const char *what, int axis, int64_t count, bool each) {
+    int at = tgi_axis_of(x, what, axis);
+    if (at < 0) return tgi_invalid(tgi_tape_of(x));
+    int64_t size = tg_shape_of(x).dims[at];
+    if (count < 0 || count > INT64_MAX / 16 / (size ? size : 1)) {
+        tgi_fail(x.tape, TG_ERR_ARGUMENT, what, "%lld times an axis of size %lld", (long long)count, (long long)size);
+        return tgi_invalid(x.tape);
+    }
+    if (is_too_large(x, what, at, size * count)) return tgi_invalid(x.tape);
+    tgi_call call = tgi_begin(x.tape);
+    return tgi_end_with(x.tape, call, repeated(x, at, count, each));
+}
+
+tg_tensor(tg_repeat)(tg_tensor x, int axis, int64_t count) {
+    return repeat(x, "repeat", axis, count, true);
+}
+
+tg_tensor(tg_tile)(tg_tensor x, int axis, int64_t count) {
+    return repeat(x, "tile", axis, count, false);
+}

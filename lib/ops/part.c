@@ -1,0 +1,323 @@
+/* ops/part.c: parts of a tensor, and their way back; the triangles of a matrix.
+ *
+ * slice, flip, diagonal and unfold are one view: each axis of the part runs along an axis of the whole (a diagonal along
+ * two), from a start, by a step. put_back is its counterpart: zeros of the whole's shape, to which each element of the part
+ * is added where it came from. The two are each other's gradient, so derivatives of any order need nothing else.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/ops.h"
+
+typedef struct part {
+    int64_t whole_rank, rank;
+    int64_t whole[TG_MAX_RANK], start[TG_MAX_RANK]; /* for each axis of the whole: its size, and where the part starts */
+    int64_t dims[TG_MAX_RANK], step[TG_MAX_RANK];   /* for each axis of the part */
+    int8_t  along[TG_MAX_RANK], too[TG_MAX_RANK];   /* the axis that it runs along; and a second one, or the same */
+} part;
+
+/* The part that is the whole. */
+static part all_of(const tgi_node *node) {
+    part p = {.whole_rank = node->rank, .rank = node->rank};
+    for (int i = 0; i < node->rank; i++) {
+        p.whole[i] = p.dims[i] = node->dims[i];
+        p.step[i] = 1;
+        p.along[i] = p.too[i] = (int8_t)i;
+    }
+    return p;
+}
+
+/* Where the part lies in a whole with the given strides. */
+static int64_t place(const part *p, const int64_t *whole_strides, int64_t *strides) {
+    int64_t offset = 0;
+    for (int i = 0; i < p->whole_rank; i++)
+        offset += p->start[i] * whole_strides[i];
+    for (int i = 0; i < p->rank; i++) {
+        strides[i] = p->step[i] * whole_strides[p->along[i]];
+        if (p->too[i] != p->along[i]) strides[i] += p->step[i] * whole_strides[p->too[i]];
+    }
+    return offset;
+}
+
+/* ---- the view ---------------------------------------------------------------------------------------------------- */
+
+static tg_status infer_part(tg_infer *call) {
+    const part *p = call->attr;
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)p->rank, .dims = call->dims};
+    memcpy(call->dims, p->dims, sizeof call->dims);
+    return TG_OK;
+}
+
+static bool part_view(const tg_array *in, const void *attr, tg_array *out) {
+    const part *p = attr;
+    int64_t     offset = place(p, in->strides, out->strides);
+    out->data = out->size ? (char *)in->data + offset * (int64_t)tg_dtype_size(in->dtype) : in->data;
+    return true;
+}
+
+static tg_tensor put_back(tg_tensor x, const part *p);
+
+static tg_tensor part_rule(const tg_rule_call *call) {
+    return put_back(call->g, call->attr);
+}
+
+static tg_rule *const part_rules[] = {part_rule};
+
+#define PART(name) \
+    { name, 1, infer_part, .view = part_view, .rules = part_rules }
+static const tg_op part_op = PART("part"), slice = PART("slice"), flip = PART("flip"), diagonal = PART("diagonal"),
+                   unfold = PART("unfold");
+
+static tg_tensor take_part(const tg_op *op, tg_tensor x, const part *p) {
+    return tg_record(NULL, op, 1, &x, p, sizeof *p);
+}
+
+/* ---- the way back ------------------------------------------------------------------------------------------------ */
+
+static tg_status infer_put_back(tg_infer *call) {
+    const part *p = call->attr;
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)p->whole_rank, .dims = call->dims};
+    memcpy(call->dims, p->whole, sizeof call->dims);
+    return TG_OK;
+}
+
+/* out[where it came from] += x, for all elements of the part. */
+#define DEFINE_ADD(T) \
+    static void add_##T(tgi_steps from, tgi_steps to, int64_t count, const T *x, T *out) { \
+        for (; count > 0; count--) { \
+            T *at = out + tgi_next(&to); \
+            *at = (T)(*at + x[tgi_next(&from)]); \
+        } \
+    }
+DEFINE_ADD(float)
+DEFINE_ADD(double)
+DEFINE_ADD(uint64_t)
+DEFINE_ADD(uint8_t)
+
+static tg_status put_back_kernel(tg_kernel_call *call) {
+    const part     *p = call->attr;
+    const tg_array *x = &call->in[0], *out = &call->out;
+    size_t          width = tg_dtype_size(x->dtype);
+    int64_t         strides[TG_MAX_RANK], offset = place(p, out->strides, strides);
+    memset(out->data, 0, (size_t)out->size * width);
+    if (x->size == 0) return TG_OK;
+
+    tgi_walk  from = tgi_walk_of(width, x->rank, x->dims, x->strides), to = tgi_walk_of(width, x->rank, x->dims, strides);
+    tgi_steps f = tgi_steps_of(&from), t = tgi_steps_of(&to);
+    void     *start = (char *)out->data + offset * (int64_t)width;
+    switch (x->dtype) {
+    case TG_F32: add_float(f, t, x->size, x->data, start); break;
+    case TG_F64: add_double(f, t, x->size, x->data, start); break;
+    case TG_I64: add_uint64_t(f, t, x->size, x->data, start); break;
+    default: add_uint8_t(f, t, x->size, x->data, start); break;
+    }
+    return TG_OK;
+}
+
+static tg_tensor put_back_rule(const tg_rule_call *call) {
+    return take_part(&part_op, call->g, call->attr);
+}
+
+static tg_rule *const put_back_rules[] = {put_back_rule};
+
+#define PUT_BACK(name) \
+    { name, 1, infer_put_back, .kernel = put_back_kernel, .rules = put_back_rules }
+
+static tg_tensor put_back(tg_tensor x, const part *p) {
+    static const tg_op op = PUT_BACK("put_back");
+    return tg_record(NULL, &op, 1, &x, p, sizeof *p);
+}
+
+/* ---- recording functions ----------------------------------------------------------------------------------------- */
+
+/* The part that is all of x, and the axis from the front; -1, with the error noted, when there is none. */
+static int begin_part(tg_tensor x, const char *what, int axis, part *p) {
+    int at = tgi_axis_of(x, what, axis);
+    if (at >= 0) *p = all_of(tgi_node_at(x.tape, tgi_index(x)));
+    return at;
+}
+
+/* A bound as Python reads it: negative ones count from the end, and what is beyond is moved to the edge. */
+static int64_t bound(int64_t at, int64_t size, int64_t lowest, int64_t highest) {
+    if (at < 0 && at >= -size) at += size;
+    return at < lowest ? lowest : at > highest ? highest : at;
+}
+
+tg_tensor(tg_slice)(tg_tensor x, int axis, int64_t start, int64_t stop, int64_t step) {
+    part p;
+    int  i = begin_part(x, "slice", axis, &p);
+    if (i < 0) return tgi_invalid(tgi_tape_of(x));
+    if (step == 0 || step == INT64_MIN) {
+        tgi_fail(x.tape, TG_ERR_ARGUMENT, "slice", "the step is %s", step ? "out of range" : "0");
+        return tgi_invalid(x.tape);
+    }
+    int64_t size = p.whole[i], last = step > 0 ? size : size - 1, first = step > 0 ? 0 : -1;
+    start = bound(start, size, first, last);
+    stop = bound(stop, size, first, last);
+    int64_t way = step > 0 ? stop - start : start - stop, pace = step > 0 ? step : -step;
+    p.dims[i] = way > 0 ? (way - 1) / pace + 1 : 0;
+    p.step[i] = p.dims[i] > 1 ? step : 1;
+    p.start[i] = p.dims[i] ? start : 0;
+    return take_part(&slice, x, &p);
+}
+
+tg_tensor(tg_flip)(tg_tensor x, tg_axes axes) {
+    const tgi_node *node = tgi_operand(x, "flip");
+    unsigned        seen = 0;
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    part p = all_of(node);
+    if (axes.count < 0 || axes.count > TG_MAX_RANK)
+        tgi_fail(x.tape, TG_ERR_SHAPE, "flip", "a tensor has at most %d axes", TG_MAX_RANK);
+    for (int k = 0; !x.tape->status && k < axes.count; k++) {
+        int i = tgi_axis_of(x, "flip", axes.axis[k]);
+        if (i < 0) break;
+        if (seen >> i & 1) tgi_fail(x.tape, TG_ERR_SHAPE, "flip", "axis %d is named twice", axes.axis[k]);
+        seen |= 1u << i;
+        p.start[i] = p.whole[i] ? p.whole[i] - 1 : 0;
+        p.step[i] = -1;
+    }
+    return x.tape->status ? tgi_invalid(x.tape) : take_part(&flip, x, &p);
+}
+
+/* Takes axis i out of the part. */
+static void drop_axis(part *p, int i) {
+    p->rank--;
+    for (; i < p->rank; i++) {
+        p->dims[i] = p->dims[i + 1];
+        p->step[i] = p->step[i + 1];
+        p->along[i] = p->along[i + 1];
+        p->too[i] = p->too[i + 1];
+    }
+    p->dims[i] = p->step[i] = 0;
+    p->along[i] = p->too[i] = 0;
+}
+
+static void add_axis(part *p, int64_t size, int64_t step, int along, int too) {
+    p->dims[p->rank] = size;
+    p->step[p->rank] = step;
+    p->along[p->rank] = (int8_t)along;
+    p->too[p->rank++] = (int8_t)too;
+}
+
+/* Makes of a whole its diagonal along the axes i and j, which starts `down` or `right` of the corner. */
+static void make_diagonal(part *p, int64_t offset, int i, int j) {
+    int64_t down = offset >= 0 ? 0 : offset < -p->whole[i] ? p->whole[i] : -offset;
+    int64_t right = offset <= 0 ? 0 : offset > p->whole[j] ? p->whole[j] : offset;
+    int64_t rows = p->whole[i] - down, columns = p->whole[j] - right, length = rows < columns ? rows : columns;
+    if (length > 0) {
+        p->start[i] = down;
+        p->start[j] = right;
+    }
+    drop_axis(p, i > j ? i : j);
+    drop_axis(p, i > j ? j : i);
+    add_axis(p, length, 1, i, j);
+}
+
+tg_tensor(tg_diagonal)(tg_tensor x, int64_t offset, int axis0, int axis1) {
+    part p;
+    int  i = begin_part(x, "diagonal", axis0, &p), j = tgi_axis_of(x, "diagonal", axis1);
+    if (i == j && i >= 0) tgi_fail(x.tape, TG_ERR_SHAPE, "diagonal", "axes %d and %d are the same", axis0, axis1);
+    if (i < 0 || j < 0 || i == j) return tgi_invalid(tgi_tape_of(x));
+    make_diagonal(&p, offset, i, j);
+    return take_part(&diagonal, x, &p);
+}
+
+/* A vector as the diagonal of a matrix, which is a part put back. */
+static tg_tensor as_diagonal(tg_tensor x, int64_t n, int64_t offset) {
+    static const tg_op op = PUT_BACK("diag");
+    int64_t most = INT64_MAX / 16, size = offset < -most || offset > most ? most : n + (offset < 0 ? -offset : offset);
+    if (size && size > most / size) {
+        tgi_fail(x.tape, TG_ERR_ARGUMENT, "diag", "%lld elements at offset %lld make too large a matrix", (long long)n,
+                 (long long)offset);
+        return tgi_invalid(x.tape);
+    }
+    tgi_node whole = {.rank = 2, .dims = (int64_t[]){size, size}};
+    part     p = all_of(&whole);
+    make_diagonal(&p, offset, 0, 1);
+    return tg_record(NULL, &op, 1, &x, &p, sizeof p);
+}
+
+tg_tensor(tg_diag)(tg_tensor x, int64_t offset) {
+    static const tg_op diag = PART("diag");
+    const tgi_node    *node = tgi_operand(x, "diag");
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    if (node->rank == 1) return as_diagonal(x, node->dims[0], offset);
+    if (node->rank != 2) {
+        tgi_fail(x.tape, TG_ERR_SHAPE, "diag", "a tensor of rank %d is no vector and no matrix: see tg_diagonal", node->rank);
+        return tgi_invalid(x.tape);
+    }
+    part p = all_of(node);
+    make_diagonal(&p, offset, 0, 1);
+    return take_part(&diag, x, &p);
+}
+
+tg_tensor(tg_unfold)(tg_tensor x, int axis, int64_t size, int64_t step) {
+    part p;
+    int  i = begin_part(x, "unfold", axis, &p);
+    if (i < 0) return tgi_invalid(tgi_tape_of(x));
+    if (p.rank == TG_MAX_RANK)
+        tgi_fail(x.tape, TG_ERR_SHAPE, "unfold", "the result would have more than %d axes", TG_MAX_RANK);
+    else if (size < 0 || size > p.whole[i] || step < 1)
+        tgi_fail(x.tape, TG_ERR_ARGUMENT, "unfold", "windows of %lld, %lld apart, on an axis of size %lld", (long long)size,
+                 (long long)step, (long long)p.whole[i]);
+    else {
+        p.dims[i] = (p.whole[i] - size) / step + 1;
+        p.step[i] = p.dims[i] > 1 ? step : 1;
+        add_axis(&p, size, 1, i, i);
+        return take_part(&unfold, x, &p);
+    }
+    return tgi_invalid(x.tape);
+}
+
+/* ---- triangles --------------------------------------------------------------------------------------------------- */
+
+typedef struct triangle_attr {
+    int64_t offset, upper;
+} triangle_attr;
+
+static tg_status infer_triangle(tg_infer *call) {
+    if (call->in[0].rank < 2) return tg_refuse(call, TG_ERR_SHAPE, "a matrix has two axes");
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+
+static tg_status triangle_kernel(tg_kernel_call *call) {
+    const triangle_attr *attr = call->attr;
+    const tg_array      *y = &call->out;
+    const char          *x = tg_contiguous(call, 0);
+    int64_t              rows = y->dims[y->rank - 2], columns = y->dims[y->rank - 1], all = y->size ? y->size / columns : 0;
+    int64_t              offset = clamp(attr->offset, -rows, columns) + !attr->upper;
+    size_t               width = tg_dtype_size(y->dtype), row = (size_t)columns * width;
+    if (!x) return TG_ERR_MEMORY;
+    char *out = memset(y->data, 0, (size_t)y->size * width);
+    for (int64_t i = 0; i < all; i++, x += row, out += row) {
+        size_t left = (size_t)clamp(i % rows + offset, 0, columns) * width;
+        if (attr->upper)
+            memcpy(out + left, x + left, row - left);
+        else
+            memcpy(out, x, left);
+    }
+    return TG_OK;
+}
+
+static tg_tensor triangle_rule(const tg_rule_call *call) {
+    const triangle_attr *attr = call->attr;
+    return attr->upper ? tg_triu(call->g, attr->offset) : tg_tril(call->g, attr->offset);
+}
+
+static tg_rule *const triangle_rules[] = {triangle_rule};
+
+tg_tensor(tg_tril)(tg_tensor x, int64_t offset) {
+    static const tg_op op = {"tril", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules};
+    return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, false}, sizeof(triangle_attr));
+}
+
+tg_tensor(tg_triu)(tg_tensor x, int64_t offset) {
+    static const tg_op op = {"triu", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules};
+    return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, true}, sizeof(triangle_attr));
+}

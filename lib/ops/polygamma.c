@@ -1,0 +1,50 @@
+/* ops/polygamma.c: the derivatives of digamma: elementwise, but with an order that an elementwise loop would not be told.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <limits.h>
+
+#include "kernels/gamma.h"
+#include "ops/ops.h"
+
+typedef struct polygamma_attr {
+    int32_t order;
+} polygamma_attr;
+
+static tg_status infer_polygamma(tg_infer *call) {
+    const char *name = tg_dtype_name(call->in[0].dtype);
+    if (!tgi_floating(call->in[0].dtype)) return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", name);
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+static tg_status polygamma_kernel(tg_kernel_call *call) {
+    const polygamma_attr *attr = call->attr;
+    const void           *x = tg_contiguous(call, 0);
+    if (!x) return TG_ERR_MEMORY;
+    if (call->out.dtype == TG_F32)
+        tgi_polygamma_f32(attr->order, call->out.size, x, call->out.data);
+    else
+        tgi_polygamma_f64(attr->order, call->out.size, x, call->out.data);
+    return TG_OK;
+}
+
+/* After the highest order that an int can say comes -1, which is refused. */
+static tg_tensor polygamma_rule(const tg_rule_call *call) {
+    const polygamma_attr *attr = call->attr;
+    int                   next = attr->order < INT_MAX ? attr->order + 1 : -1;
+    return tg_mul(call->g, tg_polygamma(next, call->x[0]));
+}
+
+static tg_rule *const polygamma_rules[] = {polygamma_rule};
+
+tg_tensor(tg_polygamma)(int order, tg_tensor x) {
+    static const tg_op op = {"polygamma", 1, infer_polygamma, .kernel = polygamma_kernel, .rules = polygamma_rules};
+    polygamma_attr     attr = {.order = order};
+    tg_tape           *tape = tgi_tape_of(x);
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    if (order < 0) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, op.name, "the order is %d, and must be at least 0", order);
+        return tgi_invalid(tape);
+    }
+    return tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
+}

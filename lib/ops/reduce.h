@@ -1,0 +1,41 @@
+/* ops/reduce.h: what reductions along axes share.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_OPS_REDUCE_H
+#define TGI_OPS_REDUCE_H
+
+#include "ops/ops.h"
+
+/* Bit i of `axes` is set when axis i is reduced; keepdim is 0 or 1. */
+typedef struct tgi_axes_attr {
+    uint32_t axes, keepdim;
+} tgi_axes_attr;
+
+bool    tgi_has_axis(const tgi_axes_attr *attr, int axis);
+tg_axes tgi_axes_of(const tgi_axes_attr *attr);
+
+/* All axes of x; none when x cannot be used. */
+tg_axes tgi_all_axes(tg_tensor x);
+
+/* A shape rule: the operand's sizes without the reduced axes, or with 1 there. */
+tg_status tgi_infer_reduced(tg_infer *call, tg_dtype dtype);
+
+/* Records an op that has a tgi_axes_attr. */
+tg_tensor tgi_reduce(const tg_op *op, tg_tensor x, tg_axes axes, bool keepdim);
+
+/* y, which has been reduced, in the shape of x: each element where those that made it are. */
+tg_tensor tgi_unreduced(tg_tensor y, tg_tensor x, const tgi_axes_attr *attr);
+
+/* What a reduction that is made of others begins with. `count` elements go into each one of the result, which has that
+ * shape. */
+typedef struct tgi_reduction {
+    tgi_axes_attr attr;
+    int64_t       count;
+    tg_shape      shape;
+} tgi_reduction;
+
+/* False, with the error noted in the name of `what`, when x is no tensor that can be reduced so. It is to be floating, or with
+ * `whole` may be int64. */
+bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepdim, bool whole, tgi_reduction *r);
+
+#endif

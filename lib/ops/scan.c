@@ -1,0 +1,122 @@
+/* ops/scan.c: running sums and products, and the product of many.
+ *
+ * A product is taken half by half, in about log n steps, and a running product by as many shifted ones: so zeros among the
+ * factors need no care in any derivative, as nothing is ever divided.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "ops/reduce.h"
+
+/* ---- cumsum ------------------------------------------------------------------------------------------------------ */
+
+typedef struct scan_attr {
+    int64_t axis;
+} scan_attr;
+
+static tg_status infer_cumsum(tg_infer *call) {
+    if (call->in[0].dtype == TG_BOOL) return tg_refuse(call, TG_ERR_DTYPE, "it takes no bool: convert with tg_cast");
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+/* x and y are (outer, n, inner). */
+#define DEFINE_CUMSUM(T) \
+    static void cumsum_##T(int64_t outer, int64_t n, int64_t inner, const T *x, T *y) { \
+        for (int64_t o = 0; o < outer; o++, x += n * inner, y += n * inner) \
+            for (int64_t i = 0; i < n * inner; i++) \
+                y[i] = i < inner ? x[i] : y[i - inner] + x[i]; \
+    }
+DEFINE_CUMSUM(float)
+DEFINE_CUMSUM(double)
+DEFINE_CUMSUM(uint64_t)
+
+static tg_status cumsum_kernel(tg_kernel_call *call) {
+    const tg_array *y = &call->out;
+    int             axis = (int)((const scan_attr *)call->attr)->axis;
+    const void     *x = tg_contiguous(call, 0);
+    if (!x) return TG_ERR_MEMORY;
+    int64_t outer = tgi_size(axis, y->dims), inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1), n = y->dims[axis];
+    switch (y->dtype) {
+    case TG_F32: cumsum_float(outer, n, inner, x, y->data); break;
+    case TG_F64: cumsum_double(outer, n, inner, x, y->data); break;
+    default: cumsum_uint64_t(outer, n, inner, x, y->data); break;
+    }
+    return TG_OK;
+}
+
+/* Each element went into all sums from its own on: a running sum from the other end. */
+static tg_tensor cumsum_rule(const tg_rule_call *call) {
+    int axis = (int)((const scan_attr *)call->attr)->axis;
+    return tg_flip(tg_cumsum(tg_flip(call->g, TG_AXES(axis)), axis), TG_AXES(axis));
+}
+
+static tg_rule *const cumsum_rules[] = {cumsum_rule};
+
+tg_tensor(tg_cumsum)(tg_tensor x, int axis) {
+    static const tg_op op = {"cumsum", 1, infer_cumsum, .kernel = cumsum_kernel, .rules = cumsum_rules};
+    scan_attr          attr = {tgi_axis_of(x, "cumsum", axis)};
+    return attr.axis < 0 ? tgi_invalid(tgi_tape_of(x)) : tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
+}
+
+/* ---- cumprod ----------------------------------------------------------------------------------------------------- */
+
+/* After the step for d, each element is the product of the last 2 d up to it: those before d are finished. */
+static tg_tensor running_product(tg_tensor x, int axis) {
+    int64_t n = tg_shape_of(x).dims[axis];
+    for (int64_t d = 1; d < n && tg_valid(x); d *= 2) {
+        tg_tensor longer = tg_mul(tg_slice(x, axis, d, n, 1), tg_slice(x, axis, 0, n - d, 1));
+        x = tg_concat(TG_LIST(tg_slice(x, axis, 0, d, 1), longer), axis);
+    }
+    return x;
+}
+
+tg_tensor(tg_cumprod)(tg_tensor x, int axis) {
+    int at = tgi_axis_of(x, "cumprod", axis);
+    if (at >= 0 && tg_dtype_of(x) == TG_BOOL) tgi_refuse_dtype(x, "cumprod");
+    if (at < 0 || x.tape->status) return tgi_invalid(tgi_tape_of(x));
+    tgi_call call = tgi_begin(x.tape);
+    return tgi_end_with(x.tape, call, running_product(x, at));
+}
+
+/* ---- prod -------------------------------------------------------------------------------------------------------- */
+
+/* The product along the last axis of a matrix with n > 0 columns: halves are multiplied until one column is left. */
+static tg_tensor product_of_columns(tg_tensor x, int64_t n) {
+    tg_tensor odd = {0};
+    for (; n > 1 && tg_valid(x); n /= 2) {
+        if (n % 2) {
+            tg_tensor last = tg_slice(x, 1, n - 1, n, 1);
+            odd = odd.tape ? tg_mul(odd, last) : last;
+        }
+        x = tg_mul(tg_slice(x, 1, 0, n / 2, 1), tg_slice(x, 1, n / 2, n / 2 * 2, 1));
+    }
+    return odd.tape ? tg_mul(x, odd) : x;
+}
+
+/* The axes that stay, and behind them those that are multiplied. */
+static tg_axes order_of(const tgi_reduction *r, int rank) {
+    tg_axes order = {0};
+    for (int reduced = 0; reduced < 2; reduced++)
+        for (int i = 0; i < rank; i++)
+            if (tgi_has_axis(&r->attr, i) == reduced) order.axis[order.count++] = i;
+    return order;
+}
+
+static tg_tensor product(tg_tensor x, const tgi_reduction *r) {
+    if (r->count == 0) return tgi_full(x.tape, "prod", tg_dtype_of(x), r->shape, 1);
+    tg_shape columns = TG_SHAPE(tg_shape_size(r->shape), r->count);
+    x = tg_reshape(tg_permute(x, order_of(r, tg_shape_of(x).rank)), columns);
+    return tg_reshape(product_of_columns(x, r->count), r->shape);
+}
+
+tg_tensor(tg_prod_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
+    tgi_reduction r;
+    if (!tgi_begin_reduction(x, "prod", axes, keepdim, true, &r)) return tgi_invalid(tgi_tape_of(x));
+    tgi_call call = tgi_begin(x.tape);
+    return tgi_end_with(x.tape, call, product(x, &r));
+}
+
+tg_tensor(tg_prod)(tg_tensor x) {
+    return tg_prod_axes(x, tgi_all_axes(x), false);
+}

@@ -1,0 +1,130 @@
+/* ops/sort.c: sorting along an axis.
+ *
+ * The one op is argsort, which gives indices and has no gradient; sorted values are gathered by them, and gather has one.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/ops.h"
+
+typedef struct sort_attr {
+    int64_t axis, descending;
+} sort_attr;
+
+static tg_status infer_argsort(tg_infer *call) {
+    call->out = call->in[0];
+    call->out.dtype = TG_I64;
+    return TG_OK;
+}
+
+/* ---- a stable merge sort of indices by the values they stand for ------------------------------------------------- */
+
+/* NaN counts as the largest number. */
+#define DEFINE_SORT(T) \
+    static bool before_##T(T a, T b, bool descending) { \
+        if (a != a || b != b) return descending ? a != a && b == b : a == a && b != b; \
+        return descending ? a > b : a < b; \
+    } \
+    static void merge_##T(const T *x, const int64_t *a, const int64_t *middle, const int64_t *end, int64_t *out, \
+                          bool descending) { \
+        for (const int64_t *b = middle, *first_end = middle; a < first_end || b < end; out++) \
+            *out = b < end && (a == first_end || before_##T(x[*b], x[*a], descending)) ? *b++ : *a++; \
+    } \
+    static void sort_##T(const T *x, int64_t n, int64_t *index, int64_t *spare, bool descending) { \
+        int64_t *from = index, *to = spare; \
+        for (int64_t i = 0; i < n; i++) \
+            index[i] = i; \
+        for (int64_t run = 1; run < n; run *= 2) { \
+            for (int64_t i = 0; i < n; i += 2 * run) { \
+                int64_t middle = i + run < n ? i + run : n, end = i + 2 * run < n ? i + 2 * run : n; \
+                merge_##T(x, from + i, from + middle, from + end, to + i, descending); \
+            } \
+            int64_t *sorted = to; \
+            to = from; \
+            from = sorted; \
+        } \
+        if (from != index) memcpy(index, from, (size_t)n * sizeof *index); \
+    }
+DEFINE_SORT(float)
+DEFINE_SORT(double)
+DEFINE_SORT(int64_t)
+DEFINE_SORT(uint8_t)
+
+static void sort_row(tg_dtype dtype, const void *x, int64_t n, int64_t *index, int64_t *spare, bool descending) {
+    switch (dtype) {
+    case TG_F32: sort_float(x, n, index, spare, descending); break;
+    case TG_F64: sort_double(x, n, index, spare, descending); break;
+    case TG_I64: sort_int64_t(x, n, index, spare, descending); break;
+    default: sort_uint8_t(x, n, index, spare, descending); break;
+    }
+}
+
+/* ---- the kernel: row by row, each gathered first ----------------------------------------------------------------- */
+
+static tg_status argsort_kernel(tg_kernel_call *call) {
+    const sort_attr *attr = call->attr;
+    const tg_array  *x = &call->in[0], *out = &call->out;
+    int              axis = (int)attr->axis;
+    int64_t          n = x->dims[axis], rows = out->size ? out->size / n : 0, stride = out->strides[axis];
+    if (rows == 0) return TG_OK;
+    size_t   width = tg_dtype_size(x->dtype);
+    int64_t *index = tg_scratch(call, (size_t)n * 2 * sizeof *index);
+    void    *row = tg_scratch(call, (size_t)n * width);
+    if (!index || !row) return TG_ERR_MEMORY;
+
+    tgi_walk along = tgi_walk_of(width, 1, &x->dims[axis], &x->strides[axis]), from = {.rank = x->rank}, to = {.rank = x->rank};
+    memcpy(from.dims, x->dims, sizeof from.dims);
+    memcpy(from.strides, x->strides, sizeof from.strides);
+    from.dims[axis] = 1;
+    to = from;
+    memcpy(to.strides, out->strides, sizeof to.strides);
+    tgi_steps f = tgi_steps_of(&from), t = tgi_steps_of(&to);
+    for (; rows > 0; rows--) {
+        int64_t *put = (int64_t *)out->data + tgi_next(&t);
+        tgi_gather(&along, (const char *)x->data + tgi_next(&f) * (int64_t)width, 0, n, row);
+        sort_row(x->dtype, row, n, index, index + n, attr->descending != 0);
+        for (int64_t i = 0; i < n; i++)
+            put[i * stride] = index[i];
+    }
+    return TG_OK;
+}
+
+/* ---- recording functions ----------------------------------------------------------------------------------------- */
+
+/* `axis` counts from the front. */
+static tg_tensor argsort(tg_tensor x, int axis, bool descending) {
+    static const tg_op op = {"argsort", 1, infer_argsort, .kernel = argsort_kernel};
+    return tg_record(NULL, &op, 1, &x, &(sort_attr){axis, descending}, sizeof(sort_attr));
+}
+
+tg_tensor(tg_argsort)(tg_tensor x, int axis, bool descending) {
+    int at = tgi_axis_of(x, "argsort", axis);
+    return at < 0 ? tgi_invalid(tgi_tape_of(x)) : argsort(x, at, descending);
+}
+
+/* The first `count` along the axis when sorted; their indices go to *indices unless that is NULL. */
+static tg_tensor sorted(tg_tensor x, int axis, bool descending, int64_t count, tg_tensor *indices) {
+    tgi_call  call = tgi_begin(x.tape);
+    tg_tensor order = argsort(x, axis, descending);
+    if (count != tg_shape_of(x).dims[axis]) order = tg_slice(order, axis, 0, count, 1);
+    tg_tensor values = tg_gather(x, order, axis);
+    if (indices) *indices = tgi_kept(x.tape, order);
+    return tgi_end_with(x.tape, call, values);
+}
+
+tg_tensor(tg_sort)(tg_tensor x, int axis, bool descending, tg_tensor *indices) {
+    if (indices) *indices = tgi_invalid(tgi_tape_of(x));
+    int at = tgi_axis_of(x, "sort", axis);
+    return at < 0 ? tgi_invalid(tgi_tape_of(x)) : sorted(x, at, descending, tg_shape_of(x).dims[at], indices);
+}
+
+tg_tensor(tg_topk)(tg_tensor x, int64_t k, int axis, bool largest, tg_tensor *indices) {
+    if (indices) *indices = tgi_invalid(tgi_tape_of(x));
+    int at = tgi_axis_of(x, "topk", axis);
+    if (at < 0) return tgi_invalid(tgi_tape_of(x));
+    int64_t size = tg_shape_of(x).dims[at];
+    if (k >= 0 && k <= size) return sorted(x, at, largest, k, indices);
+    tgi_fail(x.tape, TG_ERR_ARGUMENT, "topk", "%lld of the %lld elements along axis %d", (long long)k, (long long)size, axis);
+    return tgi_invalid(x.tape);
+}
