@@ -231,25 +231,6 @@ static tg_tensor in_order(const term *t, const term *like) {
     return moves ? tg_permute(t->x, axes) : t->x;
 }
 
-/* Where a constant with ones on the diagonal lets something through, and zeros hide the rest: axes i and j become one, the
- * last. */
-static tg_tensor diagonal(tg_tensor x, int i, int j) {
-    tg_shape  shape = tg_shape_of(x);
-    tgi_node *mask = NULL;
-    tg_axes   order = {0};
-    int64_t   n = shape.dims[i];
-    if (tg_valid(x)) mask = tgi_new_leaf(x.tape, "einsum", &tgi_constant, NULL, TG_BOOL, TG_SHAPE(n, n), NULL);
-    if (!mask) return tgi_invalid(x.tape);
-    for (int64_t k = 0; k < n * n; k++)
-        ((bool *)mask->data)[k] = k % (n + 1) == 0;
-    tg_tensor on = tgi_tensor(x.tape, x.tape->count - 1);
-    for (int k = 0; k < shape.rank; k++)
-        if (k != i && k != j) order.axis[order.count++] = k;
-    order.axis[order.count++] = i;
-    order.axis[order.count++] = j;
-    return tg_sum_axes(tg_where(on, tg_permute(x, order), 0), TG_AXES(-1), false);
-}
-
 /* Without axes of size 1, and each label once. */
 static term normal(term t) {
     tg_shape shape = tg_shape_of(t.x), left = {0};
@@ -264,7 +245,7 @@ static term normal(term t) {
         for (int i = 0; i < j; i++)
             if (out.label[i] == out.label[j]) {
                 uint8_t label = out.label[i];
-                out.x = diagonal(out.x, i, j);
+                out.x = tg_diagonal(out.x, 0, i, j);
                 drop_axis(&out, j);
                 drop_axis(&out, i);
                 out.label[out.rank++] = label;

@@ -538,10 +538,9 @@ tg_tensor(tg_slogdet)(tg_tensor a, tg_tensor *sign) {
     if (sign) *sign = tgi_invalid(tape);
     if (!takes(&slogdet, 1, &a, NULL)) return tgi_invalid(tape);
     tgi_call  call = tgi_begin(tape);
-    tg_tensor lu = lu_of(a), s = sign ? record_det(&sign_of_det, a, lu, SIGN) : lu;
+    tg_tensor lu = lu_of(a);
+    if (sign) *sign = tgi_kept(tape, record_det(&sign_of_det, a, lu, SIGN));
     tg_tensor log = tgi_end_with(tape, call, record_det(&slogdet, a, lu, LOG_ABS));
-    if (!sign || !tg_valid(log)) return log;
-    tgi_node_at(tape, tgi_index(s))->flags |= tgi_node_at(tape, tgi_index(log))->flags & TGI_KEEP;
-    *sign = s;
+    if (sign && !tg_valid(log)) *sign = log;
     return log;
 }
