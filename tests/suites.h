@@ -28,6 +28,7 @@ Suite *suite_leaf(void);
 Suite *suite_value(void);
 Suite *suite_run(void);
 Suite *suite_run_elementwise(void);
+Suite *suite_own_op(void);
 Suite *suite_anomaly(void);
 
 /* inspect */

@@ -1,0 +1,184 @@
+/* tests/run/test_own_op.c: what an op of the user's own may rely on, what is refused of it; and the way out when its kernel fails
+ * each time.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "support.h"
+
+static tg_status infer_same(tg_infer *call) {
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+/* ---- operands in row-major order --------------------------------------------------------------------------------- */
+
+static const void *given, *got;
+
+/* Copies its operand, and notes where it found it. */
+static tg_status copy_contiguous(tg_kernel_call *call) {
+    const double *x = tg_contiguous(call, 0);
+    if (!x) return TG_ERR_MEMORY;
+    given = call->in[0].data;
+    got = x;
+    for (int64_t i = 0; i < call->out.size; i++)
+        ((double *)call->out.data)[i] = x[i];
+    return TG_OK;
+}
+
+static const tg_op op_copy = {.name = "copy", .arity = 1, .infer = infer_same, .kernel = copy_contiguous};
+
+static tg_tensor copy(tg_tensor x) {
+    return tg_record(NULL, &op_copy, 1, &x, NULL, 0);
+}
+
+START_TEST(a_contiguous_operand_is_given_as_it_is) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = VECTOR(tape, 1, 2, 3, 4, 5, 6);
+    CHECK_F64(copy(x), 1, 2, 3, 4, 5, 6);
+    ck_assert_ptr_eq(given, got);
+    CHECK_F64(copy(tg_reshape(x, TG_SHAPE(2, 1, 3))), 1, 2, 3, 4, 5, 6);
+    ck_assert_ptr_eq(given, got);
+    ck_assert(tg_size(copy(tg_full(tape, TG_F64, TG_SHAPE(0, 3), 1))) == 0 && !tg_run(tape));
+    ck_assert_ptr_eq(given, got);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(any_other_operand_is_copied) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_reshape(VECTOR(tape, 1, 2, 3, 4, 5, 6), TG_SHAPE(2, 3));
+    CHECK_F64(copy(tg_transpose(x, 0, 1)), 1, 4, 2, 5, 3, 6);
+    ck_assert_ptr_ne(given, got);
+    CHECK_F64(copy(tg_broadcast_to(VECTOR(tape, 7, 8), TG_SHAPE(2, 2))), 7, 8, 7, 8);
+    CHECK_F64(copy(tg_slice(x, 1, TG_END, TG_BEGIN, -2)), 3, 1, 6, 4);
+    CHECK_F64(copy(tg_slice(x, 1, 1, 2, 1)), 2, 5);
+    CHECK_OK(tape);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* ---- what is refused --------------------------------------------------------------------------------------------- */
+
+static tg_status infer_longer(tg_infer *call) {
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = 1, .dims = call->dims};
+    call->dims[0] = call->in[0].dims[0] + 1;
+    return TG_OK;
+}
+
+static tg_status infer_whole(tg_infer *call) {
+    call->out = call->in[0];
+    call->out.dtype = TG_I64;
+    return TG_OK;
+}
+
+static bool no_strides(const tg_array *in, const void *attr, tg_array *out) {
+    (void)in, (void)attr, (void)out;
+    return false;
+}
+
+START_TEST(a_view_is_of_the_operands_own_elements) {
+    static const tg_op longer = {.name = "longer", .arity = 1, .infer = infer_longer, .view = no_strides};
+    static const tg_op whole = {.name = "whole", .arity = 1, .infer = infer_whole, .view = no_strides};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          x = VECTOR(tape, 1, 2);
+    tg_mark            mark = tg_tape_mark(tape);
+    tg_record(tape, &longer, 1, &x, NULL, 0);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_SHAPE);
+    tg_clear_error(tape);
+    ck_assert_int_eq(tg_discard(tape, mark), TG_OK);
+    tg_record(tape, &whole, 1, &x, NULL, 0);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_DTYPE);
+    tg_clear_error(tape);
+    tg_tape_free(tape);
+}
+END_TEST
+
+static void add_up(int64_t n, void *out, const void *const *in, const int64_t *step) {
+    for (int64_t i = 0; i < n; i++) {
+        ((double *)out)[i] = 0;
+        for (int k = 0; k < TG_MAX_LOOP_OPERANDS; k++)
+            ((double *)out)[i] += ((const double *)in[k])[i * step[k]];
+    }
+}
+
+START_TEST(a_loop_has_eight_operands_at_most) {
+    static const tg_op op = {.name = "add_up", .arity = -1, .infer = tg_infer_elementwise, .loop = {[TG_F64] = add_up}};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          x[9];
+    for (int i = 0; i < 9; i++)
+        x[i] = VECTOR(tape, i, 10 * i);
+    CHECK_F64(tg_record(tape, &op, 8, x, NULL, 0), 28, 280);
+    FAILS(tape, tg_record(tape, &op, 9, x, NULL, 0), TG_ERR_ARGUMENT, "add_up: an elementwise op takes 8 operands at most, not 9");
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(nothing_can_be_borrowed_from_nowhere) {
+    tg_tape *tape = tg_tape_new();
+    ck_assert_int_eq(tg_size(tg_borrow(tape, TG_F64, TG_SHAPE(0, 2), NULL)), 0);
+    ck_assert_int_eq(tg_size(tg_borrow_parameter(tape, "w", TG_F32, TG_SHAPE(0), NULL)), 0);
+    CHECK_OK(tape);
+    FAILS(tape, tg_borrow(tape, TG_F64, TG_SHAPE(1), NULL), TG_ERR_ARGUMENT, "borrow: the data is NULL");
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* ---- an update that fails each time ------------------------------------------------------------------------------ */
+
+static tg_status always_fail(tg_kernel_call *call) {
+    return tg_kernel_fail(call, "no luck today");
+}
+
+static const tg_op op_fail = {.name = "fail", .arity = 1, .infer = infer_same, .kernel = always_fail};
+
+START_TEST(discard_is_the_way_out) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 2.0);
+    tg_mark   mark = tg_tape_mark(tape);
+    tg_assign(w, tg_record(tape, &op_fail, 1, &w, NULL, 0));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(tg_rewind(tape, mark), TG_ERR_VALUE);
+        ck_assert_ptr_nonnull(strstr(tg_error(tape), "fail: no luck today"));
+        tg_clear_error(tape);
+    }
+    ck_assert_int_eq(tg_discard(tape, mark), TG_OK);
+    CHECK_F64(w, 2);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(discard_does_not_update_and_brings_gradients_back) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 3.0);
+    tg_backward(tg_square(w));
+    tg_mark   mark = tg_tape_mark(tape);
+    tg_tensor gone = tg_exp(w);
+    tg_backward(gone);
+    tg_sgd_step(tape, 0.1);
+    ck_assert_int_eq(tg_discard(tape, mark), TG_OK);
+    CHECK_F64(w, 3);
+    CHECK_F64(tg_grad(w), 6);
+    ck_assert(!tg_valid(gone));
+    tg_mark early = {0};
+    FAILS(tape, tg_discard(tape, early), TG_ERR_HANDLE, "discard: the mark is stale, or of another tape");
+    ck_assert_int_eq(tg_discard(NULL, mark), TG_ERR_HANDLE);
+    tg_tape_free(tape);
+}
+END_TEST
+
+Suite *suite_own_op(void) {
+    Suite *suite = suite_create("run/own op");
+    TCase *operand = tcase_create("operands"), *refused = tcase_create("refused"), *discard = tcase_create("discard");
+    tcase_add_test(operand, a_contiguous_operand_is_given_as_it_is);
+    tcase_add_test(operand, any_other_operand_is_copied);
+    suite_add_tcase(suite, operand);
+    tcase_add_test(refused, a_view_is_of_the_operands_own_elements);
+    tcase_add_test(refused, a_loop_has_eight_operands_at_most);
+    tcase_add_test(refused, nothing_can_be_borrowed_from_nowhere);
+    suite_add_tcase(suite, refused);
+    tcase_add_test(discard, discard_is_the_way_out);
+    tcase_add_test(discard, discard_does_not_update_and_brings_gradients_back);
+    suite_add_tcase(suite, discard);
+    return suite;
+}
