@@ -51,6 +51,7 @@ Suite *suite_extreme(void);
 Suite *suite_scan(void);
 Suite *suite_norm(void);
 Suite *suite_backward(void);
+Suite *suite_vjp(void);
 Suite *suite_derivatives(void);
 Suite *suite_einsum(void);
 Suite *suite_gradcheck(void);
