@@ -2,7 +2,7 @@
  *
  * Every check takes one row, and for values one dtype too, and goes through the row's cases. Operands are random, the same in
  * each run, and laid out in memory in the ways that views can. A dtype that an op does not take must be refused. What PyTorch
- * gives is in tests/fixtures/ops.csv, whose form is told in make_ops.py beside it.
+ * gives is in tests/fixtures/ops.csv, whose form is told in fixture.py beside it.
  *
  * SPDX-License-Identifier: MIT */
 #include "ops/op_table.h"
