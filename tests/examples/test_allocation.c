@@ -35,6 +35,12 @@ static long calls, live, until_failure;
         watching = true; \
     } while (0)
 
+/* Each test begins with this: nothing is live yet. */
+static void watch(void) {
+    live = 0;
+    watching = true;
+}
+
 static bool fails(void) {
     calls += watching;
     return until_failure > 0 && --until_failure == 0;
@@ -112,7 +118,7 @@ static double epoch_recorded_each_time(network *net, int epoch) {
 static double (*const styles[])(network *, int) = {epoch_recorded_once, epoch_recorded_each_time};
 
 START_TEST(no_epoch_after_the_second_allocates_or_frees) {
-    watching = true;
+    watch();
     network net = {.tape = tg_tape_new()};
     build(&net);
     double loss = 0;
@@ -146,7 +152,7 @@ static double train_undisturbed(double (*epoch)(network *, int)) {
 }
 
 START_TEST(each_allocation_that_fails_is_an_error_after_which_the_tape_still_works) {
-    watching = true;
+    watch();
     double expected = train_undisturbed(styles[_i]);
     long   failures = 0;
     for (bool failed = true; failed; failures += failed) {
@@ -176,7 +182,7 @@ END_TEST
 
 /* A run that stops for want of memory goes on where it stopped: nothing is done twice, nothing is left out. */
 START_TEST(a_run_that_failed_goes_on_where_it_stopped) {
-    watching = true;
+    watch();
     network net = {.tape = tg_tape_new()};
     build(&net);
     record_step(&net);
@@ -212,7 +218,7 @@ END_TEST
 
 /* A gradient check borrows buffers, moves inputs and records: a failure anywhere in it leaves the tape as it was. */
 START_TEST(a_gradient_check_that_fails_leaves_the_tape_as_it_was) {
-    watching = true;
+    watch();
     const double start[] = {0.5, -1, 2};
     double       after[3];
     long         failures = 0;
@@ -273,7 +279,7 @@ static char *arguments[][10] = {
 };
 
 START_TEST(each_allocation_that_fails_in_the_iris_example_is_one_clear_line) {
-    watching = true;
+    watch();
     char text[1024];
     long failures = 0;
     for (bool failed = true; failed; failures += failed) {
