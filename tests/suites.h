@@ -9,6 +9,7 @@
 
 /* core */
 Suite *suite_error(void);
+Suite *suite_line(void);
 Suite *suite_shape(void);
 Suite *suite_arena(void);
 Suite *suite_pool(void);
@@ -27,6 +28,8 @@ Suite *suite_mt19937(void);
 Suite *suite_leaf(void);
 Suite *suite_value(void);
 Suite *suite_run(void);
+Suite *suite_alias(void);
+Suite *suite_program(void);
 Suite *suite_run_elementwise(void);
 Suite *suite_own_op(void);
 Suite *suite_anomaly(void);
@@ -38,6 +41,7 @@ Suite *suite_dot(void);
 
 /* ops, grad, random, optim */
 Suite *suite_elementwise(void);
+Suite *suite_special(void);
 Suite *suite_math(void);
 Suite *suite_linalg(void);
 Suite *suite_matmul(void);
@@ -51,6 +55,8 @@ Suite *suite_extreme(void);
 Suite *suite_scan(void);
 Suite *suite_norm(void);
 Suite *suite_backward(void);
+Suite *suite_history(void);
+Suite *suite_own_rule(void);
 Suite *suite_vjp(void);
 Suite *suite_derivatives(void);
 Suite *suite_einsum(void);

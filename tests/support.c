@@ -12,6 +12,10 @@ tg_tensor f64_vector(tg_tape *tape, int64_t n, const double *values) {
     return tg_constant(tape, TG_F64, TG_SHAPE(n), values);
 }
 
+tg_tensor matrix_parameter(tg_tape *tape, const char *name) {
+    return tg_parameter(tape, name, tg_constant(tape, TG_F64, TG_SHAPE(2, 2), (double[]){1, 2, 3, 4}));
+}
+
 void check_f64(const char *file, int line, tg_tensor x, int64_t n, const double *expected) {
     double *values = calloc((size_t)n + 1, sizeof *values);
     ck_assert_msg(tg_valid(x), "%s:%d: no tensor: %s", file, line, tg_error(x.tape));

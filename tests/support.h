@@ -15,6 +15,9 @@ tg_tensor f64_vector(tg_tape *tape, int64_t n, const double *values);
     }
 #define VECTOR(tape, ...) f64_vector(tape, DOUBLES(__VA_ARGS__))
 
+/* A 2 x 2 float64 parameter with 1, 2, 3, 4. */
+tg_tensor matrix_parameter(tg_tape *tape, const char *name);
+
 #define CHECK_OK(tape) ck_assert_str_eq(tg_error(tape), "")
 
 /* x is float64 and holds these numbers, row-major, to the bit (but any NaN is a NaN): CHECK_F64(x, 1, 2, 3). */

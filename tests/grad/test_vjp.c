@@ -5,13 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/op_table.h"
-
-static tg_tensor parameter(tg_tape *tape, const char *name, double value) {
-    return tg_parameter(tape, name, value);
-}
-
-#define PARAMETER(tape, name, ...) tg_parameter(tape, name, F64(tape, __VA_ARGS__))
+#include "ops/values.h"
 
 /* ---- the functional form ----------------------------------------------------------------------------------------- */
 
@@ -35,7 +29,7 @@ END_TEST
 
 START_TEST(seeds_can_be_differentiated) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor x = parameter(tape, "x", 3), u = parameter(tape, "u", 2);
+    tg_tensor x = tg_parameter(tape, "x", 3), u = tg_parameter(tape, "u", 2);
     tg_tensor g = vjp_with(tg_square(x), u, x);
     CHECK_IS(slope(g, u), 6);
     CHECK_IS(slope(g, x), 4);
@@ -114,7 +108,7 @@ END_TEST
 /* y = h^2, h = 3 x. What goes through h goes on to x, as in PyTorch's autograd.grad. */
 START_TEST(inputs_may_be_computed_from_one_another) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor x = parameter(tape, "x", 2), h = tg_mul(3, x), y = tg_square(h), in[3] = {x, h, y}, g[3];
+    tg_tensor x = tg_parameter(tape, "x", 2), h = tg_mul(3, x), y = tg_square(h), in[3] = {x, h, y}, g[3];
     ck_assert_int_eq(tg_vjp(tape, 1, &y, NULL, 3, in, g), TG_OK);
     CHECK_IS(g[0], 36);
     CHECK_IS(g[1], 12);
@@ -162,7 +156,7 @@ END_TEST
 
 START_TEST(vjp_touches_no_parameters_gradient) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor a = parameter(tape, "a", 3), y = tg_square(a);
+    tg_tensor a = tg_parameter(tape, "a", 3), y = tg_square(a);
     slope(y, a);
     ck_assert(!tg_has_grad(a));
     tg_backward(y);

@@ -63,13 +63,6 @@ const op_row activation_rows[] = {ROWS(ROW) {.name = NULL}};
 
 /* ---- values and derivatives at special points -------------------------------------------------------------------- */
 
-#define INF ((double)INFINITY)
-#define NOT ((double)NAN)
-
-static const tg_dtype floats[] = {TG_F32, TG_F64};
-
-#define POINTS(tape, ...) (floats[_i] == TG_F32 ? F32(tape, __VA_ARGS__) : F64(tape, __VA_ARGS__))
-
 /* Value, slope and curvature at -inf, -1e30, -1000, and at 1000, 1e30, inf. */
 static void check_far(tg_tensor (*f)(tg_tensor), tg_tensor x, double below, double above) {
     double large = tg_dtype_of(x) == TG_F32 ? (double)1e30f : 1e30;

@@ -324,14 +324,6 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-#define REFUSED(call, ...) \
-    do { \
-        int64_t before = tg_instruction_count(tape); \
-        ck_assert(!tg_valid(call)); \
-        ck_assert_int_eq(tg_instruction_count(tape), before); \
-        CHECK_ERROR(tape, __VA_ARGS__); \
-    } while (0)
-
 START_TEST(equations_that_are_none) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor a = counted(tape, TG_SHAPE(2, 3)), b = counted(tape, TG_SHAPE(3, 2)), s = counted(tape, TG_SHAPE(2, 2, 2));

@@ -50,10 +50,6 @@ static const op_case index_cases[] = {
     {.shape = {{2, {30, 60}}}, .with = {2, {0, 0}}},
 };
 
-static bool is_floating(tg_dtype dtype) {
-    return dtype == TG_F32 || dtype == TG_F64;
-}
-
 static int64_t best_of(tg_dtype dtype, int64_t n, const element *x, int sign) {
     int64_t best = 0;
     for (int64_t i = 1; i < n; i++) {
@@ -152,8 +148,6 @@ const op_row extreme_rows[] = {
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-#define NOT ((double)NAN)
-
 START_TEST(ties_share_the_gradient) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 3, 1, 3, 1, 3, 3), m = tg_reshape(F64(tape, 1, 1, 2, 0), TG_SHAPE(2, 2));
@@ -205,14 +199,6 @@ START_TEST(of_nothing_any_is_false_and_all_is_true) {
 END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
-
-#define REFUSED(call, status, ...) \
-    do { \
-        int64_t count = tg_instruction_count(tape); \
-        ck_assert(!tg_valid(call)); \
-        ck_assert_int_eq(tg_instruction_count(tape), count); \
-        CHECK_ERROR(tape, status, "test_extreme.c:", __VA_ARGS__); \
-    } while (0)
 
 START_TEST(what_has_no_answer_is_refused) {
     tg_tape  *tape = tg_tape_new();

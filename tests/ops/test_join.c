@@ -338,14 +338,6 @@ START_TEST(higher_derivatives_of_formulas) {
 }
 END_TEST
 
-#define REFUSED(call, status, ...) \
-    do { \
-        int64_t count = tg_instruction_count(tape); \
-        ck_assert(!tg_valid(call)); \
-        ck_assert_int_eq(tg_instruction_count(tape), count); \
-        CHECK_ERROR(tape, status, "test_join.c:", __VA_ARGS__); \
-    } while (0)
-
 START_TEST(what_does_not_go_around_is_refused) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_I64, TG_SHAPE(2, 3), 1), none = tg_full(tape, TG_F32, TG_SHAPE(0), 1);

@@ -470,14 +470,6 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-#define REFUSED(call, ...) \
-    do { \
-        int64_t before = tg_instruction_count(tape); \
-        ck_assert(!tg_valid(call)); \
-        ck_assert_int_eq(tg_instruction_count(tape), before); \
-        CHECK_ERROR(tape, __VA_ARGS__); \
-    } while (0)
-
 START_TEST(shapes_that_do_not_fit) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor a = tg_full(tape, TG_F64, TG_SHAPE(3, 3), 1), w = tg_full(tape, TG_F64, TG_SHAPE(2, 3), 1), v = F64(tape, 1, 2);

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 
-#include "ops/op_table.h"
+#include "ops/elementwise_rows.h"
 
 /* ---- the shapes that the rows are tried on ----------------------------------------------------------------------- */
 
@@ -129,35 +129,10 @@ static uint64_t python_rest(int64_t a, int64_t b) {
     return rest && (a < 0) != (b < 0) ? rest + (uint64_t)b : rest;
 }
 
-#define FORMULAS(name, in_reals, in_integers) \
-    static long double real_##name(const long double *x) { \
-        long double a = x[0], b = x[1]; \
-        (void)b; \
-        return in_reals; \
-    } \
-    static int64_t whole_##name(const int64_t *x) { \
-        uint64_t a = (uint64_t)x[0], b = (uint64_t)x[1]; \
-        (void)a, (void)b; \
-        return (int64_t)(in_integers); \
-    }
-#define RECORD(name, ...) \
-    static tg_tensor record_##name(const tg_tensor *x, const settings *with) { \
-        (void)with; \
-        return tg_##name(__VA_ARGS__); \
-    }
-#define UNARY(name, dtypes, low, high, in_reals, in_integers) FORMULAS(name, in_reals, in_integers) RECORD(name, x[0])
-#define BINARY(name, dtypes, low_a, high_a, low_b, high_b, in_reals, in_integers) \
-    FORMULAS(name, in_reals, in_integers) RECORD(name, x[0], x[1])
-#define PREDICATE(name, in_reals, in_integers) FORMULAS(name, in_reals, in_integers) RECORD(name, x[0])
-#define COMPARISON(name, in_reals, in_integers) FORMULAS(name, in_reals, in_integers) RECORD(name, x[0], x[1])
-UNARY_ROWS(UNARY)
-BINARY_ROWS(BINARY)
-PREDICATE_ROWS(PREDICATE)
-COMPARISON_ROWS(COMPARISON)
-#undef UNARY
-#undef BINARY
-#undef PREDICATE
-#undef COMPARISON
+UNARY_ROWS(UNARY_FORMULAS)
+BINARY_ROWS(BINARY_FORMULAS)
+PREDICATE_ROWS(PREDICATE_FORMULAS)
+COMPARISON_ROWS(COMPARISON_FORMULAS)
 
 static long double real_clamp(const long double *x) {
     return fminl(fmaxl(x[0], x[1]), x[2]);
@@ -191,25 +166,12 @@ static void expect_polygamma(const values *x, const settings *with, values *y) {
         y->at[i].real = polygamma_by_series(with->value[0], x->at[i].real);
 }
 
-#define CASES(list) .cases = list, .case_count = sizeof list / sizeof *list
-#define NAMES(op, count) .name = #op, .called = #op, .arity = count, .record = record_##op
-#define ELEMENTS(op) .real = real_##op, .whole = whole_##op
-
-#define UNARY(op, dtypes, from, to, in_reals, in_integers) \
-    {NAMES(op, 1), ELEMENTS(op), .takes = TAKES_##dtypes, .low = {from}, .high = {to}, CASES(one_operand)},
-#define BINARY(op, dtypes, low_a, high_a, low_b, high_b, in_reals, in_integers) \
-    {NAMES(op, 2), ELEMENTS(op), .takes = TAKES_##dtypes, .low = {low_a, low_b}, .high = {high_a, high_b}, CASES(two_operands)},
-#define PREDICATE(op, in_reals, in_integers) \
-    {NAMES(op, 1), ELEMENTS(op), .takes = TAKES_ANY, .compares = true, .low = {-3}, .high = {3}, CASES(one_operand)},
-#define COMPARISON(op, in_reals, in_integers) \
-    {NAMES(op, 2), ELEMENTS(op), .takes = TAKES_ANY, .compares = true, .low = {-3, -3}, .high = {3, 3}, CASES(two_operands)},
-
 /* clang-format off */
 const op_row math_rows[] = {
-    UNARY_ROWS(UNARY)
-    BINARY_ROWS(BINARY)
-    PREDICATE_ROWS(PREDICATE)
-    COMPARISON_ROWS(COMPARISON)
+    UNARY_ROWS(UNARY_ROW)
+    BINARY_ROWS(BINARY_ROW)
+    PREDICATE_ROWS(PREDICATE_ROW)
+    COMPARISON_ROWS(COMPARISON_ROW)
     {NAMES(clamp, 3), ELEMENTS(clamp), .takes = TAKES_NUMBER, .low = {-3, -2, 0}, .high = {3, 0, 2}, CASES(three_operands)},
     {NAMES(polygamma, 1), .takes = TAKES_FLOAT, .expect = expect_polygamma, .low = {1.25}, .high = {4}, CASES(orders)},
     {.name = NULL},
@@ -217,14 +179,6 @@ const op_row math_rows[] = {
 /* clang-format on */
 
 /* ---- values at special points ------------------------------------------------------------------------------------ */
-
-#define INF ((double)INFINITY)
-#define NOT ((double)NAN)
-
-/* The functions are there in both floating dtypes, with the same values at these points. */
-static const tg_dtype floats[] = {TG_F32, TG_F64};
-
-#define POINTS(tape, ...) (floats[_i] == TG_F32 ? F32(tape, __VA_ARGS__) : F64(tape, __VA_ARGS__))
 
 START_TEST(functions_at_zero_infinity_and_nan) {
     tg_tape  *tape = tg_tape_new();

@@ -100,8 +100,6 @@ const op_row matmul_rows[] = {
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-#define NOT ((double)NAN)
-
 static tg_tensor matrix(tg_tape *tape, int64_t rows, int64_t columns) {
     double x[64];
     for (int64_t i = 0; i < rows * columns; i++)

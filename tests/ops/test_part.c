@@ -445,14 +445,6 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-#define REFUSED(call, status, ...) \
-    do { \
-        int64_t count = tg_instruction_count(tape); \
-        ck_assert(!tg_valid(call)); \
-        ck_assert_int_eq(tg_instruction_count(tape), count); \
-        CHECK_ERROR(tape, status, "test_part.c:", __VA_ARGS__); \
-    } while (0)
-
 START_TEST(what_is_no_part_is_refused) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), number = tg_full(tape, TG_F32, TG_SHAPE(), 1);

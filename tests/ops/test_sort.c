@@ -104,8 +104,6 @@ const op_row sort_rows[] = {ROW(argsort, sort_cases), ROW(sort, sort_cases), ROW
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-#define NOT ((double)NAN)
-
 START_TEST(nan_is_largest_and_ties_keep_their_order) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 2, NOT, (double)INFINITY, 1, 2, NOT, -(double)INFINITY, 1);

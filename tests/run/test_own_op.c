@@ -1,10 +1,13 @@
-/* tests/run/test_own_op.c: what an op of the user's own may rely on, what is refused of it; and the way out when its kernel fails
- * each time.
+/* tests/run/test_own_op.c: what an op of the user's own may rely on, what is refused of it; and the way out when its kernel
+ * fails each time.
  *
  * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <math.h>
 #include <string.h>
 
-#include "support.h"
+#include "core/tape.h"
 
 static tg_status infer_same(tg_infer *call) {
     call->out = call->in[0];
@@ -58,6 +61,111 @@ START_TEST(any_other_operand_is_copied) {
 }
 END_TEST
 
+/* ---- views of the user's own ------------------------------------------------------------------------------------- */
+
+static tg_status infer_every_second(tg_infer *call) {
+    call->out = (tg_type){call->in[0].dtype, 1, call->dims};
+    call->dims[0] = (call->in[0].dims[0] + 1) / 2;
+    return TG_OK;
+}
+
+static int64_t size_given;
+
+/* The elements 0, 2, 4, ... or from the back when attr says so. */
+static bool every_second(const tg_array *in, const void *attr, tg_array *out) {
+    bool back = attr && *(const int64_t *)attr;
+    out->data = (char *)in->data + (back ? (in->dims[0] - 1) * in->strides[0] * (int64_t)sizeof(double) : 0);
+    out->strides[0] = (back ? -2 : 2) * in->strides[0];
+    size_given = out->size;
+    return true;
+}
+
+START_TEST(a_view_may_be_shorter_and_reversed) {
+    static const tg_op op = {.name = "every_second", .arity = 1, .infer = infer_every_second, .view = every_second};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          w = tg_parameter(tape, "w", VECTOR(tape, 1, 2, 3, 4, 5));
+    tg_tensor y = tg_record(tape, &op, 1, &w, NULL, 0), z = tg_record(tape, &op, 1, &w, &(int64_t){1}, sizeof(int64_t));
+    tg_tensor sum = tg_add(y, z), zz = tg_record(tape, &op, 1, &z, NULL, 0);
+    ck_assert(!tg_assign(w, 0));
+    CHECK_F64(y, 1, 3, 5);
+    CHECK_F64(z, 5, 3, 1);
+    CHECK_F64(zz, 5, 1);
+    CHECK_F64(sum, 6, 6, 6);
+    ck_assert_mem_eq(tg_data(zz), ((double[]){5, 1}), 2 * sizeof(double));
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_view_is_told_its_own_size) {
+    static const tg_op op = {.name = "every_second", .arity = 1, .infer = infer_every_second, .view = every_second};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          x = VECTOR(tape, 1, 2, 3, 4, 5);
+    CHECK_F64(tg_record(tape, &op, 1, &x, NULL, 0), 1, 3, 5);
+    ck_assert_int_eq(size_given, 3);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* Has no strides for what it was given, and so is copied. */
+static bool no_strides(const tg_array *in, const void *attr, tg_array *out) {
+    (void)in, (void)attr, (void)out;
+    return false;
+}
+
+static tg_status infer_flat(tg_infer *call) {
+    call->out = (tg_type){call->in[0].dtype, 1, call->dims};
+    call->dims[0] = tgi_size(call->in[0].rank, call->in[0].dims);
+    return TG_OK;
+}
+
+START_TEST(a_view_without_strides_is_a_copy) {
+    static const tg_op op = {.name = "flat", .arity = 1, .infer = infer_flat, .view = no_strides};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          w = matrix_parameter(tape, "w"), t = tg_transpose(w, 0, 1), y = tg_record(tape, &op, 1, &t, NULL, 0);
+    ck_assert(!tg_assign(w, tg_add(w, 1)));
+    CHECK_F64(y, 1, 3, 2, 4);
+    ck_assert(!tg_run(tape));
+    CHECK_F64(y, 2, 4, 3, 5);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* ---- a kernel's own memory --------------------------------------------------------------------------------------- */
+
+static tg_status take_scratch(tg_kernel_call *call) {
+    int   count = *(const int *)call->attr;
+    char *scratch[64];
+    for (int i = 0; i < count; i++) {
+        scratch[i] = tg_scratch(call, (size_t)i * 100);
+        if (!scratch[i]) return TG_ERR_MEMORY;
+        ck_assert_uint_eq((uintptr_t)scratch[i] % 64, 0);
+        memset(scratch[i], i, (size_t)i * 100);
+    }
+    for (int i = 1; i < count; i++)
+        ck_assert(scratch[i][0] == i && scratch[i][i * 100 - 1] == i);
+    *(double *)call->out.data = count;
+    return TG_OK;
+}
+
+static tg_status infer_scalar(tg_infer *call) {
+    call->out = (tg_type){TG_F64, 0, call->dims};
+    return TG_OK;
+}
+
+START_TEST(scratch_memory_lasts_until_the_kernel_returns) {
+    static const tg_op op = {.name = "scratch", .arity = 0, .infer = infer_scalar, .kernel = take_scratch};
+    static const int   counts[] = {0, 1, 2, 8, 9, 20, 64};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          y = tg_record(tape, &op, 0, NULL, &counts[_i], sizeof(int));
+    CHECK_F64(y, counts[_i]);
+    tgi_buffer *newest = tape->pool.all;
+    for (int i = 0; i < 10; i++)
+        ck_assert(!tg_run(tape));
+    ck_assert_ptr_eq(tape->pool.all, newest);
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* ---- what is refused --------------------------------------------------------------------------------------------- */
 
 static tg_status infer_longer(tg_infer *call) {
@@ -70,11 +178,6 @@ static tg_status infer_whole(tg_infer *call) {
     call->out = call->in[0];
     call->out.dtype = TG_I64;
     return TG_OK;
-}
-
-static bool no_strides(const tg_array *in, const void *attr, tg_array *out) {
-    (void)in, (void)attr, (void)out;
-    return false;
 }
 
 START_TEST(a_view_is_of_the_operands_own_elements) {
@@ -124,6 +227,17 @@ START_TEST(nothing_can_be_borrowed_from_nowhere) {
 }
 END_TEST
 
+START_TEST(an_op_without_code_fails_when_it_runs) {
+    static const tg_op op = {.name = "codeless", .arity = 0, .infer = infer_scalar};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          y = tg_record(tape, &op, 0, NULL, NULL, 0);
+    CHECK_OK(tape);
+    ck_assert(isnan(tg_item(y)));
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), "codeless: "));
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* ---- an update that fails each time ------------------------------------------------------------------------------ */
 
 static tg_status always_fail(tg_kernel_call *call) {
@@ -169,13 +283,21 @@ END_TEST
 
 Suite *suite_own_op(void) {
     Suite *suite = suite_create("run/own op");
-    TCase *operand = tcase_create("operands"), *refused = tcase_create("refused"), *discard = tcase_create("discard");
+    TCase *operand = tcase_create("operands"), *view = tcase_create("view"), *scratch = tcase_create("scratch");
+    TCase *refused = tcase_create("refused"), *discard = tcase_create("discard");
     tcase_add_test(operand, a_contiguous_operand_is_given_as_it_is);
     tcase_add_test(operand, any_other_operand_is_copied);
     suite_add_tcase(suite, operand);
+    tcase_add_test(view, a_view_may_be_shorter_and_reversed);
+    tcase_add_test(view, a_view_is_told_its_own_size);
+    tcase_add_test(view, a_view_without_strides_is_a_copy);
+    suite_add_tcase(suite, view);
+    tcase_add_loop_test(scratch, scratch_memory_lasts_until_the_kernel_returns, 0, 7);
+    suite_add_tcase(suite, scratch);
     tcase_add_test(refused, a_view_is_of_the_operands_own_elements);
     tcase_add_test(refused, a_loop_has_eight_operands_at_most);
     tcase_add_test(refused, nothing_can_be_borrowed_from_nowhere);
+    tcase_add_test(refused, an_op_without_code_fails_when_it_runs);
     suite_add_tcase(suite, refused);
     tcase_add_test(discard, discard_is_the_way_out);
     tcase_add_test(discard, discard_does_not_update_and_brings_gradients_back);

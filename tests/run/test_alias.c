@@ -1,0 +1,144 @@
+/* tests/run/test_alias.c: views show the memory of what they were made of, and yet hold the value of their place in the
+ * program when that is overwritten.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+
+START_TEST(a_leaf_may_be_assigned_a_view_of_itself) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = matrix_parameter(tape, "w");
+    ck_assert(!tg_set_keep(tape, _i ? TG_KEEP_ASKED : TG_KEEP_RECORDED));
+    ck_assert(!tg_assign(w, tg_transpose(w, 0, 1)));
+    CHECK_F64(w, 1, 3, 2, 4);
+    ck_assert(!tg_run(tape));
+    CHECK_F64(w, 1, 2, 3, 4);
+    ck_assert(!tg_assign(w, w));
+    CHECK_F64(w, 1, 2, 3, 4);
+    ck_assert(!tg_assign(w, tg_reshape(tg_transpose(tg_reshape(w, TG_SHAPE(4, 1)), 0, 1), TG_SHAPE(2, 2))) && !tg_run(tape));
+    CHECK_F64(w, 1, 3, 2, 4);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(two_leaves_change_places) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = matrix_parameter(tape, "a"), b = tg_parameter(tape, "b", tg_mul(10, a)), old = tg_transpose(a, 0, 1);
+    ck_assert(!tg_set_keep(tape, _i ? TG_KEEP_ASKED : TG_KEEP_RECORDED));
+    ck_assert(!tg_assign(a, tg_transpose(b, 0, 1)) && !tg_assign(b, old));
+    CHECK_F64(a, 10, 30, 20, 40);
+    CHECK_F64(b, 1, 3, 2, 4);
+    ck_assert(!tg_run(tape));
+    CHECK_F64(a, 1, 2, 3, 4);
+    CHECK_F64(b, 10, 20, 30, 40);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_view_outlives_an_assign_and_a_write) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = matrix_parameter(tape, "w"), t = tg_transpose(w, 0, 1), row = tg_reshape(t, TG_SHAPE(4)),
+              r = tg_reshape(w, TG_SHAPE(4));
+    tg_tensor wide = tg_broadcast_to(r, TG_SHAPE(2, 4)), tt = tg_transpose(t, 0, 1);
+    ck_assert(!tg_assign(w, tg_mul(2, w)));
+    tg_tensor later = tg_transpose(w, 0, 1), old = tg_neg(t);
+    for (int pass = 0; pass < 3; pass++) {
+        double k = (double)(1 << pass);
+        CHECK_F64(w, 2 * k, 4 * k, 6 * k, 8 * k);
+        CHECK_F64(t, k, 3 * k, 2 * k, 4 * k);
+        CHECK_F64(tt, k, 2 * k, 3 * k, 4 * k);
+        CHECK_F64(row, k, 3 * k, 2 * k, 4 * k);
+        CHECK_F64(r, k, 2 * k, 3 * k, 4 * k);
+        CHECK_F64(wide, k, 2 * k, 3 * k, 4 * k, k, 2 * k, 3 * k, 4 * k);
+        CHECK_F64(later, 2 * k, 6 * k, 4 * k, 8 * k);
+        CHECK_F64(old, -k, -3 * k, -2 * k, -4 * k);
+        ck_assert(!tg_run(tape));
+    }
+    ck_assert(!tg_write(w, (double[]){0, 0, 0, 0}, 4));
+    CHECK_F64(later, 16, 48, 32, 64);
+    CHECK_F64(tg_neg(later), -16, -48, -32, -64);
+    CHECK_F64(tt, 8, 16, 24, 32);
+    CHECK_F64(w, 0, 0, 0, 0);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* Whether data was asked for in between makes no difference. */
+START_TEST(views_of_views_hold_the_value_of_their_place) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = matrix_parameter(tape, "w"), t = tg_transpose(w, 0, 1);
+    if (_i & 1) ck_assert_ptr_nonnull(tg_data(t));
+    tg_tensor tt = tg_transpose(t, 0, 1);
+    if (_i & 2) ck_assert_ptr_nonnull(tg_data(tt));
+    ck_assert(!tg_assign(w, 0));
+    if (_i & 4) ck_assert(!tg_run(tape) && !tg_write(w, (double[]){1, 2, 3, 4}, 4) && !tg_run(tape));
+    tg_tensor ttt = tg_transpose(tt, 0, 1);
+    CHECK_F64(ttt, 1, 3, 2, 4);
+    CHECK_F64(tt, 1, 2, 3, 4);
+    CHECK_F64(t, 1, 3, 2, 4);
+    ck_assert(!tg_write(w, (double[]){5, 6, 7, 8}, 4) && !tg_run(tape));
+    CHECK_F64(ttt, 5, 7, 6, 8);
+    CHECK_F64(tt, 5, 6, 7, 8);
+    CHECK_F64(t, 5, 7, 6, 8);
+    CHECK_F64(w, 0, 0, 0, 0);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_view_that_nobody_wanted_is_an_error_and_no_stray_value) {
+    tg_tape *tape = tg_tape_new();
+    char     text[300];
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor w = matrix_parameter(tape, "w");
+    tg_tensor t = tg_transpose(w, 0, 1), tt = tg_transpose(t, 0, 1);
+    int       line = __LINE__ - 1;
+    ck_assert(!tg_assign(w, 0) && !tg_run(tape) && !tg_set_keep(tape, TG_KEEP_RECORDED));
+    tg_tensor y = _i ? tg_neg(_i == 1 ? t : tt) : tg_transpose(t, 0, 1);
+    snprintf(text, sizeof text, "%s:%d: %s: operand 1 (permute at %s:%d) was overwritten by an assign", __FILE__, line + 3,
+             _i ? "neg" : "permute", __FILE__, line);
+    ck_assert(isnan(tg_item(tg_sum(y))));
+    CHECK_ERROR_TEXT(tape, TG_ERR_VALUE, text);
+    ck_assert(!tg_write(w, (double[]){1, 2, 3, 4}, 4) && !tg_run(tape)); /* from now on it is wanted */
+    CHECK_F64(y, _i == 1 ? -1 : _i ? -1 : 1, _i == 1 ? -3 : _i ? -2 : 2, _i == 1 ? -2 : _i ? -3 : 3, _i ? -4 : 4);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_view_can_be_kept_late) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor w = matrix_parameter(tape, "w"), t = tg_transpose(w, 0, 1);
+    ck_assert(!tg_run(tape) && !tg_keep(t));
+    ck_assert(!tg_assign(w, 0) && !tg_run(tape));
+    CHECK_F64(t, 1, 3, 2, 4);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_view_of_a_result_holds_its_own_value) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(2, 2)), t = tg_transpose(tg_add(x, 1), 0, 1);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!tg_write(x, (double[]){i, 2, 3, 4}, 4));
+        if (i) ck_assert(!tg_run(tape));
+        CHECK_F64(t, i + 1, 4, 3, 5);
+    }
+    tg_tape_free(tape);
+}
+END_TEST
+
+Suite *suite_alias(void) {
+    Suite *suite = suite_create("run/alias");
+    TCase *view = tcase_create("view");
+    tcase_add_loop_test(view, a_leaf_may_be_assigned_a_view_of_itself, 0, 2);
+    tcase_add_loop_test(view, two_leaves_change_places, 0, 2);
+    tcase_add_test(view, a_view_outlives_an_assign_and_a_write);
+    tcase_add_loop_test(view, views_of_views_hold_the_value_of_their_place, 0, 8);
+    tcase_add_loop_test(view, a_view_that_nobody_wanted_is_an_error_and_no_stray_value, 0, 3);
+    tcase_add_test(view, a_view_can_be_kept_late);
+    tcase_add_test(view, a_view_of_a_result_holds_its_own_value);
+    suite_add_tcase(suite, view);
+    return suite;
+}
