@@ -96,6 +96,22 @@ typedef void tg_loop(int64_t n, void *out, const void *const *in, const int64_t 
  * already. False when strides cannot say it: the operand's elements are then copied in row-major order. */
 typedef bool tg_view(const tg_array *in, const void *attr, tg_array *out);
 
+/* ---- reductions in pieces ---------------------------------------------------------------------------------------- */
+
+/* The blocks in which such a reduction is done, so that its operand can be taken while it is made, block by block, in any order and on
+ * any thread. The operand is seen as rows x n, and reduced along the rows. For n = 1 a block is TG_FOLD_BLOCK numbers. Else it
+ * is TG_FOLD_ROWS rows, which come TG_FOLD_STEP at a time, and n is at least TG_FOLD_COLUMNS. */
+enum { TG_FOLD_BLOCK = 512, TG_FOLD_ROWS = 128, TG_FOLD_STEP = 8, TG_FOLD_COLUMNS = 8 };
+
+typedef struct tg_fold {
+    /* What the rows come to, all of one block: put into partial[n], or added to what is there. But for the last call for a block,
+     * `rows` is a multiple of TG_FOLD_STEP. */
+    void (*take)(tg_dtype dtype, int64_t rows, int64_t n, const void *x, bool add, void *partial);
+
+    /* Puts together what the blocks came to: n numbers each, one after the other in `partial`, which it may overwrite. */
+    void (*total)(tg_dtype dtype, int64_t blocks, int64_t n, void *partial, void *out);
+} tg_fold;
+
 /* ---- the gradient rule ------------------------------------------------------------------------------------------- */
 
 /* What a rule has at hand: the op was y = f(x[0], x[1], ...), and g is dL/dy, of y's shape and dtype. */
@@ -121,6 +137,16 @@ struct tg_op {
     tg_loop       *loop[TG_DTYPES]; /* by the dtype of the last operand; NULL for those that the op does not take */
     tg_rule *const *rules;          /* one an operand, NULL where no gradient flows; or NULL for none at all. For any
                                        number of operands: a single rule, for all */
+    bool           random;          /* the result does not follow from operands and attr alone: each run makes it anew, once, and
+                                       two instructions that look the same have each their own */
+
+    /* What else the executor may know of a kernel with one operand, for speed. `lead`: with the operand's leading axes as they
+     * are, how many of them the kernel goes through one by one, the result having the same: given some of these rows it
+     * computes those of the result, needs no scratch memory, and never fails. `folded`: how many leading axes, and no others, the
+     * kernel reduces, as `fold` does in pieces, with the same bits. Both give -1 for none; NULL is the same. */
+    int (*lead)(const tg_type *x, const void *attr);
+    int (*folded)(const tg_type *x, const void *attr);
+    const tg_fold *fold;
 };
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `attr`, of attr_size bytes, is what the op needs to know

@@ -77,7 +77,7 @@ static tg_status fill(tg_tape *tape, tgi_node *node, const char *name, tg_dtype 
 }
 
 static tg_status give_value(tg_tape *tape, tgi_node *node, const void *data) {
-    node->flags |= TGI_KEEP | TGI_HELD;
+    node->flags |= TGI_KEEP | TGI_HELD | TGI_THERE;
     if (!data) return tgi_node_allocate(tape, node);
     node->data = (void *)data;
     node->flags |= TGI_BORROWED;
@@ -121,6 +121,6 @@ tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype
     node->dims = no_dims;
     node->small = bits;
     node->data = &node->small;
-    node->flags |= TGI_KEEP | TGI_HELD;
+    node->flags |= TGI_KEEP | TGI_HELD | TGI_THERE;
     return node;
 }

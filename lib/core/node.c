@@ -22,7 +22,7 @@ tg_shape tgi_node_shape(const tgi_node *node) {
 }
 
 tg_status tgi_node_allocate(tg_tape *tape, tgi_node *node) {
-    if (node->data) return TG_OK;
+    if (node->flags & (TGI_OWNED | TGI_BORROWED)) return TG_OK;
     size_t bytes = tgi_node_bytes(node);
     if (bytes <= sizeof node->small) {
         node->data = &node->small;
@@ -32,6 +32,17 @@ tg_status tgi_node_allocate(tg_tape *tape, tgi_node *node) {
     if (!node->data) return tgi_out_of_memory(tape, node->op->name);
     node->flags |= TGI_OWNED;
     return TG_OK;
+}
+
+void tgi_keep_node(tg_tape *tape, uint32_t index) {
+    tgi_node *node = tgi_node_at(tape, index);
+    if (!(node->flags & TGI_KEEP)) tape->keeps++;
+    node->flags |= TGI_KEEP;
+}
+
+void tgi_is_there(tgi_node *node) {
+    node->flags |= TGI_THERE;
+    if (node->flags & TGI_KEEP) node->flags |= TGI_HELD;
 }
 
 void tgi_node_release(tg_tape *tape, tgi_node *node) {

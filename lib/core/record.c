@@ -123,7 +123,7 @@ static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const
 /* A derivative that reads a leaf after it was overwritten would be that of another formula. */
 static tg_status check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
-    if (node->flags & TGI_LOST) node = tgi_node_at(tape, node->view->base);
+    if (node->flags & TGI_LOST && node->view && node->view->base != TGI_NONE) node = tgi_node_at(tape, node->view->base);
     const tgi_leaf *leaf = tgi_leaf_of(node);
     if (!leaf || leaf->last_assign == TGI_NONE || leaf->last_assign < tape->rule_of) return TG_OK;
     const tgi_node *assign = tgi_node_at(tape, leaf->last_assign);
@@ -180,6 +180,13 @@ static bool gradients_flow(const tg_tape *tape, const tg_op *op, int count, cons
     return false;
 }
 
+/* A gradient rule that is recorded after a run may need the result, and the operands. */
+static void save(const tg_tape *tape, tgi_node *node) {
+    node->flags |= TGI_SAVE;
+    for (uint32_t i = 0; i < node->count; i++)
+        tgi_node_at(tape, node->in[i])->flags |= TGI_SAVE;
+}
+
 static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, uint32_t first_number, size_t attr_size) {
     tgi_node *node = tgi_append(tape, call->op);
     if (!node) return tape->status;
@@ -203,7 +210,10 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
 
     for (int i = 0; i < call->count; i++)
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
-    if (gradients_flow(tape, call->op, call->count, ids, call->out.dtype)) node->flags |= TGI_GRAD;
+    if (gradients_flow(tape, call->op, call->count, ids, call->out.dtype)) {
+        node->flags |= TGI_GRAD;
+        if (tape->role == TGI_FORWARD) save(tape, node);
+    }
     return TG_OK;
 }
 
@@ -260,7 +270,7 @@ tg_status tgi_end(tg_tape *tape, tgi_call call) {
 
 tg_tensor tgi_kept(tg_tape *tape, tg_tensor result) {
     if (tgi_check(tape)) return tgi_invalid(tape);
-    if (tape->inside == 1 && tape->keep == TG_KEEP_RECORDED) tgi_node_at(tape, tgi_index(result))->flags |= TGI_KEEP;
+    if (tape->inside == 1 && tape->keep == TG_KEEP_RECORDED) tgi_keep_node(tape, tgi_index(result));
     return result;
 }
 

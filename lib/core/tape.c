@@ -32,6 +32,7 @@ tg_tape *tg_tape_new(void) {
 void tg_tape_free(tg_tape *tape) {
     if (!tape) return;
     HASH_CLEAR(hh, tape->names);
+    if (tape->free_run) tape->free_run(tape);
     for (uint32_t i = 0; i < tape->segment_count; i++)
         free(tape->segments[i]);
     free(tape->segments);

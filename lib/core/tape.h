@@ -26,7 +26,9 @@ enum tgi_flag {
     TGI_OWNED    = 1 << 3, /* data is a buffer of the pool */
     TGI_BORROWED = 1 << 4, /* data is the user's */
     TGI_LOST     = 1 << 5, /* a view whose base was overwritten when nobody seemed to want the old value */
-    TGI_ALIAS    = 1 << 6  /* a view in the tape's list of aliases */
+    TGI_ALIAS    = 1 << 6, /* a view in the tape's list of aliases */
+    TGI_THERE    = 1 << 7, /* the value is in memory, kept or not */
+    TGI_SAVE     = 1 << 8  /* a gradient rule recorded later may need it */
 };
 
 /* What an instruction is there for; an assign is always an update. */
@@ -46,12 +48,20 @@ typedef struct tgi_gradient {
     struct tgi_gradient *previous;
 } tgi_gradient;
 
+/* Who reads and writes a leaf in the plan that is being made (run/plan.c). */
+typedef struct tgi_traffic {
+    uint64_t plan;
+    uint32_t writer, reader, apart, assign;
+} tgi_traffic;
+
 typedef struct tgi_leaf {
     const char   *name;
     uint32_t      index;
     uint32_t      last_assign; /* TGI_NONE: never */
     bool          variable;    /* an input or a parameter: can be overwritten */
+    uint32_t      written;     /* instructions before this one had run when tg_write last overwrote it */
     tgi_gradient *gradient;
+    tgi_traffic   traffic;
     UT_hash_handle hh; /* in the tape's table of names */
 } tgi_leaf;
 
@@ -67,13 +77,31 @@ typedef struct tgi_node {
     uint32_t        line, generation, count, attr_size;
     uint32_t        last_use; /* the last instruction so far that has it as an operand; 0 when none has */
     uint32_t        rule_of;  /* the instruction whose gradient rule recorded it, or TGI_NONE */
-    uint8_t         dtype, rank, flags, role;
+    uint8_t         dtype, rank, role;
+    uint16_t        flags;
 } tgi_node;
 
 typedef struct tgi_list {
     uint32_t *item;
     uint32_t  count, capacity;
 } tgi_list;
+
+/* The plans of a tape (run/cache.c). */
+typedef struct tgi_plan tgi_plan;
+
+typedef struct tgi_state {
+    uint32_t generation, keeps, start, end, limit;
+} tgi_state;
+
+typedef struct tgi_plans {
+    tgi_plan *table; /* uthash */
+    uint64_t  made, uses;
+    tgi_plan *last;  /* the one used last, and for what */
+    tgi_state state;
+} tgi_plans;
+
+/* A block of memory of a run that failed (run/planned.c). */
+typedef struct tgi_stranded tgi_stranded;
 
 struct tg_tape {
     /* the error */
@@ -97,10 +125,15 @@ struct tg_tape {
     tgi_list       parameters;
 
     /* the run */
-    uint32_t  done; /* instructions before this one have run */
-    bool      anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
-    tgi_pool  pool;
-    tgi_list  aliases; /* views that have run and show a variable leaf's memory */
+    uint32_t   done; /* instructions before this one have run */
+    bool       anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
+    bool       eager;   /* runs each instruction when it is recorded */
+    tgi_pool   pool;
+    tgi_list   aliases; /* views that show a variable leaf's memory */
+    uint32_t   keeps;   /* how often what is kept was changed after it was recorded */
+    tgi_plans  plans;
+    tgi_stranded *stranded; /* memory of runs that failed, whose values are still wanted */
+    void     (*free_run)(tg_tape *); /* frees the plans, once there are any */
 
     tgi_mt19937 generator;
 };
@@ -204,6 +237,12 @@ tg_shape tgi_node_shape(const tgi_node *node);
 /* Gives the instruction memory for its value, unless it has some: in the node itself when it is small, else from the
  * pool. */
 tg_status tgi_node_allocate(tg_tape *tape, tgi_node *node);
+
+/* Keeps the value in runs to come. */
+void tgi_keep_node(tg_tape *tape, uint32_t index);
+
+/* Its value is in memory; and to be read, when it is kept. */
+void tgi_is_there(tgi_node *node);
 
 /* Gives back its memory. */
 void tgi_node_release(tg_tape *tape, tgi_node *node);

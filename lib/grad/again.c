@@ -14,13 +14,14 @@ static uint32_t end_of(int m, const tg_tensor *results) {
     return end;
 }
 
-/* Marks what depends on an input. */
+/* Marks what depends on an input, or is not there. */
 static void mark_dependents(const tg_tape *tape, uint32_t end, int n, const tg_tensor *inputs, uint8_t *depends) {
     memset(depends, 0, end);
     for (int j = 0; j < n; j++)
         if (tgi_index(inputs[j]) < end) depends[tgi_index(inputs[j])] = 1;
     for (uint32_t i = 0; i < end; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
+        if (node->op->infer && !(node->flags & TGI_THERE)) depends[i] = 1;
         for (uint32_t j = 0; j < node->count && !depends[i]; j++)
             depends[i] = depends[node->in[j]];
     }

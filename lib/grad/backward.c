@@ -74,6 +74,14 @@ static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     return w->tape->status;
 }
 
+/* What the rules of an instruction needed they have recorded. */
+static void forget_saved(const tg_tape *tape, uint32_t index) {
+    tgi_node *node = tgi_node_at(tape, index);
+    node->flags &= (uint16_t)~TGI_SAVE;
+    for (uint32_t j = 0; j < node->count; j++)
+        tgi_node_at(tape, node->in[j])->flags &= (uint16_t)~TGI_SAVE;
+}
+
 /* Records the gradients of an instruction's operands. They belong to the user's line that recorded the instruction. */
 static tg_status differentiate(walk *w, uint32_t index) {
     enum { FEW = 8 };
@@ -99,6 +107,7 @@ static tg_status differentiate(walk *w, uint32_t index) {
         gather(w, node->in[j], rule_of(node, j)(&call));
     }
     tape->rule_of = TGI_NONE;
+    forget_saved(tape, index);
     if (x != few) tgi_pool_give(&tape->pool, x);
     return tape->status;
 }
@@ -141,7 +150,7 @@ static tg_status give_to_parameters(walk *w, tgi_call call) {
             index = tgi_index(total);
         }
         if (note_gradient(tape, leaf, index)) return tape->status;
-        tgi_node_at(tape, index)->flags |= TGI_KEEP;
+        tgi_keep_node(tape, index);
     }
     return TG_OK;
 }
@@ -284,7 +293,7 @@ void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results
         if (status)
             results[j] = tgi_invalid(tape);
         else if (!tape->inside)
-            tgi_node_at(tape, tgi_index(results[j]))->flags |= TGI_KEEP;
+            tgi_keep_node(tape, tgi_index(results[j]));
 }
 
 tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,

@@ -96,7 +96,10 @@ static tg_status compare(const check *c, int order, const tg_tensor *grads) {
 
 /* Checks ds/dx. The gradients are left in `grads`; the values computed from the inputs are as before. */
 static tg_status check_order(check *c, int order, tg_tensor s, tg_tensor *grads) {
-    if (tg_vjp(c->tape, 1, &s, NULL, c->n, c->inputs, grads) || tgi_run_pending(c->tape)) return c->tape->status;
+    if (tg_vjp(c->tape, 1, &s, NULL, c->n, c->inputs, grads)) return c->tape->status;
+    for (int j = 0; j < c->n; j++)
+        tgi_keep_node(c->tape, tgi_index(grads[j]));
+    if (tgi_run_pending(c->tape)) return c->tape->status;
     c->s = tgi_index(s);
     if (!tgi_find_again(&c->again, c->tape, c->n, c->inputs, 1, &s, "gradcheck") && !compare(c, order, grads))
         tgi_run_again(&c->again);

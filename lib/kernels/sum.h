@@ -9,6 +9,7 @@
 #ifndef TGI_KERNELS_SUM_H
 #define TGI_KERNELS_SUM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct tgi_sum_axes {
@@ -20,6 +21,16 @@ typedef struct tgi_sum_axes {
 void tgi_sum_f32(const tgi_sum_axes *axes, const float *x, float *out);
 void tgi_sum_f64(const tgi_sum_axes *axes, const double *x, double *out);
 void tgi_sum_i64(const tgi_sum_axes *axes, const int64_t *x, int64_t *out); /* modulo 2^64 */
+
+/* The same sums in pieces, to the bit, for a row-major array of rows x n whose columns are summed: for n = 1 blocks of BLOCK numbers, for n of
+ * at least COLUMNS blocks of ROWS rows. The first function puts the sum of rows of one block, in multiples of eight but for the
+ * last ones, into sum[n], or adds it to that. The second puts the sums of the blocks together, and uses up their memory. */
+void tgi_sum_block_f32(int64_t rows, int64_t n, const float *x, bool add, float *sum);
+void tgi_sum_block_f64(int64_t rows, int64_t n, const double *x, bool add, double *sum);
+void tgi_sum_block_i64(int64_t rows, int64_t n, const int64_t *x, bool add, int64_t *sum);
+void tgi_sum_blocks_f32(int64_t blocks, int64_t n, float *sums, float *out);
+void tgi_sum_blocks_f64(int64_t blocks, int64_t n, double *sums, double *out);
+void tgi_sum_blocks_i64(int64_t blocks, int64_t n, int64_t *sums, int64_t *out);
 
 /* The blocks in which it is done, here so that tests can step over their edges: that many numbers side by side in memory, or
  * elsewhere, or rows of numbers, are added up in one go; and fewer columns than COLUMNS are added up one by one. */

@@ -184,6 +184,36 @@ static void NAME(sum_columns)(const walk *kept, const walk *sum, const T *x, T *
     }
 }
 
+/* ---- in pieces --------------------------------------------------------------------------------------------------- */
+
+static void NAME(sum_block)(int64_t rows, int64_t n, const T *x, bool add, T *sum) {
+    if (n == 1) {
+        T block = NAME(add_axis)(rows, x, 1);
+        *sum = add ? *sum + block : block;
+        return;
+    }
+    for (; rows >= 8; rows -= 8, x += 8 * n, add = true)
+        NAME(add_8_rows)(n, (const T *const[]){x, x + n, x + 2 * n, x + 3 * n, x + 4 * n, x + 5 * n, x + 6 * n, x + 7 * n}, sum, add);
+    for (; rows > 0; rows--, x += n, add = true)
+        NAME(add_row)(n, x, sum, add);
+}
+
+/* Into the first of them: parts of eight, then of eight such parts, and so on, as add_rows does. */
+static void NAME(sum_blocks)(int64_t blocks, int64_t n, T *sums, T *out) {
+    if (n == 1) {
+        TREE tree;
+        tree.count = 0;
+        for (int64_t b = 0; b < blocks; b++)
+            NAME(push)(&tree, sums[b]);
+        *out = blocks == 1 ? sums[0] : NAME(total)(&tree);
+        return;
+    }
+    for (int64_t step = 1; step < blocks; step *= 8)
+        for (int64_t b = 0; b < blocks; b += step)
+            if (b % (8 * step)) NAME(add_row)(n, sums + b * n, sums + b / (8 * step) * (8 * step) * n, true);
+    memcpy(out, sums, (size_t)n * sizeof *out);
+}
+
 /* ---- the sum ----------------------------------------------------------------------------------------------------- */
 
 static void NAME(sum)(const tgi_sum_axes *axes, const T *x, T *out) {

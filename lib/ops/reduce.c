@@ -92,6 +92,24 @@ bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepd
     return false;
 }
 
+int tgi_leading_axes(const tg_type *x, const void *attr) {
+    int lead = 0;
+    while (lead < x->rank && !tgi_has_axis(attr, lead))
+        lead++;
+    for (int i = lead; i < x->rank; i++)
+        if (!tgi_has_axis(attr, i)) return -1;
+    return lead;
+}
+
+int tgi_folded_axes(const tg_type *x, const void *attr) {
+    int folded = 0;
+    while (folded < x->rank && tgi_has_axis(attr, folded))
+        folded++;
+    for (int i = folded; i < x->rank; i++)
+        if (tgi_has_axis(attr, i)) return -1;
+    return folded;
+}
+
 /* ---- sum --------------------------------------------------------------------------------------------------------- */
 
 static tg_status infer_sum(tg_infer *call) {
@@ -116,6 +134,24 @@ static tg_status sum_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+static void take_sum(tg_dtype dtype, int64_t rows, int64_t n, const void *x, bool add, void *partial) {
+    switch (dtype) {
+    case TG_F32: tgi_sum_block_f32(rows, n, x, add, partial); break;
+    case TG_F64: tgi_sum_block_f64(rows, n, x, add, partial); break;
+    default: tgi_sum_block_i64(rows, n, x, add, partial); break;
+    }
+}
+
+static void total_sum(tg_dtype dtype, int64_t blocks, int64_t n, void *partial, void *out) {
+    switch (dtype) {
+    case TG_F32: tgi_sum_blocks_f32(blocks, n, partial, out); break;
+    case TG_F64: tgi_sum_blocks_f64(blocks, n, partial, out); break;
+    default: tgi_sum_blocks_i64(blocks, n, partial, out); break;
+    }
+}
+
+static const tg_fold sum_fold = {take_sum, total_sum};
+
 /* Every element that was added up gets the gradient of its sum. */
 static tg_tensor sum_rule(const tg_rule_call *call) {
     return tgi_unreduced(call->g, call->x[0], call->attr);
@@ -124,7 +160,8 @@ static tg_tensor sum_rule(const tg_rule_call *call) {
 static tg_rule *const sum_rules[] = {sum_rule};
 
 tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {"sum", 1, infer_sum, .kernel = sum_kernel, .rules = sum_rules};
+    static const tg_op op = {"sum", 1, infer_sum, .kernel = sum_kernel, .rules = sum_rules,
+                             .lead = tgi_leading_axes, .folded = tgi_folded_axes, .fold = &sum_fold};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

@@ -1,38 +1,115 @@
-/* run/run.c: the executor.
+/* run/run.c: passes over the tape.
  *
- * Runs the instructions one by one in the order of recording, each into memory of its own, which it keeps for the next run. A
- * view shows the memory of its base; before that is overwritten, views that are still wanted are given copies.
+ * tape->done is where the executor stands: what is before it has run, what is behind it is pending. A pass runs a stretch by
+ * its plan; one by one when each step is to be looked at, or when something is odd, so that the plain run reports it.
  *
- * tape->done is where the executor stands: what is before it has run, what is behind it is pending.
+ * What nobody keeps is not there any more after its pass. An instruction recorded later may still need it: then it is
+ * computed again, or is lost when it depends on a leaf that was overwritten since.
  *
  * SPDX-License-Identifier: MIT */
 #include "run/run.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "kernels/strided.h"
+#include "run/plan.h"
+
+/* ---- values that are not there any more -------------------------------------------------------------------------- */
+
+static bool is_gone(const tgi_node *node) {
+    return node->op->infer && !(node->flags & (TGI_THERE | TGI_LOST));
+}
+
+static bool is_lost(const tgi_node *node) {
+    return node->flags & TGI_LOST;
+}
+
+/* Whether a pending instruction reads, of what has run, something that is so. */
+static bool reads(const tg_tape *tape, uint32_t start, uint32_t end, bool (*what)(const tgi_node *)) {
+    for (uint32_t i = start; i < end; i++) {
+        const tgi_node *node = tgi_node_at(tape, i);
+        for (uint32_t j = 0; j < node->count; j++)
+            if (node->in[j] < start && what(tgi_node_at(tape, node->in[j]))) return true;
+    }
+    return false;
+}
+
+
+/* The last assign to the leaf that has run, or TGI_NONE. */
+static uint32_t last_assign_done(const tg_tape *tape, const tgi_leaf *leaf) {
+    uint32_t assign = leaf->last_assign;
+    while (assign != TGI_NONE && assign >= tape->done)
+        assign = *(const uint32_t *)tgi_node_at(tape, assign)->attr;
+    return assign;
+}
+
+/* Whether the operand is still what it was when instruction i ran. */
+static bool is_unchanged(const tg_tape *tape, uint32_t i, const tgi_node *operand) {
+    const tgi_leaf *leaf = tgi_leaf_of(operand);
+    if (!leaf) return !is_lost(operand);
+    uint32_t assign = last_assign_done(tape, leaf);
+    return (assign == TGI_NONE || assign < i) && leaf->written <= i;
+}
+
+static tg_status compute_again(tg_tape *tape, uint32_t i) {
+    tgi_node *node = tgi_node_at(tape, i);
+    for (uint32_t j = 0; j < node->count; j++)
+        if (!is_unchanged(tape, i, tgi_node_at(tape, node->in[j]))) {
+            node->flags |= TGI_LOST;
+            return TG_OK;
+        }
+    return tgi_execute(tape, i);
+}
+
+/* Computes what instructions start .. end - 1 need and is gone. */
+static tg_status bring_back(tg_tape *tape, uint32_t start, uint32_t end) {
+    if (!reads(tape, start, end, is_gone)) return TG_OK;
+    uint8_t *wanted = tgi_pool_take(&tape->pool, end);
+    if (!wanted) return tgi_out_of_memory(tape, "run");
+    memset(wanted, 0, start);
+    memset(wanted + start, 1, end - start);
+    for (uint32_t i = end; i-- > 0;) {
+        const tgi_node *node = tgi_node_at(tape, i);
+        for (uint32_t j = 0; j < node->count && wanted[i]; j++)
+            if (node->in[j] < start && is_gone(tgi_node_at(tape, node->in[j]))) wanted[node->in[j]] = 1;
+    }
+    for (uint32_t i = 0; i < start && !tape->status; i++)
+        if (wanted[i]) compute_again(tape, i);
+    tgi_pool_give(&tape->pool, wanted);
+    return tape->status;
+}
 
 /* ---- the passes -------------------------------------------------------------------------------------------------- */
 
-static tg_status run_until(tg_tape *tape, uint32_t end) {
+static tg_status run_plainly(tg_tape *tape, uint32_t end) {
     while (tape->done < end) {
-        tg_status status = tgi_execute(tape, tape->done);
-        if (status) return status;
+        if (tgi_execute(tape, tape->done)) return tape->status;
         tape->done++;
     }
-    return tgi_done(tape, TG_OK);
+    return TG_OK;
+}
+
+/* Runs what is pending before `end`; what is recorded from `limit` on is about to be forgotten. */
+static tg_status run_until(tg_tape *tape, uint32_t end, uint32_t limit) {
+    if (tape->done >= end) return tgi_done(tape, TG_OK);
+    if (bring_back(tape, tape->done, end)) return tape->status;
+    bool            plainly = tape->anomaly || tape->eager || reads(tape, tape->done, end, is_lost);
+    const tgi_plan *plan = plainly ? NULL : tgi_plan_for(tape, tape->done, end, limit);
+    if (tape->status) return tape->status;
+    tape->free_run = tgi_free_plans;
+    tg_status status = plan && !plan->plain ? tgi_run_plan(tape, plan, tape->done) : run_plainly(tape, end);
+    if (!status) tgi_free_stranded(tape);
+    return status ? status : tgi_done(tape, TG_OK);
 }
 
 tg_status tgi_run_pending(tg_tape *tape) {
-    return run_until(tape, tape->count);
+    return run_until(tape, tape->count, tape->count);
 }
 
 tg_status(tg_run)(tg_tape *tape) {
     if (tgi_check(tape)) return tg_error_status(tape);
     while (tape->aliases.count)
-        tgi_node_at(tape, tape->aliases.item[--tape->aliases.count])->flags &= (uint8_t)~TGI_ALIAS;
+        tgi_node_at(tape, tape->aliases.item[--tape->aliases.count])->flags &= (uint16_t)~TGI_ALIAS;
+    tgi_free_stranded(tape);
     tape->done = 0;
     return tgi_run_pending(tape);
 }
@@ -60,7 +137,7 @@ static uint32_t end_of_updates(const tg_tape *tape) {
 static tg_status forget(tg_tape *tape, tg_mark mark, const char *what, bool update) {
     if (tgi_check(tape)) return tg_error_status(tape);
     if (!is_good_mark(tape, mark)) return tgi_fail(tape, TG_ERR_HANDLE, what, "the mark is stale, or of another tape");
-    if (update && run_until(tape, end_of_updates(tape))) return tg_error_status(tape);
+    if (update && run_until(tape, end_of_updates(tape), (uint32_t)mark.ref)) return tg_error_status(tape);
     tgi_truncate(tape, (uint32_t)mark.ref);
     return tgi_done(tape, TG_OK);
 }
@@ -73,222 +150,3 @@ tg_status(tg_discard)(tg_tape *tape, tg_mark mark) {
     return forget(tape, mark, "discard", false);
 }
 
-/* ---- one instruction --------------------------------------------------------------------------------------------- */
-
-static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node);
-static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node);
-static tg_status run_kernel(tg_tape *tape, const tgi_node *node);
-
-static tg_status check_operands(tg_tape *tape, const tgi_node *node) {
-    for (uint32_t i = 0; i < node->count; i++) {
-        const tgi_node *operand = tgi_node_at(tape, node->in[i]);
-        if (operand->flags & TGI_LOST)
-            return tgi_fail(tape, TG_ERR_VALUE, node->op->name,
-                            "operand %u (%s at %s:%u) was overwritten by an assign before it was needed: tg_keep it", (unsigned)i + 1,
-                            operand->op->name, operand->file ? operand->file : "?", (unsigned)operand->line);
-    }
-    return TG_OK;
-}
-
-/* The loop for the dtype of the last operand; NULL when the op is not elementwise. */
-static tg_loop *loop_of(const tg_tape *tape, const tgi_node *node) {
-    if (!node->count || node->count > TG_MAX_LOOP_OPERANDS) return NULL;
-    return node->op->loop[tgi_node_at(tape, node->in[node->count - 1])->dtype];
-}
-
-tg_status tgi_execute(tg_tape *tape, uint32_t index) {
-    tgi_node    *node = tgi_node_at(tape, index);
-    const tg_op *op = node->op;
-    if (!op->infer) return TG_OK; /* a leaf */
-    tape->file = node->file;
-    tape->line = node->line;
-    node->flags &= (uint8_t) ~(TGI_HELD | TGI_LOST);
-    if (check_operands(tape, node)) return tape->status;
-
-    tg_status status;
-    tg_loop  *loop = loop_of(tape, node);
-    if (op == &tgi_assign)
-        status = run_assign(tape, index, node);
-    else if (op->view)
-        status = run_view(tape, index, node);
-    else if (tgi_node_allocate(tape, node))
-        status = TG_ERR_MEMORY;
-    else
-        status = loop ? tgi_run_loop(tape, node, loop) : run_kernel(tape, node);
-    if (!status && tape->anomaly) status = tgi_check_finite(tape, node);
-    if (!status && node->flags & TGI_KEEP) node->flags |= TGI_HELD;
-    return status;
-}
-
-/* ---- arrays ------------------------------------------------------------------------------------------------------ */
-
-tg_array tgi_array_of(const tgi_node *node) {
-    tg_array array = {.data = node->data, .dtype = (tg_dtype)node->dtype, .rank = node->rank, .size = tgi_node_size(node)};
-    memcpy(array.dims, node->dims, node->rank * sizeof *node->dims);
-    if (node->view)
-        memcpy(array.strides, node->view->strides, node->rank * sizeof(int64_t));
-    else
-        tgi_row_major(node->rank, node->dims, array.strides);
-    return array;
-}
-
-void tgi_copy_array(const tg_array *array, int rank, const int64_t *dims, void *out) {
-    int64_t strides[TG_MAX_RANK];
-    tgi_stretch(array->rank, array->dims, array->strides, rank, dims, strides);
-    tgi_walk walk = tgi_walk_of(tg_dtype_size(array->dtype), rank, dims, strides);
-    tgi_gather(&walk, array->data, 0, tgi_size(rank, dims), out);
-}
-
-/* ---- views ------------------------------------------------------------------------------------------------------- */
-
-tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array) {
-    tgi_view *view = node->view;
-    if (!view->copy) view->copy = tgi_pool_take(&tape->pool, tgi_node_bytes(node));
-    if (!view->copy) return tgi_out_of_memory(tape, node->op->name);
-    tgi_copy_array(array, array->rank, array->dims, view->copy);
-    node->data = view->copy;
-    view->base = TGI_NONE;
-    tgi_row_major(node->rank, node->dims, view->strides);
-    return TG_OK;
-}
-
-static uint32_t base_of(const tg_tape *tape, uint32_t index) {
-    const tgi_node *node = tgi_node_at(tape, index);
-    return node->view && node->view->base != TGI_NONE ? node->view->base : index;
-}
-
-static bool can_be_overwritten(const tgi_node *node) {
-    const tgi_leaf *leaf = tgi_leaf_of(node);
-    return leaf && leaf->variable && !(node->flags & TGI_BORROWED);
-}
-
-static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
-    tg_array in = tgi_array_of(tgi_node_at(tape, node->in[0]));
-    tg_array out = {.dtype = in.dtype, .rank = node->rank, .size = tgi_node_size(node)};
-    memcpy(out.dims, node->dims, node->rank * sizeof *node->dims);
-    if (out.dtype != node->dtype) return tgi_fail(tape, TG_ERR_DTYPE, node->op->name, "a view cannot change the dtype");
-    if (!node->op->view(&in, node->attr, &out)) {
-        if (in.size == out.size) return tgi_copy_view(tape, node, &in);
-        return tgi_fail(tape, TG_ERR_SHAPE, node->op->name, "a view that copies cannot change the number of elements");
-    }
-
-    uint32_t base = base_of(tape, node->in[0]);
-    if (can_be_overwritten(tgi_node_at(tape, base)) && !(node->flags & TGI_ALIAS)) {
-        if (!tgi_list_push(&tape->aliases, index)) return tgi_out_of_memory(tape, node->op->name);
-        node->flags |= TGI_ALIAS;
-    }
-    node->data = out.data;
-    node->view->base = base;
-    memcpy(node->view->strides, out.strides, node->rank * sizeof(int64_t));
-    return TG_OK;
-}
-
-/* The view's base is about to be overwritten: it gets a copy of its own, or is marked as lost when nobody wants it. */
-static tg_status detach_view(tg_tape *tape, tgi_node *node, uint32_t first_reader) {
-    if (node->flags & TGI_KEEP || node->last_use >= first_reader) {
-        tg_array array = tgi_array_of(node);
-        if (tgi_copy_view(tape, node, &array)) return tape->status;
-    } else
-        node->flags |= TGI_LOST;
-    node->flags &= (uint8_t)~TGI_ALIAS;
-    return TG_OK;
-}
-
-tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader) {
-    tgi_list *aliases = &tape->aliases;
-    uint32_t  left = 0;
-    for (uint32_t i = 0; i < aliases->count; i++) {
-        tgi_node *node = tgi_node_at(tape, aliases->item[i]);
-        bool      detached = node->view->base == leaf && !tape->status && !detach_view(tape, node, first_reader);
-        if (!detached) aliases->item[left++] = aliases->item[i];
-    }
-    aliases->count = left;
-    return tape->status;
-}
-
-/* ---- assigns ----------------------------------------------------------------------------------------------------- */
-
-static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node) {
-    const tgi_node *leaf = tgi_node_at(tape, node->in[0]);
-    const tgi_node *value = tgi_node_at(tape, node->in[1]);
-    if (leaf == value) return TG_OK;
-    if (tgi_detach_views(tape, node->in[0], index)) return tape->status;
-    tg_array array = tgi_array_of(value);
-    tgi_copy_array(&array, leaf->rank, leaf->dims, leaf->data);
-    return TG_OK;
-}
-
-/* ---- kernels ----------------------------------------------------------------------------------------------------- */
-
-enum { FEW_OPERANDS = 4, LINE = 64 };
-
-/* What a kernel call borrows from the tape: buffers that begin with a pointer to the one before, a cache line long. */
-typedef struct loan {
-    tg_tape *tape;
-    void    *newest;
-} loan;
-
-void *tg_scratch(tg_kernel_call *call, size_t bytes) {
-    loan *borrowed = call->executor;
-    char *memory = bytes < SIZE_MAX - LINE ? tgi_pool_take(&borrowed->tape->pool, bytes + LINE) : NULL;
-    if (!memory) {
-        tgi_out_of_memory(borrowed->tape, call->op->name);
-        return NULL;
-    }
-    *(void **)memory = borrowed->newest;
-    borrowed->newest = memory;
-    return memory + LINE;
-}
-
-static void give_back(loan *borrowed) {
-    while (borrowed->newest) {
-        void *memory = borrowed->newest;
-        borrowed->newest = *(void **)memory;
-        tgi_pool_give(&borrowed->tape->pool, memory);
-    }
-}
-
-const void *tg_contiguous(tg_kernel_call *call, int i) {
-    const tg_array *array = &call->in[i];
-    tgi_walk        walk = tgi_walk_of(tg_dtype_size(array->dtype), array->rank, array->dims, array->strides);
-    if (array->size == 0 || tgi_walk_is_contiguous(&walk)) return array->data;
-    void *copy = tg_scratch(call, (size_t)array->size * walk.element);
-    if (copy) tgi_gather(&walk, array->data, 0, array->size, copy);
-    return copy;
-}
-
-tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) {
-    char    text[TGI_TEXT];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    const loan *borrowed = call->executor;
-    return tgi_fail(borrowed->tape, TG_ERR_VALUE, call->op->name, "%s", text);
-}
-
-static tg_status call_kernel(tg_tape *tape, const tgi_node *node, tg_array *in) {
-    for (uint32_t i = 0; i < node->count; i++)
-        in[i] = tgi_array_of(tgi_node_at(tape, node->in[i]));
-    loan           borrowed = {.tape = tape};
-    tg_kernel_call call = {.op = node->op,
-                           .count = (int)node->count,
-                           .in = in,
-                           .out = tgi_array_of(node),
-                           .attr = node->attr,
-                           .executor = &borrowed};
-    tg_status      status = node->op->kernel(&call);
-    give_back(&borrowed);
-    return status ? tgi_fail(tape, status, node->op->name, "the op's kernel failed") : tape->status;
-}
-
-static tg_status run_kernel(tg_tape *tape, const tgi_node *node) {
-    if (!node->op->kernel) return tgi_fail(tape, TG_ERR_DTYPE, node->op->name, "the op has no code for its operands");
-    tg_array few[FEW_OPERANDS];
-    if (node->count <= FEW_OPERANDS) return call_kernel(tape, node, few);
-    tg_array *many = tgi_pool_take(&tape->pool, node->count * sizeof *many);
-    if (!many) return tgi_out_of_memory(tape, node->op->name);
-    tg_status status = call_kernel(tape, node, many);
-    tgi_pool_give(&tape->pool, many);
-    return status;
-}

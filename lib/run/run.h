@@ -9,8 +9,9 @@
 /* Runs the instructions that have not run yet. */
 tg_status tgi_run_pending(tg_tape *tape);
 
-/* Runs one instruction, all it needs being there. */
+/* Runs one instruction, all it needs being there (plain.c). The other one is for an op with a kernel, whose result has its memory. */
 tg_status tgi_execute(tg_tape *tape, uint32_t index);
+tg_status tgi_run_kernel(tg_tape *tape, uint32_t index);
 
 /* The instruction of a handle, its value being there to read after what is pending has run; NULL and an error when it is not
  * (value.c). */
@@ -35,10 +36,21 @@ void tgi_copy_array(const tg_array *array, int rank, const int64_t *dims, void *
  * from `first_reader` on, get a copy of their own. */
 tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader);
 
+/* Enters a view that shows a leaf's memory in the list of those to be looked after when that is overwritten; and gets memory for all
+ * that the tape's assigns will have to copy, so that they cannot fail. */
+tg_status tgi_note_alias(tg_tape *tape, uint32_t index);
+tg_status tgi_prepare_aliases(tg_tape *tape);
+
 /* Gives a view a copy of its own of the elements in `array`. */
 tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array);
 
 /* Runs an elementwise instruction: broadcasts its operands, and calls the loop tile by tile (elementwise.c). */
 tg_status tgi_run_loop(tg_tape *tape, const tgi_node *node, tg_loop *loop);
+
+/* Gives back the memory of runs that failed, which nobody wants any more (planned.c). */
+void tgi_free_stranded(tg_tape *tape);
+
+/* Frees the plans (cache.c). */
+void tgi_free_plans(tg_tape *tape);
 
 #endif

@@ -98,6 +98,7 @@ tg_status(tg_write)(tg_tensor leaf, const void *values, int64_t count) {
     if (!node || check_count(tape, node, "write", values, count)) return tape->status;
     if (tgi_detach_views(tape, tgi_index(leaf), tape->done)) return tape->status;
     if (count) memmove(node->data, values, tgi_node_bytes(node));
+    tgi_leaf_of(node)->written = tape->done;
     return tgi_done(tape, TG_OK);
 }
 
@@ -108,6 +109,6 @@ tg_status(tg_keep)(tg_tensor x) {
     if (tgi_check(tape)) return tg_error_status(tape);
     tgi_node *node = tgi_resolve(tape, x, "keep", "the tensor");
     if (!node) return tape->status;
-    node->flags |= TGI_KEEP;
+    tgi_keep_node(tape, tgi_index(x));
     return tgi_done(tape, TG_OK);
 }

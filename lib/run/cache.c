@@ -1,0 +1,175 @@
+/* run/cache.c: the plans that a tape keeps.
+ *
+ * A stretch is written out: ops, operands, shapes, attributes, what lasts, and what its operands from outside look like; numbers are
+ * operands, so their values do not count. The table finds a plan by the hash of this, and compares it whole. Of the plans
+ * that were not used for longest there are at most so many.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/plan.h"
+#include "run/run.h"
+
+/* When the table cannot grow, uthash undoes the insertion and says so here. */
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(plan) (added = false)
+
+enum { MOST_PLANS = 64 };
+
+/* ---- writing a stretch out --------------------------------------------------------------------------------------- */
+
+typedef struct scribe {
+    tg_tape  *tape;
+    uint32_t  start, limit;
+    uint64_t *words;
+    size_t    count, room;
+} scribe;
+
+static uint64_t *take_words(scribe *s, size_t count) {
+    if (s->count + count > s->room) {
+        size_t    room = 2 * (s->room + count);
+        uint64_t *more = tgi_pool_take(&s->tape->pool, room * sizeof *more);
+        if (!more) return NULL;
+        if (s->count) memcpy(more, s->words, s->count * sizeof *more);
+        tgi_pool_give(&s->tape->pool, s->words);
+        s->words = more;
+        s->room = room;
+    }
+    s->count += count;
+    return s->words + s->count - count;
+}
+
+/* An operand from outside: its type, and of a view how it lies and in what. */
+static tg_status write_outside(scribe *s, uint32_t index) {
+    const tgi_node *node = tgi_node_at(s->tape, index);
+    bool            view = node->view && node->view->base != TGI_NONE;
+    uint64_t       *w = take_words(s, 2u + node->rank + (view ? 3u + node->rank : 0u));
+    if (!w) return TG_ERR_MEMORY;
+    *w++ = (uint64_t)(uintptr_t)node->op;
+    *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)view << 16;
+    memcpy(w, node->dims, node->rank * sizeof *w);
+    if (!view) return TG_OK;
+    const tgi_node *base = tgi_node_at(s->tape, node->view->base);
+    w += node->rank;
+    *w++ = node->view->base;
+    *w++ = (uint64_t)(uintptr_t)base->op;
+    *w++ = (uint64_t)((const char *)node->data - (const char *)base->data);
+    memcpy(w, node->view->strides, node->rank * sizeof *w);
+    return TG_OK;
+}
+
+static tg_status write_instruction(scribe *s, uint32_t index) {
+    const tgi_node *node = tgi_node_at(s->tape, index);
+    bool            leaf = !node->op->infer;
+    size_t          attr_words = (node->attr_size + 7) / 8, in_words = (node->count + 1) / 2;
+    uint64_t       *w = take_words(s, 2 + node->rank + in_words + attr_words);
+    if (!w) return TG_ERR_MEMORY;
+    *w++ = (uint64_t)(uintptr_t)node->op;
+    *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)(!leaf && tgi_lasts(s->tape, index, s->limit)) << 16 |
+           (uint64_t)node->attr_size << 17 | (uint64_t)node->count << 40;
+    memcpy(w, node->dims, node->rank * sizeof *w);
+    w += node->rank;
+    if (in_words) w[in_words - 1] = 0;
+    for (uint32_t j = 0; j < node->count; j++)
+        ((uint32_t *)w)[j] = node->in[j] >= s->start ? node->in[j] - s->start : node->in[j] | TGI_OUTSIDE;
+    w += in_words;
+    if (attr_words) w[attr_words - 1] = 0;
+    if (attr_words && node->op != &tgi_assign) memcpy(w, node->attr, node->attr_size);
+    if (attr_words && node->op == &tgi_assign) memset(w, 0, attr_words * sizeof *w);
+    for (uint32_t j = 0; j < node->count; j++)
+        if (node->in[j] < s->start && write_outside(s, node->in[j])) return TG_ERR_MEMORY;
+    return TG_OK;
+}
+
+static uint64_t hash_of(const uint64_t *words, size_t count) {
+    uint64_t h = count;
+    for (size_t i = 0; i < count; i++) {
+        h = (h ^ words[i]) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 32;
+    }
+    return h;
+}
+
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+static tgi_plan *find(const tgi_plans *plans, const scribe *s, uint64_t hash) {
+    tgi_plan *plan;
+    HASH_FIND(hh, plans->table, &hash, sizeof hash, plan);
+    if (plan && plan->key_words == s->count && !memcmp(plan->key, s->words, s->count * sizeof *s->words)) return plan;
+    return NULL;
+}
+
+static void drop(tgi_plans *plans, tgi_plan *plan) {
+    HASH_DELETE(hh, plans->table, plan);
+    if (plans->last == plan) plans->last = NULL;
+    tgi_free_plan(plan);
+}
+
+/* Makes room for one more. */
+static void drop_oldest(tgi_plans *plans) {
+    tgi_plan *oldest = plans->table, *plan, *next;
+    if (HASH_COUNT(plans->table) < MOST_PLANS) return;
+    HASH_ITER(hh, plans->table, plan, next)
+        if (plan->used < oldest->used) oldest = plan;
+    drop(plans, oldest);
+}
+
+static bool add(tgi_plans *plans, tgi_plan *plan) {
+    bool      added = true;
+    tgi_plan *other;
+    HASH_FIND(hh, plans->table, &plan->hash, sizeof plan->hash, other);
+    if (other) drop(plans, other); /* another stretch with the same hash */
+    drop_oldest(plans);
+    HASH_ADD(hh, plans->table, hash, sizeof plan->hash, plan);
+    return added;
+}
+
+static tgi_plan *make(scribe *s, uint32_t end, uint64_t hash) {
+    tgi_plan *plan = tgi_make_plan(s->tape, s->start, end, s->limit);
+    if (!plan) return NULL;
+    uint64_t *key = tgi_arena_take(&plan->arena, s->count * sizeof *key);
+    if (key) {
+        plan->key = memcpy(key, s->words, s->count * sizeof *key);
+        plan->key_words = s->count;
+        plan->hash = hash;
+        if (add(&s->tape->plans, plan)) return plan;
+    }
+    tgi_free_plan(plan);
+    tgi_out_of_memory(s->tape, "run");
+    return NULL;
+}
+
+static const tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    scribe    s = {.tape = tape, .start = start, .limit = limit};
+    tgi_plan *plan = NULL;
+    tg_status status = TG_OK;
+    for (uint32_t i = start; i < end && !status; i++)
+        status = write_instruction(&s, i);
+    if (status)
+        tgi_out_of_memory(tape, "run");
+    else {
+        uint64_t hash = hash_of(s.words, s.count);
+        plan = find(&tape->plans, &s, hash);
+        if (!plan) plan = make(&s, end, hash);
+    }
+    tgi_pool_give(&tape->pool, s.words);
+    return plan;
+}
+
+const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    tgi_plans *plans = &tape->plans;
+    tgi_state  now = {tape->generation, tape->keeps, start, end, limit};
+    if (!plans->last || memcmp(&now, &plans->state, sizeof now) || start > 0) {
+        plans->last = (tgi_plan *)find_or_make(tape, start, end, limit);
+        plans->state = now;
+    }
+    if (plans->last) plans->last->used = ++plans->uses;
+    return plans->last;
+}
+
+void tgi_free_plans(tg_tape *tape) {
+    tgi_plan *plan, *next;
+    HASH_ITER(hh, tape->plans.table, plan, next)
+        drop(&tape->plans, plan);
+}

@@ -1,0 +1,231 @@
+/* run/group.c: runs a group, tile by tile.
+ *
+ * For each tile every step runs once, in order. Its operands are where its feeds say, moved on to the tile; its result goes into a
+ * register or to the tile's place in memory. Reductions that end the group put each block that a tile has into a row of partial
+ * results, which are put together at the end in an order that depends on the domain alone.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "run/plan.h"
+#include "run/run.h"
+
+/* A group that runs, and the tile it is at: elements `start` .. `start + length` - 1 of the domain. */
+typedef struct tile {
+    const tg_tape   *tape;
+    const tgi_group *group;
+    uint32_t         first; /* where the stretch starts */
+    char            *registers, *partials;
+    int64_t          start, length;
+    int64_t          row, rows; /* the tile's rows, or the one that it is a piece of */
+    int64_t          column, columns;
+} tile;
+
+/* ---- where things are -------------------------------------------------------------------------------------------- */
+
+static char *register_at(const tile *t, int32_t reg) {
+    return t->registers + (size_t)reg * t->group->register_bytes;
+}
+
+static char *memory_at(const tile *t, tgi_ref ref) {
+    return tgi_node_of(t->tape, t->first, ref)->data;
+}
+
+/* The operand's first element for this tile; by_row: of a step with one element a row. */
+static const char *feed_at(const tile *t, const tgi_feed *f, bool by_row) {
+    int64_t     at = by_row ? t->row : t->start;
+    const char *data = f->reg >= 0 ? register_at(t, f->reg) : memory_at(t, f->base) + f->offset;
+    switch ((tgi_lie)f->lie) {
+    case TGI_FLAT: return f->reg >= 0 ? data : data + at * f->width;
+    case TGI_ONE: return data;
+    case TGI_BY_ROW: return f->reg >= 0 ? data : data + t->row * f->width;
+    case TGI_ACROSS: return data + t->column * f->width;
+    case TGI_APART: break;
+    }
+    char *gathered = register_at(t, f->gather);
+    tgi_gather(f->walk, data, f->reg >= 0 ? 0 : at, by_row ? t->rows : t->length, gathered);
+    return gathered;
+}
+
+static char *result_at(const tile *t, const tgi_step *step) {
+    if (step->reg >= 0) return register_at(t, step->reg);
+    return memory_at(t, step->out) + (step->by_row ? t->row : t->start) * step->width;
+}
+
+/* ---- elementwise ------------------------------------------------------------------------------------------------- */
+
+/* With operands that go by rows: one call a row. */
+static void run_rows(const tile *t, const tgi_step *step, const void **in, const int64_t *steps, char *out) {
+    for (int64_t r = 0; r < t->rows; r++, out += t->columns * step->width) {
+        step->loop(t->columns, out, in, steps);
+        for (uint8_t j = 0; j < step->count; j++) {
+            const tgi_feed *f = &step->feeds[j];
+            if (f->lie == TGI_FLAT || f->lie == TGI_APART) in[j] = (const char *)in[j] + t->columns * f->width;
+            if (f->lie == TGI_BY_ROW) in[j] = (const char *)in[j] + f->width;
+        }
+    }
+}
+
+static void run_loop(const tile *t, const tgi_step *step) {
+    const void *in[TG_MAX_LOOP_OPERANDS];
+    int64_t     steps[TG_MAX_LOOP_OPERANDS];
+    bool        in_rows = false;
+    for (uint8_t j = 0; j < step->count; j++) {
+        const tgi_feed *f = &step->feeds[j];
+        in[j] = feed_at(t, f, step->by_row);
+        steps[j] = f->lie != TGI_ONE && f->lie != TGI_BY_ROW;
+        in_rows |= f->lie == TGI_BY_ROW || f->lie == TGI_ACROSS;
+    }
+    if (in_rows && t->rows > 1)
+        run_rows(t, step, in, steps, result_at(t, step));
+    else
+        step->loop(step->by_row ? t->rows : t->length, result_at(t, step), in, steps);
+}
+
+static void fill(char *out, const char *element, int64_t count, size_t width) {
+    for (int64_t i = 0; i < count; i++)
+        memcpy(out + (size_t)i * width, element, width);
+}
+
+/* An assign, or a copy. */
+static void run_move(const tile *t, const tgi_step *step) {
+    const tgi_feed *f = &step->feeds[0];
+    const char     *from = feed_at(t, f, false);
+    if (f->lie == TGI_ONE)
+        fill(result_at(t, step), from, t->length, f->width);
+    else
+        memmove(result_at(t, step), from, (size_t)t->length * f->width);
+}
+
+/* ---- reductions -------------------------------------------------------------------------------------------------- */
+
+/* The tile as an array of its own: the axes of the rows are one, the last of them. */
+static tg_array array_of_rows(const tile *t, tg_dtype dtype, int rank, const int64_t *dims, void *data) {
+    tg_array array = {.data = data, .dtype = dtype, .rank = rank};
+    memcpy(array.dims, dims, (size_t)rank * sizeof *dims);
+    for (int i = 0; i < t->group->lead; i++)
+        array.dims[i] = i == t->group->lead - 1 ? t->rows : 1;
+    array.size = tgi_size(rank, array.dims);
+    tgi_row_major(rank, array.dims, array.strides);
+    return array;
+}
+
+static void run_reduce(const tile *t, const tgi_step *step) {
+    const tgi_node *node = tgi_node_of(t->tape, t->first, step->node);
+    const tgi_node *operand = tgi_node_at(t->tape, node->in[0]);
+    void           *x = (void *)feed_at(t, &step->feeds[0], false);
+    tg_array        in = array_of_rows(t, (tg_dtype)operand->dtype, t->group->rank, t->group->dims, x);
+    tg_kernel_call  call = {.op = step->op, .count = 1, .in = &in, .attr = node->attr};
+    call.out = array_of_rows(t, (tg_dtype)node->dtype, node->rank, node->dims, result_at(t, step));
+    step->op->kernel(&call);
+}
+
+/* All numbers of the tile, block by block: a tile begins with a block. */
+static void fold_numbers(const tile *t, const tgi_step *step, tg_dtype dtype, const char *x, char *partial) {
+    size_t width = tg_dtype_size(dtype);
+    for (int64_t i = 0; i < t->length; i += TG_FOLD_BLOCK) {
+        int64_t count = t->length - i < TG_FOLD_BLOCK ? t->length - i : TG_FOLD_BLOCK;
+        step->op->fold->take(dtype, count, 1, x + (size_t)i * width, false, partial + (size_t)((t->start + i) / TG_FOLD_BLOCK) * width);
+    }
+}
+
+/* The rows of the tile: a tile begins with a step of a block, and may reach into the next one. */
+static void fold_rows(const tile *t, const tgi_step *step, tg_dtype dtype, const char *x, char *partial) {
+    size_t bytes = (size_t)t->columns * tg_dtype_size(dtype);
+    for (int64_t r = 0; r < t->rows;) {
+        int64_t in_block = (t->row + r) % TG_FOLD_ROWS;
+        int64_t count = t->rows - r < TG_FOLD_ROWS - in_block ? t->rows - r : TG_FOLD_ROWS - in_block;
+        step->op->fold->take(dtype, count, t->columns, x + (size_t)r * bytes, in_block > 0,
+                             partial + (size_t)((t->row + r) / TG_FOLD_ROWS) * bytes);
+        r += count;
+    }
+}
+
+static bool folds_all(const tile *t, const tgi_step *step) {
+    return tgi_node_size(tgi_node_of(t->tape, t->first, step->node)) == 1;
+}
+
+static void run_fold(const tile *t, const tgi_step *step) {
+    tg_dtype    dtype = (tg_dtype)tgi_node_of(t->tape, t->first, step->node)->dtype;
+    const char *x = feed_at(t, &step->feeds[0], false);
+    if (folds_all(t, step))
+        fold_numbers(t, step, dtype, x, t->partials + step->partial);
+    else
+        fold_rows(t, step, dtype, x, t->partials + step->partial);
+}
+
+static void finish_fold(const tile *t, const tgi_step *step) {
+    const tgi_node  *node = tgi_node_of(t->tape, t->first, step->node);
+    const tgi_group *g = t->group;
+    bool             all = folds_all(t, step);
+    int64_t          blocks = all ? (g->rows * g->columns - 1) / TG_FOLD_BLOCK + 1 : (g->rows - 1) / TG_FOLD_ROWS + 1;
+    step->op->fold->total((tg_dtype)node->dtype, blocks, all ? 1 : g->columns, t->partials + step->partial, node->data);
+}
+
+/* ---- the group --------------------------------------------------------------------------------------------------- */
+
+static void run_tile(const tile *t) {
+    const tgi_step *end = t->group->steps + t->group->step_count;
+    for (const tgi_step *step = t->group->steps; step < end; step++)
+        switch ((tgi_kind)step->kind) {
+        case TGI_LOOP: run_loop(t, step); break;
+        case TGI_COPY:
+        case TGI_STORE: run_move(t, step); break;
+        case TGI_REDUCE: run_reduce(t, step); break;
+        case TGI_FOLD: run_fold(t, step); break;
+        }
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Tiles of whole rows. */
+static void run_rows_of(tile *t) {
+    const tgi_group *g = t->group;
+    int64_t          rows = g->tile / g->columns;
+    t->columns = g->columns;
+    for (t->row = 0; t->row < g->rows; t->row += rows) {
+        t->rows = least(rows, g->rows - t->row);
+        t->start = t->row * g->columns;
+        t->length = t->rows * g->columns;
+        run_tile(t);
+    }
+}
+
+/* Tiles that are pieces of rows. */
+static void run_pieces_of(tile *t) {
+    const tgi_group *g = t->group;
+    t->rows = 1;
+    for (t->row = 0; t->row < g->rows; t->row++)
+        for (t->column = 0; t->column < g->columns; t->column += g->tile) {
+            t->start = t->row * g->columns + t->column;
+            t->length = t->columns = least(g->tile, g->columns - t->column);
+            run_tile(t);
+        }
+}
+
+/* What the group's assigns overwrite is copied first for the views of it that are still wanted. */
+static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start) {
+    for (uint32_t s = 0; s < g->step_count && g->assigns; s++) {
+        const tgi_step *step = &g->steps[s];
+        uint32_t        leaf = step->out & TGI_OUTSIDE ? step->out & ~TGI_OUTSIDE : start + step->out;
+        if (step->kind == TGI_STORE && tgi_detach_views(tape, leaf, start + step->node)) return tape->status;
+    }
+    return TG_OK;
+}
+
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch) {
+    tile t = {.tape = tape, .group = g, .first = start, .registers = scratch};
+    t.partials = scratch + g->registers * g->register_bytes;
+    if (detach_views(tape, g, start)) return tape->status;
+    if (g->rows * g->columns > 0) {
+        if (g->tile < g->columns)
+            run_pieces_of(&t);
+        else
+            run_rows_of(&t);
+    }
+    for (uint32_t s = 0; s < g->step_count; s++)
+        if (g->steps[s].kind == TGI_FOLD) finish_fold(&t, &g->steps[s]);
+    return TG_OK;
+}

@@ -1,0 +1,141 @@
+/* run/planned.c: runs a plan.
+ *
+ * First every value is given its place: memory of its own when it lasts, else a part of the block, which is taken from the pool for
+ * this run. Then the items run. All memory that the groups need is there before the first item, so that only a kernel can fail;
+ * what was recorded before it has then run, and what later instructions still want of that stays in the block, which is
+ * stranded until they have run.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "run/plan.h"
+#include "run/run.h"
+
+enum { LINE = 64 };
+
+/* ---- stranded blocks --------------------------------------------------------------------------------------------- */
+
+/* Stands at the head of a block. */
+struct tgi_stranded {
+    tgi_stranded *next;
+    uint32_t      start, end; /* the instructions whose values may be in it */
+    size_t        bytes;
+};
+
+_Static_assert(sizeof(tgi_stranded) <= LINE, "the head of a block is one line");
+
+static void forget_values(tg_tape *tape, const tgi_stranded *block) {
+    uintptr_t first = (uintptr_t)block, end = first + block->bytes;
+    for (uint32_t i = block->start; i < block->end && i < tape->count; i++) {
+        tgi_node *node = tgi_node_at(tape, i);
+        if ((uintptr_t)node->data < first || (uintptr_t)node->data >= end) continue;
+        node->flags &= (uint16_t) ~(TGI_THERE | TGI_HELD);
+        node->data = NULL;
+    }
+}
+
+void tgi_free_stranded(tg_tape *tape) {
+    while (tape->stranded) {
+        tgi_stranded *block = tape->stranded;
+        tape->stranded = block->next;
+        forget_values(tape, block);
+        tgi_pool_give(&tape->pool, block);
+    }
+}
+
+static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan, uint32_t start) {
+    *block = (tgi_stranded){.next = tape->stranded, .start = start, .end = tape->done, .bytes = LINE + plan->block_bytes};
+    tape->stranded = block;
+    for (uint32_t i = start; i < tape->done; i++) {
+        tgi_node *node = tgi_node_at(tape, i);
+        if (plan->binds[i - start].place != TGI_NOWHERE && !(node->flags & TGI_LOST)) node->flags |= TGI_THERE;
+    }
+}
+
+/* ---- places ------------------------------------------------------------------------------------------------------ */
+
+static void release(tg_tape *tape, tgi_node *node) {
+    if (node->flags & TGI_OWNED) tgi_pool_give(&tape->pool, node->data);
+    node->flags &= (uint16_t)~TGI_OWNED;
+    node->data = NULL;
+}
+
+static void bind_to_block(tg_tape *tape, tgi_node *node, char *place) {
+    release(tape, node);
+    node->data = tgi_node_bytes(node) <= sizeof node->small ? (char *)&node->small : place;
+    if (!node->view) return;
+    node->view->base = TGI_NONE;
+    tgi_row_major(node->rank, node->dims, node->view->strides);
+}
+
+static tg_status bind_to_own(tg_tape *tape, tgi_node *node) {
+    tgi_view *view = node->view;
+    if (!view) return tgi_node_allocate(tape, node);
+    if (!view->copy) view->copy = tgi_pool_take(&tape->pool, tgi_node_bytes(node));
+    if (!view->copy) return tgi_out_of_memory(tape, node->op->name);
+    node->data = view->copy;
+    view->base = TGI_NONE;
+    tgi_row_major(node->rank, node->dims, view->strides);
+    return TG_OK;
+}
+
+static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_bind *b, uint32_t start, uint32_t index) {
+    const tgi_node *base = tgi_node_of(tape, start, b->base);
+    node->data = (char *)base->data + (int64_t)b->offset;
+    node->view->base = b->base & TGI_OUTSIDE ? b->base & ~TGI_OUTSIDE : start + b->base;
+    memcpy(node->view->strides, b->strides, node->rank * sizeof *b->strides);
+    return tgi_note_alias(tape, index);
+}
+
+static tg_status bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block) {
+    for (uint32_t i = 0; i < plan->count && !tape->status; i++) {
+        const tgi_bind *b = &plan->binds[i];
+        tgi_node       *node = tgi_node_at(tape, start + i);
+        if (!node->op->infer) continue;
+        node->flags &= (uint16_t) ~(TGI_THERE | TGI_HELD | TGI_LOST);
+        switch ((tgi_place)b->place) {
+        case TGI_NOWHERE: release(tape, node); break;
+        case TGI_BLOCK: bind_to_block(tape, node, block + b->offset); break;
+        case TGI_LASTING: bind_to_own(tape, node); break;
+        case TGI_SHOWN: bind_to_base(tape, node, b, start, start + i); break;
+        }
+    }
+    return tape->status;
+}
+
+/* What has run until `done`, and lasts, is there. */
+static void mark_there(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
+    for (uint32_t i = 0; i < tape->done - start; i++) {
+        tgi_node *node = tgi_node_at(tape, start + i);
+        if (plan->binds[i].lasts && !(node->flags & TGI_LOST)) tgi_is_there(node);
+    }
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+static tg_status run_items(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *scratch) {
+    for (uint32_t k = 0; k < plan->item_count; k++) {
+        const tgi_item *item = &plan->items[k];
+        tape->done = start + item->node;
+        tg_status status = item->group ? tgi_run_group(tape, item->group, start, scratch) : tgi_run_kernel(tape, start + item->node);
+        if (status) return status;
+    }
+    tape->done = start + plan->count;
+    return TG_OK;
+}
+
+tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
+    char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + plan->scratch_bytes);
+    if (!block) return tgi_out_of_memory(tape, "run");
+    if (bind_values(tape, plan, start, block + LINE) || tgi_prepare_aliases(tape)) {
+        tgi_pool_give(&tape->pool, block);
+        return tape->status;
+    }
+    tg_status status = run_items(tape, plan, start, block + LINE + plan->block_bytes);
+    mark_there(tape, plan, start);
+    if (status)
+        strand(tape, (tgi_stranded *)block, plan, start);
+    else
+        tgi_pool_give(&tape->pool, block);
+    return status;
+}
