@@ -65,7 +65,7 @@ tg_status tgi_find_again(tgi_again *again, tg_tape *tape, int n, const tg_tensor
     if (marks && again->list) {
         mark_dependents(tape, end, n, inputs, marks);
         list_needed(again, end, m, results, marks, marks + end);
-        check_no_assigns(again, what);
+        if (!check_no_assigns(again, what)) tgi_run_again(again);
     } else
         tgi_out_of_memory(tape, what);
     tgi_pool_give(&tape->pool, marks);
