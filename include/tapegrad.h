@@ -36,6 +36,7 @@
  *     tapegrad/product.h  products: einsum, tensordot, dot
  *     tapegrad/linalg.h   linear algebra
  *     tapegrad/nn.h       the functions of neural networks
+ *     tapegrad/loss.h     losses
  *     tapegrad/grad.h     derivatives and their check
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    updates
@@ -51,6 +52,7 @@
 #include <tapegrad/index.h>
 #include <tapegrad/inspect.h>
 #include <tapegrad/linalg.h>
+#include <tapegrad/loss.h>
 #include <tapegrad/nn.h>
 #include <tapegrad/op.h>
 #include <tapegrad/ops.h>

@@ -66,6 +66,9 @@ Suite *suite_sgd(void);
 
 /* nn */
 Suite *suite_activation(void);
+Suite *suite_softmax(void);
+Suite *suite_loss(void);
+Suite *suite_class_loss(void);
 
 /* How many representable numbers lie between a and b. */
 int64_t ulps_f32(float a, float b);
