@@ -149,11 +149,14 @@ bool tgi_convert(double value, tg_dtype dtype, void *out);
 
 /* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */
 
-/* The tape of a handle; NULL for a number, and for what is no handle. */
+/* The tape of a handle; NULL for a number, for TG_NONE, and for what is no handle. */
 tg_tape *tgi_tape_of(tg_tensor x);
 
 /* True for what tg_num returned; its number goes to *value. */
 bool tgi_is_number(tg_tensor x, double *value);
+
+/* True for TG_NONE, and for nothing else. */
+bool tgi_is_none(tg_tensor x);
 
 /* The handle of an instruction; and one that is refused wherever it is used. */
 tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index);
