@@ -88,6 +88,17 @@ static inline tg_tensor tgi_group_norm(tg_tensor x, tg_tensor weight, tg_tensor 
 #define tg_batch_norm(x, mean, variance, weight, bias, ...) \
     TGI_CALL5_WITH(tg_batch_norm, x, mean, variance, weight, bias, __VA_ARGS__)
 
+/* ---- dropout ----------------------------------------------------------------------------------------------------- */
+
+/* In training: each element of x becomes 0 with probability p, between 0 and 1, and the others are divided by 1 - p. In evaluation,
+ * and for p = 0: x itself. Which ones are dropped is drawn anew in each run from the tape's generator, where the call stands, by
+ * each call for itself; gradients see what their run drew. After the same tg_seed it is what PyTorch draws for a contiguous x on
+ * the CPU after torch.manual_seed. tg_seed takes effect at once, so it makes the runs behind it repeatable; a rewind does not
+ * give back what was drawn. Infinity and NaN times 0 are NaN. */
+tg_tensor tg_dropout(tg_tensor x, double p, bool training);
+
+#define tg_dropout(x, ...) TGI_CALL1_WITH(tg_dropout, x, __VA_ARGS__)
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -121,6 +121,8 @@ struct tg_op {
     tg_loop       *loop[TG_DTYPES]; /* by the dtype of the last operand; NULL for those that the op does not take */
     tg_rule *const *rules;          /* one an operand, NULL where no gradient flows; or NULL for none at all. For any
                                        number of operands: a single rule, for all */
+    bool           random;          /* the result does not follow from operands and attr alone: each run makes it anew, once, and
+                                       two instructions that look the same have each their own */
 };
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `attr`, of attr_size bytes, is what the op needs to know

@@ -197,6 +197,11 @@ void tgi_resume(tg_tape *tape, tgi_call call);
 /* Drops the instructions from `count` on, and what belongs to them, without running anything. */
 void tgi_truncate(tg_tape *tape, uint32_t count);
 
+/* ---- for kernels of the library's own ops ------------------------------------------------------------------------ */
+
+/* The tape's generator, for ops that are marked as random (run/run.c). */
+tgi_mt19937 *tgi_generator(const tg_kernel_call *call);
+
 /* ---- instructions and their values (node.c) ---------------------------------------------------------------------- */
 
 int64_t  tgi_node_size(const tgi_node *node);

@@ -94,6 +94,7 @@ static void check_line(const op_row *row, const char *file, int number, const ch
     settings      with = parse_settings(take(&rest, ','));
     trial         t = {.tape = tg_tape_new()};
     bool          exact = true;
+    tg_seed(t.tape, TRIAL_SEED);
     snprintf(t.what, sizeof t.what, "%s:%d: %s %s", file, number, row->name, tg_dtype_name(dtype));
     for (int k = 0; k < row->arity; k++) {
         parse_values(take(&rest, ','), &operands[k]);
