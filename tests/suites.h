@@ -66,6 +66,7 @@ Suite *suite_sgd(void);
 
 /* nn */
 Suite *suite_activation(void);
+Suite *suite_attention(void);
 Suite *suite_dropout(void);
 Suite *suite_layer_norm(void);
 

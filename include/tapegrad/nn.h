@@ -1,8 +1,7 @@
 /* tapegrad/nn.h: the functions of neural networks.
  *
  * All are formulas of tapegrad/ops.h, recorded in one call, and are PyTorch's of the same name. What is said there holds here:
- * operands are float32 or float64, and all are differentiable to any order. Values and derivatives are finite wherever the
- * true ones are, at infinite operands too.
+ * operands are float32 or float64, and all are differentiable to any order.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_NN_H
@@ -17,6 +16,8 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 /* ---- activations: elementwise (tg_relu, tg_sigmoid and tg_tanh are in tapegrad/ops.h) ----------------------------- */
+
+/* Values and derivatives are finite wherever the true ones are, at infinite operands too. */
 
 tg_tensor tg_softplus(tg_tensor x);  /* log(1 + e^x), for all x: without PyTorch's threshold */
 tg_tensor tg_selu(tg_tensor x);      /* 1.0507... tg_elu(x, 1.6732...), which keeps mean 0 and variance 1 */
@@ -98,6 +99,24 @@ static inline tg_tensor tgi_group_norm(tg_tensor x, tg_tensor weight, tg_tensor 
 tg_tensor tg_dropout(tg_tensor x, double p, bool training);
 
 #define tg_dropout(x, ...) TGI_CALL1_WITH(tg_dropout, x, __VA_ARGS__)
+
+/* ---- attention --------------------------------------------------------------------------------------------------- */
+
+/* What may be left at 0, all of it by NULL for the whole. */
+typedef struct tg_attention_options {
+    double scale;   /* of the scores; 0 is 1 / sqrt(d) */
+    double dropout; /* the probability of each weight to be dropped, as by tg_dropout in training */
+    bool   causal;  /* query i takes part in keys 0, ..., i only, the first key being 0 however many there are */
+} tg_attention_options;
+
+/* Of queries (..., l, d), keys (..., s, d) and values (..., s, e) the means of the values, (..., l, e), weighted for each query with
+ * softmax(scale q k^T) over the keys. The axes in front broadcast. The mask broadcasts to (..., l, s): a bool one is true where a key
+ * takes part, one of the dtype of the others is added to the scores, and TG_NONE is none. A query for which the mask, or what it
+ * leaves of a causal one, lets no key take part gives 0, and has no gradient. */
+tg_tensor tg_scaled_dot_product_attention(tg_tensor q, tg_tensor k, tg_tensor v, tg_tensor mask, const tg_attention_options *options);
+
+#define tg_scaled_dot_product_attention(q, k, v, mask, ...) \
+    TGI_CALL4_WITH(tg_scaled_dot_product_attention, q, k, v, mask, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -19,7 +19,7 @@ bool tgi_look_given(tgi_given *given, const char *name, int needed, int count, c
     tg_tape  *tape = tgi_tape_of_any(count, x);
     tg_tensor there[TGI_MOST_GIVEN];
     int       found = 0;
-    *given = (tgi_given){.op = {.name = name}};
+    *given = (tgi_given){.op = {.name = name}, .look = {.tape = tape}};
     if (tgi_check(tape)) return false;
     for (int i = 0; i < count; i++) {
         if (i >= needed && tgi_is_none(x[i])) continue;

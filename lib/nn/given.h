@@ -17,7 +17,7 @@ typedef struct tgi_given {
 } tgi_given;
 
 /* Fills it in, in the name of a function whose first `needed` operands cannot be TG_NONE. False, with the error noted, where an
- * operand cannot be used. A plain number has rank 0 and the dtype of the first tensor. */
+ * operand cannot be used; look.tape is there all the same. A plain number has rank 0 and the dtype of the first tensor. */
 bool tgi_look_given(tgi_given *given, const char *name, int needed, int count, const tg_tensor *x);
 
 /* Whether the first `count` operands, as far as they are there, are all float32 or all float64; else the error is noted. */

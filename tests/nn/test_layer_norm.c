@@ -432,6 +432,8 @@ START_TEST(only_none_is_none) {
     REFUSED(tg_batch_norm(x, TG_NONE, TG_NONE, TG_NONE, zeroed, true, 0.1, 1e-5), TG_ERR_HANDLE, "batch_norm: operand 5");
     REFUSED(tg_rms_norm(TG_NONE, 1, x, 1e-5), TG_ERR_HANDLE, "rms_norm: operand 1 is TG_NONE");
     ck_assert(!tg_valid(tg_layer_norm(TG_NONE, 1, TG_NONE, 1, 1e-5)));
+    ck_assert_int_eq(tg_backward(tg_layer_norm(x, 1, zeroed, zeroed, 1e-5)), TG_ERR_HANDLE);
+    CHECK_ERROR(tape, TG_ERR_HANDLE, "layer_norm: operand 2 is no tensor");
     finish(tape);
 }
 END_TEST

@@ -16,7 +16,8 @@
 static const op_row *const families[] = {elementwise_rows, math_rows,    matmul_rows, reduce_rows,
                                          view_rows,        product_rows, linalg_rows, activation_rows,
                                          part_rows,        join_rows,    index_rows,  sort_rows,
-                                         extreme_rows,     scan_rows,    norm_rows,   dropout_rows, layer_norm_rows};
+                                         extreme_rows,     scan_rows,    norm_rows,   dropout_rows, layer_norm_rows,
+                                         attention_rows};
 
 enum { FAMILIES = sizeof families / sizeof *families };
 
