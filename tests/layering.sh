@@ -47,7 +47,7 @@ layer ops 'core|kernels|ops' public
 layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
 layer optim 'core|optim' public
-layer nn 'core|ops|nn' public
+layer nn 'core|ops|random|nn' public
 layer inspect 'core|run|inspect' public
 
 # A BLAS is the one thing outside the C library and uthash that lib/ may include.

@@ -69,6 +69,9 @@ Suite *suite_activation(void);
 Suite *suite_softmax(void);
 Suite *suite_loss(void);
 Suite *suite_class_loss(void);
+Suite *suite_attention(void);
+Suite *suite_dropout(void);
+Suite *suite_layer_norm(void);
 
 /* How many representable numbers lie between a and b. */
 int64_t ulps_f32(float a, float b);

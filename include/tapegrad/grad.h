@@ -79,7 +79,7 @@ typedef struct tg_gradcheck_report {
  * tensor computed from them; one with several elements is weighted with fixed numbers and summed. For order 2 the same is
  * done to the gradient, and so on. TG_OK when all agree; else TG_ERR_GRADIENT, and tg_error describes the worst element.
  * `report` gives the terms and takes the findings; NULL for the usual terms. y may not depend on a leaf that the
- * tape assigns. Afterwards the tape and all values on it are as they were. */
+ * tape assigns, nor on an input by way of a random op; what tg_dropout drew stays as it is. Afterwards the tape and all values on it are as they were. */
 tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck_report *report);
 
 #pragma GCC visibility pop

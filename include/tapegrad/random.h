@@ -6,7 +6,7 @@
  * where a logarithm and a cosine do. A new tape starts as PyTorch does, as if seeded with 67280421310721.
  *
  * The numbers are drawn at once, when the function is called, and are then a constant leaf: they are not drawn
- * again when the tape runs.
+ * again when the tape runs. What is drawn in each run is tg_dropout's, in tapegrad/nn.h, by the same generator.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_RANDOM_H

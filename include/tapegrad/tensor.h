@@ -101,6 +101,16 @@ tg_axes tg_axes_from(int count, const int *axis);
  * float32 becomes infinite beside it. */
 tg_tensor tg_num(double number);
 
+/* ---- no tensor --------------------------------------------------------------------------------------------------- */
+
+/* TG_NONE stands for a tensor that may be left out: an optional weight, bias or mask. Functions that take it say so; all
+ * others refuse it. Nothing else counts as none: a handle that is zero-initialised, or invalid because its recording
+ * failed, is an error where TG_NONE is allowed as well. */
+tg_tensor tg_none(void);
+#define TG_NONE (tg_none)()
+
+/* ---- lines of the user's source ---------------------------------------------------------------------------------- */
+
 /* Says that the next call on this tape comes from that line of the user's source, for its error text and for what it
  * records; returns the tape. The macros of these headers do it for every C and C++ caller; bindings for other languages
  * may. `file` must live as long as the tape. A tape of NULL is ignored. */
@@ -223,6 +233,37 @@ static inline tg_tensor tgi_long_double(long double x) {
         tgi_result; \
     })
 
+#define TGI_CALL4_WITH(f, a, b, c, d, ...) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        tg_tensor tgi_b = TGI_TENSOR(b); \
+        tg_tensor tgi_c = TGI_TENSOR(c); \
+        tg_tensor tgi_d = TGI_TENSOR(d); \
+        (void)TGI_AT(tgi_b.tape); \
+        (void)TGI_AT(tgi_c.tape); \
+        (void)TGI_AT(tgi_d.tape); \
+        tg_line     tgi_before = TGI_HOLD(tgi_a.tape); \
+        __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, tgi_d, __VA_ARGS__); \
+        TGI_RELEASE(tgi_a.tape, tgi_before); \
+        tgi_result; \
+    })
+#define TGI_CALL5_WITH(f, a, b, c, d, e, ...) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        tg_tensor tgi_b = TGI_TENSOR(b); \
+        tg_tensor tgi_c = TGI_TENSOR(c); \
+        tg_tensor tgi_d = TGI_TENSOR(d); \
+        tg_tensor tgi_e = TGI_TENSOR(e); \
+        (void)TGI_AT(tgi_b.tape); \
+        (void)TGI_AT(tgi_c.tape); \
+        (void)TGI_AT(tgi_d.tape); \
+        (void)TGI_AT(tgi_e.tape); \
+        tg_line     tgi_before = TGI_HOLD(tgi_a.tape); \
+        __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, tgi_d, tgi_e, __VA_ARGS__); \
+        TGI_RELEASE(tgi_a.tape, tgi_before); \
+        tgi_result; \
+    })
+
 #define TGI_TENSORS1(a) TGI_TENSOR(a)
 #define TGI_TENSORS2(a, ...) TGI_TENSOR(a), TGI_TENSORS1(__VA_ARGS__)
 #define TGI_TENSORS3(a, ...) TGI_TENSOR(a), TGI_TENSORS2(__VA_ARGS__)
@@ -324,6 +365,23 @@ tg_tensor call3_with(const char *file, int line, F f, tg_tensor a, tg_tensor b, 
     tg_at(c.tape, file, line);
     return f(a, b, c, rest...);
 }
+template <class F, class... Rest>
+tg_tensor call4_with(const char *file, int line, F f, tg_tensor a, tg_tensor b, tg_tensor c, tg_tensor d, Rest... rest) {
+    tg_at(a.tape, file, line);
+    tg_at(b.tape, file, line);
+    tg_at(c.tape, file, line);
+    tg_at(d.tape, file, line);
+    return f(a, b, c, d, rest...);
+}
+template <class F, class... Rest>
+tg_tensor call5_with(const char *file, int line, F f, tg_tensor a, tg_tensor b, tg_tensor c, tg_tensor d, tg_tensor e, Rest... rest) {
+    tg_at(a.tape, file, line);
+    tg_at(b.tape, file, line);
+    tg_at(c.tape, file, line);
+    tg_at(d.tape, file, line);
+    tg_at(e.tape, file, line);
+    return f(a, b, c, d, e, rest...);
+}
 template <class F, class... Rest> auto tape_call(const char *file, int line, F f, tg_tape *tape, Rest... rest) -> decltype(f(tape, rest...)) {
     return f(tg_at(tape, file, line), rest...);
 }
@@ -352,6 +410,10 @@ inline tg_axes tgi_axes(std::initializer_list<int> axes) {
 #define TGI_CALL3(f, a, b, c) tgi::call3(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
 #define TGI_CALL3_WITH(f, a, b, c, ...) \
     tgi::call3_with(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), __VA_ARGS__)
+#define TGI_CALL4_WITH(f, a, b, c, d, ...) \
+    tgi::call4_with(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), tgi::tensor(d), __VA_ARGS__)
+#define TGI_CALL5_WITH(f, a, b, c, d, e, ...) \
+    tgi::call5_with(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), tgi::tensor(d), tgi::tensor(e), __VA_ARGS__)
 #define TGI_TAPE_CALL1(f, tape, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))
 #define TGI_TAPE_CALL1_WITH(f, tape, with, x) tgi::tape_call(__FILE__, __LINE__, (f), (tape), (with), tgi::tensor(x))
 

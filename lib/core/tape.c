@@ -2,7 +2,7 @@
  *
  * A handle holds the index of its instruction and the generation of the tape in which that was recorded. Each rewind starts a new
  * generation, so an instruction recorded later at the same index is told from the one that the handle meant. A plain number
- * travels as a handle too: its tape is a tag, and its reference the bits of the double.
+ * travels as a handle too: its tape is a tag, and its reference the bits of the double. Another tag says that there is no tensor.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/tape.h"
@@ -55,9 +55,13 @@ int64_t tg_instruction_count(const tg_tape *tape) {
     return tape ? tape->count : 0;
 }
 
-/* ---- plain numbers ----------------------------------------------------------------------------------------------- */
+/* ---- plain numbers, and none ------------------------------------------------------------------------------------- */
 
-static tg_tape number_tag;
+static tg_tape number_tag, none_tag;
+
+static bool is_tag(const tg_tape *tape) {
+    return tape == &number_tag || tape == &none_tag;
+}
 
 tg_tensor tg_num(double number) {
     tg_tensor x = {.tape = &number_tag};
@@ -71,14 +75,22 @@ bool tgi_is_number(tg_tensor x, double *value) {
     return true;
 }
 
+tg_tensor tg_none(void) {
+    return (tg_tensor){.tape = &none_tag};
+}
+
+bool tgi_is_none(tg_tensor x) {
+    return x.tape == &none_tag;
+}
+
 /* ---- handles ----------------------------------------------------------------------------------------------------- */
 
 tg_tape *tgi_tape_of(tg_tensor x) {
-    return x.tape == &number_tag ? NULL : x.tape;
+    return is_tag(x.tape) ? NULL : x.tape;
 }
 
 tg_tape *tg_at(tg_tape *tape, const char *file, int line) {
-    if (tape && tape != &number_tag && !tape->inside) { /* a gradient rule of the user's own works for the line that called */
+    if (tape && !is_tag(tape) && !tape->inside) { /* a gradient rule of the user's own works for the line that called */
         tape->file = file;
         tape->line = (uint32_t)line;
     }
@@ -86,7 +98,7 @@ tg_tape *tg_at(tg_tape *tape, const char *file, int line) {
 }
 
 tg_line tg_hold(tg_tape *tape, const char *file, int line) {
-    if (!tape || tape == &number_tag || tape->inside) return (tg_line){0};
+    if (!tape || is_tag(tape) || tape->inside) return (tg_line){0};
     tg_line before = tape->held;
     tape->held = (tg_line){file, line};
     tg_at(tape, file, line);
@@ -94,7 +106,7 @@ tg_line tg_hold(tg_tape *tape, const char *file, int line) {
 }
 
 void tg_release(tg_tape *tape, tg_line before) {
-    if (!tape || tape == &number_tag || tape->inside) return;
+    if (!tape || is_tag(tape) || tape->inside) return;
     tape->held = before;
     tgi_done(tape, TG_OK);
 }
@@ -110,6 +122,7 @@ tg_tensor tgi_invalid(tg_tape *tape) {
 
 /* Why the handle cannot be used on this tape; NULL when it can. */
 static const char *fault(const tg_tape *tape, tg_tensor x) {
+    if (x.tape == &none_tag) return "is TG_NONE, and cannot be left out";
     if (!x.tape || x.tape == &number_tag) return "is no tensor: it is zero-initialised, or made of plain numbers alone";
     if (x.tape != tape) return "belongs to another tape";
     if (tgi_index(x) == TGI_NONE) return "is invalid: recording it had failed";

@@ -182,11 +182,14 @@ bool tgi_convert(double value, tg_dtype dtype, void *out);
 
 /* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */
 
-/* The tape of a handle; NULL for a number, and for what is no handle. */
+/* The tape of a handle; NULL for a number, for TG_NONE, and for what is no handle. */
 tg_tape *tgi_tape_of(tg_tensor x);
 
 /* True for what tg_num returned; its number goes to *value. */
 bool tgi_is_number(tg_tensor x, double *value);
+
+/* True for TG_NONE, and for nothing else. */
+bool tgi_is_none(tg_tensor x);
 
 /* The handle of an instruction; and one that is refused wherever it is used. */
 tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index);
@@ -226,6 +229,11 @@ void tgi_resume(tg_tape *tape, tgi_call call);
 
 /* Drops the instructions from `count` on, and what belongs to them, without running anything. */
 void tgi_truncate(tg_tape *tape, uint32_t count);
+
+/* ---- for kernels of the library's own ops ------------------------------------------------------------------------ */
+
+/* The tape's generator, for ops that are marked as random (run/plain.c). */
+tgi_mt19937 *tgi_generator(const tg_kernel_call *call);
 
 /* ---- instructions and their values (node.c) ---------------------------------------------------------------------- */
 

@@ -28,7 +28,8 @@ static void mark_dependents(const tg_tape *tape, uint32_t end, int n, const tg_t
 }
 
 /* Lists those of them that a result depends on: from the end of the list, then moved to its start. */
-static void list_needed(tgi_again *again, uint32_t end, int m, const tg_tensor *results, const uint8_t *depends, uint8_t *needed) {
+static void list_needed(tgi_again *again, uint32_t end, int m, const tg_tensor *results, const uint8_t *depends,
+                        uint8_t *needed) {
     memset(needed, 0, end);
     for (int i = 0; i < m; i++)
         needed[tgi_index(results[i])] = 1;
@@ -44,9 +45,13 @@ static void list_needed(tgi_again *again, uint32_t end, int m, const tg_tensor *
     memmove(again->list, again->list + first, again->count * sizeof *again->list);
 }
 
-static tg_status check_no_assigns(const tgi_again *again, const char *what) {
+/* Running it again gives the same for the same inputs. */
+static tg_status check_repeatable(const tgi_again *again, const char *what) {
     for (uint32_t k = 0; k < again->count; k++) {
         const tgi_node *node = tgi_node_at(again->tape, again->list[k]);
+        if (node->op->random)
+            return tgi_fail(again->tape, TG_ERR_GRADIENT, what, "y depends on the inputs by way of %s, which is random",
+                            node->op->name);
         for (uint32_t j = 0; j < node->count; j++) {
             const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(again->tape, node->in[j]));
             if (leaf && leaf->last_assign != TGI_NONE)
@@ -65,7 +70,7 @@ tg_status tgi_find_again(tgi_again *again, tg_tape *tape, int n, const tg_tensor
     if (marks && again->list) {
         mark_dependents(tape, end, n, inputs, marks);
         list_needed(again, end, m, results, marks, marks + end);
-        if (!check_no_assigns(again, what)) tgi_run_again(again);
+        if (!check_repeatable(again, what)) tgi_run_again(again);
     } else
         tgi_out_of_memory(tape, what);
     tgi_pool_give(&tape->pool, marks);

@@ -13,8 +13,8 @@ typedef struct tgi_again {
     uint32_t  count;
 } tgi_again;
 
-/* Finds them, and runs them once, so that all the memory they need is there. An error, in the name of `what`, when one of them reads a leaf that the tape assigns, which has no value that could be
- * had again. tgi_end_again is due in any case. */
+/* Finds them, and runs them once, so that all the memory they need is there. An error, in the name of `what`, when one of them is
+ * random, or reads a leaf that the tape assigns, which has no value that could be had again. tgi_end_again is due in any case. */
 tg_status tgi_find_again(tgi_again *again, tg_tape *tape, int n, const tg_tensor *inputs, int m, const tg_tensor *results,
                          const char *what);
 

@@ -15,9 +15,10 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
-#include "core/tape.h"
+#include "random/random.h"
 
 #define TWO_PI 6.283185307179586476925287
 
@@ -232,4 +233,40 @@ tg_tensor(tg_bernoulli)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p)
         if (dtype == TG_BOOL) ((bool *)leaf->data)[i] = one;
     }
     return result(tape, leaf);
+}
+
+/* ---- drawn anew in each run -------------------------------------------------------------------------------------- */
+
+typedef struct mask_attr {
+    double  p;
+    int64_t dtype, rank, dims[TG_MAX_RANK];
+} mask_attr;
+
+static tg_status infer_mask(tg_infer *call) {
+    const mask_attr *attr = call->attr;
+    call->out = (tg_type){.dtype = (tg_dtype)attr->dtype, .rank = (int)attr->rank, .dims = call->dims};
+    memcpy(call->dims, attr->dims, sizeof attr->dims);
+    return TG_OK;
+}
+
+static tg_status mask_kernel(tg_kernel_call *call) {
+    const mask_attr *attr = call->attr;
+    tgi_mt19937     *generator = tgi_generator(call);
+    float            narrow = 1 / (float)attr->p;
+    double           wide = 1 / attr->p;
+    for (int64_t i = 0; i < call->out.size; i++) {
+        bool one = unit_f64(generator) < attr->p;
+        if (call->out.dtype == TG_F32)
+            ((float *)call->out.data)[i] = one ? narrow : 0;
+        else
+            ((double *)call->out.data)[i] = one ? wide : 0;
+    }
+    return TG_OK;
+}
+
+tg_tensor tgi_random_mask(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p) {
+    static const tg_op op = {"random_mask", 0, infer_mask, .kernel = mask_kernel, .random = true};
+    mask_attr          attr = {.p = p, .dtype = dtype, .rank = shape.rank};
+    memcpy(attr.dims, shape.dims, (size_t)shape.rank * sizeof *shape.dims);
+    return tg_record(tape, &op, 0, NULL, &attr, sizeof attr);
 }

@@ -228,6 +228,11 @@ tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) {
     return tgi_fail(borrowed->tape, TG_ERR_VALUE, call->op->name, "%s", text);
 }
 
+tgi_mt19937 *tgi_generator(const tg_kernel_call *call) {
+    const loan *borrowed = call->executor;
+    return &borrowed->tape->generator;
+}
+
 static tg_status call_kernel(tg_tape *tape, const tgi_node *node, tg_array *in) {
     for (uint32_t i = 0; i < node->count; i++)
         in[i] = tgi_array_of(tgi_node_at(tape, node->in[i]));

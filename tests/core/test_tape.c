@@ -165,6 +165,17 @@ START_TEST(a_zero_initialised_handle_is_recognised) {
 }
 END_TEST
 
+START_TEST(none_is_no_tensor) {
+    tg_tape *tape = tg_tape_new();
+    check_unusable(tape, TG_NONE, "is TG_NONE");
+    ck_assert(!tg_valid(TG_NONE) && !tg_requires_grad(TG_NONE) && !tg_name(TG_NONE) && !tg_has_grad(TG_NONE));
+    ck_assert(!tg_valid(tg_neg(TG_NONE)) && !tg_valid(tg_add(TG_NONE, 1)) && isnan(tg_item(TG_NONE)));
+    CHECK_OK(tape);
+    FAILS(tape, tg_add(TG_NONE, VECTOR(tape, 1, 2)), TG_ERR_HANDLE, "add: operand 1 is TG_NONE");
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_failed_result_is_recognised) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor y = tg_add(VECTOR(tape, 1, 2), VECTOR(tape, 1, 2, 3));
@@ -330,6 +341,7 @@ Suite *suite_tape(void) {
     tcase_add_test(handle, a_stale_handle_is_recognised);
     tcase_add_test(handle, a_handle_of_another_tape_is_recognised);
     tcase_add_test(handle, a_zero_initialised_handle_is_recognised);
+    tcase_add_test(handle, none_is_no_tensor);
     tcase_add_test(handle, a_failed_result_is_recognised);
     tcase_add_test(handle, handles_survive_every_rewind_behind_them);
     suite_add_tcase(suite, handle);

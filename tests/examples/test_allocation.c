@@ -165,7 +165,8 @@ START_TEST(each_allocation_that_fails_is_an_error_after_which_the_tape_still_wor
         if (failed) {
             unwatched(ck_assert_int_eq(tg_error_status(net.tape), TG_ERR_MEMORY));
             unwatched(ck_assert_ptr_nonnull(strstr(tg_error(net.tape), "out of memory")));
-            unwatched(ck_assert_msg(strstr(tg_error(net.tape), "test_allocation.c:"), "failure %ld: %s", failures, tg_error(net.tape)));
+            unwatched(ck_assert_msg(strstr(tg_error(net.tape), "test_allocation.c:"), "failure %ld: %s", failures,
+                                    tg_error(net.tape)));
             tg_clear_error(net.tape);
             tg_rewind(net.tape, empty);
             loss = train(styles[_i], &net);
@@ -213,6 +214,46 @@ START_TEST(a_run_that_failed_goes_on_where_it_stopped) {
         unwatched(ck_assert_int_eq(live, 0));
     }
     unwatched(ck_assert_int_gt(failures, 3));
+}
+END_TEST
+
+/* A number from layers that update a leaf, draw, and are made of many instructions. */
+static tg_tensor record_layers(tg_tape *tape, tg_tensor x, tg_tensor mean, tg_tensor variance) {
+    tg_tensor h = tg_batch_norm(x, mean, variance, TG_NONE, TG_NONE, true, 0.5, 1e-5);
+    tg_tensor mask = tg_full(tape, TG_BOOL, TG_SHAPE(20, 20), 1);
+    h = tg_scaled_dot_product_attention(h, h, h, mask, &(tg_attention_options){.causal = true, .dropout = 0.5});
+    return tg_sum(tg_square(tg_dropout(tg_layer_norm(h, 1, 2, TG_NONE, 1e-5), 0.5, true)));
+}
+
+/* Wherever memory ends, a call leaves nothing behind, and a run goes on: each update happens once, each number is drawn once. */
+START_TEST(layers_that_failed_are_recorded_again_or_go_on) {
+    watch();
+    double expected[2] = {0}, got[2];
+    long   failures = 0;
+    for (bool failed = true; failed; failures += failed) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor x = tg_rand(tape, TG_F64, TG_SHAPE(20, 16)), mean = tg_input(tape, "mean", TG_F64, TG_SHAPE(16));
+        tg_tensor variance = tg_input(tape, "variance", TG_F64, TG_SHAPE(16));
+        tg_mark   mark = tg_tape_mark(tape);
+        until_failure = failures; /* 0: none, for what is expected */
+        tg_tensor y = record_layers(tape, x, mean, variance);
+        got[0] = tg_item(y);
+        failed = failures == 0 || until_failure == 0;
+        until_failure = 0;
+        unwatched(ck_assert_int_eq(tg_error_status(tape), failed && failures ? TG_ERR_MEMORY : TG_OK));
+        tg_clear_error(tape);
+        if (!tg_valid(y)) {
+            tg_discard(tape, mark);
+            y = record_layers(tape, x, mean, variance);
+        }
+        got[0] = tg_item(y);
+        got[1] = tg_item(tg_add(tg_sum(mean), tg_sum(variance)));
+        if (failures == 0) memcpy(expected, got, sizeof got);
+        unwatched(ck_assert_mem_eq(got, expected, sizeof got));
+        tg_tape_free(tape);
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 10));
 }
 END_TEST
 
@@ -308,6 +349,7 @@ int main(void) {
     tcase_add_loop_test(tcase, no_epoch_after_the_second_allocates_or_frees, 0, 2);
     tcase_add_loop_test(tcase, each_allocation_that_fails_is_an_error_after_which_the_tape_still_works, 0, 2);
     tcase_add_test(tcase, a_run_that_failed_goes_on_where_it_stopped);
+    tcase_add_test(tcase, layers_that_failed_are_recorded_again_or_go_on);
     tcase_add_test(tcase, a_gradient_check_that_fails_leaves_the_tape_as_it_was);
     tcase_add_loop_test(tcase, each_allocation_that_fails_in_the_iris_example_is_one_clear_line, 0, 2);
     suite_add_tcase(suite, tcase);

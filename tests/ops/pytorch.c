@@ -94,6 +94,7 @@ static void check_line(const op_row *row, const char *file, int number, const ch
     settings      with = parse_settings(take(&rest, ','));
     trial         t = {.tape = tg_tape_new()};
     bool          exact = true;
+    tg_seed(t.tape, TRIAL_SEED);
     snprintf(t.what, sizeof t.what, "%s:%d: %s %s", file, number, row->name, tg_dtype_name(dtype));
     for (int k = 0; k < row->arity; k++) {
         parse_values(take(&rest, ','), &operands[k]);
@@ -132,7 +133,7 @@ static int check_file(const op_row *row, const char *name) {
 }
 
 void check_pytorch(const op_row *row) {
-    static const char *const files[] = {"ops.csv", "math.csv", "products.csv", "index.csv", "losses.csv"};
+    static const char *const files[] = {"ops.csv", "math.csv", "products.csv", "index.csv", "losses.csv", "layers.csv"};
     int                      count = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         count += check_file(row, files[i]);

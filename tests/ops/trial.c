@@ -147,6 +147,7 @@ trial begin(const op_row *row, int which, tg_dtype dtype, layout as) {
     static const char *const names[LAYOUTS] = {"plain", "transposed", "stretched", "reshaped"};
     trial                    t = {.tape = tg_tape_new()};
     const op_case           *c = &row->cases[which];
+    tg_seed(t.tape, TRIAL_SEED);
     snprintf(t.what, sizeof t.what, "%s %s case %d %s", row->name, tg_dtype_name(dtype), which, names[as]);
     fill_operands(row, c, dtype, operands);
     for (int k = 0; k < row->arity; k++)
