@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suites.h"
+#include "ops/op_table.h"
 
 static int64_t ordered(int64_t bits, int64_t sign) {
     return bits < 0 ? sign - bits : bits;
@@ -46,6 +46,7 @@ int main(void) {
         srunner_add_suite(runner, suites[i]());
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);
+    print_count();
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;

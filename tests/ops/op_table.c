@@ -7,7 +7,9 @@
 #include "ops/op_table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "ops/trial.h"
 
@@ -34,14 +36,37 @@ static int first_of(const op_row *rows) {
     return first;
 }
 
-/* NULL behind the last. */
-static const op_row *row_at(int index) {
+const op_row *row_at(int index) {
     for (int i = 0; i < FAMILIES; i++) {
         int count = count_rows(families[i]);
         if (index < count) return &families[i][index];
         index -= count;
     }
     return NULL;
+}
+
+/* ---- how much is checked ----------------------------------------------------------------------------------------- */
+
+/* In memory that the processes in which Check runs the tests share. */
+static long *cases;
+
+static void share_count(void) {
+    if (!cases) cases = mmap(NULL, sizeof *cases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (cases == MAP_FAILED) {
+        perror("op table");
+        exit(EXIT_FAILURE);
+    }
+}
+
+void count_case(void) {
+    ++*cases;
+}
+
+void print_count(void) {
+    int ops = 0;
+    while (row_at(ops))
+        ops++;
+    printf("# Ops: %d, cases: %ld\n", ops, *cases);
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
@@ -55,6 +80,7 @@ static tg_dtype taken(const op_row *row, tg_dtype wanted) {
 
 static void check_refused_dtype(const op_row *row, tg_dtype dtype) {
     trial t = begin(row, 0, dtype, PLAIN);
+    count_case();
     ck_assert_msg(!tg_valid(t.y), "%s: is not refused", t.what);
     CHECK_ERROR(t.tape, TG_ERR_DTYPE, row->called, ": ", tg_dtype_name(dtype), "tg_cast");
     finish(t.tape);
@@ -63,6 +89,7 @@ static void check_refused_dtype(const op_row *row, tg_dtype dtype) {
 static void check_case(const op_row *row, int which, tg_dtype dtype, layout as) {
     static values y;
     trial         t = begin(row, which, dtype, as);
+    count_case();
     expect(row, &row->cases[which], operands, &y);
     check_values(t.what, t.y, &y);
     finish(t.tape);
@@ -94,6 +121,7 @@ START_TEST(runs_again) {
     static values y;
     for (int i = 0; i < row->case_count; i++) {
         trial t = begin(row, i, taken(row, TG_F64), RESHAPED);
+        count_case();
         expect(row, &row->cases[i], operands, &y);
         ck_assert_int_eq(tg_run(t.tape), TG_OK);
         ck_assert_int_eq(tg_run(t.tape), TG_OK);
@@ -119,8 +147,10 @@ static void check_gradient(const op_row *row, int which, layout as, int order) {
     ck_assert_msg(tg_valid(t.y), "%s: %s", t.what, tg_error(t.tape));
     int                 count = floating_leaves(row, &t, leaves);
     tg_gradcheck_report report = {.order = order};
-    if (count && tg_dtype_of(t.y) == TG_F64)
+    if (count && tg_dtype_of(t.y) == TG_F64) {
         ck_assert_msg(tg_gradcheck(tg_square(t.y), count, leaves, &report) == TG_OK, "%s: %s", t.what, tg_error(t.tape));
+        count_case();
+    }
     finish(t.tape);
 }
 
@@ -158,6 +188,7 @@ START_TEST(float32_gradients_are_right) {
             tg_tensor leaves[MOST_OPERANDS];
             for (int k = floating_leaves(row, &f32, leaves) - 1; k >= 0; k--)
                 check_near_f32(f32.what, &narrow[k], &wide[k]);
+            count_case();
         }
         finish(f32.tape);
         finish(f64.tape);
@@ -170,6 +201,7 @@ START_TEST(no_gradient_flows) {
     tg_tape      *tape = tg_tape_new();
     tg_tensor     w = tg_parameter(tape, "w", 2.0), g = {0};
     tg_tensor     y = row->record((tg_tensor[]){w, w}, &row->cases[0].with);
+    count_case();
     ck_assert(!tg_requires_grad(y));
     ck_assert_int_eq(tg_vjp(tape, 1, &y, NULL, 1, &w, &g), TG_ERR_DTYPE);
     CHECK_ERROR(tape, TG_ERR_DTYPE, "vjp", "bool");
@@ -185,6 +217,7 @@ static void check_number(const op_row *row, int k, tg_dtype dtype) {
     trial         t = begin(row, 0, dtype, PLAIN);
     tg_tensor     number = tg_full(t.tape, dtype, TG_SHAPE(), 1);
     t.x[k] = number;
+    count_case();
     read_values(t.what, row->record(t.x, &row->cases[0].with), &y);
     t.x[k] = tg_num(1);
     y.scale = 0;
@@ -203,6 +236,7 @@ END_TEST
 START_TEST(int64_takes_no_fraction) {
     const op_row *row = row_at(_i);
     trial         t = begin(row, 0, TG_I64, PLAIN);
+    count_case();
     t.x[row->arity - 1] = tg_num(1.5);
     ck_assert(!tg_valid(row->record(t.x, &row->cases[0].with)));
     CHECK_ERROR(t.tape, TG_ERR_DTYPE, row->called, "1.5", "int64");
@@ -213,6 +247,7 @@ END_TEST
 START_TEST(numbers_alone_are_nowhere) {
     const op_row *row = row_at(_i);
     tg_tensor     numbers[MOST_OPERANDS] = {tg_num(1), tg_num(1), tg_num(1)};
+    count_case();
     ck_assert(!tg_valid(row->record(numbers, &row->cases[0].with)));
 }
 END_TEST
@@ -220,6 +255,7 @@ END_TEST
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 static void check_unchanged(const trial *t, int64_t count) {
+    count_case();
     ck_assert_msg(tg_instruction_count(t->tape) == count, "%s: an error leaves instructions", t->what);
 }
 
@@ -375,6 +411,7 @@ static void add_error_checks(TCase *tcase, const op_row *row, int i) {
 
 void add_rows(Suite *suite, const op_row *rows) {
     TCase *tcase = tcase_create("table");
+    share_count();
     tcase_set_timeout(tcase, 60);
     for (int k = 0, first = first_of(rows); rows[k].name; k++) {
         add_value_checks(tcase, &rows[k], first + k);
