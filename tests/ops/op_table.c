@@ -13,6 +13,8 @@
 
 #include "ops/trial.h"
 
+#include "core/tape.h" /* last: what is recorded here belongs to the lines of this file */
+
 /* ---- the rows, in one sequence ----------------------------------------------------------------------------------- */
 
 static const op_row *const families[] = {elementwise_rows, math_rows,    matmul_rows, reduce_rows,
@@ -71,13 +73,6 @@ void print_count(void) {
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-/* A dtype that the row takes: this one if it does. */
-static tg_dtype taken(const op_row *row, tg_dtype wanted) {
-    for (tg_dtype dtype = 0; dtype < TG_DTYPES && !(row->takes >> wanted & 1); dtype++)
-        if (row->takes >> dtype & 1) return dtype;
-    return wanted;
-}
-
 static void check_refused_dtype(const op_row *row, tg_dtype dtype) {
     trial t = begin(row, 0, dtype, PLAIN);
     count_case();
@@ -120,7 +115,7 @@ START_TEST(runs_again) {
     const op_row *row = row_at(_i);
     static values y;
     for (int i = 0; i < row->case_count; i++) {
-        trial t = begin(row, i, taken(row, TG_F64), RESHAPED);
+        trial t = begin(row, i, dtype_for(row, TG_F64), RESHAPED);
         count_case();
         expect(row, &row->cases[i], operands, &y);
         ck_assert_int_eq(tg_run(t.tape), TG_OK);
@@ -297,7 +292,7 @@ static void check_handle(const op_row *row, trial *t, int k, tg_tensor bad) {
 
 START_TEST(bad_handles_are_refused) {
     const op_row *row = row_at(_i);
-    tg_dtype      dtype = taken(row, TG_F32);
+    tg_dtype      dtype = dtype_for(row, TG_F32);
     trial         t = begin(row, 0, dtype, PLAIN), other = begin(row, 0, dtype, PLAIN);
     tg_mark       mark = tg_tape_mark(t.tape);
     tg_tensor     stale = tg_full(t.tape, TG_F32, row->cases[0].shape[0], 1);
@@ -317,7 +312,7 @@ END_TEST
 
 START_TEST(first_error_stays) {
     const op_row *row = row_at(_i);
-    trial         t = begin(row, 0, taken(row, TG_F32), PLAIN);
+    trial         t = begin(row, 0, dtype_for(row, TG_F32), PLAIN);
     int64_t       count = tg_instruction_count(t.tape);
     tg_tensor     invalid = tg_find(t.tape, "nobody");
     ck_assert(!tg_valid(row->record(t.x, &row->cases[0].with)));
@@ -326,6 +321,27 @@ START_TEST(first_error_stays) {
     check_unchanged(&t, count);
     CHECK_ERROR(t.tape, TG_ERR_NAME, "find: ", "nobody");
     finish(t.tape);
+}
+END_TEST
+
+/* ---- whose line it is --------------------------------------------------------------------------------------------- */
+
+/* What is recorded on the inside too, and what the gradient rules record. */
+static void check_lines(const op_row *row, int which) {
+    trial     t = begin(row, which, dtype_for(row, TG_F64), PLAIN);
+    tg_tensor leaves[MOST_OPERANDS], grads[MOST_OPERANDS];
+    int       count = floating_leaves(row, &t, leaves);
+    if (count && is_floating(tg_dtype_of(t.y))) tg_vjp(t.tape, 1, &t.y, NULL, count, leaves, grads);
+    for (uint32_t i = 0; i < t.tape->count; i++)
+        ck_assert_msg(tgi_node_at(t.tape, i)->file != NULL, "%s: %s has no line", t.what, tgi_node_at(t.tape, i)->op->name);
+    count_case();
+    finish(t.tape);
+}
+
+START_TEST(instructions_belong_to_a_line_of_the_user) {
+    const op_row *row = row_at(_i);
+    for (int i = 0; i < row->case_count; i++)
+        check_lines(row, i);
 }
 END_TEST
 
@@ -386,6 +402,7 @@ static void add_value_checks(TCase *tcase, const op_row *row, int i) {
     tcase_add_loop_test(tcase, values_are_right, i * TG_DTYPES, (i + 1) * TG_DTYPES);
     tcase_add_loop_test(tcase, values_of_views_are_right, i, i + 1);
     tcase_add_loop_test(tcase, runs_again, i, i + 1);
+    tcase_add_loop_test(tcase, instructions_belong_to_a_line_of_the_user, i, i + 1);
     tcase_add_loop_test(tcase, pytorch_agrees, i, i + 1);
     tcase_add_loop_test(tcase, numbers_alone_are_nowhere, i, i + 1);
     if (row->arity > 1 && !row->expect) tcase_add_loop_test(tcase, numbers_stand_for_tensors, i, i + 1);
