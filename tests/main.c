@@ -1,35 +1,9 @@
 /* tests/main.c: runs every suite, and reports each check by the Test Anything Protocol, which `make check` counts.
  *
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ops/op_table.h"
-
-static int64_t ordered(int64_t bits, int64_t sign) {
-    return bits < 0 ? sign - bits : bits;
-}
-
-int64_t ulps_f32(float a, float b) {
-    int32_t x, y;
-    memcpy(&x, &a, sizeof x);
-    memcpy(&y, &b, sizeof y);
-    return llabs(ordered(x, INT32_MIN) - ordered(y, INT32_MIN));
-}
-
-int64_t ulps_f64(double a, double b) {
-    int64_t x, y;
-    memcpy(&x, &a, sizeof x);
-    memcpy(&y, &b, sizeof y);
-    return llabs(ordered(x, INT64_MIN) - ordered(y, INT64_MIN));
-}
-
-const char *source_path(const char *below) {
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/%s", SOURCE_DIR, below);
-    return path;
-}
 
 int main(void) {
     Suite *(*const suites[])(void) = {
