@@ -1,4 +1,4 @@
-/* tests/support.c: tensors made and compared.
+/* tests/support.c: tensors made and compared, numbers compared, files found.
  *
  * SPDX-License-Identifier: MIT */
 #include "support.h"
@@ -49,4 +49,28 @@ void check_error(const char *file, int line, tg_tape *tape, tg_status status, co
 uint32_t next_number(uint32_t *state) {
     *state = *state * 1664525u + 1013904223u;
     return *state >> 8;
+}
+
+static int64_t ordered(int64_t bits, int64_t sign) {
+    return bits < 0 ? sign - bits : bits;
+}
+
+int64_t ulps_f32(float a, float b) {
+    int32_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return llabs(ordered(x, INT32_MIN) - ordered(y, INT32_MIN));
+}
+
+int64_t ulps_f64(double a, double b) {
+    int64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return llabs(ordered(x, INT64_MIN) - ordered(y, INT64_MIN));
+}
+
+const char *source_path(const char *below) {
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%s", SOURCE_DIR, below);
+    return path;
 }

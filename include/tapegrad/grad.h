@@ -51,6 +51,17 @@ tg_status tg_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor 
  * as the Jacobian-vector product of the gradient, without the Hessian. The results are kept; after an error as tg_jvp. */
 tg_status tg_hvp(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tensor *vectors, tg_tensor *results);
 
+/* The Jacobian dy/dx as a tensor, of y's sizes and then x's: element [i][k] is dy[i] / dx[k], where i stands for as many indices as
+ * y has axes, and k for as many as x has. y and x are any tensors of one floating dtype; zeros where y does not depend on x. The
+ * tape grows by one backward walk an element of y; or, where x has fewer elements, by one walk through J^T u, as tg_jvp's, an element
+ * of x (the rules of an op of your own must then record what has a derivative itself). Where both are large take
+ * tg_read_jacobian, which records one walk in all. TG_ERR_SHAPE where the ranks add up to more than TG_MAX_RANK. */
+tg_tensor tg_jacobian(tg_tensor y, tg_tensor x);
+
+/* The Hessian of a loss (when it has several elements: of their sum) for x, of x's sizes twice, as the Jacobian of its gradient. The
+ * tape grows by one walk through the gradient an element of x; for many take tg_read_hessian, which records one in all. */
+tg_tensor tg_hessian(tg_tensor loss, tg_tensor x);
+
 /* Writes the Jacobian dy/dx into the caller's memory: for each element of y in turn, its derivatives for all elements of x, in the
  * dtype that both have. `count` must be tg_size(y) * tg_size(x). Runs what is pending; the tape is afterwards as it was. x is
  * any tensor. TG_ERR_GRADIENT where y depends on a leaf that the tape assigns. */
@@ -93,6 +104,8 @@ tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck
 #define tg_vjp(tape, ...) TGI_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
 #define tg_jvp(tape, ...) TGI_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
 #define tg_hvp(loss, ...) TGI_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
+#define tg_jacobian(y, x) TGI_CALL2(tg_jacobian, y, x)
+#define tg_hessian(loss, x) TGI_CALL2(tg_hessian, loss, x)
 #define tg_read_jacobian(y, ...) TGI_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
 #define tg_read_hessian(loss, ...) TGI_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
 #define tg_gradcheck(y, ...) TGI_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)

@@ -4,12 +4,15 @@
  * backward walk for u, with v for the seeds, gives J v whatever u is (J. Townsend, "A new trick for calculating Jacobian vector
  * products", 2017). A product H v is a walk through the gradient.
  *
+ * A whole matrix is one walk a row, from a seed that is 1 in one place. J^T u is linear in u, and so its own rows, for u, are
+ * the columns of J: the way to go where there are fewer of them.
+ *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "grad/again.h"
 #include "grad/grad.h"
-#include "ops/ops.h"
+#include "ops/operands.h"
 #include "run/run.h"
 
 /* ---- recorded products ------------------------------------------------------------------------------------------- */
@@ -64,7 +67,103 @@ tg_status(tg_hvp)(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tenso
     return status;
 }
 
-/* ---- whole matrices, into the caller's memory -------------------------------------------------------------------- */
+/* ---- whole matrices ---------------------------------------------------------------------------------------------- */
+
+/* The instructions of y and x, which both have derivatives. */
+static tg_status resolve_pair(tg_tape *tape, const char *what, tg_tensor y, tg_tensor x, const tgi_node *node[2]) {
+    node[0] = tgi_resolve(tape, y, what, "y");
+    node[1] = tgi_resolve(tape, x, what, "x");
+    if (!node[0] || !node[1]) return tape->status;
+    if (tgi_floating((tg_dtype)node[0]->dtype) && node[1]->dtype == node[0]->dtype) return TG_OK;
+    return tgi_fail(tape, TG_ERR_DTYPE, what, "y is %s and x %s: both must be float32, or both float64",
+                    tg_dtype_name((tg_dtype)node[0]->dtype), tg_dtype_name((tg_dtype)node[1]->dtype));
+}
+
+/* ---- as tensors -------------------------------------------------------------------------------------------------- */
+
+/* The sizes of y, and then those of x. */
+static tg_status join_shapes(tg_tape *tape, const char *what, const tgi_node *node[2], tg_shape *shape) {
+    char     text[TGI_TEXT];
+    tg_type  types[2] = {tgi_node_type(node[0]), tgi_node_type(node[1])};
+    int      rank = types[0].rank + types[1].rank;
+    tgi_operands_text(text, 2, types, false);
+    if (rank > TG_MAX_RANK)
+        return tgi_fail(tape, TG_ERR_SHAPE, what, "%s: the result would have %d axes, and %d are the most", text, rank, TG_MAX_RANK);
+    *shape = (tg_shape){.rank = rank};
+    memcpy(shape->dims, types[0].dims, (size_t)types[0].rank * sizeof *shape->dims);
+    memcpy(shape->dims + types[0].rank, types[1].dims, (size_t)types[1].rank * sizeof *shape->dims);
+    if (tg_shape_size(*shape) >= 0) return TG_OK;
+    return tgi_fail(tape, TG_ERR_SHAPE, what, "%s: the result would have too many elements", text);
+}
+
+/* 2 n - 1 zeros with a 1 in the middle: each row of the identity matrix of size n is a part of them. */
+static tg_tensor units(tg_tape *tape, const char *what, tg_dtype dtype, int64_t n) {
+    tgi_node *node = tgi_new_leaf(tape, what, &tgi_constant, NULL, dtype, TG_SHAPE(2 * n - 1), NULL);
+    if (!node) return tgi_invalid(tape);
+    memset(node->data, 0, tgi_node_bytes(node));
+    tgi_convert(1, dtype, (char *)node->data + (size_t)(n - 1) * tg_dtype_size(dtype));
+    return tgi_tensor(tape, tape->count - 1);
+}
+
+/* The derivatives of each element of y for x, as vectors side by side along an axis. y is the smaller of the two, so that its
+ * elements can be counted in an int. */
+static tg_tensor stack_rows(const char *what, tg_tensor y, tg_tensor x, int axis, tgi_call call) {
+    tg_tape   *tape = y.tape;
+    tg_tensor *rows = NULL, stacked = tgi_invalid(tape);
+    int64_t    n = tg_size(y), size = tg_size(x);
+    tg_tensor  places = units(tape, what, tg_dtype_of(y), n);
+    if (!tape->status) rows = take_tensors(tape, (int)n, what);
+    for (int64_t i = 0; i < n && !tape->status; i++) {
+        tg_tensor seed = tg_reshape(tg_slice(places, 0, n - 1 - i, 2 * n - 1 - i, 1), tg_shape_of(y));
+        tg_vjp(tape, 1, &y, &seed, 1, &x, &rows[i]);
+        tgi_resume(tape, call);
+        rows[i] = tg_reshape(rows[i], TG_SHAPE(size));
+    }
+    if (!tape->status) stacked = tg_stack(tg_list_from((int)n, rows), axis);
+    tgi_pool_give(&tape->pool, rows);
+    return stacked;
+}
+
+/* dy/dx, by its rows or by its columns, of which there are fewer. */
+static tg_tensor record_matrix(const char *what, tg_tensor y, tg_tensor x, tgi_call call) {
+    tg_tape        *tape = y.tape;
+    const tgi_node *node[2];
+    tg_shape        shape;
+    tg_tensor       g, u;
+    if (resolve_pair(tape, what, y, x, node) || join_shapes(tape, what, node, &shape)) return tgi_invalid(tape);
+    int64_t rows = tgi_node_size(node[0]), columns = tgi_node_size(node[1]);
+    if (rows == 0 || columns == 0) return tgi_full(tape, what, (tg_dtype)node[0]->dtype, shape, 0);
+    if (rows <= columns) return tg_reshape(stack_rows(what, y, x, 0, call), shape);
+    u = tgi_filled(y, 0);
+    if (tape->status || tg_vjp(tape, 1, &y, &u, 1, &x, &g)) return tgi_invalid(tape);
+    tgi_resume(tape, call);
+    return tg_reshape(stack_rows(what, g, u, 1, call), shape);
+}
+
+tg_tensor(tg_jacobian)(tg_tensor y, tg_tensor x) {
+    tg_tape        *tape = tgi_tape_of_any(2, (tg_tensor[]){y, x});
+    const tgi_node *node[2];
+    if (tgi_check(tape) || resolve_pair(tape, "jacobian", y, x, node)) return tgi_invalid(tape);
+    tgi_call call = tgi_begin(tape);
+    tape->role = TGI_BACKWARD;
+    return tgi_end_with(tape, call, record_matrix("jacobian", y, x, call));
+}
+
+tg_tensor(tg_hessian)(tg_tensor loss, tg_tensor x) {
+    tg_tape        *tape = tgi_tape_of_any(2, (tg_tensor[]){loss, x});
+    const tgi_node *node[2];
+    tg_tensor       g, hessian = tgi_invalid(tape);
+    if (tgi_check(tape) || resolve_pair(tape, "hessian", loss, x, node)) return hessian;
+    tgi_call call = tgi_begin(tape);
+    tape->role = TGI_BACKWARD;
+    if (!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g)) {
+        tgi_resume(tape, call);
+        hessian = record_matrix("hessian", g, x, call);
+    }
+    return tgi_end_with(tape, call, hessian);
+}
+
+/* ---- into the caller's memory ------------------------------------------------------------------------------------ */
 
 /* The rows of dy/dx: the seed is a leaf that is 1 in one place after the other, and what depends on it runs again. */
 static tg_status read_rows(tg_tensor y, tg_tensor x, tgi_node *seed, tg_tensor u, char *values) {
@@ -94,15 +193,12 @@ static tg_status read_rows(tg_tensor y, tg_tensor x, tgi_node *seed, tg_tensor u
 
 static tg_status read_jacobian(tg_tensor y, tg_tensor x, const char *what, void *values, int64_t count) {
     tg_tape        *tape = y.tape;
-    const tgi_node *rows = tgi_resolve(tape, y, what, "y"), *columns = tgi_resolve(tape, x, what, "x");
-    if (!rows || !columns) return tape->status;
-    if (!tgi_floating((tg_dtype)rows->dtype) || columns->dtype != rows->dtype)
-        return tgi_fail(tape, TG_ERR_DTYPE, what, "y is %s and x %s: both must be float32, or both float64",
-                        tg_dtype_name((tg_dtype)rows->dtype), tg_dtype_name((tg_dtype)columns->dtype));
-    if (count != tgi_node_size(rows) * tgi_node_size(columns) || (count && !values))
-        return tgi_fail(tape, TG_ERR_SHAPE, what, "room for %lld values, where there are %lld", (long long)count,
-                        (long long)(tgi_node_size(rows) * tgi_node_size(columns)));
-    tgi_node *seed = tgi_new_leaf(tape, what, &tgi_input, NULL, (tg_dtype)rows->dtype, tgi_node_shape(rows), NULL);
+    const tgi_node *node[2];
+    if (resolve_pair(tape, what, y, x, node)) return tape->status;
+    int64_t size = tgi_node_size(node[0]) * tgi_node_size(node[1]);
+    if (count != size || (count && !values))
+        return tgi_fail(tape, TG_ERR_SHAPE, what, "room for %lld values, where there are %lld", (long long)count, (long long)size);
+    tgi_node *seed = tgi_new_leaf(tape, what, &tgi_input, NULL, (tg_dtype)node[0]->dtype, tgi_node_shape(node[0]), NULL);
     if (!seed) return tape->status;
     memset(seed->data, 0, tgi_node_bytes(seed));
     return read_rows(y, x, seed, tgi_tensor(tape, tape->count - 1), values);

@@ -106,11 +106,11 @@ tg_tensor(tg_reshape)(tg_tensor x, tg_shape shape) {
 
 /* ---- reshapes by another name ------------------------------------------------------------------------------------ */
 
-/* Without the axes whose bits are set, which are of size 1. */
-static tg_tensor without_axes(tg_tensor x, unsigned axes) {
-    tg_shape shape = tg_shape_of(x), left = {0};
-    for (int i = 0; i < shape.rank; i++)
-        if (!(axes >> i & 1)) left.dims[left.rank++] = shape.dims[i];
+/* x, which is `node`, without the axes whose bits are set, which are of size 1. */
+static tg_tensor without_axes(tg_tensor x, const tgi_node *node, unsigned axes) {
+    tg_shape left = {0};
+    for (int i = 0; i < node->rank; i++)
+        if (!(axes >> i & 1)) left.dims[left.rank++] = node->dims[i];
     return tg_reshape(x, left);
 }
 
@@ -119,7 +119,7 @@ tg_tensor(tg_squeeze)(tg_tensor x) {
     unsigned        ones = 0;
     for (int i = 0; node && i < node->rank; i++)
         if (node->dims[i] == 1) ones |= 1u << i;
-    return node ? without_axes(x, ones) : tgi_invalid(tgi_tape_of(x));
+    return node ? without_axes(x, node, ones) : tgi_invalid(tgi_tape_of(x));
 }
 
 tg_tensor(tg_squeeze_axes)(tg_tensor x, tg_axes axes) {
@@ -134,7 +134,7 @@ tg_tensor(tg_squeeze_axes)(tg_tensor x, tg_axes axes) {
         else if (i >= 0)
             ones |= 1u << i;
     }
-    return node && !x.tape->status ? without_axes(x, ones) : tgi_invalid(tgi_tape_of(x));
+    return node && !x.tape->status ? without_axes(x, node, ones) : tgi_invalid(tgi_tape_of(x));
 }
 
 tg_tensor(tg_unsqueeze)(tg_tensor x, int axis) {

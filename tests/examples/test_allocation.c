@@ -1,8 +1,7 @@
-/* tests/examples/test_allocation.c: what the library asks of the allocator.
+/* tests/examples/test_allocation.c: what the library asks of the allocator when it trains a network.
  *
- * The program is linked so that every malloc, calloc, realloc and free of the library and of the iris example comes by here, where
- * it is counted, and one of them can be made to fail. Shown: a training step allocates nothing once it has run twice; and
- * whichever allocation fails, there is an error that says so, nothing leaks, and the same tape goes on to the same result.
+ * A training step allocates nothing once it has run twice; and whichever allocation fails, there is an error that says so, nothing
+ * leaks, and the same tape goes on to the same result.
  *
  * SPDX-License-Identifier: MIT */
 #include <check.h>
@@ -13,64 +12,7 @@
 #include <tapegrad.h>
 #include <unistd.h>
 
-/* ---- the allocator between ---------------------------------------------------------------------------------------- */
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *memory, size_t bytes);
-void  __real_free(void *memory);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *memory, size_t bytes);
-void  __wrap_free(void *memory);
-
-/* Check allocates for its own assertions, which the counts leave out. */
-static bool watching;
-static long calls, live, until_failure;
-
-#define unwatched(assertion) \
-    do { \
-        watching = false; \
-        assertion; \
-        watching = true; \
-    } while (0)
-
-/* Each test begins with this: nothing is live yet. */
-static void watch(void) {
-    live = 0;
-    watching = true;
-}
-
-static bool fails(void) {
-    calls += watching;
-    return until_failure > 0 && --until_failure == 0;
-}
-
-static void *counted(void *memory) {
-    live += memory && watching;
-    return memory;
-}
-
-void *__wrap_malloc(size_t bytes) {
-    return fails() ? NULL : counted(__real_malloc(bytes));
-}
-
-void *__wrap_calloc(size_t count, size_t bytes) {
-    return fails() ? NULL : counted(__real_calloc(count, bytes));
-}
-
-void *__wrap_realloc(void *memory, size_t bytes) {
-    if (fails()) return NULL;
-    void *grown = __real_realloc(memory, bytes);
-    live += !memory && grown && watching;
-    return grown;
-}
-
-void __wrap_free(void *memory) {
-    calls += watching;
-    live -= memory && watching;
-    __real_free(memory);
-}
+#include "allocator.h"
 
 /* ---- a network to train: the iris network on made-up data -------------------------------------------------------- */
 
@@ -287,6 +229,43 @@ START_TEST(a_gradient_check_that_fails_leaves_the_tape_as_it_was) {
 }
 END_TEST
 
+/* A Jacobian, by rows and by columns, and a Hessian. */
+static tg_tensor record_matrix(tg_tensor x, int which) {
+    if (which == 0) return tg_jacobian(tg_slice(tg_square(x), 0, 0, 2, 1), x);
+    if (which == 1) return tg_jacobian(tg_mul(x, tg_reshape(x, TG_SHAPE(3, 1))), x);
+    return tg_hessian(tg_prod(x), x);
+}
+
+START_TEST(a_matrix_of_derivatives_that_fails_leaves_the_tape_as_it_was) {
+    watch();
+    double found[27], expected[27];
+    long   failures = -1;
+    for (bool failed = true; failed; failures += failed) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor x = tg_parameter(tape, "x", tg_constant(tape, TG_F64, TG_SHAPE(3), (double[]){0.5, -1, 2}));
+        until_failure = failures + 1; /* the first time, none does */
+        tg_tensor matrix = record_matrix(x, _i);
+        tg_read(matrix, found, tg_size(matrix));
+        failed = failures < 0 || until_failure == 0;
+        until_failure = 0;
+        if (failed && failures >= 0) {
+            unwatched(ck_assert_int_eq(tg_error_status(tape), TG_ERR_MEMORY));
+            unwatched(ck_assert_msg(strstr(tg_error(tape), "test_allocation.c:"), "failure %ld: %s", failures, tg_error(tape)));
+            tg_clear_error(tape);
+            matrix = record_matrix(x, _i);
+            tg_read(matrix, found, tg_size(matrix));
+        }
+        unwatched(ck_assert_str_eq(tg_error(tape), ""));
+        size_t bytes = (size_t)tg_size(matrix) * sizeof *found;
+        if (failures < 0) memcpy(expected, found, bytes);
+        unwatched(ck_assert_mem_eq(found, expected, bytes));
+        tg_tape_free(tape);
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 3));
+}
+END_TEST
+
 /* ---- the iris example as a whole ---------------------------------------------------------------------------------- */
 
 int iris_main(int argc, char **argv);
@@ -351,8 +330,10 @@ int main(void) {
     tcase_add_test(tcase, a_run_that_failed_goes_on_where_it_stopped);
     tcase_add_test(tcase, layers_that_failed_are_recorded_again_or_go_on);
     tcase_add_test(tcase, a_gradient_check_that_fails_leaves_the_tape_as_it_was);
+    tcase_add_loop_test(tcase, a_matrix_of_derivatives_that_fails_leaves_the_tape_as_it_was, 0, 3);
     tcase_add_loop_test(tcase, each_allocation_that_fails_in_the_iris_example_is_one_clear_line, 0, 2);
     suite_add_tcase(suite, tcase);
+    suite_add_tcase(suite, op_allocation());
 
     SRunner *runner = srunner_create(suite);
     srunner_set_tap(runner, "-");

@@ -7,9 +7,13 @@
 #include "ops/op_table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "ops/trial.h"
+
+#include "core/tape.h" /* last: what is recorded here belongs to the lines of this file */
 
 /* ---- the rows, in one sequence ----------------------------------------------------------------------------------- */
 
@@ -35,8 +39,7 @@ static int first_of(const op_row *rows) {
     return first;
 }
 
-/* NULL behind the last. */
-static const op_row *row_at(int index) {
+const op_row *row_at(int index) {
     for (int i = 0; i < FAMILIES; i++) {
         int count = count_rows(families[i]);
         if (index < count) return &families[i][index];
@@ -45,17 +48,35 @@ static const op_row *row_at(int index) {
     return NULL;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- how much is checked ----------------------------------------------------------------------------------------- */
 
-/* A dtype that the row takes: this one if it does. */
-static tg_dtype taken(const op_row *row, tg_dtype wanted) {
-    for (tg_dtype dtype = 0; dtype < TG_DTYPES && !(row->takes >> wanted & 1); dtype++)
-        if (row->takes >> dtype & 1) return dtype;
-    return wanted;
+/* In memory that the processes in which Check runs the tests share. */
+static long *cases;
+
+static void share_count(void) {
+    if (!cases) cases = mmap(NULL, sizeof *cases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (cases == MAP_FAILED) {
+        perror("op table");
+        exit(EXIT_FAILURE);
+    }
 }
+
+void count_case(void) {
+    ++*cases;
+}
+
+void print_count(void) {
+    int ops = 0;
+    while (row_at(ops))
+        ops++;
+    printf("# Ops: %d, cases: %ld\n", ops, *cases);
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static void check_refused_dtype(const op_row *row, tg_dtype dtype) {
     trial t = begin(row, 0, dtype, PLAIN);
+    count_case();
     ck_assert_msg(!tg_valid(t.y), "%s: is not refused", t.what);
     CHECK_ERROR(t.tape, TG_ERR_DTYPE, row->called, ": ", tg_dtype_name(dtype), "tg_cast");
     finish(t.tape);
@@ -64,6 +85,7 @@ static void check_refused_dtype(const op_row *row, tg_dtype dtype) {
 static void check_case(const op_row *row, int which, tg_dtype dtype, layout as) {
     static values y;
     trial         t = begin(row, which, dtype, as);
+    count_case();
     expect(row, &row->cases[which], operands, &y);
     check_values(t.what, t.y, &y);
     finish(t.tape);
@@ -94,7 +116,8 @@ START_TEST(runs_again) {
     const op_row *row = row_at(_i);
     static values y;
     for (int i = 0; i < row->case_count; i++) {
-        trial t = begin(row, i, taken(row, TG_F64), RESHAPED);
+        trial t = begin(row, i, dtype_for(row, TG_F64), RESHAPED);
+        count_case();
         expect(row, &row->cases[i], operands, &y);
         for (int run = 0; run < 2; run++) {
             tg_seed(t.tape, TRIAL_SEED);
@@ -114,14 +137,18 @@ static bool is_small(const op_case *c) {
     return true;
 }
 
+/* Of the square of the result: what a rule is given then depends on the operands, so that the second order also differentiates the
+ * rules of linear functions, and the ops that only rules record. */
 static void check_gradient(const op_row *row, int which, layout as, int order) {
     tg_tensor leaves[MOST_OPERANDS];
     trial     t = begin(row, which, TG_F64, as);
     ck_assert_msg(tg_valid(t.y), "%s: %s", t.what, tg_error(t.tape));
     int                 count = floating_leaves(row, &t, leaves);
     tg_gradcheck_report report = {.order = order};
-    if (count && tg_dtype_of(t.y) == TG_F64)
-        ck_assert_msg(tg_gradcheck(t.y, count, leaves, &report) == TG_OK, "%s: %s", t.what, tg_error(t.tape));
+    if (count && tg_dtype_of(t.y) == TG_F64) {
+        ck_assert_msg(tg_gradcheck(tg_square(t.y), count, leaves, &report) == TG_OK, "%s: %s", t.what, tg_error(t.tape));
+        count_case();
+    }
     finish(t.tape);
 }
 
@@ -159,6 +186,7 @@ START_TEST(float32_gradients_are_right) {
             tg_tensor leaves[MOST_OPERANDS];
             for (int k = floating_leaves(row, &f32, leaves) - 1; k >= 0; k--)
                 check_near_f32(f32.what, &narrow[k], &wide[k]);
+            count_case();
         }
         finish(f32.tape);
         finish(f64.tape);
@@ -171,6 +199,7 @@ START_TEST(no_gradient_flows) {
     tg_tape      *tape = tg_tape_new();
     tg_tensor     w = tg_parameter(tape, "w", 2.0), g = {0};
     tg_tensor     y = row->record((tg_tensor[]){w, w}, &row->cases[0].with);
+    count_case();
     ck_assert(!tg_requires_grad(y));
     ck_assert_int_eq(tg_vjp(tape, 1, &y, NULL, 1, &w, &g), TG_ERR_DTYPE);
     CHECK_ERROR(tape, TG_ERR_DTYPE, "vjp", "bool");
@@ -186,6 +215,7 @@ static void check_number(const op_row *row, int k, tg_dtype dtype) {
     trial         t = begin(row, 0, dtype, PLAIN);
     tg_tensor     number = tg_full(t.tape, dtype, TG_SHAPE(), 1);
     t.x[k] = number;
+    count_case();
     read_values(t.what, row->record(t.x, &row->cases[0].with), &y);
     t.x[k] = tg_num(1);
     y.scale = 0;
@@ -204,6 +234,7 @@ END_TEST
 START_TEST(int64_takes_no_fraction) {
     const op_row *row = row_at(_i);
     trial         t = begin(row, 0, TG_I64, PLAIN);
+    count_case();
     t.x[row->arity - 1] = tg_num(1.5);
     ck_assert(!tg_valid(row->record(t.x, &row->cases[0].with)));
     CHECK_ERROR(t.tape, TG_ERR_DTYPE, row->called, "1.5", "int64");
@@ -214,6 +245,7 @@ END_TEST
 START_TEST(numbers_alone_are_nowhere) {
     const op_row *row = row_at(_i);
     tg_tensor     numbers[MOST_OPERANDS] = {tg_num(1), tg_num(1), tg_num(1)};
+    count_case();
     ck_assert(!tg_valid(row->record(numbers, &row->cases[0].with)));
 }
 END_TEST
@@ -221,6 +253,7 @@ END_TEST
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 static void check_unchanged(const trial *t, int64_t count) {
+    count_case();
     ck_assert_msg(tg_instruction_count(t->tape) == count, "%s: an error leaves instructions", t->what);
 }
 
@@ -262,7 +295,7 @@ static void check_handle(const op_row *row, trial *t, int k, tg_tensor bad) {
 
 START_TEST(bad_handles_are_refused) {
     const op_row *row = row_at(_i);
-    tg_dtype      dtype = taken(row, TG_F32);
+    tg_dtype      dtype = dtype_for(row, TG_F32);
     trial         t = begin(row, 0, dtype, PLAIN), other = begin(row, 0, dtype, PLAIN);
     tg_mark       mark = tg_tape_mark(t.tape);
     tg_tensor     stale = tg_full(t.tape, TG_F32, row->cases[0].shape[0], 1);
@@ -282,7 +315,7 @@ END_TEST
 
 START_TEST(first_error_stays) {
     const op_row *row = row_at(_i);
-    trial         t = begin(row, 0, taken(row, TG_F32), PLAIN);
+    trial         t = begin(row, 0, dtype_for(row, TG_F32), PLAIN);
     int64_t       count = tg_instruction_count(t.tape);
     tg_tensor     invalid = tg_find(t.tape, "nobody");
     ck_assert(!tg_valid(row->record(t.x, &row->cases[0].with)));
@@ -291,6 +324,27 @@ START_TEST(first_error_stays) {
     check_unchanged(&t, count);
     CHECK_ERROR(t.tape, TG_ERR_NAME, "find: ", "nobody");
     finish(t.tape);
+}
+END_TEST
+
+/* ---- whose line it is --------------------------------------------------------------------------------------------- */
+
+/* What is recorded on the inside too, and what the gradient rules record. */
+static void check_lines(const op_row *row, int which) {
+    trial     t = begin(row, which, dtype_for(row, TG_F64), PLAIN);
+    tg_tensor leaves[MOST_OPERANDS], grads[MOST_OPERANDS];
+    int       count = floating_leaves(row, &t, leaves);
+    if (count && is_floating(tg_dtype_of(t.y))) tg_vjp(t.tape, 1, &t.y, NULL, count, leaves, grads);
+    for (uint32_t i = 0; i < t.tape->count; i++)
+        ck_assert_msg(tgi_node_at(t.tape, i)->file != NULL, "%s: %s has no line", t.what, tgi_node_at(t.tape, i)->op->name);
+    count_case();
+    finish(t.tape);
+}
+
+START_TEST(instructions_belong_to_a_line_of_the_user) {
+    const op_row *row = row_at(_i);
+    for (int i = 0; i < row->case_count; i++)
+        check_lines(row, i);
 }
 END_TEST
 
@@ -352,6 +406,7 @@ static void add_value_checks(TCase *tcase, const op_row *row, int i) {
     tcase_add_loop_test(tcase, values_are_right, i * TG_DTYPES, (i + 1) * TG_DTYPES);
     tcase_add_loop_test(tcase, values_of_views_are_right, i, i + 1);
     tcase_add_loop_test(tcase, runs_again, i, i + 1);
+    tcase_add_loop_test(tcase, instructions_belong_to_a_line_of_the_user, i, i + 1);
     tcase_add_loop_test(tcase, pytorch_agrees, i, i + 1);
     tcase_add_loop_test(tcase, numbers_alone_are_nowhere, i, i + 1);
     if (row->arity > 1 && !row->expect) tcase_add_loop_test(tcase, numbers_stand_for_tensors, i, i + 1);
@@ -377,6 +432,7 @@ static void add_error_checks(TCase *tcase, const op_row *row, int i) {
 
 void add_rows(Suite *suite, const op_row *rows) {
     TCase *tcase = tcase_create("table");
+    share_count();
     tcase_set_timeout(tcase, 60);
     for (int k = 0, first = first_of(rows); rows[k].name; k++) {
         add_value_checks(tcase, &rows[k], first + k);

@@ -46,8 +46,16 @@ extern const op_row elementwise_rows[], math_rows[], matmul_rows[], reduce_rows[
     activation_rows[], part_rows[], join_rows[], index_rows[], sort_rows[], extreme_rows[], scan_rows[], norm_rows[],
     softmax_rows[], loss_rows[], class_loss_rows[], dropout_rows[], layer_norm_rows[], attention_rows[];
 
+/* All rows in one sequence; NULL behind the last. */
+const op_row *row_at(int index);
+
 /* Adds the checks of a family's rows to its suite; and the check that no function lacks a row. */
 void add_rows(Suite *suite, const op_row *rows);
 void add_completeness(Suite *suite);
+
+/* Counts one check of a row in one case, dtype and layout; writes "# Ops: N, cases: N", how many rows there are and how many such
+ * checks were made. */
+void count_case(void);
+void print_count(void);
 
 #endif

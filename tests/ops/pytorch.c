@@ -105,6 +105,7 @@ static void check_line(const op_row *row, const char *file, int number, const ch
     t.y = row->record(t.x, &with);
     ck_assert_msg(tg_valid(t.y), "%s: %s", t.what, tg_error(t.tape));
     read_values(t.what, t.y, &got);
+    if (exact) count_case();
     if (exact) compare(t.what, &got, &expected, dtype);
     if (exact && rest) compare_gradients(row, &t, rest, dtype);
     finish(t.tape);

@@ -27,6 +27,12 @@ static element random_element(tg_dtype dtype, double low, double high, uint64_t 
     return (element){.real = (long double)(float)(low + (high - low) * unit)};
 }
 
+tg_dtype dtype_for(const op_row *row, tg_dtype wanted) {
+    for (tg_dtype dtype = 0; dtype < TG_DTYPES && !(row->takes >> wanted & 1); dtype++)
+        if (row->takes >> dtype & 1) return dtype;
+    return wanted;
+}
+
 static tg_dtype dtype_of_operand(const op_row *row, int which, tg_dtype dtype) {
     if (row->indices >> which & 1) return TG_I64;
     return row->condition && which == 0 ? TG_BOOL : dtype;
@@ -143,16 +149,20 @@ void expect(const op_row *row, const op_case *c, const values *x, values *y) {
 
 values operands[MOST_OPERANDS];
 
-trial begin(const op_row *row, int which, tg_dtype dtype, layout as) {
+trial place(const op_row *row, int which, tg_dtype dtype, layout as) {
     static const char *const names[LAYOUTS] = {"plain", "transposed", "stretched", "reshaped"};
     trial                    t = {.tape = tg_tape_new()};
-    const op_case           *c = &row->cases[which];
     tg_seed(t.tape, TRIAL_SEED);
     snprintf(t.what, sizeof t.what, "%s %s case %d %s", row->name, tg_dtype_name(dtype), which, names[as]);
-    fill_operands(row, c, dtype, operands);
+    fill_operands(row, &row->cases[which], dtype, operands);
     for (int k = 0; k < row->arity; k++)
         t.x[k] = lay_out(t.tape, as, &operands[k], &t.leaf[k]);
-    t.y = row->record(t.x, &c->with);
+    return t;
+}
+
+trial begin(const op_row *row, int which, tg_dtype dtype, layout as) {
+    trial t = place(row, which, dtype, as);
+    t.y = row->record(t.x, &row->cases[which].with);
     return t;
 }
 

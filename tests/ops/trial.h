@@ -22,7 +22,13 @@ typedef struct trial {
 /* The operands of the last one. */
 extern values operands[MOST_OPERANDS];
 
-/* Records the case; y is invalid where the row refuses the dtype. */
+/* A dtype that the row takes: this one if it does. */
+tg_dtype dtype_for(const op_row *row, tg_dtype wanted);
+
+/* Makes the operands of a case. */
+trial place(const op_row *row, int which, tg_dtype dtype, layout as);
+
+/* And records it; y is invalid where the row refuses the dtype. */
 trial begin(const op_row *row, int which, tg_dtype dtype, layout as);
 
 /* What the case should give for its operands. */

@@ -22,7 +22,7 @@ void clear_values(values *v, tg_dtype dtype, tg_shape shape) {
     v->shape = shape;
     v->size = tg_shape_size(shape);
     v->scale = 1;
-    ck_assert(v->size >= 0 && v->size <= MOST_ELEMENTS);
+    if (v->size < 0 || v->size > MOST_ELEMENTS) ck_abort_msg("an array of %" PRId64 " elements", v->size);
     memset(v->at, 0, (size_t)v->size * sizeof *v->at);
 }
 

@@ -1,0 +1,151 @@
+/* tests/ops/test_allocation.c: every op of the table without memory.
+ *
+ * Each row is recorded, differentiated twice and run while one allocation after the other fails; and, as recording seldom
+ * allocates, while the tape runs full at one instruction after the other. Each time there is an error that says so at the user's
+ * line, and the same tape then gives the same bits; in the end nothing has leaked.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "allocator.h"
+#include "ops/trial.h"
+
+#include "core/tape.h" /* last: what is recorded here belongs to the lines of this file */
+
+enum { ORDERS = 2 };
+
+/* What a row gives, and its derivatives, as the bytes that tg_read wrote. */
+typedef struct outcome {
+    double y[MOST_ELEMENTS], grads[ORDERS][MOST_OPERANDS][MOST_ELEMENTS];
+} outcome;
+
+/* The sum of the squares of some tensors. */
+static tg_tensor squares(int count, const tg_tensor *x) {
+    tg_tensor sum = tg_sum(tg_square(x[0]));
+    for (int k = 1; k < count; k++)
+        sum = tg_add(sum, tg_sum(tg_square(x[k])));
+    return sum;
+}
+
+/* Stops at the first error. */
+static void work(const op_row *row, const trial *t, outcome *o) {
+    tg_tensor leaves[MOST_OPERANDS], grads[MOST_OPERANDS], y = row->record(t->x, &row->cases[0].with);
+    int       count = floating_leaves(row, t, leaves);
+    memset(o, 0, sizeof *o);
+    if (tg_read(y, o->y, tg_size(y)) || count == 0 || !is_floating(tg_dtype_of(y))) return;
+    tg_tensor s = squares(1, &y);
+    for (int order = 0; order < ORDERS; order++) {
+        if (tg_vjp(t->tape, 1, &s, NULL, count, leaves, grads)) return;
+        for (int k = 0; k < count; k++)
+            if (tg_read(grads[k], o->grads[order][k], tg_size(grads[k]))) return;
+        s = squares(count, grads);
+    }
+}
+
+static void end(const trial *t) {
+    unwatched(ck_assert_msg(tg_error_status(t->tape) == TG_OK, "%s: %s", t->what, tg_error(t->tape)));
+    tg_tape_free(t->tape);
+    unwatched(ck_assert_int_eq(live, 0));
+}
+
+/* What the row gives with all the memory there is. */
+static void work_undisturbed(const op_row *row, outcome *o) {
+    trial t = place(row, 0, dtype_for(row, TG_F64), PLAIN);
+    work(row, &t, o);
+    end(&t);
+}
+
+/* After work in which the failure-th thing was to fail: whether one did. Then the error is the right one, and work done again
+ * gives what was expected. */
+static bool recovers(const op_row *row, trial *t, long failure, const outcome *expected, outcome *found) {
+    const char *text = tg_error(t->tape);
+    bool        failed = tg_error_status(t->tape) != TG_OK;
+    if (failed) {
+        bool right = tg_error_status(t->tape) == TG_ERR_MEMORY && strstr(text, "out of memory") && strstr(text, ".c:");
+        unwatched(ck_assert_msg(right, "%s, failure %ld: %s", t->what, failure, text));
+        tg_clear_error(t->tape);
+        work(row, t, found);
+    }
+    unwatched(ck_assert_msg(!memcmp(found, expected, sizeof *found), "%s, failure %ld: %s", t->what, failure, tg_error(t->tape)));
+    end(t);
+    return failed;
+}
+
+START_TEST(each_allocation_that_fails_is_an_error_after_which_the_tape_still_works) {
+    static outcome expected, found;
+    const op_row  *row = row_at(_i);
+    long           failures = 0;
+    watch();
+    work_undisturbed(row, &expected);
+    for (bool failed = true; failed; failures += failed) {
+        trial t = place(row, 0, dtype_for(row, TG_F64), PLAIN);
+        until_failure = failures + 1;
+        work(row, &t, &found);
+        failed = until_failure == 0;
+        until_failure = 0;
+        bool reported = recovers(row, &t, failures, &expected, &found);
+        unwatched(ck_assert_msg(reported == failed, "failure %ld is not reported", failures));
+    }
+    unwatched(ck_assert(failures > 0 || row->compares)); /* a few truth values lie in the instruction */
+}
+END_TEST
+
+/* A tape on which just so many more instructions find room. */
+static void fill_segment(tg_tape *tape, long room) {
+    while (tape->count % TGI_SEGMENT != (uint32_t)(TGI_SEGMENT - room) % TGI_SEGMENT)
+        tg_full(tape, TG_F64, TG_SHAPE(), 0);
+}
+
+/* A tape on which just so many more words find room, of what instructions have beside their fixed part. */
+static void fill_arena(tg_tape *tape, long room) {
+    tgi_arena_take(&tape->arena, (size_t)(tape->arena.end - tape->arena.top) - 8 * (size_t)room);
+}
+
+/* How many bytes the arena takes when its first chunk is full. */
+static size_t second_chunk(void) {
+    tgi_arena arena = {0};
+    tgi_arena_take(&arena, 8);
+    tgi_arena_take(&arena, (size_t)(arena.end - arena.top) + 8);
+    size_t bytes = latest_bytes;
+    tgi_arena_free(&arena);
+    return bytes;
+}
+
+/* A little more room each time, until all of the work finds some. */
+static void check_full_tape(const op_row *row, void (*fill)(tg_tape *, long), size_t growth) {
+    static outcome expected, found;
+    long           room = 0;
+    watch();
+    work_undisturbed(row, &expected);
+    for (bool failed = true; failed; room += failed) {
+        trial t = place(row, 0, dtype_for(row, TG_F64), PLAIN);
+        fill(t.tape, room);
+        failing_bytes = growth;
+        work(row, &t, &found);
+        failing_bytes = 0;
+        failed = recovers(row, &t, room, &expected, &found);
+    }
+    unwatched(ck_assert_int_gt(room, 0));
+}
+
+START_TEST(each_instruction_that_finds_no_room_is_an_error_after_which_the_tape_still_works) {
+    check_full_tape(row_at(_i), fill_segment, TGI_SEGMENT * sizeof(tgi_node));
+}
+END_TEST
+
+START_TEST(each_part_of_one_that_finds_no_room_is_an_error_after_which_the_tape_still_works) {
+    check_full_tape(row_at(_i), fill_arena, second_chunk());
+}
+END_TEST
+
+TCase *op_allocation(void) {
+    TCase *tcase = tcase_create("ops");
+    int    rows = 0;
+    while (row_at(rows))
+        rows++;
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, each_allocation_that_fails_is_an_error_after_which_the_tape_still_works, 0, rows);
+    tcase_add_loop_test(tcase, each_instruction_that_finds_no_room_is_an_error_after_which_the_tape_still_works, 0, rows);
+    tcase_add_loop_test(tcase, each_part_of_one_that_finds_no_room_is_an_error_after_which_the_tape_still_works, 0, rows);
+    return tcase;
+}
