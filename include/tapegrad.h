@@ -36,6 +36,7 @@
  *     tapegrad/product.h  products: einsum, tensordot, dot
  *     tapegrad/linalg.h   linear algebra
  *     tapegrad/nn.h       the functions of neural networks
+ *     tapegrad/conv.h     convolution, pooling
  *     tapegrad/grad.h     derivatives and their check
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    updates
@@ -47,6 +48,7 @@
 #define TAPEGRAD_H
 #pragma GCC system_header
 
+#include <tapegrad/conv.h>
 #include <tapegrad/grad.h>
 #include <tapegrad/index.h>
 #include <tapegrad/inspect.h>

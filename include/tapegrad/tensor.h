@@ -28,6 +28,13 @@ typedef struct tg_tensor {
     uint64_t ref;
 } tg_tensor;
 
+/* No tensor, where one may be left out, such as a bias; anywhere else it is an error. */
+#ifndef __cplusplus
+#define TG_NONE ((tg_tensor){NULL, 0})
+#else
+#define TG_NONE (tg_tensor())
+#endif
+
 /* What a call reports. Everything but TG_OK is also kept in the tape, with a sentence that says what went wrong where:
  * see tg_error in tapegrad/tape.h. */
 typedef enum tg_status {

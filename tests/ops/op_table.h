@@ -43,7 +43,7 @@ typedef struct op_row {
 
 /* The families, each in its test file, ended by a row without a name. */
 extern const op_row elementwise_rows[], math_rows[], matmul_rows[], reduce_rows[], view_rows[], product_rows[], linalg_rows[],
-    activation_rows[], part_rows[], join_rows[], index_rows[], sort_rows[], extreme_rows[], scan_rows[], norm_rows[];
+    activation_rows[], part_rows[], join_rows[], index_rows[], sort_rows[], extreme_rows[], scan_rows[], norm_rows[], conv_rows[], pool_rows[];
 
 /* Adds the checks of a family's rows to its suite; and the check that no function lacks a row. */
 void add_rows(Suite *suite, const op_row *rows);
