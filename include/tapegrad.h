@@ -37,6 +37,7 @@
  *     tapegrad/linalg.h   linear algebra
  *     tapegrad/nn.h       the functions of neural networks
  *     tapegrad/loss.h     losses
+ *     tapegrad/conv.h     convolution, pooling
  *     tapegrad/grad.h     derivatives and their check
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    updates
@@ -48,6 +49,7 @@
 #define TAPEGRAD_H
 #pragma GCC system_header
 
+#include <tapegrad/conv.h>
 #include <tapegrad/grad.h>
 #include <tapegrad/index.h>
 #include <tapegrad/inspect.h>

@@ -17,6 +17,8 @@ Suite *suite_tape(void);
 Suite *suite_record(void);
 
 /* kernels */
+Suite *suite_kernel_conv(void);
+Suite *suite_kernel_pooling(void);
 Suite *suite_gamma(void);
 Suite *suite_gemm(void);
 Suite *suite_sum(void);
@@ -54,6 +56,8 @@ Suite *suite_sort(void);
 Suite *suite_extreme(void);
 Suite *suite_scan(void);
 Suite *suite_norm(void);
+Suite *suite_conv(void);
+Suite *suite_pooling(void);
 Suite *suite_backward(void);
 Suite *suite_history(void);
 Suite *suite_own_rule(void);

@@ -21,7 +21,7 @@ static const op_row *const families[] = {elementwise_rows, math_rows,    matmul_
                                          view_rows,        product_rows, linalg_rows, activation_rows,
                                          part_rows,        join_rows,    index_rows,  sort_rows,
                                          extreme_rows, scan_rows, norm_rows, softmax_rows, loss_rows, class_loss_rows,
-                                         dropout_rows, layer_norm_rows, attention_rows};
+                                         dropout_rows, layer_norm_rows, attention_rows, conv_rows, pool_rows};
 
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -384,7 +384,7 @@ static int check_header(const char *name) {
 START_TEST(every_function_has_a_row) {
     static const char *const headers[] = {"include/tapegrad/ops.h", "include/tapegrad/product.h", "include/tapegrad/linalg.h",
                                           "include/tapegrad/nn.h", "include/tapegrad/view.h", "include/tapegrad/index.h",
-                                          "include/tapegrad/loss.h"};
+                                          "include/tapegrad/loss.h", "include/tapegrad/conv.h"};
     int                      functions = 0, rows = 0;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
         functions += check_header(headers[i]);

@@ -44,7 +44,8 @@ typedef struct op_row {
 /* The families, each in its test file, ended by a row without a name. */
 extern const op_row elementwise_rows[], math_rows[], matmul_rows[], reduce_rows[], view_rows[], product_rows[], linalg_rows[],
     activation_rows[], part_rows[], join_rows[], index_rows[], sort_rows[], extreme_rows[], scan_rows[], norm_rows[],
-    softmax_rows[], loss_rows[], class_loss_rows[], dropout_rows[], layer_norm_rows[], attention_rows[];
+    softmax_rows[], loss_rows[], class_loss_rows[], dropout_rows[], layer_norm_rows[], attention_rows[], conv_rows[],
+    pool_rows[];
 
 /* All rows in one sequence; NULL behind the last. */
 const op_row *row_at(int index);

@@ -1,0 +1,287 @@
+/* kernels/conv.c: convolution, forward and backward.
+ *
+ * The image is copied, with its padding, into planes, and read as one long vector: where the plane is `width` elements wide, the
+ * element that tap (i, j) of the kernel multiplies at position q of the result lies at q + i width + j, for all q at once. So a
+ * convolution is a matrix product of the kernel with a matrix that is never made, whose rows are parts of the planes, shifted. At
+ * the end of each row of the result, as many positions are computed for nothing as the kernel reaches over the edge; they are
+ * not stored. With a stride, there is a plane for every residue of the coordinates, so that neighbours in the result are
+ * neighbours in memory; dilation is another shift.
+ *
+ * The transpose adds to the shifted rows what the convolution reads from them; the gradient of the kernel is scalar products of
+ * the result's rows with them.
+ *
+ * The product is made in tiles that stay in registers. Where it is large, a general matrix product, by a BLAS perhaps, is faster
+ * even though the matrix must then be made, a part at a time; and where the result is small, that matrix is made of several
+ * images. Very small ones, and those where a plane would be mostly empty, are done term by term.
+ *
+ * The last way is also taken where there is a NaN or an infinity that the others would multiply with a zero of the padding. It
+ * must be found first: reading all operands takes little time beside the rest.
+ *
+ * The work falls apart into tasks, by images, parts of images, or channels, none of which needs anything of another; how they are
+ * cut depends on sizes only. The gradient of the kernel is the sum of what its tasks give, in their order.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "conv.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "gemm.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NO_INLINE __attribute__((noinline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Bytes in a vector register, and those of the widest: rows in scratch are whole numbers of these. */
+#if defined __AVX512F__
+enum { VECTOR_BYTES = 64 };
+#elif defined __AVX__
+enum { VECTOR_BYTES = 32 };
+#else
+enum { VECTOR_BYTES = 16 };
+#endif
+enum { WIDEST = 64 };
+
+/* The most rows and vectors of a tile. */
+enum { MOST_ROWS = 6, MOST_VECTORS = 8 };
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t round_up(int64_t x, int64_t step) {
+    return (x + step - 1) / step * step;
+}
+
+/* ---- the plan ---------------------------------------------------------------------------------------------------- */
+
+/* A task has `batch` images, or a tile of one image, tile[0] x tile[1] positions of the result; the transpose instead has
+ * `batch` images and `block` channels, and goes through their tiles. */
+typedef struct plan {
+    const tgi_conv *c;
+    tgi_conv_way    way;
+    bool            pointwise; /* products of the images as they are: no planes, a task is an image */
+    int64_t         taps;      /* of the kernel, for one channel */
+    int64_t         phases[2]; /* residues that have a plane */
+    int64_t         shift[2];  /* how far the kernel reaches, in elements of a plane */
+    int64_t         tile[2], batch, block;
+    int64_t         plane[2], channel;              /* sizes of a plane, elements of the planes of a channel */
+    int64_t         pitch;                          /* of the rows in `rows` */
+    int64_t         planes, rows, columns, product; /* elements of the parts of scratch; see parts_of */
+} plan;
+
+/* How many positions there are in a task: a tile of at most `wanted`, or as many images as have not more. */
+static void choose_tile(plan *p, int64_t wanted) {
+    const int64_t *y = p->c->y;
+    p->tile[1] = most(1, least(y[1], wanted));
+    p->tile[0] = most(1, least(y[0], wanted / p->tile[1]));
+    bool cut = p->tile[0] < y[0] || p->tile[1] < y[1];
+    p->batch = cut ? 1 : most(1, least(p->c->images, wanted / most(1, y[0] * y[1])));
+}
+
+/* The planes of a tile, or for the transpose those of the whole result. */
+static void set_planes(plan *p, tgi_conv_kind kind) {
+    for (int a = 0; a < 2; a++)
+        p->plane[a] = (kind == TGI_CONV_BACK ? p->c->y[a] : p->tile[a]) + p->shift[a];
+    p->channel = p->phases[0] * p->phases[1] * p->plane[0] * p->plane[1];
+}
+
+/* Bytes that stay in the second cache, with room for other things. */
+enum { SECOND_CACHE = 256 << 10 };
+
+/* ---- tiles: the planes of a task, and beside them rows of the result --------------------------------------------- */
+
+/* How many positions of the result need so many elements of a plane: whole rows, if it can be. */
+static int64_t positions_in(const plan *p, int64_t elements) {
+    int64_t across = p->c->y[1] + p->shift[1];
+    return elements >= across ? elements / across * p->c->y[1] : most(1, elements - p->shift[1]);
+}
+
+static void plan_tiles(plan *p, tgi_conv_kind kind, int64_t element) {
+    const tgi_conv *c = p->c;
+    int64_t         phases = p->phases[0] * p->phases[1], whole = (c->y[0] + p->shift[0]) * (c->y[1] + p->shift[1]);
+    int64_t         rows = kind == TGI_CONV ? MOST_ROWS : c->out, planes = kind == TGI_CONV_BACK ? 0 : c->in * phases;
+    choose_tile(p, positions_in(p, most(SECOND_CACHE / most(1, (rows + planes) * element), 256)));
+    bool cut = p->tile[0] < c->y[0] || p->tile[1] < c->y[1];
+    set_planes(p, kind);
+    p->pitch = round_up((p->tile[0] - 1) * p->plane[1] + p->tile[1], WIDEST / element);
+    p->batch = 1;
+    if (kind == TGI_CONV_BACK)
+        p->block = least(c->in, round_up(most(1, SECOND_CACHE / most(1, phases * whole * element)), MOST_ROWS));
+    if (kind == TGI_CONV_WEIGHT && !cut)
+        p->batch = most(1, least(c->images, SECOND_CACHE / 2 / most(1, (c->in * p->channel + c->out * p->pitch) * element)));
+    p->rows = p->batch * rows * p->pitch;
+}
+
+/* ---- products: the matrix of shifted rows, and what is multiplied with it ---------------------------------------- */
+
+/* Whether the kernel has one element, and the images are large enough for a product each. */
+static bool is_pointwise(const tgi_conv *c) {
+    for (int a = 0; a < 2; a++)
+        if (c->k[a] != 1 || c->stride[a] != 1 || c->padding[a] || c->y[a] != c->x[a]) return false;
+    return c->x[0] * c->x[1] >= 64;
+}
+
+static void plan_products(plan *p, tgi_conv_kind kind, int64_t element) {
+    const tgi_conv *c = p->c;
+    int64_t         depth = c->in * p->taps;
+    p->product = kind == TGI_CONV_WEIGHT ? c->out * depth : 0;
+    if (is_pointwise(c)) {
+        p->pointwise = true;
+        p->tile[0] = c->y[0], p->tile[1] = c->y[1], p->batch = 1;
+        p->pitch = c->y[0] * c->y[1];
+        return;
+    }
+    choose_tile(p, most(2 * SECOND_CACHE / most(1, depth * element), 256));
+    set_planes(p, kind);
+    p->pitch = p->batch * p->tile[0] * p->tile[1];
+    p->columns = depth * p->pitch;
+    p->rows = c->out * p->pitch;
+}
+
+static size_t product_scratch(const plan *p, tgi_conv_kind kind, size_t element) {
+    const tgi_conv *c = p->c;
+    int64_t         depth = p->block * p->taps;
+    switch (kind) {
+    case TGI_CONV: return tgi_gemm_scratch(c->out, p->pitch, depth, element);
+    case TGI_CONV_BACK: return tgi_gemm_scratch(depth, p->pitch, c->out, element);
+    default: return tgi_gemm_scratch(c->out, depth, p->pitch, element);
+    }
+}
+
+/* ---- which way --------------------------------------------------------------------------------------------------- */
+
+/* From so many channels of the result on, general products are faster, by a BLAS at least. */
+#ifdef TGI_HAVE_CBLAS
+enum { MANY_CHANNELS = VECTOR_BYTES > 16 ? 24 : 12 };
+#else
+enum { MANY_CHANNELS = 128 };
+#endif
+
+static tgi_conv_way best_way(const plan *p) {
+    const tgi_conv *c = p->c;
+    double          positions = (double)c->y[0] * (double)c->y[1], across = (double)(c->y[1] + p->shift[1]);
+    double terms = (double)c->images * (double)c->groups * (double)c->in * (double)c->out * (double)p->taps * positions;
+    double planes = (double)(c->y[0] + p->shift[0]) * across * (double)p->phases[0] * (double)p->phases[1];
+    if (terms < 4096 || planes > 4 * positions * (double)p->taps || p->phases[0] > 64 || p->phases[1] > 64)
+        return TGI_CONV_PLAIN;
+    if (is_pointwise(c) || across > 2 * (double)c->y[1] || positions < 32) return TGI_CONV_PRODUCT;
+    return c->out >= MANY_CHANNELS && c->in * p->taps >= 32 ? TGI_CONV_PRODUCT : TGI_CONV_TILES;
+}
+
+static plan plan_of(const tgi_conv *c, tgi_conv_kind kind, size_t element) {
+    plan p = {.c = c, .way = c->way, .taps = c->k[0] * c->k[1], .block = c->in};
+    for (int a = 0; a < 2; a++) {
+        int64_t reach = (c->k[a] - 1) * c->dilation[a];
+        p.phases[a] = least(c->stride[a], reach + 1);
+        p.shift[a] = reach / c->stride[a];
+    }
+    if (p.way == TGI_CONV_BEST) p.way = best_way(&p);
+    if (c->images == 0) p.way = TGI_CONV_PLAIN;
+    if (p.way == TGI_CONV_TILES) plan_tiles(&p, kind, (int64_t)element);
+    if (p.way == TGI_CONV_PRODUCT) plan_products(&p, kind, (int64_t)element);
+    if (p.way == TGI_CONV_PLAIN) return p;
+    int64_t sets = p.way == TGI_CONV_TILES ? p.batch : 1;
+    p.planes = sets * p.block * p.channel + 2 * (int64_t)(WIDEST / element);
+    return p;
+}
+
+/* ---- scratch ----------------------------------------------------------------------------------------------------- */
+
+/* Where its parts begin, in bytes. */
+typedef struct parts {
+    size_t offsets, planes, rows, columns, product, multiply, end;
+} parts;
+
+static size_t behind(size_t start, int64_t count, size_t element) {
+    return (start + (size_t)count * element + WIDEST - 1) / WIDEST * WIDEST;
+}
+
+static parts parts_of(const plan *p, tgi_conv_kind kind, size_t element) {
+    parts at = {0};
+    if (p->way == TGI_CONV_PLAIN) return (parts){.end = WIDEST};
+    at.planes = behind(at.offsets, p->block * p->taps, sizeof(int64_t));
+    at.rows = behind(at.planes, p->planes, element);
+    at.columns = behind(at.rows, p->rows, element);
+    at.product = behind(at.columns, p->columns, element);
+    at.multiply = behind(at.product, p->product, element);
+    at.end = at.multiply + (p->way == TGI_CONV_PRODUCT ? product_scratch(p, kind, element) : WIDEST);
+    return at;
+}
+
+size_t tgi_conv_scratch(const tgi_conv *c, tgi_conv_kind kind, size_t element) {
+    plan p = plan_of(c, kind, element);
+    return parts_of(&p, kind, element).end;
+}
+
+/* How far each tap of each channel of a block is from where the planes begin. */
+static void find_offsets(const plan *p, int64_t *offsets) {
+    const tgi_conv *c = p->c;
+    for (int64_t n = 0; n < p->block; n++)
+        for (int64_t i = 0; i < c->k[0]; i++)
+            for (int64_t j = 0; j < c->k[1]; j++) {
+                int64_t down = i * c->dilation[0], across = j * c->dilation[1];
+                int64_t phase = down % c->stride[0] * p->phases[1] + across % c->stride[1];
+                *offsets++ = n * p->channel + (phase * p->plane[0] + down / c->stride[0]) * p->plane[1] + across / c->stride[1];
+            }
+}
+
+/* ---- what exists ------------------------------------------------------------------------------------------------- */
+
+/* The i from `from` up to and without `to`: those below `count` for which first + i step is from 0 up to size - 1. */
+typedef struct span {
+    int64_t from, to;
+} span;
+
+static span span_of(int64_t count, int64_t first, int64_t step, int64_t size) {
+    span s = {first < 0 ? (step - 1 - first) / step : 0, first < size ? (size - 1 - first) / step + 1 : 0};
+    s.to = most(0, least(s.to, count));
+    s.from = least(s.from, s.to);
+    return s;
+}
+
+/* The part of the result that a tile covers. */
+typedef struct area {
+    int64_t at[2], size[2];
+} area;
+
+static area area_of(const plan *p, int64_t tile) {
+    int64_t across = (p->c->y[1] + p->tile[1] - 1) / p->tile[1];
+    area    a = {.at = {tile / across * p->tile[0], tile % across * p->tile[1]}};
+    for (int i = 0; i < 2; i++)
+        a.size[i] = least(p->tile[i], p->c->y[i] - a.at[i]);
+    return a;
+}
+
+static int64_t tiles_of(const plan *p) {
+    const int64_t *y = p->c->y;
+    return (y[0] + p->tile[0] - 1) / p->tile[0] * ((y[1] + p->tile[1] - 1) / p->tile[1]);
+}
+
+#define T float
+#define NAME(x) x##_f32
+#include "conv_planes.h"
+#include "conv_tiles.h"
+#include "conv_ways.h"
+#undef T
+#undef NAME
+
+#define T double
+#define NAME(x) x##_f64
+#include "conv_planes.h"
+#include "conv_tiles.h"
+#include "conv_ways.h"
+#undef T
+#undef NAME

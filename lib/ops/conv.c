@@ -1,0 +1,362 @@
+/* ops/conv.c: convolution, its transpose, and the gradient of its kernel.
+ *
+ * The three are the derivatives of one trilinear form (see kernels/conv.h), for the result y, the image x and the kernel w: each
+ * is linear in the other two, and its gradients are the other two of the three. So they have derivatives of any order, and
+ * there is no fourth op.
+ *
+ * Over one axis, an image is one row of two axes.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "kernels/conv.h"
+
+#include <tapegrad/conv.h>
+
+#include "ops/ops.h"
+
+/* What is given beside the operands: per axis of the image, one or two of them; sizes of the kernel, where no operand has them. */
+typedef struct conv_attr {
+    int64_t axes, groups, stride[2], padding[2], dilation[2], output_padding[2], kernel[2];
+} conv_attr;
+
+static conv_attr attr_of(int axes, const tg_conv_options *options) {
+    tg_conv_options o = options ? *options : (tg_conv_options){0};
+    conv_attr       attr = {.axes = axes, .groups = o.groups ? o.groups : 1};
+    for (int i = 0; i < axes; i++) {
+        attr.stride[i] = o.stride[i] ? o.stride[i] : 1;
+        attr.padding[i] = o.padding[i];
+        attr.dilation[i] = o.dilation[i] ? o.dilation[i] : 1;
+        attr.output_padding[i] = o.output_padding[i];
+    }
+    return attr;
+}
+
+/* ---- the shape rules --------------------------------------------------------------------------------------------- */
+
+static tg_status check_dtypes(const tg_infer *call) {
+    tg_dtype dtype = call->in[0].dtype;
+    for (int i = 1; i < call->count; i++)
+        if (call->in[i].dtype != dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
+    if (tgi_floating(dtype)) return TG_OK;
+    return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(dtype));
+}
+
+/* So that no sum of sizes below can overflow. */
+static const int64_t largest = INT32_MAX;
+
+static tg_status check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
+    if (value >= lowest && value <= largest) return TG_OK;
+    return tg_refuse(call, TG_ERR_ARGUMENT, "%s %lld is not from %lld to %lld", what, (long long)value, (long long)lowest,
+                     (long long)largest);
+}
+
+static tg_status check_settings(const tg_infer *call) {
+    const conv_attr *attr = call->attr;
+    for (int i = 0; i < attr->axes; i++)
+        if (check_setting(call, "stride", attr->stride[i], 1) || check_setting(call, "padding", attr->padding[i], 0) ||
+            check_setting(call, "dilation", attr->dilation[i], 1) ||
+            check_setting(call, "output_padding", attr->output_padding[i], 0))
+            return call->tape->status;
+    return check_setting(call, "groups", attr->groups, 1);
+}
+
+static tg_status check_ranks(const tg_infer *call) {
+    const tg_type *x = &call->in[0], *w = &call->in[1];
+    int            axes = (int)((const conv_attr *)call->attr)->axes;
+    if ((x->rank != axes + 1 && x->rank != axes + 2) || w->rank != axes + 2)
+        return tg_refuse(call, TG_ERR_SHAPE,
+                         axes == 2 ? "the image is (N, C, H, W) or (C, H, W), the kernel (., ., KH, KW)"
+                                   : "the image is (N, C, L) or (C, L), the kernel (., ., K)");
+    for (int i = 2; i < w->rank; i++)
+        if (w->dims[i] == 0) return tg_refuse(call, TG_ERR_SHAPE, "the kernel has no elements");
+    return TG_OK;
+}
+
+/* The groups divide the kernel's first size, and the image's channels are `count` in each of `groups` groups. */
+static tg_status check_channels(const tg_infer *call, int64_t count, int64_t groups) {
+    const conv_attr *attr = call->attr;
+    const tg_type   *x = &call->in[0], *w = &call->in[1];
+    int64_t          channels = x->dims[x->rank - attr->axes - 1];
+    if (w->dims[0] % attr->groups)
+        return tg_refuse(call, TG_ERR_SHAPE, "%lld groups do not divide the %lld channels of the kernel",
+                         (long long)attr->groups, (long long)w->dims[0]);
+    if (channels % groups == 0 && channels / groups == count) return TG_OK;
+    return tg_refuse(call, TG_ERR_SHAPE, "the image has %lld channels, and the kernel is for %lld groups of %lld",
+                     (long long)channels, (long long)groups, (long long)count);
+}
+
+static tg_status check_bias(const tg_infer *call, int64_t channels) {
+    if (call->count < 3 || (call->in[2].rank == 1 && call->in[2].dims[0] == channels)) return TG_OK;
+    return tg_refuse(call, TG_ERR_SHAPE, "the bias has one number for each of the %lld channels; TG_NONE is none",
+                     (long long)channels);
+}
+
+static tg_status check_operands(const tg_infer *call) {
+    if (check_dtypes(call) || check_settings(call)) return call->tape->status;
+    return check_ranks(call);
+}
+
+/* Fills in the result's type, but for the sizes of its images, whose place in call->dims is returned. */
+static int64_t *begin_result(tg_infer *call, int64_t channels) {
+    const tg_type *x = &call->in[0];
+    int            axes = (int)((const conv_attr *)call->attr)->axes;
+    int64_t       *dims = call->dims;
+    call->out = (tg_type){.dtype = x->dtype, .rank = x->rank, .dims = call->dims};
+    if (x->rank == axes + 2) *dims++ = x->dims[0];
+    *dims++ = channels;
+    return dims;
+}
+
+/* Operands: image, kernel, and perhaps a bias. */
+static tg_status infer_conv(tg_infer *call) {
+    const conv_attr *attr = call->attr;
+    const tg_type   *x = &call->in[0], *w = &call->in[1];
+    if (check_operands(call) || check_channels(call, w->dims[1], attr->groups) || check_bias(call, w->dims[0]))
+        return call->tape->status;
+    int64_t *dims = begin_result(call, w->dims[0]);
+    for (int i = 0; i < attr->axes; i++) {
+        int64_t size = x->dims[x->rank - attr->axes + i] + 2 * attr->padding[i], kernel = w->dims[2 + i];
+        if (attr->output_padding[i]) return tg_refuse(call, TG_ERR_ARGUMENT, "output_padding is for transposed convolutions");
+        if (size < 1 || kernel - 1 > (size - 1) / attr->dilation[i])
+            return tg_refuse(call, TG_ERR_SHAPE, "a kernel of %lld, with dilation %lld, is larger than the padded image's %lld",
+                             (long long)kernel, (long long)attr->dilation[i], (long long)size);
+        dims[i] = (size - attr->dilation[i] * (kernel - 1) - 1) / attr->stride[i] + 1;
+    }
+    return TG_OK;
+}
+
+static tg_status infer_transpose(tg_infer *call) {
+    const conv_attr *attr = call->attr;
+    const tg_type   *x = &call->in[0], *w = &call->in[1];
+    if (check_operands(call) || check_channels(call, w->dims[0], 1)) return call->tape->status;
+    double channels = (double)w->dims[1] * (double)attr->groups;
+    if (channels > 0x1p59) return tg_refuse(call, TG_ERR_SHAPE, "the result would have too many channels");
+    int64_t *dims = begin_result(call, w->dims[1] * attr->groups);
+    if (check_bias(call, w->dims[1] * attr->groups)) return call->tape->status;
+    for (int i = 0; i < attr->axes; i++) {
+        int64_t size = x->dims[x->rank - attr->axes + i], stride = attr->stride[i], dilation = attr->dilation[i];
+        int64_t more = attr->output_padding[i], kernel = w->dims[2 + i];
+        if (size == 0) return tg_refuse(call, TG_ERR_SHAPE, "the image has no elements");
+        if (more >= stride && more >= dilation)
+            return tg_refuse(call, TG_ERR_ARGUMENT,
+                             "output_padding %lld is below neither the stride %lld nor the dilation %lld", (long long)more,
+                             (long long)stride, (long long)dilation);
+        if ((double)size * (double)stride + (double)kernel * (double)dilation > 0x1p59)
+            return tg_refuse(call, TG_ERR_SHAPE, "the result would have too many elements");
+        dims[i] = (size - 1) * stride - 2 * attr->padding[i] + dilation * (kernel - 1) + 1 + more;
+        if (dims[i] < 0) return tg_refuse(call, TG_ERR_SHAPE, "the result would have a size of %lld", (long long)dims[i]);
+    }
+    return TG_OK;
+}
+
+/* Operands: the image, and something of the result's shape; recorded by rules only. */
+static tg_status infer_weight(tg_infer *call) {
+    const conv_attr *attr = call->attr;
+    const tg_type   *x = &call->in[0], *y = &call->in[1];
+    int              axes = (int)attr->axes;
+    call->out = (tg_type){.dtype = x->dtype, .rank = axes + 2, .dims = call->dims};
+    call->dims[0] = y->dims[y->rank - axes - 1];
+    call->dims[1] = x->dims[x->rank - axes - 1] / attr->groups;
+    for (int i = 0; i < axes; i++)
+        call->dims[2 + i] = attr->kernel[i];
+    return TG_OK;
+}
+
+/* ---- the kernels ------------------------------------------------------------------------------------------------- */
+
+/* The form whose arrays these are. */
+static tgi_conv form_of(const conv_attr *attr, const tg_array *x, const tg_array *w, const tg_array *y) {
+    int      axes = (int)attr->axes;
+    tgi_conv c = {.images = x->rank == axes + 2 ? x->dims[0] : 1,
+                  .groups = attr->groups,
+                  .in = w->dims[1],
+                  .out = w->dims[0] / attr->groups};
+    for (int a = 0; a < 2; a++) {
+        int i = a - (2 - axes);
+        c.x[a] = i < 0 ? 1 : x->dims[x->rank - axes + i];
+        c.y[a] = i < 0 ? 1 : y->dims[y->rank - axes + i];
+        c.k[a] = i < 0 ? 1 : w->dims[2 + i];
+        c.stride[a] = i < 0 ? 1 : attr->stride[i];
+        c.padding[a] = i < 0 ? 0 : attr->padding[i];
+        c.dilation[a] = i < 0 ? 1 : attr->dilation[i];
+    }
+    return c;
+}
+
+/* What all three need: the operands in one piece, and scratch. False, with the error noted, when there is no memory. */
+static bool begin_kernel(tg_kernel_call *call, const tgi_conv *c, tgi_conv_kind kind, const void *operand[3], void **scratch) {
+    operand[2] = NULL;
+    for (int i = 0; i < call->count; i++)
+        if (!(operand[i] = tg_contiguous(call, i))) return false;
+    *scratch = tg_scratch(call, tgi_conv_scratch(c, kind, tg_dtype_size(call->out.dtype)));
+    return *scratch != NULL;
+}
+
+static tg_status conv_kernel(tg_kernel_call *call) {
+    tgi_conv    c = form_of(call->attr, &call->in[0], &call->in[1], &call->out);
+    const void *in[3];
+    void       *scratch;
+    if (call->out.size == 0) return TG_OK;
+    if (!begin_kernel(call, &c, TGI_CONV, in, &scratch)) return TG_ERR_MEMORY;
+    if (call->out.dtype == TG_F32)
+        tgi_conv_f32(&c, in[0], in[1], in[2], call->out.data, scratch);
+    else
+        tgi_conv_f64(&c, in[0], in[1], in[2], call->out.data, scratch);
+    return TG_OK;
+}
+
+static tg_status transpose_kernel(tg_kernel_call *call) {
+    tgi_conv    c = form_of(call->attr, &call->out, &call->in[1], &call->in[0]);
+    const void *in[3];
+    void       *scratch;
+    if (call->out.size == 0) return TG_OK;
+    if (!begin_kernel(call, &c, TGI_CONV_BACK, in, &scratch)) return TG_ERR_MEMORY;
+    if (call->out.dtype == TG_F32)
+        tgi_conv_back_f32(&c, in[0], in[1], in[2], call->out.data, scratch);
+    else
+        tgi_conv_back_f64(&c, in[0], in[1], in[2], call->out.data, scratch);
+    return TG_OK;
+}
+
+static tg_status weight_kernel(tg_kernel_call *call) {
+    tgi_conv    c = form_of(call->attr, &call->in[0], &call->out, &call->in[1]);
+    const void *in[3];
+    void       *scratch;
+    if (call->out.size == 0) return TG_OK;
+    if (!begin_kernel(call, &c, TGI_CONV_WEIGHT, in, &scratch)) return TG_ERR_MEMORY;
+    if (call->out.dtype == TG_F32)
+        tgi_conv_weight_f32(&c, in[0], in[1], call->out.data, scratch);
+    else
+        tgi_conv_weight_f64(&c, in[0], in[1], call->out.data, scratch);
+    return TG_OK;
+}
+
+/* ---- the gradient rules: each of the three is made of the other two ----------------------------------------------- */
+
+static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const conv_attr *attr);
+static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const conv_attr *attr);
+static tg_tensor weight(tg_tensor x, tg_tensor y, const conv_attr *attr);
+
+/* The sizes of the image of x along the axes. */
+static const int64_t *image_of(tg_tensor x, const conv_attr *attr) {
+    const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
+    return node->dims + (node->rank - attr->axes);
+}
+
+/* dL/dy for the shape of y: where the image has output padding there may be positions behind the last one of y. */
+static tg_tensor for_y(tg_tensor x, tg_tensor w, tg_tensor y, const conv_attr *from) {
+    conv_attr attr = *from;
+    for (int i = 0; i < attr.axes; i++)
+        attr.output_padding[i] = 0;
+    tg_tensor g = conv(x, w, TG_NONE, &attr);
+    for (int i = 0; i < attr.axes && tg_valid(g); i++)
+        if (image_of(g, &attr)[i] > image_of(y, &attr)[i]) g = tg_slice(g, i - (int)attr.axes, 0, image_of(y, &attr)[i], 1);
+    return g;
+}
+
+/* dL/dx for the shape of x, which has so many elements behind the last one that the kernel needs. */
+static tg_tensor for_x(tg_tensor y, tg_tensor w, tg_tensor x, const conv_attr *from) {
+    conv_attr attr = *from;
+    for (int i = 0; i < attr.axes; i++)
+        attr.output_padding[i] = image_of(x, &attr)[i] + 2 * attr.padding[i] - (image_of(y, &attr)[i] - 1) * attr.stride[i] -
+                                 (image_of(w, &attr)[i] - 1) * attr.dilation[i] - 1;
+    return transpose(y, w, TG_NONE, &attr);
+}
+
+/* dL/dw for the shape of w. */
+static tg_tensor for_w(tg_tensor x, tg_tensor y, tg_tensor w, const conv_attr *from) {
+    conv_attr attr = *from;
+    for (int i = 0; i < attr.axes; i++) {
+        attr.output_padding[i] = 0;
+        attr.kernel[i] = image_of(w, &attr)[i];
+    }
+    return weight(x, y, &attr);
+}
+
+static tg_tensor conv_rule_x(const tg_rule_call *call) {
+    return for_x(call->g, call->x[1], call->x[0], call->attr);
+}
+
+static tg_tensor conv_rule_w(const tg_rule_call *call) {
+    return for_w(call->x[0], call->g, call->x[1], call->attr);
+}
+
+static tg_tensor transpose_rule_y(const tg_rule_call *call) {
+    return for_y(call->g, call->x[1], call->x[0], call->attr);
+}
+
+static tg_tensor transpose_rule_w(const tg_rule_call *call) {
+    return for_w(call->g, call->x[0], call->x[1], call->attr);
+}
+
+static tg_tensor weight_rule_x(const tg_rule_call *call) {
+    return for_x(call->x[1], call->g, call->x[0], call->attr);
+}
+
+static tg_tensor weight_rule_y(const tg_rule_call *call) {
+    return for_y(call->x[0], call->g, call->x[1], call->attr);
+}
+
+/* The bias is added to every image and position of its channel. */
+static tg_tensor bias_rule(const tg_rule_call *call) {
+    const conv_attr *attr = call->attr;
+    tg_axes          others = {0};
+    int              rank = tgi_node_at(call->g.tape, tgi_index(call->g))->rank;
+    for (int i = 0; i < rank; i++)
+        if (i != rank - 1 - (int)attr->axes) others.axis[others.count++] = i;
+    return tg_sum_axes(call->g, others, false);
+}
+
+static tg_rule *const conv_rules[] = {conv_rule_x, conv_rule_w, bias_rule};
+static tg_rule *const transpose_rules[] = {transpose_rule_y, transpose_rule_w, bias_rule};
+static tg_rule *const weight_rules[] = {weight_rule_x, weight_rule_y};
+
+/* ---- recording: by the number of axes, and with or without a bias ------------------------------------------------ */
+
+#define CONV(name, arity) \
+    { name, arity, infer_conv, .kernel = conv_kernel, .rules = conv_rules }
+#define TRANSPOSE(name, arity) \
+    { name, arity, infer_transpose, .kernel = transpose_kernel, .rules = transpose_rules }
+#define WEIGHT(name) \
+    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules }
+
+static int operands_with(tg_tensor bias) {
+    return tgi_is_none(bias) ? 2 : 3;
+}
+
+static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const conv_attr *attr) {
+    static const tg_op ops[2][2] = {{CONV("conv1d", 2), CONV("conv1d", 3)}, {CONV("conv2d", 2), CONV("conv2d", 3)}};
+    int                count = operands_with(bias);
+    return tg_record(NULL, &ops[attr->axes - 1][count - 2], count, ((tg_tensor[]){x, w, bias}), attr, sizeof *attr);
+}
+
+static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const conv_attr *attr) {
+    static const tg_op ops[2][2] = {{TRANSPOSE("conv_transpose1d", 2), TRANSPOSE("conv_transpose1d", 3)},
+                                    {TRANSPOSE("conv_transpose2d", 2), TRANSPOSE("conv_transpose2d", 3)}};
+    int                count = operands_with(bias);
+    return tg_record(NULL, &ops[attr->axes - 1][count - 2], count, ((tg_tensor[]){y, w, bias}), attr, sizeof *attr);
+}
+
+static tg_tensor weight(tg_tensor x, tg_tensor y, const conv_attr *attr) {
+    static const tg_op ops[2] = {WEIGHT("conv1d_weight"), WEIGHT("conv2d_weight")};
+    return tg_record(NULL, &ops[attr->axes - 1], 2, ((tg_tensor[]){x, y}), attr, sizeof *attr);
+}
+
+tg_tensor(tg_conv1d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
+    conv_attr attr = attr_of(1, options);
+    return conv(x, w, bias, &attr);
+}
+
+tg_tensor(tg_conv2d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
+    conv_attr attr = attr_of(2, options);
+    return conv(x, w, bias, &attr);
+}
+
+tg_tensor(tg_conv_transpose1d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
+    conv_attr attr = attr_of(1, options);
+    return transpose(x, w, bias, &attr);
+}
+
+tg_tensor(tg_conv_transpose2d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
+    conv_attr attr = attr_of(2, options);
+    return transpose(x, w, bias, &attr);
+}

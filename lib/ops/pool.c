@@ -1,0 +1,377 @@
+/* ops/pool.c: pooling.
+ *
+ * max_pool is two ops: one that finds where the largest elements are, through which no gradient flows, and one that picks them.
+ * Picking and its transpose, which puts back what was picked, are each other's gradient; so are the mean of windows and its
+ * transpose, which spreads a number over its window.
+ *
+ * Over one axis, an image is one row of two axes.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "kernels/pooling.h"
+
+#include <tapegrad/conv.h>
+
+#include <string.h>
+
+#include "ops/ops.h"
+
+/* The windows: per axis of the image, one or two of them. `size` is that of the image that a transpose gives; adaptive windows
+ * have the result's sizes in `window`, and nothing else. */
+typedef struct pool_attr {
+    int64_t axes, window[2], stride[2], padding[2], dilation[2], size[2];
+    int64_t ceil_mode, exclude_pad, adaptive;
+} pool_attr;
+
+static pool_attr attr_of(int axes, int64_t first, int64_t second, const tg_pool_options *options) {
+    tg_pool_options o = options ? *options : (tg_pool_options){0};
+    pool_attr       attr = {.axes = axes, .window = {first, second}, .ceil_mode = o.ceil_mode, .exclude_pad = o.exclude_pad};
+    for (int i = 0; i < axes; i++) {
+        attr.stride[i] = o.stride[i] ? o.stride[i] : attr.window[i];
+        attr.padding[i] = o.padding[i];
+        attr.dilation[i] = o.dilation[i] ? o.dilation[i] : 1;
+    }
+    return attr;
+}
+
+/* ---- the shape rules --------------------------------------------------------------------------------------------- */
+
+static tg_status check_image(const tg_infer *call) {
+    const tg_type *x = &call->in[0];
+    int            axes = (int)((const pool_attr *)call->attr)->axes;
+    if (!tgi_floating(x->dtype))
+        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(x->dtype));
+    if (x->rank == axes + 1 || x->rank == axes + 2) return TG_OK;
+    return tg_refuse(call, TG_ERR_SHAPE,
+                     axes == 2 ? "the image is (N, C, H, W) or (C, H, W)" : "the image is (N, C, L) or (C, L)");
+}
+
+/* So that no sum of sizes below can overflow. */
+static const int64_t largest = INT32_MAX;
+
+static tg_status check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
+    if (value >= lowest && value <= largest) return TG_OK;
+    return tg_refuse(call, TG_ERR_ARGUMENT, "%s %lld is not from %lld to %lld", what, (long long)value, (long long)lowest,
+                     (long long)largest);
+}
+
+static tg_status check_settings(const tg_infer *call) {
+    const pool_attr *attr = call->attr;
+    for (int i = 0; i < attr->axes; i++) {
+        if (check_setting(call, "window", attr->window[i], 1) || check_setting(call, "stride", attr->stride[i], 1) ||
+            check_setting(call, "padding", attr->padding[i], 0) || check_setting(call, "dilation", attr->dilation[i], 1))
+            return call->tape->status;
+        if (attr->padding[i] > attr->window[i] / 2)
+            return tg_refuse(call, TG_ERR_ARGUMENT, "padding %lld is more than half of the window's %lld",
+                             (long long)attr->padding[i], (long long)attr->window[i]);
+    }
+    return TG_OK;
+}
+
+/* How many windows there are along an axis of `size` elements; 0 or less for none. */
+static int64_t windows_along(const pool_attr *attr, int i, int64_t size) {
+    int64_t room = size + 2 * attr->padding[i] - attr->dilation[i] * (attr->window[i] - 1) - 1;
+    if (room < 0 && !(attr->ceil_mode && room > -attr->stride[i])) return 0;
+    int64_t count = (room + (attr->ceil_mode ? attr->stride[i] - 1 : 0)) / attr->stride[i] + 1;
+    if (attr->ceil_mode && (count - 1) * attr->stride[i] >= size + attr->padding[i]) count--;
+    return count;
+}
+
+/* The result has the image's axes, and along the last ones the sizes of the windows' result. */
+static tg_status infer_windows(tg_infer *call, tg_dtype dtype) {
+    const pool_attr *attr = call->attr;
+    const tg_type   *x = &call->in[0];
+    int              before = x->rank - (int)attr->axes;
+    call->out = (tg_type){.dtype = dtype, .rank = x->rank, .dims = call->dims};
+    memcpy(call->dims, x->dims, (size_t)before * sizeof(int64_t));
+    for (int i = 0; i < attr->axes; i++) {
+        int64_t size = x->dims[before + i], count = attr->adaptive ? attr->window[i] : windows_along(attr, i, size);
+        if (size == 0) return tg_refuse(call, TG_ERR_SHAPE, "the image has no elements");
+        if (count < 1)
+            return tg_refuse(call, TG_ERR_SHAPE, "a window of %lld, with dilation %lld, is larger than the padded image's %lld",
+                             (long long)attr->window[i], (long long)attr->dilation[i],
+                             (long long)(size + 2 * attr->padding[i]));
+        call->dims[before + i] = count;
+    }
+    return TG_OK;
+}
+
+static tg_status infer_pool(tg_infer *call) {
+    if (check_image(call) || check_settings(call)) return call->tape->status;
+    return infer_windows(call, call->in[0].dtype);
+}
+
+/* The mean of elements that are apart is not what PyTorch has. */
+static tg_status infer_average(tg_infer *call) {
+    const pool_attr *attr = call->attr;
+    for (int i = 0; i < attr->axes; i++)
+        if (attr->dilation[i] != 1) return tg_refuse(call, TG_ERR_ARGUMENT, "dilation is for max_pool");
+    return infer_pool(call);
+}
+
+static tg_status infer_adaptive(tg_infer *call) {
+    const pool_attr *attr = call->attr;
+    if (check_image(call)) return call->tape->status;
+    for (int i = 0; i < attr->axes; i++)
+        if (check_setting(call, "size", attr->window[i], 1)) return call->tape->status;
+    return infer_windows(call, call->in[0].dtype);
+}
+
+static tg_status infer_largest(tg_infer *call) {
+    const tg_type *x = &call->in[0];
+    int            axes = (int)((const pool_attr *)call->attr)->axes;
+    if (infer_pool(call)) return call->tape->status;
+    call->out.dtype = TG_I64;
+    if (tgi_size(axes, x->dims + x->rank - axes) <= largest) return TG_OK;
+    return tg_refuse(call, TG_ERR_SHAPE, "the image has more than %lld elements", (long long)largest);
+}
+
+/* A transpose's result: the image. */
+static tg_status infer_back(tg_infer *call) {
+    const pool_attr *attr = call->attr;
+    const tg_type   *y = &call->in[0];
+    int              before = y->rank - (int)attr->axes;
+    call->out = (tg_type){.dtype = y->dtype, .rank = y->rank, .dims = call->dims};
+    memcpy(call->dims, y->dims, (size_t)before * sizeof(int64_t));
+    memcpy(call->dims + before, attr->size, (size_t)attr->axes * sizeof(int64_t));
+    return TG_OK;
+}
+
+static tg_status infer_pick(tg_infer *call) {
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = call->in[1].rank, .dims = call->in[1].dims};
+    return TG_OK;
+}
+
+/* Notes the size of the image, for transposes. */
+static void set_size(pool_attr *attr, tg_tensor x) {
+    const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
+    for (int i = 0; i < attr->axes; i++)
+        attr->size[i] = node->dims[node->rank - attr->axes + i];
+}
+
+/* ---- max_pool ---------------------------------------------------------------------------------------------------- */
+
+/* How many images there are, and how many elements one has. */
+static int64_t image_size(const tg_array *x, const pool_attr *attr) {
+    return tgi_size((int)attr->axes, x->dims + x->rank - attr->axes);
+}
+
+static int64_t images_of(const tg_array *x, const pool_attr *attr) {
+    return tgi_size(x->rank - (int)attr->axes, x->dims);
+}
+
+static tg_status largest_kernel(tg_kernel_call *call) {
+    const pool_attr *attr = call->attr;
+    const tg_array  *x = &call->in[0], *y = &call->out;
+    const void      *from = tg_contiguous(call, 0);
+    tgi_windows      w = {.images = images_of(x, attr)};
+    for (int a = 0; a < 2; a++) {
+        int i = a - (2 - (int)attr->axes);
+        w.x[a] = i < 0 ? 1 : x->dims[x->rank - attr->axes + i];
+        w.y[a] = i < 0 ? 1 : y->dims[y->rank - attr->axes + i];
+        w.k[a] = i < 0 ? 1 : attr->window[i];
+        w.stride[a] = i < 0 ? 1 : attr->stride[i];
+        w.padding[a] = i < 0 ? 0 : attr->padding[i];
+        w.dilation[a] = i < 0 ? 1 : attr->dilation[i];
+    }
+    void *scratch = tg_scratch(call, 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
+    if (!from || !scratch) return TG_ERR_MEMORY;
+    if (x->dtype == TG_F32)
+        tgi_largest_f32(&w, from, y->data, scratch);
+    else
+        tgi_largest_f64(&w, from, y->data, scratch);
+    return TG_OK;
+}
+
+static tg_status pick_kernel(tg_kernel_call *call) {
+    const tg_array *x = &call->in[0], *y = &call->out;
+    const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
+    int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
+    if (!from || !index) return TG_ERR_MEMORY;
+    if (x->dtype == TG_F32)
+        tgi_pick_f32(images, x_size, y_size, from, index, y->data);
+    else
+        tgi_pick_f64(images, x_size, y_size, from, index, y->data);
+    return TG_OK;
+}
+
+static tg_status unpick_kernel(tg_kernel_call *call) {
+    const tg_array *y = &call->in[0], *x = &call->out;
+    const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
+    int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
+    if (!from || !index) return TG_ERR_MEMORY;
+    if (x->dtype == TG_F32)
+        tgi_unpick_f32(images, x_size, y_size, from, index, x->data);
+    else
+        tgi_unpick_f64(images, x_size, y_size, from, index, x->data);
+    return TG_OK;
+}
+
+static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr);
+static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr);
+
+static tg_tensor pick_rule(const tg_rule_call *call) {
+    return unpick(call->g, call->x[1], call->attr);
+}
+
+static tg_tensor unpick_rule(const tg_rule_call *call) {
+    return pick(call->g, call->x[1], call->attr);
+}
+
+static tg_rule *const pick_rules[] = {pick_rule, NULL};
+static tg_rule *const unpick_rules[] = {unpick_rule, NULL};
+
+static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr) {
+    static const tg_op op = {"max_pool", 2, infer_pick, .kernel = pick_kernel, .rules = pick_rules};
+    return tg_record(NULL, &op, 2, ((tg_tensor[]){x, index}), attr, sizeof *attr);
+}
+
+static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr) {
+    static const tg_op op = {"max_pool_back", 2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules};
+    return tg_record(NULL, &op, 2, ((tg_tensor[]){y, index}), attr, sizeof *attr);
+}
+
+/* The shape rule of the first op refuses what cannot be. */
+static tg_tensor max_pool(tg_tensor x, pool_attr *attr) {
+    static const tg_op ops[2] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel},
+                                 {"max_pool2d", 1, infer_largest, .kernel = largest_kernel}};
+    tg_tape           *tape = tgi_tape_of(x);
+    tgi_call           call = tgi_begin(tape);
+    tg_tensor          index = tg_record(NULL, &ops[attr->axes - 1], 1, &x, attr, sizeof *attr);
+    if (!tg_valid(index)) return tgi_end_with(tape, call, index);
+    set_size(attr, x);
+    return tgi_end_with(tape, call, pick(x, index, attr));
+}
+
+/* ---- avg_pool ---------------------------------------------------------------------------------------------------- */
+
+/* The windows along an axis of `size` elements; one for an axis that is not there. */
+static void find_windows(const pool_attr *attr, int axis, int64_t size, int64_t count, tgi_window *windows) {
+    for (int64_t i = 0; i < count; i++) {
+        int64_t from, to, all;
+        if (axis < 0) {
+            from = 0, to = all = 1;
+        } else if (attr->adaptive) {
+            int64_t whole = size / count, rest = size % count;
+            from = i * whole + i * rest / count, to = (i + 1) * whole + ((i + 1) * rest + count - 1) / count, all = to - from;
+        } else {
+            from = i * attr->stride[axis] - attr->padding[axis], to = from + attr->window[axis];
+            if (to > size + attr->padding[axis]) to = size + attr->padding[axis];
+            all = to - from;
+            if (from < 0) from = 0;
+            if (to > size) to = size;
+            if (attr->exclude_pad) all = to > from ? to - from : 0;
+        }
+        windows[i] = (tgi_window){from, to, all};
+    }
+}
+
+/* The sizes of images and results, and the windows. False, with the error noted, when there is no memory. */
+typedef struct means {
+    int64_t     images, x[2], y[2];
+    tgi_window *windows[2];
+    void       *scratch;
+} means;
+
+static bool begin_means(tg_kernel_call *call, const tg_array *x, const tg_array *y, means *m) {
+    const pool_attr *attr = call->attr;
+    m->images = images_of(x, attr);
+    for (int a = 0; a < 2; a++) {
+        int axis = a - (2 - (int)attr->axes);
+        m->x[a] = axis < 0 ? 1 : x->dims[x->rank - attr->axes + axis];
+        m->y[a] = axis < 0 ? 1 : y->dims[y->rank - attr->axes + axis];
+        m->windows[a] = tg_scratch(call, (size_t)m->y[a] * sizeof *m->windows[a]);
+        if (!m->windows[a]) return false;
+        find_windows(attr, axis, m->x[a], m->y[a], m->windows[a]);
+    }
+    m->scratch = tg_scratch(call, (size_t)m->x[1] * tg_dtype_size(x->dtype));
+    return m->scratch != NULL;
+}
+
+static tg_status means_kernel(tg_kernel_call *call) {
+    means       m;
+    const void *x = tg_contiguous(call, 0);
+    if (!x || !begin_means(call, &call->in[0], &call->out, &m)) return TG_ERR_MEMORY;
+    if (call->out.dtype == TG_F32)
+        tgi_means_f32(m.images, m.x, m.y, m.windows[0], m.windows[1], x, call->out.data, m.scratch);
+    else
+        tgi_means_f64(m.images, m.x, m.y, m.windows[0], m.windows[1], x, call->out.data, m.scratch);
+    return TG_OK;
+}
+
+static tg_status unmeans_kernel(tg_kernel_call *call) {
+    means       m;
+    const void *y = tg_contiguous(call, 0);
+    if (!y || !begin_means(call, &call->out, &call->in[0], &m)) return TG_ERR_MEMORY;
+    if (call->out.dtype == TG_F32)
+        tgi_unmeans_f32(m.images, m.x, m.y, m.windows[0], m.windows[1], y, call->out.data, m.scratch);
+    else
+        tgi_unmeans_f64(m.images, m.x, m.y, m.windows[0], m.windows[1], y, call->out.data, m.scratch);
+    return TG_OK;
+}
+
+static tg_tensor means_back(tg_tensor y, const pool_attr *attr);
+
+static tg_tensor means_rule(const tg_rule_call *call) {
+    pool_attr attr = *(const pool_attr *)call->attr;
+    set_size(&attr, call->x[0]);
+    return means_back(call->g, &attr);
+}
+
+static tg_rule *const means_rules[] = {means_rule};
+
+#define MEANS(name, infer) \
+    { name, 1, infer, .kernel = means_kernel, .rules = means_rules }
+static const tg_op averages[2] = {MEANS("avg_pool1d", infer_average), MEANS("avg_pool2d", infer_average)};
+static const tg_op adaptive_averages[2] = {MEANS("adaptive_avg_pool1d", infer_adaptive),
+                                           MEANS("adaptive_avg_pool2d", infer_adaptive)};
+
+static tg_tensor record_means(tg_tensor x, const pool_attr *attr) {
+    const tg_op *ops = attr->adaptive ? adaptive_averages : averages;
+    return tg_record(NULL, &ops[attr->axes - 1], 1, &x, attr, sizeof *attr);
+}
+
+static tg_tensor means_back_rule(const tg_rule_call *call) {
+    return record_means(call->g, call->attr);
+}
+
+static tg_rule *const means_back_rules[] = {means_back_rule};
+
+static tg_tensor means_back(tg_tensor y, const pool_attr *attr) {
+    static const tg_op op = {"avg_pool_back", 1, infer_back, .kernel = unmeans_kernel, .rules = means_back_rules};
+    return tg_record(NULL, &op, 1, &y, attr, sizeof *attr);
+}
+
+/* ---- recording --------------------------------------------------------------------------------------------------- */
+
+tg_tensor(tg_max_pool1d)(tg_tensor x, int64_t size, const tg_pool_options *options) {
+    pool_attr attr = attr_of(1, size, 0, options);
+    return max_pool(x, &attr);
+}
+
+tg_tensor(tg_max_pool2d)(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options) {
+    pool_attr attr = attr_of(2, height, width, options);
+    return max_pool(x, &attr);
+}
+
+tg_tensor(tg_avg_pool1d)(tg_tensor x, int64_t size, const tg_pool_options *options) {
+    pool_attr attr = attr_of(1, size, 0, options);
+    return record_means(x, &attr);
+}
+
+tg_tensor(tg_avg_pool2d)(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options) {
+    pool_attr attr = attr_of(2, height, width, options);
+    return record_means(x, &attr);
+}
+
+static tg_tensor adaptive_avg_pool(tg_tensor x, int axes, int64_t first, int64_t second) {
+    pool_attr attr = {.axes = axes, .window = {first, second}, .adaptive = 1};
+    return record_means(x, &attr);
+}
+
+tg_tensor(tg_adaptive_avg_pool1d)(tg_tensor x, int64_t size) {
+    return adaptive_avg_pool(x, 1, size, 0);
+}
+
+tg_tensor(tg_adaptive_avg_pool2d)(tg_tensor x, int64_t height, int64_t width) {
+    return adaptive_avg_pool(x, 2, height, width);
+}

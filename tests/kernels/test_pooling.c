@@ -1,0 +1,129 @@
+/* tests/kernels/test_pooling.c: where the largest element of a window is, against a search of each window, and means of windows
+ * of any sizes; that the ways back are the transposes.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/kernels/pooling.h"
+#include "../suites.h"
+
+enum { MOST = 4096 };
+
+/* Few different numbers, so that there are ties; a NaN and an infinity now and then. */
+static double some_number(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    uint32_t bits = *state >> 16;
+    return bits % 53 == 0 ? (double)NAN : bits % 47 == 0 ? -(double)INFINITY : (int)(bits % 5) - 2;
+}
+
+/* ---- the largest ------------------------------------------------------------------------------------------------- */
+
+static const tgi_windows windows[] = {
+    {2, {4, 6}, {2, 3}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},   {2, {28, 28}, {14, 14}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+    {3, {7, 9}, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},   {1, {8, 11}, {3, 4}, {4, 5}, {3, 3}, {2, 2}, {1, 1}},
+    {1, {9, 40}, {4, 17}, {3, 4}, {2, 2}, {1, 2}, {2, 3}}, {2, {2, 2}, {1, 1}, {2, 2}, {1, 1}, {1, 1}, {3, 3}},
+    {1, {1, 50}, {1, 24}, {1, 3}, {1, 2}, {0, 0}, {1, 1}}, {1, {5, 5}, {1, 2}, {1, 1}, {7, 4}, {0, 0}, {1, 1}},
+    {1, {3, 2}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},   {0, {4, 4}, {2, 2}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+};
+enum { WINDOWS = sizeof windows / sizeof *windows };
+
+static int64_t largest_in(const tgi_windows *w, const double *x, int64_t down, int64_t across) {
+    int64_t best = -1;
+    for (int64_t i = 0; i < w->k[0]; i++)
+        for (int64_t j = 0; j < w->k[1]; j++) {
+            int64_t row = down * w->stride[0] + i * w->dilation[0] - w->padding[0];
+            int64_t column = across * w->stride[1] + j * w->dilation[1] - w->padding[1], at = row * w->x[1] + column;
+            if (row < 0 || column < 0 || row >= w->x[0] || column >= w->x[1]) continue;
+            if (best < 0 || isnan(x[at]) || x[at] > x[best]) best = at;
+        }
+    return best;
+}
+
+START_TEST(the_largest_of_each_window) {
+    static double      x[MOST];
+    static float       narrow[MOST];
+    static int64_t     index[MOST], index_f32[MOST];
+    double             scratch[2 * 64];
+    const tgi_windows *w = &windows[_i];
+    int64_t            x_size = w->x[0] * w->x[1], y_size = w->y[0] * w->y[1];
+    uint32_t           state = 1;
+    for (int64_t i = 0; i < w->images * x_size; i++)
+        narrow[i] = (float)(x[i] = some_number(&state));
+    index[w->images * y_size] = index_f32[w->images * y_size] = 77;
+    tgi_largest_f64(w, x, index, scratch);
+    tgi_largest_f32(w, narrow, index_f32, scratch);
+    for (int64_t i = 0; i < w->images * y_size; i++) {
+        int64_t p = i % y_size, expected = largest_in(w, x + i / y_size * x_size, p / w->y[1], p % w->y[1]);
+        ck_assert_int_eq(index[i], expected);
+        ck_assert_int_eq(index_f32[i], expected);
+    }
+    ck_assert(index[w->images * y_size] == 77 && index_f32[w->images * y_size] == 77);
+}
+END_TEST
+
+START_TEST(picked_and_put_back) {
+    static const int64_t index[] = {2, 2, -1, 0, 1, 2};
+    const double         x[] = {1, 2, 3, 4, 5, 6};
+    double               y[6], back[6];
+    tgi_pick_f64(2, 3, 3, x, index, y);
+    ck_assert(y[0] == 3 && y[1] == 3 && y[2] == -(double)INFINITY && y[3] == 4 && y[4] == 5 && y[5] == 6);
+    tgi_unpick_f64(2, 3, 3, (double[]){1, 10, 100, 3, 4, 5}, index, back);
+    ck_assert(back[0] == 0 && back[1] == 0 && back[2] == 11 && back[3] == 3 && back[4] == 4 && back[5] == 5);
+    float y_f32[6];
+    tgi_unpick_f32(1, 3, 3, (float[]){1, 10, 100}, index, y_f32);
+    ck_assert(y_f32[0] == 0 && y_f32[1] == 0 && y_f32[2] == 11);
+}
+END_TEST
+
+/* ---- means ------------------------------------------------------------------------------------------------------- */
+
+/* Windows that overlap, skip, and have nothing in them; whole numbers over powers of 2, so that sums are exact. */
+static const tgi_window down[] = {{0, 2, 2}, {1, 4, 4}, {4, 4, 1}}, across[] = {{2, 5, 4}, {0, 1, 1}, {5, 5, 0}, {0, 5, 8}};
+static const int64_t    x_sizes[] = {4, 5}, y_sizes[] = {3, 4};
+
+static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
+    bool inside = i >= down[p].from && i < down[p].to && j >= across[q].from && j < across[q].to;
+    return inside ? 1.0 / (double)(down[p].count * across[q].count) : 0;
+}
+
+#define MEANS_TEST(T, suffix) \
+    START_TEST(means_of_any_windows_##suffix) { \
+        T x[40], y[24], back[40], scratch[5]; \
+        for (int i = 0; i < 40; i++) \
+            x[i] = (T)(i * i % 17); \
+        tgi_means_##suffix(2, x_sizes, y_sizes, down, across, x, y, scratch); \
+        for (int64_t n = 0; n < 24; n++) { \
+            double sum = 0; \
+            for (int64_t i = 0; i < 20; i++) \
+                sum += share(i / 5, i % 5, n % 12 / 4, n % 4) * (double)x[n / 12 * 20 + i]; \
+            ck_assert((double)y[n] == sum); \
+        } \
+        for (int n = 0; n < 24; n++) \
+            y[n] = (T)(n * n % 19); \
+        tgi_unmeans_##suffix(2, x_sizes, y_sizes, down, across, y, back, scratch); \
+        for (int64_t i = 0; i < 40; i++) { \
+            double sum = 0; \
+            for (int64_t n = 0; n < 12; n++) \
+                sum += share(i % 20 / 5, i % 5, n / 4, n % 4) * (double)y[i / 20 * 12 + n]; \
+            ck_assert((double)back[i] == sum); \
+        } \
+    } \
+    END_TEST
+MEANS_TEST(float, f32)
+MEANS_TEST(double, f64)
+
+/* ---- the suite --------------------------------------------------------------------------------------------------- */
+
+Suite *suite_kernel_pooling(void) {
+    Suite *suite = suite_create("kernel_pooling");
+    TCase *tcase = tcase_create("windows");
+    tcase_add_loop_test(tcase, the_largest_of_each_window, 0, WINDOWS);
+    tcase_add_test(tcase, picked_and_put_back);
+    tcase_add_test(tcase, means_of_any_windows_f32);
+    tcase_add_test(tcase, means_of_any_windows_f64);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,281 @@
+/* tests/ops/test_pool.c: pooling: its rows of the op table, with one window at a time as the formula; ties, NaN, windows beyond
+ * the edges, and what is refused.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <tapegrad/conv.h>
+
+#include <math.h>
+
+#include "ops/op_table.h"
+
+/* ---- the rows ---------------------------------------------------------------------------------------------------- */
+
+/* In the settings: window, stride, padding and dilation, each for both axes; ceil_mode; exclude_pad. */
+enum { WINDOW = 0, STRIDE = 2, PADDING = 4, DILATION = 6, CEIL_MODE = 8, EXCLUDE_PAD = 9 };
+
+static const op_case max_pool1d_cases[] = {
+    {.shape = {{3, {2, 2, 4}}}, .with = {10, {2, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{2, {2, 7}}}, .with = {10, {3, 0, 2, 0, 1, 0, 1, 0, 0, 0}}},
+    {.shape = {{2, {2, 7}}}, .with = {10, {2, 0, 4, 0, 1, 0, 3, 0, 1, 0}}},
+    {.shape = {{3, {1, 1, 1}}}, .with = {10, {1, 0, 1, 0, 0, 0, 1, 0, 0, 0}}},
+    {.shape = {{3, {0, 2, 4}}}, .with = {10, {2, 0, 1, 0, 1, 0, 2, 0, 0, 0}}},
+    {.shape = {{3, {2, 0, 4}}}, .with = {10, {2, 0, 1, 0, 0, 0, 1, 0, 0, 0}}},
+    {.shape = {{3, {3, 4, 50}}}, .with = {10, {5, 0, 2, 0, 2, 0, 3, 0, 1, 0}}},
+};
+static const op_case max_pool2d_cases[] = {
+    {.shape = {{3, {2, 2, 4}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{4, {1, 2, 4, 5}}}, .with = {10, {2, 3, 1, 2, 1, 0, 1, 2, 0, 0}}},
+    {.shape = {{4, {2, 2, 3, 3}}}, .with = {10, {2, 2, 0, 0, 0, 1, 0, 0, 1, 0}}},
+    {.shape = {{4, {1, 1, 5, 6}}}, .with = {10, {1, 2, 3, 4, 0, 1, 1, 1, 1, 0}}},
+    {.shape = {{3, {2, 4, 4}}}, .with = {10, {4, 3, 1, 1, 2, 1, 1, 1, 0, 0}}},
+    {.shape = {{4, {0, 2, 4, 4}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{4, {2, 3, 14, 14}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{4, {2, 3, 11, 21}}}, .with = {10, {3, 3, 2, 1, 1, 1, 2, 3, 1, 0}}},
+};
+static const op_case avg_pool1d_cases[] = {
+    {.shape = {{3, {2, 2, 4}}}, .with = {10, {2, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{2, {2, 7}}}, .with = {10, {3, 0, 2, 0, 1, 0, 0, 0, 1, 0}}},
+    {.shape = {{2, {2, 8}}}, .with = {10, {3, 0, 2, 0, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{2, {1, 5}}}, .with = {10, {2, 0, 4, 0, 1, 0, 1, 0, 1, 0}}},
+    {.shape = {{3, {1, 1, 1}}}, .with = {10, {1, 0, 1, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{3, {0, 2, 4}}}, .with = {10, {2, 0, 1, 0, 1, 0, 0, 0, 0, 0}}},
+    {.shape = {{3, {3, 4, 50}}}, .with = {10, {5, 0, 2, 0, 2, 0, 0, 0, 1, 1}}},
+};
+static const op_case avg_pool2d_cases[] = {
+    {.shape = {{3, {2, 2, 4}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{4, {1, 2, 4, 5}}}, .with = {10, {2, 3, 1, 2, 1, 0, 0, 0, 0, 0}}},
+    {.shape = {{4, {2, 2, 3, 3}}}, .with = {10, {2, 2, 0, 0, 1, 1, 0, 0, 1, 1}}},
+    {.shape = {{4, {2, 2, 3, 3}}}, .with = {10, {2, 2, 0, 0, 1, 0, 0, 0, 1, 0}}},
+    {.shape = {{4, {1, 1, 5, 6}}}, .with = {10, {1, 2, 3, 4, 0, 1, 1, 1, 1, 0}}},
+    {.shape = {{4, {2, 0, 4, 4}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{4, {2, 3, 14, 14}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{4, {2, 3, 11, 21}}}, .with = {10, {3, 4, 2, 1, 1, 2, 0, 0, 1, 1}}},
+};
+static const op_case adaptive1d_cases[] = {
+    {.shape = {{2, {2, 7}}}, .with = {1, {3}}},    {.shape = {{3, {2, 2, 3}}}, .with = {1, {5}}},
+    {.shape = {{3, {1, 2, 4}}}, .with = {1, {1}}}, {.shape = {{3, {0, 2, 4}}}, .with = {1, {2}}},
+    {.shape = {{2, {1, 1}}}, .with = {1, {1}}},    {.shape = {{3, {3, 4, 50}}}, .with = {1, {13}}},
+};
+static const op_case adaptive2d_cases[] = {
+    {.shape = {{3, {2, 3, 4}}}, .with = {2, {2, 3}}},    {.shape = {{4, {1, 2, 3, 3}}}, .with = {2, {1, 1}}},
+    {.shape = {{4, {2, 1, 2, 3}}}, .with = {2, {3, 2}}}, {.shape = {{4, {0, 1, 2, 3}}}, .with = {2, {1, 2}}},
+    {.shape = {{3, {2, 5, 5}}}, .with = {2, {5, 2}}},    {.shape = {{4, {2, 3, 11, 21}}}, .with = {2, {4, 7}}},
+};
+
+static tg_pool_options options_of(const settings *with) {
+    tg_pool_options options = {.ceil_mode = with->value[CEIL_MODE], .exclude_pad = with->value[EXCLUDE_PAD]};
+    for (int i = 0; i < 2; i++) {
+        options.stride[i] = with->value[STRIDE + i];
+        options.padding[i] = with->value[PADDING + i];
+        options.dilation[i] = with->value[DILATION + i];
+    }
+    return options;
+}
+
+#define RECORD(name, ...) \
+    static tg_tensor record_##name(const tg_tensor *x, const settings *with) { \
+        tg_pool_options options = options_of(with); \
+        return tg_##name(x[0], __VA_ARGS__, &options); \
+    }
+RECORD(max_pool1d, with->value[0])
+RECORD(max_pool2d, with->value[0], with->value[1])
+RECORD(avg_pool1d, with->value[0])
+RECORD(avg_pool2d, with->value[0], with->value[1])
+
+static tg_tensor record_adaptive_avg_pool1d(const tg_tensor *x, const settings *with) {
+    return tg_adaptive_avg_pool1d(x[0], with->value[0]);
+}
+
+static tg_tensor record_adaptive_avg_pool2d(const tg_tensor *x, const settings *with) {
+    return tg_adaptive_avg_pool2d(x[0], with->value[0], with->value[1]);
+}
+
+/* ---- the formula ------------------------------------------------------------------------------------------------- */
+
+/* Along one axis: the elements of a window are at from, from + step, ... below to; some of them may be no elements of the
+ * image. */
+typedef struct window {
+    int64_t from, to, step;
+} window;
+
+typedef enum kind { LARGEST, MEAN, ADAPTIVE } kind;
+
+/* In ceil_mode a window counts as long as the one before it leaves something over. */
+static int64_t windows_along(const settings *with, kind what, int axis, int64_t size) {
+    if (what == ADAPTIVE) return with->value[axis];
+    int64_t k = with->value[WINDOW + axis], s = with->value[STRIDE + axis], pad = with->value[PADDING + axis];
+    int64_t reach = (with->value[DILATION + axis] ? with->value[DILATION + axis] : 1) * (k - 1), count = 0;
+    if (s == 0) s = k;
+    for (int64_t start = -pad;; start += s, count++) {
+        bool part = with->value[CEIL_MODE] && start - s + reach < size + pad - 1 && start < size;
+        if (start + reach >= size + pad && !part) return count;
+    }
+}
+
+static window window_at(const settings *with, kind what, int axis, int64_t size, int64_t count, int64_t i) {
+    if (what == ADAPTIVE)
+        return (window){(int64_t)floorl((long double)i * (long double)size / (long double)count),
+                        (int64_t)ceill((long double)(i + 1) * (long double)size / (long double)count), 1};
+    int64_t k = with->value[WINDOW + axis], s = with->value[STRIDE + axis], pad = with->value[PADDING + axis];
+    int64_t d = with->value[DILATION + axis], end = size + pad;
+    int64_t from = i * (s ? s : k) - pad, to = from + (d ? d : 1) * (k - 1) + 1;
+    return (window){from, what == MEAN && to > end ? end : to, d ? d : 1};
+}
+
+static element pooled(const settings *with, kind what, const values *x, int64_t image, const int64_t *size, window down,
+                      window across) {
+    long double most = -INFINITY, sum = 0, own = 0, all = 0;
+    for (int64_t i = down.from; i < down.to; i += down.step)
+        for (int64_t j = across.from; j < across.to; j += across.step) {
+            all++;
+            if (i < 0 || j < 0 || i >= size[0] || j >= size[1]) continue;
+            long double value = x->at[(image * size[0] + i) * size[1] + j].real;
+            most = fmaxl(most, value);
+            sum += value;
+            own++;
+        }
+    if (what == LARGEST) return (element){.real = most};
+    if (what == MEAN && with->value[EXCLUDE_PAD]) all = own;
+    return (element){.real = own == 0 ? 0 : sum / all};
+}
+
+static void expect_pooled(const values *x, const settings *with, int axes, kind what, values *y) {
+    tg_shape shape = x->shape;
+    int64_t  size[2] = {1, 1}, count[2] = {1, 1};
+    for (int i = 0; i < axes; i++) {
+        int at = shape.rank - axes + i, a = i + 2 - axes;
+        size[a] = shape.dims[at];
+        shape.dims[at] = count[a] = windows_along(with, what, i, size[a]);
+    }
+    clear_values(y, x->dtype, shape);
+    for (int64_t n = 0; n < y->size; n++) {
+        int64_t j = n % count[1], i = n / count[1] % count[0], image = n / count[1] / count[0];
+        window  across = window_at(with, what, axes - 1, size[1], count[1], j), down = {0, 1, 1};
+        if (axes == 2) down = window_at(with, what, 0, size[0], count[0], i);
+        y->at[n] = pooled(with, what, x, image, size, down, across);
+    }
+}
+
+#define EXPECT(name, axes, what) \
+    static void expect_##name(const values *x, const settings *with, values *y) { \
+        expect_pooled(x, with, axes, what, y); \
+    }
+EXPECT(max_pool1d, 1, LARGEST)
+EXPECT(max_pool2d, 2, LARGEST)
+EXPECT(avg_pool1d, 1, MEAN)
+EXPECT(avg_pool2d, 2, MEAN)
+EXPECT(adaptive_avg_pool1d, 1, ADAPTIVE)
+EXPECT(adaptive_avg_pool2d, 2, ADAPTIVE)
+
+#define ROW(function, list) \
+    { \
+        .name = #function, .called = #function, .arity = 1, .takes = TAKES_FLOAT, .record = record_##function, \
+        .expect = expect_##function, .low = {-3}, .high = {3}, .cases = list, .case_count = sizeof list / sizeof *list \
+    }
+const op_row pool_rows[] = {ROW(max_pool1d, max_pool1d_cases),
+                            ROW(max_pool2d, max_pool2d_cases),
+                            ROW(avg_pool1d, avg_pool1d_cases),
+                            ROW(avg_pool2d, avg_pool2d_cases),
+                            ROW(adaptive_avg_pool1d, adaptive1d_cases),
+                            ROW(adaptive_avg_pool2d, adaptive2d_cases),
+                            {.name = NULL}};
+
+/* ---- which element it is ----------------------------------------------------------------------------------------- */
+
+static tg_tensor row_of(tg_tensor x) {
+    return tg_reshape(x, TG_SHAPE(1, tg_size(x)));
+}
+
+START_TEST(the_first_of_equals_gets_the_gradient) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_parameter(tape, "x", POINTS(tape, 1, 2, 2, 0, 0, 0, -INF, -INF, -INF)),
+              y = tg_max_pool1d(row_of(x), 3, NULL);
+    CHECK_IS(y, 2, 0, -INF);
+    CHECK_IS(slope(y, x), 0, 1, 0, 1, 0, 0, 1, 0, 0);
+    tg_tensor square = tg_reshape(x, TG_SHAPE(1, 3, 3));
+    CHECK_IS(slope(tg_max_pool2d(square, 3, 3, NULL), x), 0, 1, 0, 0, 0, 0, 0, 0, 0);
+    CHECK_IS(slope(tg_max_pool2d(square, 2, 2, &(tg_pool_options){.stride = {1, 1}}), x), 0, 2, 0, 1, 1, 0, 0, 0, 0);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(nan_is_larger_than_all) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_parameter(tape, "x", POINTS(tape, 1, NOT, 3, NOT, 2, INF, 7)), y = tg_max_pool1d(row_of(x), 5, NULL);
+    CHECK_IS(y, NOT);
+    CHECK_IS(slope(y, x), 0, 0, 0, 1, 0, 0, 0);
+    CHECK_IS(tg_max_pool1d(row_of(x), 1, NULL), 1, NOT, 3, NOT, 2, INF, 7);
+    CHECK_IS(tg_max_pool1d(row_of(x), 3, &(tg_pool_options){.stride = {1}}), NOT, NOT, NOT, NOT, INF);
+    CHECK_IS(tg_avg_pool1d(row_of(x), 2, &(tg_pool_options){.stride = {1}}), NOT, NOT, NOT, NOT, INF, INF);
+    finish(tape);
+}
+END_TEST
+
+/* Both elements of the window are beside the image. */
+START_TEST(a_window_may_have_no_element) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_parameter(tape, "x", POINTS(tape, 1, 2));
+    tg_tensor y = tg_max_pool1d(row_of(x), 2, &(tg_pool_options){.padding = {1}, .dilation = {3}});
+    CHECK_IS(y, -INF);
+    CHECK_IS(slope(y, x), 0, 0);
+    /* the last window, without its padding, has no element; PyTorch gives 0 */
+    tg_pool_options ceiling = {.stride = {2}, .padding = {1}, .ceil_mode = true, .exclude_pad = true};
+    CHECK_IS(tg_avg_pool1d(row_of(x), 2, &ceiling), 1, 2);
+    finish(tape);
+}
+END_TEST
+
+/* From PyTorch's documentation: the last window must begin in the image or in the padding before it. */
+START_TEST(ceil_mode_adds_a_window) {
+    tg_tape        *tape = tg_tape_new();
+    tg_tensor       x = row_of(POINTS(tape, 1, 2, 3, 4, 5));
+    tg_pool_options two = {.stride = {2}, .ceil_mode = true}, three = {.stride = {3}, .padding = {1}, .ceil_mode = true};
+    CHECK_IS(tg_max_pool1d(x, 2, &two), 2, 4, 5);
+    CHECK_IS(tg_avg_pool1d(x, 2, &two), 1.5, 3.5, 5);
+    CHECK_IS(tg_avg_pool1d(x, 2, &three), 0.5, 3.5);
+    CHECK_IS(tg_avg_pool1d(x, 3, &(tg_pool_options){.stride = {2}, .padding = {1}}), 1, 3, 3);
+    CHECK_IS(tg_avg_pool1d(x, 3, &(tg_pool_options){.stride = {2}, .padding = {1}, .exclude_pad = true}), 1.5, 3, 4.5);
+    CHECK_IS(tg_max_pool1d(x, 7, &(tg_pool_options){.stride = {3}, .ceil_mode = true}), 5);
+    finish(tape);
+}
+END_TEST
+
+/* ---- what is refused --------------------------------------------------------------------------------------------- */
+
+START_TEST(wrong_windows_are_named) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(1, 2, 3, 4), 1), flat = tg_reshape(x, TG_SHAPE(6, 4));
+    tg_tensor empty = tg_full(tape, TG_F64, TG_SHAPE(2, 0), 1);
+    REFUSED(tg_max_pool2d(x, 4, 2, NULL), TG_ERR_SHAPE, "max_pool2d: (1, 2, 3, 4): ", "a window of 4", "the padded image's 3");
+    REFUSED(tg_avg_pool2d(x, 2, 5, NULL), TG_ERR_SHAPE, "avg_pool2d: ", "a window of 5", "the padded image's 4");
+    REFUSED(tg_max_pool2d(x, 2, 2, (&(tg_pool_options){.padding = {0, 2}})), TG_ERR_ARGUMENT,
+            "padding 2 is more than half of the window's 2");
+    REFUSED(tg_avg_pool2d(x, 3, 3, (&(tg_pool_options){.padding = {2, 0}})), TG_ERR_ARGUMENT,
+            "padding 2 is more than half of the window's 3");
+    REFUSED(tg_max_pool2d(x, 0, 2, NULL), TG_ERR_ARGUMENT, "window 0");
+    REFUSED(tg_max_pool2d(x, 2, 2, (&(tg_pool_options){.stride = {-1, 1}})), TG_ERR_ARGUMENT, "stride -1");
+    REFUSED(tg_max_pool2d(x, 2, 2, (&(tg_pool_options){.padding = {-1, 1}})), TG_ERR_ARGUMENT, "padding -1");
+    REFUSED(tg_max_pool2d(x, 2, 2, (&(tg_pool_options){.dilation = {1, -2}})), TG_ERR_ARGUMENT, "dilation -2");
+    REFUSED(tg_avg_pool2d(x, 2, 2, (&(tg_pool_options){.dilation = {1, 2}})), TG_ERR_ARGUMENT, "dilation is for max_pool");
+    REFUSED(tg_max_pool1d(x, 2, NULL), TG_ERR_SHAPE, "max_pool1d: ", "(N, C, L) or (C, L)");
+    REFUSED(tg_avg_pool2d(flat, 2, 2, NULL), TG_ERR_SHAPE, "(N, C, H, W) or (C, H, W)");
+    REFUSED(tg_adaptive_avg_pool2d(x, 1, 0), TG_ERR_ARGUMENT, "adaptive_avg_pool2d: ", "size 0");
+    REFUSED(tg_adaptive_avg_pool1d(empty, 1), TG_ERR_SHAPE, "the image has no elements");
+    finish(tape);
+}
+END_TEST
+
+/* ---- the suite --------------------------------------------------------------------------------------------------- */
+
+Suite *suite_pooling(void) {
+    Suite *suite = suite_create("pooling");
+    TCase *tcase = tcase_create("windows");
+    add_rows(suite, pool_rows);
+    tcase_add_loop_test(tcase, the_first_of_equals_gets_the_gradient, 0, 2);
+    tcase_add_loop_test(tcase, nan_is_larger_than_all, 0, 2);
+    tcase_add_loop_test(tcase, a_window_may_have_no_element, 0, 2);
+    tcase_add_loop_test(tcase, ceil_mode_adds_a_window, 0, 2);
+    tcase_add_test(tcase, wrong_windows_are_named);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
