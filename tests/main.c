@@ -15,7 +15,7 @@ int main(void) {
         suite_join, suite_index, suite_sort, suite_extreme, suite_scan, suite_norm, suite_backward, suite_history,
         suite_own_rule, suite_vjp, suite_derivatives, suite_jacobian, suite_einsum, suite_gradcheck, suite_random, suite_sgd,
         suite_activation, suite_softmax, suite_loss, suite_class_loss, suite_attention, suite_dropout, suite_layer_norm,
-        suite_conv, suite_pooling,
+        suite_conv, suite_pooling, suite_adam, suite_step,
     };
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)

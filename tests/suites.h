@@ -68,6 +68,8 @@ Suite *suite_einsum(void);
 Suite *suite_gradcheck(void);
 Suite *suite_random(void);
 Suite *suite_sgd(void);
+Suite *suite_adam(void);
+Suite *suite_step(void);
 
 /* nn */
 Suite *suite_activation(void);

@@ -1,6 +1,14 @@
 /* tapegrad/optim.h: updates. An optimiser's step is a few more instructions on the tape: it happens in each run, where it
  * stands.
  *
+ * Each step updates every parameter that has a gradient; it is TG_ERR_GRADIENT when none has. `rate` is a plain number, or
+ * a tensor of rank 0 (an input, say, so that it can change from run to run without recording anew).
+ *
+ * What an optimiser has to know from one step to the next belongs to the parameter, starts as zeros when its first step is
+ * recorded, and lasts as long as the parameter: when a step is recorded anew after a rewind, it goes on with what was
+ * there. While a step is on the tape it can be found under the parameter's name, tg_find(tape, "w.adam.m") for a parameter
+ * w, to be read, kept in a file, and overwritten by tg_write.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_OPTIM_H
 #define TAPEGRAD_OPTIM_H
@@ -13,10 +21,36 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* Gradient descent: records w <- w - rate * tg_grad(w) for every parameter that has a gradient. `rate` is a plain number, or a
- * tensor of rank 0 (an input, say, so that it can change from run to run without recording anew) of the parameters' dtype.
- * TG_ERR_GRADIENT when no parameter has a gradient. */
+/* Gradient descent: w <- w - rate g, g being tg_grad(w). A rate that is a tensor has the parameters' dtype. */
 tg_status tg_sgd_step(tg_tape *tape, tg_tensor rate);
+
+/* The same with PyTorch's options, all 0 unless said otherwise; NULL for none:
+ *     g <- g + weight_decay w,   b <- momentum b + g,   w <- w - rate b
+ * and for Nesterov's momentum the last one is w <- w - rate (g + momentum b). The state is "w.momentum". TG_ERR_ARGUMENT
+ * for a negative option, and for Nesterov's without momentum. */
+typedef struct tg_sgd_options {
+    double momentum, weight_decay;
+    bool   nesterov;
+} tg_sgd_options;
+
+tg_status tg_sgd_step_with(tg_tape *tape, tg_tensor rate, const tg_sgd_options *options);
+
+/* Adam, as PyTorch's; t counts the steps from 1:
+ *     m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
+ *     w <- w - rate / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps)
+ * where g has weight_decay w added. An option that is 0 or left out is PyTorch's default, and so are all for NULL: 0.9,
+ * 0.999, 1e-8, and no weight decay; where 0 itself is wanted, 1e-300 is as good. PyTorch's usual rate is 0.001. The states
+ * are "w.adam.m", "w.adam.v" and, in float64, "w.adam.t". TG_ERR_ARGUMENT for a negative option, and for a beta that is not
+ * below 1. */
+typedef struct tg_adam_options {
+    double beta1, beta2, eps, weight_decay;
+} tg_adam_options;
+
+tg_status tg_adam_step(tg_tape *tape, tg_tensor rate, const tg_adam_options *options);
+
+/* AdamW: the same, but the weight decay, usually 0.01, is not in the gradient: w shrinks first, w <- w - rate weight_decay
+ * w. The states are Adam's. */
+tg_status tg_adamw_step(tg_tape *tape, tg_tensor rate, const tg_adam_options *options);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
@@ -24,5 +58,26 @@ tg_status tg_sgd_step(tg_tape *tape, tg_tensor rate);
 #endif
 
 #define tg_sgd_step(tape, rate) TGI_TAPE_CALL1(tg_sgd_step, tape, rate)
+
+/* The macros have the rate last, and take options as a compound literal, which has commas of its own. */
+static inline const tg_sgd_options *tgi_sgd_options(const tg_sgd_options *options) {
+    return options;
+}
+static inline const tg_adam_options *tgi_adam_options(const tg_adam_options *options) {
+    return options;
+}
+static inline tg_status tgi_sgd_step_with(tg_tape *tape, const tg_sgd_options *options, tg_tensor rate) {
+    return tg_sgd_step_with(tape, rate, options);
+}
+static inline tg_status tgi_adam_step(tg_tape *tape, const tg_adam_options *options, tg_tensor rate) {
+    return tg_adam_step(tape, rate, options);
+}
+static inline tg_status tgi_adamw_step(tg_tape *tape, const tg_adam_options *options, tg_tensor rate) {
+    return tg_adamw_step(tape, rate, options);
+}
+
+#define tg_sgd_step_with(tape, rate, ...) TGI_TAPE_CALL1_WITH(tgi_sgd_step_with, tape, tgi_sgd_options(__VA_ARGS__), rate)
+#define tg_adam_step(tape, rate, ...) TGI_TAPE_CALL1_WITH(tgi_adam_step, tape, tgi_adam_options(__VA_ARGS__), rate)
+#define tg_adamw_step(tape, rate, ...) TGI_TAPE_CALL1_WITH(tgi_adamw_step, tape, tgi_adam_options(__VA_ARGS__), rate)
 
 #endif

@@ -24,7 +24,7 @@ enum tgi_flag {
     TGI_HELD     = 1 << 1, /* and did so in the last one */
     TGI_GRAD     = 1 << 2, /* gradients flow through it */
     TGI_OWNED    = 1 << 3, /* data is a buffer of the pool */
-    TGI_BORROWED = 1 << 4, /* data is the user's */
+    TGI_BORROWED = 1 << 4, /* data is the user's; of an input that shows a state it is neither */
     TGI_LOST     = 1 << 5, /* a view whose base was overwritten when nobody seemed to want the old value */
     TGI_ALIAS    = 1 << 6, /* a view in the tape's list of aliases */
     TGI_THERE    = 1 << 7, /* the value is in memory, kept or not */
@@ -41,7 +41,7 @@ typedef struct tgi_view {
     int64_t  strides[];
 } tgi_view;
 
-/* What a leaf has beside its value: a name, and as a parameter its gradients, newest first. */
+/* What a leaf has beside its value: a name, and as a parameter its gradients, newest first, and what optimisers know of it. */
 typedef struct tgi_gradient {
     uint32_t             index; /* TGI_NONE after a tg_zero_grad */
     uint32_t             count; /* length of the tape when it was noted: gone when the tape gets shorter */
@@ -54,6 +54,15 @@ typedef struct tgi_traffic {
     uint32_t writer, reader, apart, assign;
 } tgi_traffic;
 
+/* What an optimiser knows of a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the
+ * steps: an input on the tape shows it, and where that is gone, the next step records another. */
+typedef struct tgi_slot {
+    struct tgi_slot   *next;
+    const char        *kind;  /* "adam.m", say: a parameter has one of each */
+    tg_tensor          shown; /* the input; stale when it is gone */
+    _Alignas(64) char  data[];
+} tgi_slot;
+
 typedef struct tgi_leaf {
     const char   *name;
     uint32_t      index;
@@ -62,6 +71,7 @@ typedef struct tgi_leaf {
     uint32_t      written;     /* instructions before this one had run when tg_write last overwrote it */
     tgi_gradient *gradient;
     tgi_traffic   traffic;
+    tgi_slot     *slots;
     UT_hash_handle hh; /* in the tape's table of names */
 } tgi_leaf;
 
@@ -280,7 +290,11 @@ tgi_leaf *tgi_leaf_of(const tgi_node *node);
 /* The input or parameter of that name, or NULL. */
 tgi_leaf *tgi_leaf_named(tg_tape *tape, const char *name);
 
-/* Takes the leaf out of the tape's tables. */
+/* The parameter's state of that kind, as an input named "w.kind" for a parameter w; zeros when there was none. `kind` must live as
+ * long as the tape. Errors name `what`. */
+tg_tensor tgi_slot_of(tg_tape *tape, const char *what, tg_tensor parameter, const char *kind, tg_dtype dtype, tg_shape shape);
+
+/* Takes the leaf out of the tape's tables, and gives back its states. */
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
 
 #endif

@@ -1,34 +1,39 @@
-/* optim/sgd.c: gradient descent.
+/* optim/sgd.c: gradient descent, with momentum or without.
  *
  * SPDX-License-Identifier: MIT */
-#include "core/tape.h"
+#include <math.h>
 
-/* w <- w - rate * dL/dw for each parameter that has a gradient; their number. */
-static int record_updates(tg_tape *tape, tg_tensor rate) {
-    int updated = 0;
-    for (int64_t i = 0; i < tg_parameter_count(tape); i++) {
-        tg_tensor w = tg_parameter_at(tape, i);
-        if (!tg_has_grad(w)) continue;
-        if (tg_assign(w, tg_sub(w, tg_mul(rate, tg_grad(w))))) return updated;
-        updated++;
-    }
-    return updated;
-}
+#include "optim/step.h"
 
-static tg_status check_rate(tg_tape *tape, tg_tensor rate) {
-    double number;
-    char   text[TGI_TEXT];
-    if (tgi_is_number(rate, &number)) return TG_OK;
-    const tgi_node *node = tgi_resolve(tape, rate, "sgd_step", "the rate");
-    if (!node || node->rank == 0) return tape->status;
-    return tgi_fail(tape, TG_ERR_SHAPE, "sgd_step", "the rate is %s, not one number", tgi_shape_text(text, node->rank, node->dims));
+static tg_tensor descend(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options) {
+    (void)options;
+    return tg_sub(w, tg_mul(rate, g));
 }
 
 tg_status(tg_sgd_step)(tg_tape *tape, tg_tensor rate) {
-    if (tgi_check(tape) || check_rate(tape, rate)) return tg_error_status(tape);
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_UPDATE;
-    if (!record_updates(tape, rate))
-        tgi_fail(tape, TG_ERR_GRADIENT, "sgd_step", "no parameter has a gradient: call tg_backward first");
-    return tgi_end(tape, call);
+    return tgi_step(tape, "sgd_step", rate, descend, NULL);
+}
+
+/* PyTorch's momentum starts as the first gradient, which is what comes of zeros here. */
+static tg_tensor descend_with(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options) {
+    const tg_sgd_options *o = options;
+    if (o->weight_decay > 0) g = tg_add(g, tg_mul(o->weight_decay, w));
+    if (o->momentum > 0) {
+        tg_tensor state = tgi_state_like(w, "sgd_step_with", "momentum");
+        tg_tensor momentum = tg_add(tg_mul(o->momentum, state), g);
+        tg_assign(state, momentum);
+        g = o->nesterov ? tg_add(g, tg_mul(o->momentum, momentum)) : momentum;
+    }
+    return descend(w, g, rate, NULL);
+}
+
+tg_status(tg_sgd_step_with)(tg_tape *tape, tg_tensor rate, const tg_sgd_options *options) {
+    static const char what[] = "sgd_step_with";
+    tg_sgd_options    o = options ? *options : (tg_sgd_options){0};
+    if (tgi_check(tape) || tgi_check_option(tape, what, "the momentum", o.momentum, INFINITY) ||
+        tgi_check_option(tape, what, "the weight decay", o.weight_decay, INFINITY))
+        return tg_error_status(tape);
+    if (o.nesterov && o.momentum <= 0)
+        return tgi_fail(tape, TG_ERR_ARGUMENT, what, "Nesterov's momentum is asked for, and the momentum is 0");
+    return tgi_step(tape, what, rate, descend_with, &o);
 }

@@ -38,6 +38,7 @@ START_TEST(no_tape_is_reported) {
     ck_assert_int_eq(tg_instruction_count(NULL), 0);
     ck_assert_ptr_null(tg_tape_mark(NULL).tape);
     ck_assert(tg_run(NULL) && tg_rewind(NULL, (tg_mark){0}) && tg_set_keep(NULL, TG_KEEP_ASKED) && tg_zero_grad(NULL));
+    ck_assert(tg_sgd_step_with(NULL, 1, NULL) && tg_adam_step(NULL, 1, NULL) && tg_adamw_step(NULL, 1, NULL));
     ck_assert(tg_sgd_step(NULL, 1) && tg_seed(NULL, 1) && tg_vjp(NULL, 0, NULL, NULL, 0, NULL, NULL));
     ck_assert(!tg_at(NULL, "file.c", 1));
 }

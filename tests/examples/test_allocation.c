@@ -37,6 +37,7 @@ static void record_step(network *net) {
     net->loss = tg_neg(tg_mean(tg_add(tg_mul(net->y, tg_log(y_hat)), tg_mul(tg_sub(1, net->y), tg_log(tg_sub(1, y_hat))))));
     tg_backward(net->loss);
     tg_sgd_step(net->tape, 0.5);
+    tg_adam_step(net->tape, 0.01, NULL);
 }
 
 /* ---- the steady state -------------------------------------------------------------------------------------------- */

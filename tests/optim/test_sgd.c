@@ -1,7 +1,9 @@
-/* tests/optim/test_sgd.c: gradient descent: the update to the bit, the rate in all its forms, both styles of recording, and
- * what is refused.
+/* tests/optim/test_sgd.c: gradient descent: the update to the bit, the rate in all its forms, both styles of recording,
+ * momentum, and what is refused.
  *
  * SPDX-License-Identifier: MIT */
+#include <math.h>
+
 #include "ops/op_table.h"
 
 /* ---- the update -------------------------------------------------------------------------------------------------- */
@@ -151,6 +153,50 @@ START_TEST(both_styles_give_the_same_bits) {
 }
 END_TEST
 
+/* ---- momentum ---------------------------------------------------------------------------------------------------- */
+
+/* With a constant gradient g and momentum 1/2, step k is rate g (2 - 2^(1 - k)); Nesterov's is ahead by one. */
+START_TEST(momentum_adds_up_to_a_multiple_of_the_gradient) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 0.0);
+    double    expected = 0, late = 1;
+    tg_backward(tg_mul(4, w));
+    tg_sgd_step_with(tape, 0.25, &(tg_sgd_options){.momentum = 0.5, .nesterov = _i});
+    for (int k = 1; k <= 20; k++) {
+        late /= 2;
+        expected -= 2 - (_i ? late : 2 * late);
+        tg_run(tape);
+        CHECK_IS(w, expected);
+    }
+    finish(tape);
+}
+END_TEST
+
+START_TEST(weight_decay_is_a_part_of_the_gradient) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", F64(tape, 8, 16));
+    tg_backward(tg_sum(w));
+    tg_sgd_step_with(tape, 0.5, &(tg_sgd_options){.weight_decay = 0.5});
+    CHECK_IS(w, 8 - 0.5 * (1 + 4), 16 - 0.5 * (1 + 8));
+    finish(tape);
+}
+END_TEST
+
+START_TEST(without_options_it_is_plain_gradient_descent) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 3.0);
+    tg_backward(tg_square(w));
+    int64_t before = tg_instruction_count(tape);
+    tg_sgd_step_with(tape, 0.25, NULL);
+    CHECK_IS(w, 1.5);
+    int64_t count = tg_instruction_count(tape) - before;
+    tg_sgd_step(tape, 0.25);
+    CHECK_IS(w, 0);
+    ck_assert_int_eq(tg_instruction_count(tape), before + 2 * count); /* nothing is recorded for what is 0 */
+    finish(tape);
+}
+END_TEST
+
 /* ---- what is refused --------------------------------------------------------------------------------------------- */
 
 static void check_refused(tg_tape *tape, tg_tensor rate, tg_status status, const char *text) {
@@ -213,6 +259,27 @@ START_TEST(a_rate_of_a_higher_rank_is_refused) {
 }
 END_TEST
 
+static void check_refused_with(tg_tape *tape, tg_sgd_options options, const char *text) {
+    int64_t count = tg_instruction_count(tape);
+    ck_assert_int_eq(tg_sgd_step_with(tape, 1, &options), TG_ERR_ARGUMENT);
+    CHECK_ERROR(tape, TG_ERR_ARGUMENT, "test_sgd.c:", "sgd_step_with: ", text);
+    ck_assert_int_eq(tg_instruction_count(tape), count);
+}
+
+START_TEST(options_out_of_range_are_refused) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 3.0);
+    tg_backward(tg_square(w));
+    check_refused_with(tape, (tg_sgd_options){.momentum = -0.5}, "the momentum -0.5 is not in [0, inf)");
+    check_refused_with(tape, (tg_sgd_options){.momentum = NAN}, "the momentum nan");
+    check_refused_with(tape, (tg_sgd_options){.weight_decay = -1}, "the weight decay -1");
+    check_refused_with(tape, (tg_sgd_options){.nesterov = true}, "Nesterov");
+    ck_assert_int_eq(tg_sgd_step_with(NULL, 1, NULL), TG_ERR_HANDLE);
+    CHECK_IS(w, 3);
+    finish(tape);
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_sgd(void) {
@@ -230,6 +297,10 @@ Suite *suite_sgd(void) {
     tcase_add_test(tcase, a_borrowed_parameter_is_refused);
     tcase_add_test(tcase, a_rate_of_the_wrong_kind_is_refused);
     tcase_add_test(tcase, a_rate_of_a_higher_rank_is_refused);
+    tcase_add_loop_test(tcase, momentum_adds_up_to_a_multiple_of_the_gradient, 0, 2);
+    tcase_add_test(tcase, weight_decay_is_a_part_of_the_gradient);
+    tcase_add_test(tcase, without_options_it_is_plain_gradient_descent);
+    tcase_add_test(tcase, options_out_of_range_are_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }

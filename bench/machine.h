@@ -1,0 +1,17 @@
+/* bench/machine.h: what the system tells of this process and of the others; 0 where it does not.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BENCH_MACHINE_H
+#define BENCH_MACHINE_H
+
+/* How much memory this process has now, and has had at most, in bytes. */
+double memory_now(void);
+double memory_peak(void);
+
+/* The peak is what it is now. */
+void memory_forget_peak(void);
+
+/* For how many seconds, since the system was started, there were processes that had to wait for a processor. */
+double waiting_seconds(void);
+
+#endif

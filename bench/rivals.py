@@ -1,0 +1,384 @@
+"""The rivals that live in Python: the works of the C files beside this one, in PyTorch and in JAX.
+
+    rivals.py serve THREADS              answers commands on standard input, one line each (see serve)
+    rivals.py memory WORK RIVAL THREADS  prints the bytes that a rival takes at most
+
+A work is a function here that gives, for one rival, a step, to be called many times, and a function for the numbers that all
+contestants must agree on after the same number of steps. Everything starts from the same numbers as in C (shared.c).
+
+SPDX-License-Identifier: MIT
+"""
+
+import importlib
+import logging
+import os
+import sys
+import time
+
+try:
+    import numpy as np
+except ImportError:
+    sys.exit(f"bench: {sys.executable} cannot import numpy: PyTorch and JAX are left out")
+
+COMPILED, JAX = "PyTorch compiled", "JAX jit"  # any other rival is PyTorch as it is
+torch = jax = None  # those that can be imported: see load
+
+
+# ---- the numbers that all start from ----------------------------------------------------------------------------------
+
+
+def mixed(x):
+    x = x ^ (x >> 16)
+    x = x * np.uint32(0x7FEB352D)
+    x = x ^ (x >> 15)
+    x = x * np.uint32(0x846CA68B)
+    return x ^ (x >> 16)
+
+
+def unit(n, salt):
+    index = np.arange(n, dtype=np.uint32) + np.uint32(salt * 0x9E3779B9 & 0xFFFFFFFF)
+    return (mixed(index) >> 8).astype(np.float64) * 2.0**-24
+
+
+def numbers(shape, salt, low, high):
+    return (low + (high - low) * unit(int(np.prod(shape)), salt)).astype(np.float32).reshape(shape)
+
+
+def digest(*vectors):
+    found = []
+    for x in vectors:
+        x = np.asarray(x, dtype=np.float64).ravel()
+        found += [float(np.sqrt(x @ x)), float(x @ (2 * unit(x.size, 99) - 1))]
+    return found
+
+
+# ---- what works are made of -------------------------------------------------------------------------------------------
+
+
+def asarrays(rival, arrays):
+    return [jax.numpy.asarray(x) if rival == JAX else torch.tensor(x) for x in arrays]
+
+
+def variables(arrays):
+    return [torch.tensor(x, requires_grad=True) for x in arrays]
+
+
+def gradients(rival, arrays, torch_formula, jax_formula, seed=None):
+    """The value of a formula, and its gradients for all arrays; where it is no single number, those of the sum of seed * value."""
+    state = {}
+    if rival == JAX:
+
+        @jax.jit
+        def both(x):
+            value, pull = jax.vjp(lambda x: jax_formula(*x), x)
+            return value, pull(jax.numpy.ones_like(value) if seed is None else seed)[0]
+
+        x = asarrays(rival, arrays)
+
+        def step():
+            state["value"], state["grads"] = jax.block_until_ready(both(x))
+
+    else:
+        x, start = variables(arrays), None if seed is None else torch.tensor(seed)
+        formula = torch.compile(torch_formula) if rival == COMPILED else torch_formula
+
+        def step():
+            for variable in x:
+                variable.grad = None
+            value = formula(*x)
+            value.backward(start)
+            state["value"], state["grads"] = value.detach(), [variable.grad for variable in x]
+
+    return step, lambda: digest(state["value"], *state["grads"])
+
+
+def training(rival, rate, weights, losses):
+    """Steps of gradient descent. `losses` takes a list of weights and gives the loss to be descended, and the one to be read, which
+    may be the same. PyTorch's compiled code makes loss and gradients, and its functions of lists the update."""
+    state = {}
+    if rival == JAX:
+
+        def update(w):
+            grads, shown = jax.grad(losses, has_aux=True)(w)
+            return [p - rate * g for p, g in zip(w, grads)], shown
+
+        update = jax.jit(update, donate_argnums=0)
+        state["w"] = asarrays(rival, weights)
+
+        def step():
+            state["w"], shown = update(state["w"])
+            state["shown"] = float(shown)
+
+    else:
+        w = variables(weights)
+        losses = torch.compile(losses) if rival == COMPILED else losses
+        state["w"] = [p.detach() for p in w]
+
+        def step():
+            loss, shown = losses(w)
+            loss.backward()
+            state["shown"] = shown.item()
+            with torch.no_grad():
+                if rival == COMPILED:
+                    torch._foreach_sub_(w, torch._foreach_mul([p.grad for p in w], rate))
+                else:
+                    for p in w:
+                        p -= rate * p.grad
+            for p in w:
+                p.grad = None
+
+    return step, lambda: [state["shown"], state["shown"], *digest(*state["w"])]
+
+
+# ---- the works --------------------------------------------------------------------------------------------------------
+
+
+def iris(rival):
+    labels = (np.arange(100) >= 50).astype(np.float32).reshape(100, 1)
+    x, y = asarrays(rival, [numbers((100, 2), 1, 0.4, 0.9), labels])
+    sigmoid, log = (jax.nn.sigmoid, jax.numpy.log) if rival == JAX else (torch.sigmoid, torch.log)
+
+    def losses(w):
+        y_hat = sigmoid(sigmoid(x @ w[0]) @ w[1])
+        return 0.5 * ((y_hat - y) ** 2).sum(), -(y * log(y_hat) + (1 - y) * log(1 - y_hat)).mean()
+
+    return training(rival, 0.001, [numbers((2, 32), 2, -2, 2), numbers((32, 1), 3, -2, 2)], losses)
+
+
+def elementwise(rival):
+    def torch_formula(a, b, c, d):
+        return (torch.tanh(a * b + c) * torch.sigmoid(d)).sum()
+
+    def jax_formula(a, b, c, d):
+        return (jax.numpy.tanh(a * b + c) * jax.nn.sigmoid(d)).sum()
+
+    return gradients(rival, [numbers(4 << 20, i, -2, 2) for i in range(4)], torch_formula, jax_formula)
+
+
+def recurrence(rival):
+    units, steps = 16, 1000
+    inputs = np.sin(0.1 * np.arange(steps))
+
+    def torch_formula(*w):
+        h1 = h2 = torch.zeros(units, dtype=torch.float64)
+        for x in inputs.tolist():
+            h1 = torch.tanh(w[0] * h1 + w[1] * x + w[2])
+            h2 = torch.tanh(w[3] * h2 + w[4] * h1 + w[5])
+        return (h2**2).sum()
+
+    def jax_formula(*w):
+        def cell(h, x):
+            h1 = jax.numpy.tanh(w[0] * h[0] + w[1] * x + w[2])
+            return (h1, jax.numpy.tanh(w[3] * h[1] + w[4] * h1 + w[5])), None
+
+        zero = jax.numpy.zeros(units)
+        return (jax.lax.scan(cell, (zero, zero), inputs)[0][1] ** 2).sum()
+
+    weights = [numbers(units, i, 0.5, 1).astype(np.float64) for i in range(6)]
+    return gradients(rival, weights, torch_formula, jax_formula)
+
+
+def mlp_weights():
+    sizes = [784, 512, 512, 10]
+    shapes = [shape for layer in zip(sizes, sizes[1:]) for shape in (layer, layer[1:])]
+    return [numbers(shape, i, -0.06, 0.06) for i, shape in enumerate(shapes)]
+
+
+def mlp_logits(rival, x, w):
+    if rival == JAX:
+        relu, linear = jax.nn.relu, lambda b, x, w: x @ w + b
+    else:
+        relu, linear = torch.relu, torch.addmm
+    return linear(w[5], relu(linear(w[3], relu(linear(w[1], x, w[0])), w[2])), w[4])
+
+
+def mean_cross_entropy(rival, logits, labels):
+    if rival == JAX:
+        return -jax.numpy.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
+    return torch.nn.functional.cross_entropy(logits, labels)
+
+
+def mlp(rival):
+    x, labels = asarrays(rival, [numbers((128, 784), 20, 0, 1), np.arange(128) % 10])
+
+    def losses(w):
+        loss = mean_cross_entropy(rival, mlp_logits(rival, x, w), labels)
+        return loss, loss
+
+    return training(rival, 0.01, mlp_weights(), losses)
+
+
+def mlp_answers_one_sample(rival):
+    x = numbers((1, 784), 20, 0, 1)
+    w = asarrays(rival, mlp_weights())
+    state = {}
+    if rival == JAX:
+        answer = jax.jit(lambda x, w: mlp_logits(rival, x, w))
+
+        def step():
+            state["answer"] = np.asarray(answer(x, w))
+
+    else:
+        answer = torch.compile(mlp_logits) if rival == COMPILED else mlp_logits
+
+        @torch.inference_mode()
+        def step():
+            state["answer"] = answer(rival, torch.from_numpy(x), w).numpy()
+
+    return step, lambda: digest(state["answer"])
+
+
+def cross_entropy(rival):
+    (labels,) = asarrays(rival, [np.arange(1024) * 7919 % 10000])
+    formula = lambda logits: mean_cross_entropy(rival, logits, labels)
+    return gradients(rival, [numbers((1024, 10000), 0, -4, 4)], formula, formula)
+
+
+def layer_norm(rival):
+    def torch_formula(x, weight, bias):
+        return torch.nn.functional.layer_norm(x, (768,), weight, bias)
+
+    def jax_formula(x, weight, bias):
+        away = x - x.mean(1, keepdims=True)
+        return away / jax.numpy.sqrt((away**2).mean(1, keepdims=True) + 1e-5) * weight + bias
+
+    shape = (4096, 768)
+    arrays = [numbers(shape, 0, -1, 3), numbers(768, 1, 0.5, 1.5), numbers(768, 2, -1, 1)]
+    return gradients(rival, arrays, torch_formula, jax_formula, numbers(shape, 50, -1, 1))
+
+
+def attention(rival):
+    def torch_formula(q, k, v):
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v)
+
+    def jax_formula(q, k, v):
+        return jax.nn.softmax(q @ k.swapaxes(1, 2) / 8) @ v
+
+    shape = (8, 256, 64)
+    return gradients(rival, [numbers(shape, i, -2, 2) for i in range(3)], torch_formula, jax_formula, numbers(shape, 50, -1, 1))
+
+
+def adam(rival):
+    count, size = 50, 200000
+    weights = [numbers(size, i, -1, 1) for i in range(count)]
+    grads = [numbers(size, count + i, -1, 1) for i in range(count)]
+    if rival == JAX:
+
+        def update(w, g, m, v, t):
+            t = t + 1
+            m = [0.9 * m + 0.1 * g for m, g in zip(m, g)]
+            v = [0.999 * v + 0.001 * g * g for v, g in zip(v, g)]
+            step_size, root = (0.001 / (1 - 0.9**t)).astype("float32"), jax.numpy.sqrt(1 - 0.999**t).astype("float32")
+            return [w - step_size * m / (jax.numpy.sqrt(v) / root + 1e-8) for w, m, v in zip(w, m, v)], m, v, t
+
+        update = jax.jit(update, donate_argnums=(0, 2, 3, 4))
+        zeros = [np.zeros(size, np.float32)] * count
+        state = [asarrays(rival, weights), asarrays(rival, zeros), asarrays(rival, zeros), jax.numpy.asarray(0.0)]
+        g = asarrays(rival, grads)
+
+        def step():
+            state[:] = jax.block_until_ready(update(state[0], g, *state[1:]))
+
+        return step, lambda: digest(*state[0][::12])
+
+    w = variables(weights)
+    for p, g in zip(w, grads):
+        p.grad = torch.tensor(g)
+    kind = rival.removeprefix("PyTorch ")  # fused or foreach
+    return torch.optim.Adam(w, **{kind: True}).step, lambda: digest(*(p.detach() for p in w[::12]))
+
+
+WORKS = [iris, elementwise, recurrence, mlp, mlp_answers_one_sample, cross_entropy, layer_norm, attention, adam]
+
+
+# ---- what the C program asks for --------------------------------------------------------------------------------------
+
+
+def load(threads):
+    """PyTorch is told how many threads there are; JAX reads it when it starts."""
+    global torch, jax
+    eigen = "true" if threads > 1 else "false"
+    os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}"
+    os.environ.update(JAX_PLATFORMS="cpu", JAX_ENABLE_X64="1", NPROC=str(threads))
+    logging.disable(logging.WARNING)
+    torch, jax = imported("torch"), imported("jax")
+    if torch:
+        torch.set_num_threads(threads)
+
+
+def imported(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        print(f"bench: {sys.executable} cannot import {name}, which is left out", file=sys.stderr)
+        return None
+
+
+def make(work, rival):
+    """None where the rival is none of those that are there."""
+    functions = {function.__name__.replace("_", " "): function for function in WORKS}
+    there = jax if rival == JAX else torch
+    return functions[work.partition(",")[0]](rival) if there else None
+
+
+def run(step, count):
+    start = time.perf_counter()
+    for _ in range(count):
+        step()
+    return time.perf_counter() - start
+
+
+def serve(out):
+    """setup ID WORK RIVAL   makes it ready
+    run ID N              the seconds that N steps take
+    result ID             the numbers to agree on
+    clear                 forgets all
+    Each is answered with one line; with "no" when something is wrong, which is told on standard error."""
+    rivals = {}
+    for line in sys.stdin:
+        command, *arguments = line.rstrip("\n").split("\t")
+        answer = "ok"
+        try:
+            if command == "setup":
+                number, work, rival = arguments
+                rivals[number] = make(work, rival)
+                answer = "ok" if rivals[number] else "no"
+            elif command == "run":
+                answer = repr(run(rivals[arguments[0]][0], int(arguments[1])))
+            elif command == "result":
+                answer = " ".join(map(repr, rivals[arguments[0]][1]()))
+            elif command == "clear":
+                rivals.clear()
+        except Exception as error:
+            print(f"bench: {' '.join(arguments)}: {type(error).__name__}: {error}", file=sys.stderr)
+            answer = "no"
+        print(answer, file=out, flush=True)
+
+
+def status(name):
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(name))
+
+
+def memory(work, rival):
+    """As memory_taken in bench.c; PyTorch and JAX themselves do not count."""
+    before = status("VmRSS:")
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    step, _ = make(work, rival)
+    run(step, 3)
+    return status("VmHWM:") - before
+
+
+def main():
+    out = os.fdopen(os.dup(1), "w")  # whatever else is printed must not be taken for an answer
+    os.dup2(2, 1)
+    load(int(sys.argv[-1]))
+    if sys.argv[1] == "memory":
+        print(memory(sys.argv[2], sys.argv[3]), file=out)
+    else:
+        serve(out)
+
+
+if __name__ == "__main__":
+    main()
