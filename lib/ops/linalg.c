@@ -396,7 +396,7 @@ static tg_status det_kernel(tg_kernel_call *call) {
 /* d log|det a| / da = a^-T */
 static tg_tensor log_det_rule(const tg_rule_call *call) {
     tg_tensor a = call->x[0];
-    tg_shape  shape = tg_shape_of(call->g);
+    tg_shape  shape = tg_shape_of(call->y); /* that of g, which may be invalid */
     shape.dims[shape.rank] = shape.dims[shape.rank + 1] = 1;
     shape.rank += 2;
     return tg_mul(tg_reshape(call->g, shape), record_solve(&inverse, a, identity_like(a), call->x[1], TG_TRANSPOSED));

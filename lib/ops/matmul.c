@@ -122,6 +122,7 @@ static tg_status matmul_kernel(tg_kernel_call *call) {
 
 /* An axis of size 1 put in, or taken out, before axis `at`, counted from the front. */
 static tg_tensor put_in_axis(tg_tensor x, int at) {
+    if (!tg_valid(x)) return x;
     tg_shape shape = tg_shape_of(x);
     for (int i = shape.rank++; i > at; i--)
         shape.dims[i] = shape.dims[i - 1];

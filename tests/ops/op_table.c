@@ -131,12 +131,6 @@ END_TEST
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-static bool is_small(const op_case *c) {
-    for (int k = 0; k < MOST_OPERANDS; k++)
-        if (tg_shape_size(c->shape[k]) > 64) return false;
-    return true;
-}
-
 /* Of the square of the result: what a rule is given then depends on the operands, so that the second order also differentiates the
  * rules of linear functions, and the ops that only rules record. */
 static void check_gradient(const op_row *row, int which, layout as, int order) {

@@ -27,6 +27,12 @@ static element random_element(tg_dtype dtype, double low, double high, uint64_t 
     return (element){.real = (long double)(float)(low + (high - low) * unit)};
 }
 
+bool is_small(const op_case *c) {
+    for (int k = 0; k < MOST_OPERANDS; k++)
+        if (tg_shape_size(c->shape[k]) > 64) return false;
+    return true;
+}
+
 tg_dtype dtype_for(const op_row *row, tg_dtype wanted) {
     for (tg_dtype dtype = 0; dtype < TG_DTYPES && !(row->takes >> wanted & 1); dtype++)
         if (row->takes >> dtype & 1) return dtype;

@@ -22,6 +22,9 @@ typedef struct trial {
 /* The operands of the last one. */
 extern values operands[MOST_OPERANDS];
 
+/* Whether each operand has few elements, so that there is time for a check that runs it often. */
+bool is_small(const op_case *c);
+
 /* A dtype that the row takes: this one if it does. */
 tg_dtype dtype_for(const op_row *row, tg_dtype wanted);
 
