@@ -13,7 +13,7 @@ int main(void) {
         suite_program, suite_run_elementwise, suite_own_op, suite_anomaly, suite_print, suite_print_tensor, suite_dot,
         suite_elementwise, suite_special, suite_math, suite_linalg, suite_matmul, suite_reduce, suite_view, suite_part,
         suite_join, suite_index, suite_sort, suite_extreme, suite_scan, suite_norm, suite_backward, suite_history,
-        suite_own_rule, suite_vjp, suite_derivatives, suite_jacobian, suite_einsum, suite_gradcheck, suite_random, suite_sgd,
+        suite_own_rule, suite_vjp, suite_derivatives, suite_jacobian, suite_checkpoint, suite_einsum, suite_gradcheck, suite_random, suite_sgd,
         suite_activation, suite_softmax, suite_loss, suite_class_loss, suite_attention, suite_dropout, suite_layer_norm,
         suite_conv, suite_pooling, suite_adam, suite_step,
     };

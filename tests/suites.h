@@ -64,6 +64,7 @@ Suite *suite_own_rule(void);
 Suite *suite_vjp(void);
 Suite *suite_derivatives(void);
 Suite *suite_jacobian(void);
+Suite *suite_checkpoint(void);
 Suite *suite_einsum(void);
 Suite *suite_gradcheck(void);
 Suite *suite_random(void);

@@ -93,11 +93,28 @@ typedef struct tg_gradcheck_report {
  * tape assigns, nor on an input by way of a random op; what tg_dropout drew stays as it is. Afterwards the tape and all values on it are as they were. */
 tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck_report *report);
 
+/* ---- less memory ------------------------------------------------------------------------------------------------- */
+
+/* A part of a formula, recorded by a function of the user's: it returns a tensor that it records from those at `x`. */
+typedef tg_tensor tg_stretch(const tg_tensor *x, void *context);
+
+/* Gradient checkpointing: records stretch(x, context), whose value is the result, but keeps nothing of what lies between `x` and the result. A
+ * backward walk that needs it records the stretch again, so that it is computed a second time; the gradients are the same, to
+ * the bit, and can be differentiated further. A chain of n steps in stretches of about sqrt(n) needs memory for some 2 sqrt(n) of
+ * their values instead of n.
+ *
+ * Gradients flow to the `count` tensors at `x` and nowhere else: a parameter that the stretch uses must be among them, or it is
+ * TG_ERR_GRADIENT. Each time the stretch must record the same: it draws no numbers, assigns nothing, and makes no inputs or parameters
+ * (TG_ERR_ARGUMENT). `context` is handed to it as it is, and must stay valid until the last derivative is recorded. (The method:
+ * A. Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation", 1992.) */
+tg_tensor tg_checkpoint(tg_tape *tape, tg_stretch *stretch, void *context, int count, const tg_tensor *x);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
 
+#define tg_checkpoint(tape, ...) TGI_TAPE_CALL(tg_checkpoint, tape, __VA_ARGS__)
 #define tg_backward(loss) TGI_CALL1(tg_backward, loss)
 #define tg_grad(parameter) TGI_CALL1(tg_grad, parameter)
 #define tg_zero_grad(tape) (tg_zero_grad)(TGI_AT(tape))

@@ -133,6 +133,21 @@ tg_status tg_keep(tg_tensor x);
 typedef enum tg_keep_policy { TG_KEEP_RECORDED, TG_KEEP_ASKED } tg_keep_policy;
 tg_status tg_set_keep(tg_tape *tape, tg_keep_policy policy);
 
+/* ---- what a tape does and takes ---------------------------------------------------------------------------------- */
+
+/* Figures for tuning and for tests; what they count may change from version to version. */
+typedef struct tg_figures {
+    int64_t instructions;      /* on the tape now */
+    int64_t plans, plan_hits;  /* stretches that were planned; and that were run by a plan there already was */
+    int64_t groups, kernels;   /* in the plan that was run last: groups of instructions fused, and instructions run alone */
+    int64_t fused;             /* and the instructions in its groups */
+    size_t  block_bytes;       /* and the memory it takes for values that are not kept */
+    size_t  bytes;             /* memory for values, kept or not: the most so far, since it is given back with the tape only */
+} tg_figures;
+
+/* All zeros for a NULL tape. */
+tg_figures tg_stats(const tg_tape *tape);
+
 /* ---- marks ------------------------------------------------------------------------------------------------------- */
 
 /* A position on a tape. */

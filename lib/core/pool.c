@@ -49,6 +49,7 @@ static tgi_buffer *new_buffer(tgi_pool *pool, int size_class) {
     tgi_buffer *buffer = (tgi_buffer *)((char *)block + to_line);
     *buffer = (tgi_buffer){.next = pool->all, .block = block, .size_class = size_class};
     pool->all = buffer;
+    pool->bytes += class_bytes(size_class);
     return buffer;
 }
 

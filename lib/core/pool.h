@@ -16,6 +16,7 @@ enum { TGI_POOL_CLASSES = 256 };
 typedef struct tgi_pool {
     tgi_buffer *free[TGI_POOL_CLASSES];
     tgi_buffer *all;
+    size_t      bytes; /* of all buffers, taken or not */
 } tgi_pool;
 
 /* At least `bytes`, aligned to 64, not initialised; NULL when there is no memory. */

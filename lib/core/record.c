@@ -211,7 +211,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
     for (int i = 0; i < call->count; i++)
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
     if (gradients_flow(tape, call->op, call->count, ids, call->out.dtype)) node->flags |= TGI_GRAD;
-    if (tape->role == TGI_FORWARD && call->op->rules && tgi_floating(call->out.dtype)) save(tape, node);
+    if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) save(tape, node);
     return TG_OK;
 }
 

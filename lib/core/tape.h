@@ -105,13 +105,19 @@ typedef struct tgi_state {
 
 typedef struct tgi_plans {
     tgi_plan *table; /* uthash */
-    uint64_t  made, uses;
+    uint64_t  made, uses, hits;
     tgi_plan *last;  /* the one used last, and for what */
     tgi_state state;
 } tgi_plans;
 
 /* A block of memory of a run that failed (run/planned.c). */
 typedef struct tgi_stranded tgi_stranded;
+
+/* The gradients that a checkpoint's rule recorded last (grad/checkpoint.c). */
+typedef struct tgi_recalled {
+    uint64_t   y, g; /* the checkpoint, and its gradient */
+    tg_tensor *grads; /* one an operand: a buffer of the pool */
+} tgi_recalled;
 
 struct tg_tape {
     /* the error */
@@ -124,6 +130,7 @@ struct tg_tape {
     tg_line     held; /* the line to go back to then: of a call whose arguments are still being evaluated */
     int         inside; /* how deep in functions of the library that record more than one instruction */
     uint32_t    rule_of; /* the instruction that is being differentiated, or TGI_NONE */
+    int         unsaved; /* above 0: no gradient rule will need what is recorded */
     uint8_t     role;    /* what is recorded is there for; set between tgi_begin and its end, which sets it back */
 
     /* the program */
@@ -144,6 +151,8 @@ struct tg_tape {
     tgi_plans  plans;
     tgi_stranded *stranded; /* memory of runs that failed, whose values are still wanted */
     void     (*free_run)(tg_tape *); /* frees the plans, once there are any */
+
+    tgi_recalled recalled;
 
     tgi_mt19937 generator;
 };

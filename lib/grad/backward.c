@@ -95,6 +95,7 @@ static tg_status differentiate(walk *w, uint32_t index) {
 
     tape->file = node->file;
     tape->line = node->line;
+    uint32_t outer = tape->rule_of; /* a rule may differentiate too */
     tape->rule_of = index;
     tg_rule_call call = {.g = tgi_tensor(tape, w->gradient[index]),
                          .y = tgi_tensor(tape, index),
@@ -106,7 +107,7 @@ static tg_status differentiate(walk *w, uint32_t index) {
         call.which = (int)j;
         gather(w, node->in[j], rule_of(node, j)(&call));
     }
-    tape->rule_of = TGI_NONE;
+    tape->rule_of = outer;
     forget_saved(tape, index);
     if (x != few) tgi_pool_give(&tape->pool, x);
     return tape->status;

@@ -13,6 +13,10 @@ tg_tensor tgi_filled(tg_tensor like, double value);
 /* x summed over the axes that broadcasting `to`'s shape to x's had stretched: the gradient of a broadcast. */
 tg_tensor tgi_sum_to(tg_tensor x, tg_tensor to);
 
+/* The shape rule and the view of an op that shows its first operand. */
+tg_status tgi_infer_same(tg_infer *call);
+bool      tgi_view_same(const tg_array *in, const void *attr, tg_array *out);
+
 /* ---- for functions that look at their operand before they record; errors name `what` ------------------------------ */
 
 /* The operand's instruction, or NULL with the error noted. */

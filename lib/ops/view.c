@@ -170,19 +170,19 @@ tg_tensor(tg_flatten)(tg_tensor x, int first, int last) {
 
 /* ---- detach ------------------------------------------------------------------------------------------------------ */
 
-static tg_status infer_same(tg_infer *call) {
+tg_status tgi_infer_same(tg_infer *call) {
     call->out = call->in[0];
     return TG_OK;
 }
 
-static bool same_view(const tg_array *in, const void *attr, tg_array *out) {
+bool tgi_view_same(const tg_array *in, const void *attr, tg_array *out) {
     (void)attr;
     *out = *in;
     return true;
 }
 
 tg_tensor(tg_detach)(tg_tensor x) {
-    static const tg_op op = {"detach", 1, infer_same, .view = same_view};
+    static const tg_op op = {"detach", 1, tgi_infer_same, .view = tgi_view_same};
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }
 

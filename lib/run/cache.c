@@ -140,7 +140,7 @@ static tgi_plan *make(scribe *s, uint32_t end, uint64_t hash) {
     return NULL;
 }
 
-static const tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+static tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     scribe    s = {.tape = tape, .start = start, .limit = limit};
     tgi_plan *plan = NULL;
     tg_status status = TG_OK;
@@ -151,7 +151,10 @@ static const tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end,
     else {
         uint64_t hash = hash_of(s.words, s.count);
         plan = find(&tape->plans, &s, hash);
-        if (!plan) plan = make(&s, end, hash);
+        if (plan)
+            tape->plans.hits++;
+        else
+            plan = make(&s, end, hash);
     }
     tgi_pool_give(&tape->pool, s.words);
     return plan;
@@ -161,9 +164,10 @@ const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32
     tgi_plans *plans = &tape->plans;
     tgi_state  now = {tape->generation, tape->keeps, start, end, limit};
     if (!plans->last || memcmp(&now, &plans->state, sizeof now) || start > 0) {
-        plans->last = (tgi_plan *)find_or_make(tape, start, end, limit);
+        plans->last = find_or_make(tape, start, end, limit);
         plans->state = now;
-    }
+    } else
+        plans->hits++;
     if (plans->last) plans->last->used = ++plans->uses;
     return plans->last;
 }
@@ -172,4 +176,20 @@ void tgi_free_plans(tg_tape *tape) {
     tgi_plan *plan, *next;
     HASH_ITER(hh, tape->plans.table, plan, next)
         drop(&tape->plans, plan);
+}
+
+tg_figures tg_stats(const tg_tape *tape) {
+    tg_figures figures = {0};
+    if (!tape) return figures;
+    figures.instructions = tape->count;
+    figures.plans = (int64_t)tape->plans.made;
+    figures.plan_hits = (int64_t)tape->plans.hits;
+    figures.bytes = tape->pool.bytes;
+    const tgi_plan *plan = tape->plans.last;
+    if (!plan) return figures;
+    figures.groups = plan->group_count;
+    figures.kernels = plan->item_count - plan->group_count;
+    figures.fused = plan->step_count;
+    figures.block_bytes = plan->block_bytes;
+    return figures;
 }

@@ -496,6 +496,7 @@ static tg_status finish(tgi_draft *d) {
         plan->items[k] = (tgi_item){.node = d->items[k].node, .group = g};
         if (!g) continue;
         if (tgi_lay_out_group(d, k)) return TG_ERR_MEMORY;
+        plan->step_count += g->step_count;
         size_t scratch = g->registers * g->register_bytes + g->partial_bytes;
         if (scratch > plan->scratch_bytes) plan->scratch_bytes = scratch;
     }

@@ -106,7 +106,7 @@ typedef struct tgi_plan {
     bool           plain; /* the stretch is to be run one by one */
     tgi_bind      *binds; /* one an instruction */
     tgi_item      *items;
-    uint32_t       count, item_count, group_count;
+    uint32_t       count, item_count, group_count, step_count;
     size_t         block_bytes, scratch_bytes; /* for values; and for the registers and blocks of a group */
     UT_hash_handle hh;
 } tgi_plan;

@@ -1,0 +1,128 @@
+/* grad/checkpoint.c: a stretch of the tape whose values are computed again for the backward walk instead of being kept.
+ *
+ * The stretch is recorded on detached inputs, so that no gradient flows through it, and a checkpoint, an op that shows its result, stands for it
+ * on the way back. The checkpoint's rule records the stretch anew, on the inputs themselves, and differentiates that. It does so once
+ * for all inputs: the tape remembers the gradients of the checkpoint that was differentiated last.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "core/tape.h"
+#include "ops/ops.h"
+
+typedef struct checkpoint_attr {
+    tg_stretch *stretch;
+    void       *context;
+} checkpoint_attr;
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+/* An input of its own for the stretch, by which it can be differentiated: nothing else leads to it. */
+static tg_tensor pass_rule(const tg_rule_call *call) {
+    return call->g;
+}
+
+static tg_tensor pass(tg_tensor x) {
+    static tg_rule *const rules[] = {pass_rule};
+    static const tg_op    op = {"pass", 1, tgi_infer_same, .view = tgi_view_same, .rules = rules};
+    return tg_record(NULL, &op, 1, &x, NULL, 0);
+}
+
+/* Those of the inputs that a gradient may be wanted for: the rule is asked for some of them one after the other. */
+static bool is_wanted(const tg_rule_call *call, int i) {
+    return i == call->which || tg_requires_grad(call->x[i]);
+}
+
+/* Records the stretch and the gradients for its inputs, by their place among the operands. */
+static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
+    const checkpoint_attr *attr = call->attr;
+    tg_tape               *tape = call->g.tape;
+    int                    wanted = 0;
+    tg_tensor             *inputs = tgi_pool_take(&tape->pool, 2 * (size_t)call->count * sizeof *inputs), *list = inputs + call->count;
+    if (!inputs) {
+        tgi_out_of_memory(tape, "checkpoint");
+        return;
+    }
+    for (int i = 1; i < call->count; i++) {
+        inputs[i] = is_wanted(call, i) ? pass(call->x[i]) : call->x[i];
+        if (is_wanted(call, i)) list[wanted++] = inputs[i];
+    }
+    tg_tensor y = attr->stretch(inputs + 1, attr->context);
+    tg_vjp(tape, 1, &y, &call->g, wanted, list, list);
+    for (int i = call->count - 1; i > 0 && !tape->status; i--)
+        if (is_wanted(call, i)) grads[i] = list[--wanted];
+    tgi_pool_give(&tape->pool, inputs);
+}
+
+static tg_tensor checkpoint_rule(const tg_rule_call *call) {
+    tg_tape      *tape = call->g.tape;
+    tgi_recalled *last = &tape->recalled;
+    if (call->which == 0) return tgi_filled(call->x[0], 0); /* nothing leads there */
+    bool same = last->grads && last->y == call->y.ref && last->g == call->g.ref && tg_valid(last->grads[call->which]);
+    if (!same) {
+        tgi_pool_give(&tape->pool, last->grads);
+        last->grads = tgi_pool_take(&tape->pool, (size_t)call->count * sizeof *last->grads);
+        last->y = call->y.ref;
+        last->g = call->g.ref;
+        if (!last->grads) {
+            tgi_out_of_memory(tape, "checkpoint");
+            return tgi_invalid(tape);
+        }
+        memset(last->grads, 0, (size_t)call->count * sizeof *last->grads);
+        differentiate(call, last->grads);
+    }
+    return tape->status ? tgi_invalid(tape) : last->grads[call->which];
+}
+
+/* ---- recording --------------------------------------------------------------------------------------------------- */
+
+/* What the stretch recorded must be the same each time, and have no way to a parameter but through its inputs. */
+static tg_status check_stretch(tg_tape *tape, uint32_t start, tg_tensor y) {
+    if (tape->status || !tgi_resolve(tape, y, "checkpoint", "what the stretch returned")) return tg_error_status(tape);
+    if (tgi_index(y) < start) return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch recorded nothing");
+    for (uint32_t i = start; i < tape->count; i++) {
+        const tgi_node *node = tgi_node_at(tape, i);
+        const tgi_leaf *leaf = tgi_leaf_of(node);
+        if (node->op->random) return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch draws numbers (%s)", node->op->name);
+        if (node->op == &tgi_assign || (leaf && leaf->variable))
+            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch records %s: it may be recorded more than once", node->op->name);
+        if (node->flags & TGI_GRAD)
+            return tgi_fail(tape, TG_ERR_GRADIENT, "checkpoint", "%s in the stretch depends on a parameter that is not among the inputs",
+                            node->op->name);
+    }
+    return TG_OK;
+}
+
+static tg_tensor record_checkpoint(tg_tape *tape, const checkpoint_attr *attr, int count, const tg_tensor *x, tg_tensor *in) {
+    static tg_rule *const rules[] = {checkpoint_rule};
+    static const tg_op    op = {"checkpoint", -1, tgi_infer_same, .view = tgi_view_same, .rules = rules};
+    uint32_t              start = tape->count;
+    for (int i = 0; i < count && !tape->status; i++) {
+        tgi_resolve(tape, x[i], "checkpoint", "an input");
+        in[i + 1] = tg_detach(x[i]);
+    }
+    if (tape->status) return tgi_invalid(tape);
+    tape->unsaved++;
+    in[0] = attr->stretch(in + 1, attr->context);
+    tape->unsaved--;
+    if (check_stretch(tape, start, in[0])) return tgi_invalid(tape);
+    memcpy(in + 1, x, (size_t)count * sizeof *x);
+    return tg_record(tape, &op, count + 1, in, attr, sizeof *attr);
+}
+
+tg_tensor(tg_checkpoint)(tg_tape *tape, tg_stretch *stretch, void *context, int count, const tg_tensor *x) {
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    if (!stretch || count < 1 || !x) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "no stretch, or no inputs (%d)", count);
+        return tgi_invalid(tape);
+    }
+    tgi_call        call = tgi_begin(tape);
+    checkpoint_attr attr = {stretch, context};
+    tg_tensor      *in = tgi_pool_take(&tape->pool, ((size_t)count + 1) * sizeof *in), y = tgi_invalid(tape);
+    if (in)
+        y = record_checkpoint(tape, &attr, count, x, in);
+    else
+        tgi_out_of_memory(tape, "checkpoint");
+    tgi_pool_give(&tape->pool, in);
+    return tgi_end_with(tape, call, y);
+}
