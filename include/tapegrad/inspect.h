@@ -60,6 +60,13 @@ tg_status tg_print_tensor(tg_tensor x, FILE *out);
  * TAPEGRAD_ANOMALY is 1 when it is made. */
 tg_status tg_set_anomaly(tg_tape *tape, bool on);
 
+/* ---- eager mode -------------------------------------------------------------------------------------------------- */
+
+/* From now on each instruction runs when it is recorded, one by one, and what is pending runs now: for stepping through a program
+ * in a debugger, and for errors of kernels that arrive at the call itself. Slower, and every value has memory of its own; the
+ * values are the same. The environment variable TAPEGRAD_EAGER=1 does it for all tapes of a program. Off again with false. */
+tg_status tg_set_eager(tg_tape *tape, bool on);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
@@ -68,6 +75,7 @@ tg_status tg_set_anomaly(tg_tape *tape, bool on);
 #define tg_print(tape, ...) (tg_print)(TGI_AT(tape), __VA_ARGS__)
 #define tg_write_dot(tape, ...) (tg_write_dot)(TGI_AT(tape), __VA_ARGS__)
 #define tg_print_tensor(x, ...) TGI_CALL1_WITH(tg_print_tensor, x, __VA_ARGS__)
+#define tg_set_eager(tape, ...) TGI_TAPE_CALL(tg_set_eager, tape, __VA_ARGS__)
 #define tg_set_anomaly(tape, ...) (tg_set_anomaly)(TGI_AT(tape), __VA_ARGS__)
 
 #endif

@@ -38,6 +38,7 @@ void tgi_keep_node(tg_tape *tape, uint32_t index) {
     tgi_node *node = tgi_node_at(tape, index);
     if (!(node->flags & TGI_KEEP)) tape->keeps++;
     node->flags |= TGI_KEEP;
+    if (node->flags & TGI_THERE) node->flags |= TGI_HELD;
 }
 
 void tgi_is_there(tgi_node *node) {

@@ -241,6 +241,7 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
         tgi_truncate(tape, start);
         return tgi_invalid(tape);
     }
+    if (tape->eager) tgi_run_eagerly(tape);
     tgi_done(tape, TG_OK);
     return tgi_tensor(tape, tape->count - 1);
 }

@@ -14,8 +14,8 @@
 static const uint64_t default_seed = 67280421310721;
 
 /* So that a program can be looked at without being changed. */
-static bool anomaly_wanted(void) {
-    const char *value = getenv("TAPEGRAD_ANOMALY");
+static bool is_wanted(const char *variable) {
+    const char *value = getenv(variable);
     return value && strcmp(value, "1") == 0;
 }
 
@@ -24,7 +24,8 @@ tg_tape *tg_tape_new(void) {
     if (!tape) return NULL;
     tape->generation = 1;
     tape->rule_of = TGI_NONE;
-    tape->anomaly = anomaly_wanted();
+    tape->anomaly = is_wanted("TAPEGRAD_ANOMALY");
+    tape->eager = is_wanted("TAPEGRAD_EAGER");
     tgi_mt19937_seed(&tape->generator, (uint32_t)default_seed);
     return tape;
 }

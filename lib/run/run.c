@@ -105,6 +105,17 @@ tg_status tgi_run_pending(tg_tape *tape) {
     return run_until(tape, tape->count, tape->count);
 }
 
+void tgi_run_eagerly(tg_tape *tape) {
+    tgi_call call = {.file = tape->file, .line = tape->line};
+    if (!tgi_run_pending(tape)) tgi_resume(tape, call);
+}
+
+tg_status(tg_set_eager)(tg_tape *tape, bool on) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    tape->eager = on;
+    return on ? tgi_run_pending(tape) : tgi_done(tape, TG_OK);
+}
+
 tg_status(tg_run)(tg_tape *tape) {
     if (tgi_check(tape)) return tg_error_status(tape);
     while (tape->aliases.count)
