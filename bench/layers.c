@@ -29,9 +29,8 @@ static void *entropy_recorded(void) {
     static int64_t labels[SAMPLES];
     for (int64_t i = 0; i < SAMPLES; i++)
         labels[i] = label(i);
-    formula  *f = formula_new(1, (variable[]){logits()});
-    tg_tensor chosen = tg_gather(f->x[0], tg_constant(f->tape, TG_I64, TG_SHAPE(SAMPLES, 1), labels), 1);
-    formula_is(f, tg_mean(tg_sub(tg_logsumexp_axes(f->x[0], TG_AXES(1), true), chosen)), tg_num(1));
+    formula *f = formula_new(1, (variable[]){logits()});
+    formula_is(f, tg_cross_entropy(f->x[0], tg_constant(f->tape, TG_I64, TG_SHAPE(SAMPLES), labels), NULL), tg_num(1));
     return f;
 }
 
@@ -77,10 +76,8 @@ static const variable *norm_variables(void) {
 
 static void *norm_recorded(void) {
     formula  *f = formula_new(NORM_VARIABLES, norm_variables());
-    tg_tensor away = tg_sub(f->x[0], tg_mean_axes(f->x[0], TG_AXES(1), true));
-    tg_tensor scale = tg_rsqrt(tg_add(tg_mean_axes(tg_square(away), TG_AXES(1), true), eps));
-    formula_is(f, tg_add(tg_mul(tg_mul(away, scale), f->x[1]), f->x[2]),
-               constant(f->tape, TG_SHAPE(ROWS, WIDTH), seed_salt, -1, 1));
+    tg_tensor y = tg_layer_norm(f->x[0], 1, f->x[1], f->x[2], eps);
+    formula_is(f, y, constant(f->tape, TG_SHAPE(ROWS, WIDTH), seed_salt, -1, 1));
     return f;
 }
 
@@ -154,15 +151,10 @@ static const variable *attention_variables(void) {
     return v;
 }
 
-static tg_tensor softmax(tg_tensor x) {
-    tg_tensor e = tg_exp(tg_sub(x, tg_max_axes(x, TG_AXES(-1), true)));
-    return tg_div(e, tg_sum_axes(e, TG_AXES(-1), true));
-}
-
 static void *attention_recorded(void) {
     formula  *f = formula_new(ATTENTION_VARIABLES, attention_variables());
-    tg_tensor scores = tg_mul(1 / sqrt(DEPTH), tg_matmul(f->x[0], tg_transpose(f->x[1], -1, -2)));
-    formula_is(f, tg_matmul(softmax(scores), f->x[2]), constant(f->tape, TG_SHAPE(HEADS, LENGTH, DEPTH), seed_salt, -1, 1));
+    tg_tensor y = tg_scaled_dot_product_attention(f->x[0], f->x[1], f->x[2], TG_NONE, NULL);
+    formula_is(f, y, constant(f->tape, TG_SHAPE(HEADS, LENGTH, DEPTH), seed_salt, -1, 1));
     return f;
 }
 

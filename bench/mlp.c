@@ -5,11 +5,11 @@
  * BLAS can be faster than.
  *
  * SPDX-License-Identifier: MIT */
-#include <math.h>
 #include <string.h>
 
 #include "bench.h"
 #include "blas.h"
+#include "loops.h"
 
 enum { BATCH = 128, LAYERS = 3, WEIGHTS = 2 * LAYERS, CLASSES = 10 };
 
@@ -48,18 +48,13 @@ static tg_tensor logits(const net *n) {
     return h;
 }
 
-static tg_tensor cross_entropy(tg_tensor z, tg_tensor labels) {
-    tg_tensor chosen = tg_gather(z, tg_reshape(labels, TG_SHAPE(-1, 1)), 1);
-    return tg_mean(tg_sub(tg_logsumexp_axes(z, TG_AXES(1), true), chosen));
-}
-
 static void *training_new(void) {
     int64_t labels[BATCH];
     for (int i = 0; i < BATCH; i++)
         labels[i] = i % CLASSES;
     net *n = net_new(BATCH);
     n->y = tg_constant(n->tape, TG_I64, TG_SHAPE(BATCH), labels);
-    n->out = cross_entropy(logits(n), n->y);
+    n->out = tg_cross_entropy(logits(n), n->y, NULL);
     tg_keep(n->out);
     tg_backward(n->out);
     tg_sgd_step(n->tape, rate);
@@ -150,24 +145,8 @@ static void forward(loops *l) {
     }
 }
 
-/* The loss, and its gradient for the logits. */
-static void loss(loops *l) {
-    double total = 0;
-    for (int s = 0; s < BATCH; s++) {
-        const float *z = l->h[LAYERS] + s * CLASSES;
-        float       *delta = l->delta[LAYERS] + s * CLASSES, largest = z[0], sum = 0;
-        for (int j = 1; j < CLASSES; j++)
-            if (z[j] > largest) largest = z[j];
-        for (int j = 0; j < CLASSES; j++)
-            sum += delta[j] = expf(z[j] - largest);
-        total += (double)(logf(sum) + largest - z[s % CLASSES]);
-        for (int j = 0; j < CLASSES; j++)
-            delta[j] = (delta[j] / sum - (float)(j == s % CLASSES)) / BATCH;
-    }
-    l->loss = total / BATCH;
-}
-
 static void back(loops *l) {
+    l->loss = cross_entropy_by_hand(BATCH, CLASSES, l->h[LAYERS], l->delta[LAYERS]);
     for (int i = LAYERS; i-- > 0;) {
         int64_t m = size[i], n = size[i + 1];
         product(m, n, BATCH, l->h[i], true, l->delta[i + 1], false, l->grad[i]);
@@ -192,7 +171,6 @@ static void update(loops *l) {
 
 static void loops_training_step(void *state) {
     forward(state);
-    loss(state);
     back(state);
     update(state);
 }
