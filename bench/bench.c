@@ -20,11 +20,11 @@
 #include "machine.h"
 #include "peer.h"
 
-extern const work iris_once, iris_each, elementwise, scalars, scalars_growth, recurrence, mlp, mlp_one, cross_entropy,
+extern const work iris_once, iris_each, elementwise, scalars, scalars_growth, recurrence, mlp, mlp_one, lenet, cross_entropy,
     layer_norm, attention, adam;
 
-static const work *const works[] = {&iris_once, &iris_each, &elementwise,   &scalars,    &scalars_growth, &recurrence,
-                                    &mlp,       &mlp_one,   &cross_entropy, &layer_norm, &attention,      &adam};
+static const work *const works[] = {&iris_once, &iris_each, &elementwise,   &scalars,    &scalars_growth, &recurrence, &mlp,
+                                    &mlp_one,   &lenet,     &cross_entropy, &layer_norm, &attention,      &adam};
 
 enum { WORKS = sizeof works / sizeof *works, MOST_ROUNDS = 99, WARM_UP = 3 };
 

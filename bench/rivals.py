@@ -229,6 +229,31 @@ def mlp_answers_one_sample(rival):
     return step, lambda: digest(state["answer"])
 
 
+def lenet(rival):
+    x, labels = asarrays(rival, [numbers((64, 1, 28, 28), 20, 0, 1), np.arange(64) % 10])
+
+    def torch_convolved(x, w, b, padding):
+        return torch.nn.functional.max_pool2d(torch.relu(torch.nn.functional.conv2d(x, w, b, padding=padding)), 2)
+
+    def jax_convolved(x, w, b, padding):
+        y = jax.lax.conv(x, w, (1, 1), "SAME" if padding else "VALID") + b[:, None, None]
+        return jax.lax.reduce_window(jax.nn.relu(y), -np.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+
+    relu, convolved = (jax.nn.relu, jax_convolved) if rival == JAX else (torch.relu, torch_convolved)
+
+    def losses(w):
+        h = convolved(convolved(x, w[0], w[1], 2), w[2], w[3], 0).reshape(64, -1)
+        h = relu(relu(h @ w[4] + w[5]) @ w[6] + w[7]) @ w[8] + w[9]
+        loss = mean_cross_entropy(rival, h, labels)
+        return loss, loss
+
+    layers = [((6, 1, 5, 5), 6, 0.2), ((16, 6, 5, 5), 16, 0.08), ((400, 120), 120, 0.05), ((120, 84), 84, 0.09), ((84, 10), 10, 0.1)]
+    weights = []
+    for shape, bias, spread in layers:
+        weights += [numbers(shape, len(weights), -spread, spread), numbers(bias, len(weights) + 1, -spread, spread)]
+    return training(rival, 0.01, weights, losses)
+
+
 def cross_entropy(rival):
     (labels,) = asarrays(rival, [np.arange(1024) * 7919 % 10000])
     formula = lambda logits: mean_cross_entropy(rival, logits, labels)
@@ -289,7 +314,7 @@ def adam(rival):
     return torch.optim.Adam(w, **{kind: True}).step, lambda: digest(*(p.detach() for p in w[::12]))
 
 
-WORKS = [iris, elementwise, recurrence, mlp, mlp_answers_one_sample, cross_entropy, layer_norm, attention, adam]
+WORKS = [iris, elementwise, recurrence, mlp, mlp_answers_one_sample, lenet, cross_entropy, layer_norm, attention, adam]
 
 
 # ---- what the C program asks for --------------------------------------------------------------------------------------
