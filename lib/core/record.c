@@ -74,6 +74,8 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
     tape->count = count;
     tape->generation++;
     if (tape->done > count) tape->done = count;
+    if (tape->touched > count) tape->touched = count;
+    tape->plans.bound = NULL;
     forget_aliases(tape);
     restore_gradients(tape);
     tgi_arena_cut(&tape->arena, tgi_node_at(tape, count)->in);

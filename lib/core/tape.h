@@ -103,11 +103,16 @@ typedef struct tgi_state {
     uint32_t generation, keeps, start, end, limit;
 } tgi_state;
 
+enum { TGI_STRETCHES_MET = 8 };
+
 typedef struct tgi_plans {
     tgi_plan *table; /* uthash */
     uint64_t  made, uses, hits;
     tgi_plan *last;  /* the one used last, and for what */
+    const tgi_plan *bound; /* the values of the whole tape have their places by this one */
     tgi_state state;
+    uint64_t  met[TGI_STRETCHES_MET]; /* hashes of long stretches that ran without a plan */
+    uint32_t  next_met;
 } tgi_plans;
 
 /* A block of memory of a run that failed (run/planned.c). */
@@ -142,7 +147,8 @@ struct tg_tape {
     tgi_list       parameters;
 
     /* the run */
-    uint32_t   done; /* instructions before this one have run */
+    uint32_t   done;    /* instructions before this one have run */
+    uint32_t   touched; /* those from this one on never had memory */
     bool       anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
     bool       eager;   /* runs each instruction when it is recorded */
     tgi_pool   pool;

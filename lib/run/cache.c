@@ -1,8 +1,10 @@
 /* run/cache.c: the plans that a tape keeps.
  *
  * A stretch is written out: ops, operands, shapes, attributes, what lasts, and what its operands from outside look like; numbers are
- * operands, so their values do not count. The table finds a plan by the hash of this, and compares it whole. Of the plans
- * that were not used for longest there are at most so many.
+ * operands, so their values do not count. The table finds a plan by the hash of this, and compares it whole. There are at most
+ * so many; the one that was not used for longest goes first.
+ *
+ * A long stretch of small values is planned only when it comes a second time: to plan it takes longer than to run it.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(plan) (added = false)
 
-enum { MOST_PLANS = 64 };
+enum { MOST_PLANS = 64, LONG = 1024, SMALL = 256 };
 
 /* ---- writing a stretch out --------------------------------------------------------------------------------------- */
 
@@ -24,6 +26,7 @@ typedef struct scribe {
     uint32_t  start, limit;
     uint64_t *words;
     size_t    count, room;
+    uint64_t  hash; /* of what was written */
 } scribe;
 
 static uint64_t *take_words(scribe *s, size_t count) {
@@ -82,13 +85,23 @@ static tg_status write_instruction(scribe *s, uint32_t index) {
     return TG_OK;
 }
 
-static uint64_t hash_of(const uint64_t *words, size_t count) {
-    uint64_t h = count;
+static uint64_t hash_more(uint64_t h, const uint64_t *words, size_t count) {
     for (size_t i = 0; i < count; i++) {
         h = (h ^ words[i]) * 0x9e3779b97f4a7c15u;
         h ^= h >> 32;
     }
     return h;
+}
+
+/* Writes instructions start .. end - 1; when they need not be compared, one over the other. */
+static tg_status write_stretch(scribe *s, uint32_t end, bool compare) {
+    for (uint32_t i = s->start; i < end; i++) {
+        size_t before = s->count;
+        if (write_instruction(s, i)) return tgi_out_of_memory(s->tape, "run");
+        s->hash = hash_more(s->hash, s->words + before, s->count - before);
+        if (!compare) s->count = 0;
+    }
+    return TG_OK;
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
@@ -103,6 +116,7 @@ static tgi_plan *find(const tgi_plans *plans, const scribe *s, uint64_t hash) {
 static void drop(tgi_plans *plans, tgi_plan *plan) {
     HASH_DELETE(hh, plans->table, plan);
     if (plans->last == plan) plans->last = NULL;
+    if (plans->bound == plan) plans->bound = NULL;
     tgi_free_plan(plan);
 }
 
@@ -143,28 +157,46 @@ static tgi_plan *make(scribe *s, uint32_t end, uint64_t hash) {
 static tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     scribe    s = {.tape = tape, .start = start, .limit = limit};
     tgi_plan *plan = NULL;
-    tg_status status = TG_OK;
-    for (uint32_t i = start; i < end && !status; i++)
-        status = write_instruction(&s, i);
-    if (status)
-        tgi_out_of_memory(tape, "run");
-    else {
-        uint64_t hash = hash_of(s.words, s.count);
-        plan = find(&tape->plans, &s, hash);
+    if (!write_stretch(&s, end, true)) {
+        plan = find(&tape->plans, &s, s.hash);
         if (plan)
             tape->plans.hits++;
         else
-            plan = make(&s, end, hash);
+            plan = make(&s, end, s.hash);
     }
     tgi_pool_give(&tape->pool, s.words);
     return plan;
+}
+
+/* ---- long stretches of small values ------------------------------------------------------------------------------ */
+
+static bool is_long_and_small(const tg_tape *tape, uint32_t start, uint32_t end) {
+    size_t bytes = 0;
+    if (end - start < LONG) return false;
+    for (uint32_t i = start; i < end; i++)
+        bytes += tgi_node_bytes(tgi_node_at(tape, i));
+    return bytes / (end - start) <= SMALL;
+}
+
+/* Whether it is one of the last few such stretches again; and notes it. */
+static bool was_met_before(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    tgi_plans *plans = &tape->plans;
+    scribe     s = {.tape = tape, .start = start, .limit = limit};
+    bool       met = write_stretch(&s, end, false) != TG_OK;
+    for (int i = 0; i < TGI_STRETCHES_MET; i++)
+        met |= plans->met[i] == s.hash;
+    if (!met) plans->met[plans->next_met++ % TGI_STRETCHES_MET] = s.hash;
+    tgi_pool_give(&tape->pool, s.words);
+    return met;
 }
 
 const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plans *plans = &tape->plans;
     tgi_state  now = {tape->generation, tape->keeps, start, end, limit};
     if (!plans->last || memcmp(&now, &plans->state, sizeof now) || start > 0) {
-        plans->last = find_or_make(tape, start, end, limit);
+        plans->last = NULL;
+        if (is_long_and_small(tape, start, end) && !was_met_before(tape, start, end, limit)) return NULL;
+        if (!tape->status) plans->last = find_or_make(tape, start, end, limit);
         plans->state = now;
     } else
         plans->hits++;

@@ -41,6 +41,8 @@ tg_status tgi_execute(tg_tape *tape, uint32_t index) {
     if (!op->infer) return TG_OK; /* a leaf */
     tape->file = node->file;
     tape->line = node->line;
+    tape->plans.bound = NULL;
+    if (index >= tape->touched) tape->touched = index + 1;
     node->flags &= (uint16_t)~(TGI_HELD | TGI_LOST);
     if (check_operands(tape, node)) return tape->status;
 

@@ -467,21 +467,27 @@ static bool is_there_after(const tgi_draft *d, tgi_ref base) {
     return !v || !v->made || v->lasts;
 }
 
+/* A view has none when all that read it do so in the group of its base. */
+static bool has_place(const tgi_draft *d, const tgi_result *v) {
+    const tgi_result *base = v->strides ? tgi_result_of(d, v->base) : NULL;
+    if (v->strides) return !base || !base->made || base->memory;
+    return v->made && v->memory;
+}
+
 static tg_status fill_binds(tgi_draft *d) {
     tgi_plan *plan = d->plan;
-    plan->binds = tgi_arena_take(&plan->arena, d->count * sizeof *plan->binds);
+    for (uint32_t i = 0; i < d->count; i++)
+        plan->bind_count += has_place(d, &d->results[i]);
+    plan->binds = tgi_arena_take(&plan->arena, plan->bind_count * sizeof *plan->binds);
     if (!plan->binds) return TG_ERR_MEMORY;
+    tgi_bind *b = plan->binds;
     for (uint32_t i = 0; i < d->count; i++) {
         const tgi_result *v = &d->results[i];
-        tgi_bind        *b = &plan->binds[i];
-        *b = (tgi_bind){.place = TGI_NOWHERE, .base = i};
-        const tgi_result *base = v->strides ? tgi_result_of(d, v->base) : NULL;
-        if (base && base->made && !base->memory) continue; /* all that read the view do so in the base's group */
+        if (!has_place(d, v)) continue;
         if (v->strides)
-            *b = (tgi_bind){.offset = (size_t)v->offset, .strides = v->strides, .base = v->base, .place = TGI_SHOWN,
-                            .lasts = is_there_after(d, v->base)};
-        else if (v->made && v->memory)
-            *b = (tgi_bind){.offset = v->place, .base = i, .place = v->lasts ? TGI_LASTING : TGI_BLOCK, .lasts = v->lasts};
+            *b++ = (tgi_bind){i, (size_t)v->offset, v->strides, v->base, TGI_SHOWN, is_there_after(d, v->base)};
+        else
+            *b++ = (tgi_bind){i, v->place, NULL, i, v->lasts ? TGI_LASTING : TGI_BLOCK, v->lasts};
     }
     return TG_OK;
 }

@@ -85,13 +85,13 @@ typedef struct tgi_item {
 
 /* Where the value of an instruction goes. */
 typedef enum tgi_place {
-    TGI_NOWHERE, /* a register; or it is a leaf, or nobody wants it */
     TGI_BLOCK,   /* the memory that the plan has while it runs */
     TGI_LASTING, /* memory of its own: it is there after the run */
     TGI_SHOWN    /* a view of another's memory */
 } tgi_place;
 
 typedef struct tgi_bind {
+    tgi_ref       node;
     size_t        offset;  /* in the block, or of a view in the memory of its base, in bytes */
     const int64_t *strides; /* of a view */
     tgi_ref       base;
@@ -104,9 +104,9 @@ typedef struct tgi_plan {
     size_t         key_words;
     uint64_t       hash, used;
     bool           plain; /* the stretch is to be run one by one */
-    tgi_bind      *binds; /* one an instruction */
+    tgi_bind      *binds; /* of the values that have a place, in the order of recording */
     tgi_item      *items;
-    uint32_t       count, item_count, group_count, step_count;
+    uint32_t       count, bind_count, item_count, group_count, step_count;
     size_t         block_bytes, scratch_bytes; /* for values; and for the registers and blocks of a group */
     UT_hash_handle hh;
 } tgi_plan;
@@ -118,7 +118,8 @@ bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t limit);
 tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
 void      tgi_free_plan(tgi_plan *plan);
 
-/* The plan for that stretch: found, or made and kept for the next time; NULL and an error when there is no memory (cache.c). */
+/* The plan for that stretch: found, or made and kept for the next time; NULL when it does not pay to make one, and, with an
+ * error, when there is no memory (cache.c). */
 const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
 
 /* Runs a plan (planned.c); and a group of it, all values having their places (group.c). */

@@ -46,10 +46,7 @@ void tgi_free_stranded(tg_tape *tape) {
 static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan, uint32_t start) {
     *block = (tgi_stranded){.next = tape->stranded, .start = start, .end = tape->done, .bytes = LINE + plan->block_bytes};
     tape->stranded = block;
-    for (uint32_t i = start; i < tape->done; i++) {
-        tgi_node *node = tgi_node_at(tape, i);
-        if (plan->binds[i - start].place != TGI_NOWHERE && !(node->flags & TGI_LOST)) node->flags |= TGI_THERE;
-    }
+    tape->plans.bound = NULL;
 }
 
 /* ---- places ------------------------------------------------------------------------------------------------------ */
@@ -60,8 +57,7 @@ static void release(tg_tape *tape, tgi_node *node) {
     node->data = NULL;
 }
 
-static void bind_to_block(tg_tape *tape, tgi_node *node, char *place) {
-    release(tape, node);
+static void bind_to_block(tgi_node *node, char *place) {
     node->data = tgi_node_bytes(node) <= sizeof node->small ? (char *)&node->small : place;
     if (!node->view) return;
     node->view->base = TGI_NONE;
@@ -87,27 +83,45 @@ static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_bind *b, 
     return tgi_note_alias(tape, index);
 }
 
-static tg_status bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block) {
-    for (uint32_t i = 0; i < plan->count && !tape->status; i++) {
-        const tgi_bind *b = &plan->binds[i];
-        tgi_node       *node = tgi_node_at(tape, start + i);
+static void clear(tgi_node *node) {
+    node->flags &= (uint16_t) ~(TGI_THERE | TGI_HELD | TGI_LOST);
+}
+
+/* Takes back the places of values that ran before, by another plan or plainly. */
+static void unbind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
+    uint32_t end = start + plan->count;
+    if (tape->plans.bound == plan && start == 0) return;
+    for (uint32_t i = start; i < end && i < tape->touched; i++) {
+        tgi_node *node = tgi_node_at(tape, i);
         if (!node->op->infer) continue;
-        node->flags &= (uint16_t) ~(TGI_THERE | TGI_HELD | TGI_LOST);
+        clear(node);
+        release(tape, node);
+    }
+    if (end > tape->touched) tape->touched = end;
+}
+
+static tg_status bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block) {
+    unbind_values(tape, plan, start);
+    for (uint32_t k = 0; k < plan->bind_count && !tape->status; k++) {
+        const tgi_bind *b = &plan->binds[k];
+        tgi_node       *node = tgi_node_at(tape, start + b->node);
+        clear(node);
         switch ((tgi_place)b->place) {
-        case TGI_NOWHERE: release(tape, node); break;
-        case TGI_BLOCK: bind_to_block(tape, node, block + b->offset); break;
+        case TGI_BLOCK: bind_to_block(node, block + b->offset); break;
         case TGI_LASTING: bind_to_own(tape, node); break;
-        case TGI_SHOWN: bind_to_base(tape, node, b, start, start + i); break;
+        case TGI_SHOWN: bind_to_base(tape, node, b, start, start + b->node); break;
         }
     }
+    tape->plans.bound = tape->status ? NULL : plan;
     return tape->status;
 }
 
 /* What has run until `done`, and lasts, is there. */
-static void mark_there(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
-    for (uint32_t i = 0; i < tape->done - start; i++) {
-        tgi_node *node = tgi_node_at(tape, start + i);
-        if (plan->binds[i].lasts && !(node->flags & TGI_LOST)) tgi_is_there(node);
+static void mark_there(tg_tape *tape, const tgi_plan *plan, uint32_t start, bool all) {
+    for (uint32_t k = 0; k < plan->bind_count; k++) {
+        const tgi_bind *b = &plan->binds[k];
+        tgi_node       *node = tgi_node_at(tape, start + b->node);
+        if (start + b->node < tape->done && (all || b->lasts) && !(node->flags & TGI_LOST)) tgi_is_there(node);
     }
 }
 
@@ -132,7 +146,7 @@ tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
         return tape->status;
     }
     tg_status status = run_items(tape, plan, start, block + LINE + plan->block_bytes);
-    mark_there(tape, plan, start);
+    mark_there(tape, plan, start, status != TG_OK);
     if (status)
         strand(tape, (tgi_stranded *)block, plan, start);
     else

@@ -25,7 +25,7 @@ static bool is_lost(const tgi_node *node) {
 
 /* Whether a pending instruction reads, of what has run, something that is so. */
 static bool reads(const tg_tape *tape, uint32_t start, uint32_t end, bool (*what)(const tgi_node *)) {
-    for (uint32_t i = start; i < end; i++) {
+    for (uint32_t i = start; i < end && start > 0; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         for (uint32_t j = 0; j < node->count; j++)
             if (node->in[j] < start && what(tgi_node_at(tape, node->in[j]))) return true;
