@@ -4,7 +4,7 @@
  * operands, so their values do not count. The table finds a plan by the hash of this, and compares it whole. There are at most
  * so many; the one that was not used for longest goes first.
  *
- * A long stretch of small values is planned only when it comes a second time: to plan it takes longer than to run it.
+ * A long stretch of small values is planned only when it comes a second time: to make its plan takes longer than to run it.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -170,12 +170,13 @@ static tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end, uint3
 
 /* ---- long stretches of small values ------------------------------------------------------------------------------ */
 
-static bool is_long_and_small(const tg_tape *tape, uint32_t start, uint32_t end) {
+/* Bytes of a value of a long stretch, on average; of another one more than is small. */
+static size_t value_size(const tg_tape *tape, uint32_t start, uint32_t end) {
     size_t bytes = 0;
-    if (end - start < LONG) return false;
+    if (end - start < LONG) return SIZE_MAX;
     for (uint32_t i = start; i < end; i++)
         bytes += tgi_node_bytes(tgi_node_at(tape, i));
-    return bytes / (end - start) <= SMALL;
+    return bytes / (end - start);
 }
 
 /* Whether it is one of the last few such stretches again; and notes it. */
@@ -190,14 +191,23 @@ static bool was_met_before(tg_tape *tape, uint32_t start, uint32_t end, uint32_t
     return met;
 }
 
+/* Single numbers only when the very tape runs a second time: looking for their plan alone would take as long as to run them. */
+static bool pays(tg_tape *tape, const tgi_state *now, bool again) {
+    size_t size = value_size(tape, now->start, now->end);
+    if (size > SMALL) return true;
+    if (size <= sizeof(double)) return again;
+    return was_met_before(tape, now->start, now->end, now->limit) && !tape->status;
+}
+
 const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plans *plans = &tape->plans;
     tgi_state  now = {tape->generation, tape->keeps, start, end, limit};
     if (!plans->last || memcmp(&now, &plans->state, sizeof now) || start > 0) {
+        bool again = !memcmp(&now, &plans->state, sizeof now);
         plans->last = NULL;
-        if (is_long_and_small(tape, start, end) && !was_met_before(tape, start, end, limit)) return NULL;
-        if (!tape->status) plans->last = find_or_make(tape, start, end, limit);
         plans->state = now;
+        if (!pays(tape, &now, again)) return NULL;
+        plans->last = find_or_make(tape, start, end, limit);
     } else
         plans->hits++;
     if (plans->last) plans->last->used = ++plans->uses;

@@ -43,7 +43,7 @@ tg_status tgi_execute(tg_tape *tape, uint32_t index) {
     tape->line = node->line;
     tape->plans.bound = NULL;
     if (index >= tape->touched) tape->touched = index + 1;
-    node->flags &= (uint16_t)~(TGI_HELD | TGI_LOST);
+    node->flags &= (uint16_t)~(TGI_THERE | TGI_HELD | TGI_LOST);
     if (check_operands(tape, node)) return tape->status;
 
     tg_status status;
