@@ -15,7 +15,6 @@
 
 /* The result is one of the operands, or overlaps none: no step of the loop waits for another. */
 #ifdef __clang__
-#pragma clang diagnostic ignored "-Wpass-failed" /* some formulas call the C library */
 #define FOR_ALL _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < n; i++)
 #else
 #define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
