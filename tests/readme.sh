@@ -115,7 +115,8 @@ insert() {
     cp "$root/inserted" "$file"
 }
 
-# objects_of TREE DIR: compiles again what the insertions may have changed; the linker takes it before the archive's.
+# objects_of TREE DIR: compiles again what the insertions may have changed; the linker takes it before the archive's. It is
+# compiled for one instruction set only, by which the program must then be run.
 objects_of() {
     objects=
     for source in elementwise elementwise_loops; do
@@ -136,7 +137,7 @@ run_program() {
     else
         # shellcheck disable=SC2086 # flags are words
         quietly "$top_builddir/libtool" --silent --mode=link $CC $flags -I"$2" -o "$1" "$1.c" $3 "$top_builddir/libtapegrad.la" $libs
-    fi && quietly "./$1" && cp "$log" "$1.printed" && quietly diff "$1.out" "$1.printed"
+    fi && quietly env TAPEGRAD_ISA="${3:+baseline}" "./$1" && cp "$log" "$1.printed" && quietly diff "$1.out" "$1.printed"
 }
 
 # close_enough EXPECTED PRINTED: word by word the same, but for numbers that differ by at most 1e-6.

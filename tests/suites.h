@@ -22,6 +22,7 @@ Suite *suite_kernel_pooling(void);
 Suite *suite_gamma(void);
 Suite *suite_gemm(void);
 Suite *suite_sum(void);
+Suite *suite_vmath(void);
 Suite *suite_kernel_linalg(void);
 Suite *suite_strided(void);
 Suite *suite_mt19937(void);

@@ -13,10 +13,6 @@
  * parts that know the type of the elements. Nothing is allocated; the stack holds a few KiB.
  *
  * SPDX-License-Identifier: MIT */
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #include "sum.h"
 
 #include <stdbool.h>
@@ -184,38 +180,38 @@ static int64_t levels_of(int64_t rows) {
 #undef T
 #undef NAME
 
-void tgi_sum_f32(const tgi_sum_axes *axes, const float *x, float *out) {
+void TGI_FOR_ISA(tgi_sum_f32)(const tgi_sum_axes *axes, const float *x, float *out) {
     sum_f32(axes, x, out);
 }
 
-void tgi_sum_f64(const tgi_sum_axes *axes, const double *x, double *out) {
+void TGI_FOR_ISA(tgi_sum_f64)(const tgi_sum_axes *axes, const double *x, double *out) {
     sum_f64(axes, x, out);
 }
 
-void tgi_sum_i64(const tgi_sum_axes *axes, const int64_t *x, int64_t *out) {
+void TGI_FOR_ISA(tgi_sum_i64)(const tgi_sum_axes *axes, const int64_t *x, int64_t *out) {
     sum_u64(axes, (const uint64_t *)x, (uint64_t *)out);
 }
 
-void tgi_sum_block_f32(int64_t rows, int64_t n, const float *x, bool add, float *sum) {
+void TGI_FOR_ISA(tgi_sum_block_f32)(int64_t rows, int64_t n, const float *x, bool add, float *sum) {
     sum_block_f32(rows, n, x, add, sum);
 }
 
-void tgi_sum_block_f64(int64_t rows, int64_t n, const double *x, bool add, double *sum) {
+void TGI_FOR_ISA(tgi_sum_block_f64)(int64_t rows, int64_t n, const double *x, bool add, double *sum) {
     sum_block_f64(rows, n, x, add, sum);
 }
 
-void tgi_sum_block_i64(int64_t rows, int64_t n, const int64_t *x, bool add, int64_t *sum) {
+void TGI_FOR_ISA(tgi_sum_block_i64)(int64_t rows, int64_t n, const int64_t *x, bool add, int64_t *sum) {
     sum_block_u64(rows, n, (const uint64_t *)x, add, (uint64_t *)sum);
 }
 
-void tgi_sum_blocks_f32(int64_t blocks, int64_t n, float *sums, float *out) {
+void TGI_FOR_ISA(tgi_sum_blocks_f32)(int64_t blocks, int64_t n, float *sums, float *out) {
     sum_blocks_f32(blocks, n, sums, out);
 }
 
-void tgi_sum_blocks_f64(int64_t blocks, int64_t n, double *sums, double *out) {
+void TGI_FOR_ISA(tgi_sum_blocks_f64)(int64_t blocks, int64_t n, double *sums, double *out) {
     sum_blocks_f64(blocks, n, sums, out);
 }
 
-void tgi_sum_blocks_i64(int64_t blocks, int64_t n, int64_t *sums, int64_t *out) {
+void TGI_FOR_ISA(tgi_sum_blocks_i64)(int64_t blocks, int64_t n, int64_t *sums, int64_t *out) {
     sum_blocks_u64(blocks, n, (uint64_t *)sums, (uint64_t *)out);
 }

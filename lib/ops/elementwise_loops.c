@@ -1,20 +1,73 @@
 /* ops/elementwise_loops.c: the formulas of the elementwise table, as loops that the compiler turns into vector code.
  *
  * An operand comes one element after the other (step 1), or as one number for all (step 0); each combination has a loop of its
- * own, without a test inside. Integers wrap around: this file is compiled with -fwrapv.
+ * own, without a test inside. Integers wrap around: this file is compiled with -fwrapv, and once for each instruction set.
+ *
+ * The functions of <tgmath.h> that kernels/vmath.h has too are those of kernels/vmath.h: without calls, in vector code.
  *
  * SPDX-License-Identifier: MIT */
 #include "ops/elementwise_loops.h"
 
 #include "kernels/gamma.h"
+#include "kernels/vmath.h"
 
 #include <tgmath.h>
 
-#define FOR_ALL for (int64_t i = 0; i < n; i++)
+/* The result is one of the operands, or overlaps none: no step of the loop waits for another. */
+#ifdef __clang__
+#define FOR_ALL _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < n; i++)
+#else
+#define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+#endif
 
 /* ---- what the formulas call -------------------------------------------------------------------------------------- */
 
-#define BY_DTYPE(x, f32, f64, i64) _Generic(x, float: f32, double: f64, int64_t: i64)
+#define BY_DTYPE(x, f32, f64, i64) _Generic(x, float : f32, double : f64, int64_t : i64)
+
+#undef exp
+#undef exp2
+#undef expm1
+#undef log
+#undef log2
+#undef log10
+#undef log1p
+#undef sinh
+#undef cosh
+#undef tanh
+#undef asinh
+#undef acosh
+#undef atanh
+#undef asin
+#undef acos
+#undef atan
+#undef erf
+#undef erfc
+#undef cbrt
+#undef atan2
+#undef hypot
+#undef pow
+#define exp(x) BY_DTYPE(x, v_exp_f32, v_exp_f64, NULL)(x)
+#define exp2(x) BY_DTYPE(x, v_exp2_f32, v_exp2_f64, NULL)(x)
+#define expm1(x) BY_DTYPE(x, v_expm1_f32, v_expm1_f64, NULL)(x)
+#define log(x) BY_DTYPE(x, v_log_f32, v_log_f64, NULL)(x)
+#define log2(x) BY_DTYPE(x, v_log2_f32, v_log2_f64, NULL)(x)
+#define log10(x) BY_DTYPE(x, v_log10_f32, v_log10_f64, NULL)(x)
+#define log1p(x) BY_DTYPE(x, v_log1p_f32, v_log1p_f64, NULL)(x)
+#define sinh(x) BY_DTYPE(x, v_sinh_f32, v_sinh_f64, NULL)(x)
+#define cosh(x) BY_DTYPE(x, v_cosh_f32, v_cosh_f64, NULL)(x)
+#define tanh(x) BY_DTYPE(x, v_tanh_f32, v_tanh_f64, NULL)(x)
+#define asinh(x) BY_DTYPE(x, v_asinh_f32, v_asinh_f64, NULL)(x)
+#define acosh(x) BY_DTYPE(x, v_acosh_f32, v_acosh_f64, NULL)(x)
+#define atanh(x) BY_DTYPE(x, v_atanh_f32, v_atanh_f64, NULL)(x)
+#define asin(x) BY_DTYPE(x, v_asin_f32, v_asin_f64, NULL)(x)
+#define acos(x) BY_DTYPE(x, v_acos_f32, v_acos_f64, NULL)(x)
+#define atan(x) BY_DTYPE(x, v_atan_f32, v_atan_f64, NULL)(x)
+#define erf(x) BY_DTYPE(x, v_erf_f32, v_erf_f64, NULL)(x)
+#define erfc(x) BY_DTYPE(x, v_erfc_f32, v_erfc_f64, NULL)(x)
+#define cbrt(x) BY_DTYPE(x, v_cbrt_f32, v_cbrt_f64, NULL)(x)
+#define atan2(a, b) BY_DTYPE((a) + (b), v_atan2_f32, v_atan2_f64, NULL)(a, b)
+#define hypot(a, b) BY_DTYPE((a) + (b), v_hypot_f32, v_hypot_f64, NULL)(a, b)
+#define pow(a, b) BY_DTYPE((a) + (b), v_pow_f32, v_pow_f64, NULL)(a, b)
 
 static inline int64_t same_i64(int64_t x) {
     return x;
@@ -49,7 +102,7 @@ DEFINE_REMAINDER(i64, int64_t)
 #define CLAMP(x, low, high) SMALLER(LARGER(x, low), high)
 
 /* The larger plus what is between 0 and log 2; equal infinities have no difference. */
-#define LOGADDEXP(a, b) (a > b ? a + log1p(exp(b - a)) : b + log1p(exp(a == b ? 0 : a - b)))
+#define LOGADDEXP(a, b) ((a > b ? a : b) + log1p(exp(a == b ? 0 : a > b ? b - a : a - b)))
 
 /* lgamma itself writes to a variable that all threads share. */
 #define LGAMMA(x) BY_DTYPE(x, lgammaf_r, lgamma_r, NULL)(x, &(int){0})
@@ -57,10 +110,10 @@ DEFINE_REMAINDER(i64, int64_t)
 /* ---- the rows of the table --------------------------------------------------------------------------------------- */
 
 #define DEFINE_UNARY(name, suffix, T, result, formula) \
-    static inline result name##_of_##suffix(T x) { \
+    INLINE result name##_of_##suffix(T x) { \
         return (result)(formula); \
     } \
-    void tgi_##name##_##suffix(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
         const T *x = in[0]; \
         result  *y = out; \
         if (step[0]) \
@@ -69,11 +122,39 @@ DEFINE_REMAINDER(i64, int64_t)
             FOR_ALL y[i] = name##_of_##suffix(*x); \
     }
 
+/* A block with a number in it that is not near is done one by one: an element's value does not depend on its neighbours. */
+#define DEFINE_ANGLE(name, suffix, T, formula) \
+    static T name##_of_##suffix(T x) { \
+        return x >= -(T)TGI_NEAR && x <= (T)TGI_NEAR ? v_##name##_##suffix(x) : formula; \
+    } \
+    static void name##_block_##suffix(int64_t n, const T *x, T *y) { \
+        int far = 0; \
+        for (int64_t i = 0; i < n; i++) \
+            far |= !(x[i] >= -(T)TGI_NEAR && x[i] <= (T)TGI_NEAR); \
+        if (!far) \
+            FOR_ALL y[i] = v_##name##_##suffix(x[i]); \
+        else \
+            for (int64_t i = 0; i < n; i++) \
+                y[i] = name##_of_##suffix(x[i]); \
+    } \
+    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+        enum { BLOCK = 256 }; \
+        const T *x = in[0]; \
+        T       *y = out, one = 0; \
+        if (!step[0] && n > 0) { \
+            name##_block_##suffix(1, x, &one); \
+            FOR_ALL y[i] = one; \
+            return; \
+        } \
+        for (int64_t i = 0; i < n; i += BLOCK) \
+            name##_block_##suffix(n - i < BLOCK ? n - i : BLOCK, x + i, y + i); \
+    }
+
 #define DEFINE_BINARY(name, suffix, T, result, formula) \
-    static inline result name##_of_##suffix(T a, T b) { \
+    INLINE result name##_of_##suffix(T a, T b) { \
         return (result)(formula); \
     } \
-    void tgi_##name##_##suffix(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
         const T *a = in[0], *b = in[1]; \
         result  *y = out; \
         if (step[0] && step[1]) \
@@ -87,10 +168,10 @@ DEFINE_REMAINDER(i64, int64_t)
     }
 
 #define DEFINE_TERNARY(name, suffix, T, formula) \
-    static inline T name##_of_##suffix(T x, T low, T high) { \
+    INLINE T name##_of_##suffix(T x, T low, T high) { \
         return (T)(formula); \
     } \
-    void tgi_##name##_##suffix(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
         const T *x = in[0], *low = in[1], *high = in[2]; \
         T       *y = out; \
         if (step[0] && !step[1] && !step[2]) \
@@ -101,6 +182,7 @@ DEFINE_REMAINDER(i64, int64_t)
 
 #define UNARY_FLOAT(name, formula) \
     DEFINE_UNARY(name, f32, float, float, formula) DEFINE_UNARY(name, f64, double, double, formula)
+#define UNARY_ANGLE(name, formula) DEFINE_ANGLE(name, f32, float, formula) DEFINE_ANGLE(name, f64, double, formula)
 #define UNARY_NUMBER(name, formula) UNARY_FLOAT(name, formula) DEFINE_UNARY(name, i64, int64_t, int64_t, formula)
 #define BINARY_FLOAT(name, formula) \
     DEFINE_BINARY(name, f32, float, float, formula) DEFINE_BINARY(name, f64, double, double, formula)
@@ -115,42 +197,52 @@ DEFINE_REMAINDER(i64, int64_t)
     DEFINE_UNARY(name, f32, float, bool, formula) \
     DEFINE_UNARY(name, f64, double, bool, formula) \
     DEFINE_UNARY(name, i64, int64_t, bool, formula) \
-    DEFINE_UNARY(name, b8, bool, bool, formula)
+    DEFINE_UNARY(name, b8, uint8_t, bool, formula)
 #define COMPARISON(name, formula) \
     DEFINE_BINARY(name, f32, float, bool, formula) \
     DEFINE_BINARY(name, f64, double, bool, formula) \
     DEFINE_BINARY(name, i64, int64_t, bool, formula) \
-    DEFINE_BINARY(name, b8, bool, bool, formula)
+    DEFINE_BINARY(name, b8, uint8_t, bool, formula)
 
 #include "ops/elementwise_table.h"
 
 /* ---- where ------------------------------------------------------------------------------------------------------- */
 
-#define DEFINE_WHERE(suffix, T) \
-    void tgi_where_##suffix(int64_t n, void *out, const void *const *in, const int64_t *step) { \
-        const bool *condition = in[0]; \
-        const T    *a = in[1], *b = in[2]; \
-        T          *y = out; \
+/* Bits are taken, whatever they mean: a choice without a branch, which the processor would have to guess. A bool is a byte of 0
+ * or 1. */
+typedef uint8_t  bits_of_8 __attribute__((may_alias));
+typedef uint32_t bits_of_32 __attribute__((may_alias));
+typedef uint64_t bits_of_64 __attribute__((may_alias));
+
+#define DEFINE_WHERE(suffix, U) \
+    INLINE U choose_##suffix(uint8_t condition, U a, U b) { \
+        U mask = (U)(0 - (U)condition); \
+        return (U)((a & mask) | (b & ~mask)); \
+    } \
+    void TGI_FOR_ISA(tgi_where_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+        const uint8_t *condition = in[0]; \
+        const U       *a = in[1], *b = in[2]; \
+        U             *y = out; \
         if (step[0] && step[1] && step[2]) \
-            FOR_ALL y[i] = condition[i] ? a[i] : b[i]; \
+            FOR_ALL y[i] = choose_##suffix(condition[i], a[i], b[i]); \
         else if (step[0] && step[1]) \
-            FOR_ALL y[i] = condition[i] ? a[i] : *b; \
+            FOR_ALL y[i] = choose_##suffix(condition[i], a[i], *b); \
         else if (step[0] && step[2]) \
-            FOR_ALL y[i] = condition[i] ? *a : b[i]; \
+            FOR_ALL y[i] = choose_##suffix(condition[i], *a, b[i]); \
         else \
-            FOR_ALL y[i] = condition[i * step[0]] ? a[i * step[1]] : b[i * step[2]]; \
+            FOR_ALL y[i] = choose_##suffix(condition[i * step[0]], a[i * step[1]], b[i * step[2]]); \
     }
-DEFINE_WHERE(f32, float)
-DEFINE_WHERE(f64, double)
-DEFINE_WHERE(i64, int64_t)
-DEFINE_WHERE(b8, bool)
+DEFINE_WHERE(f32, bits_of_32)
+DEFINE_WHERE(f64, bits_of_64)
+DEFINE_WHERE(i64, bits_of_64)
+DEFINE_WHERE(b8, bits_of_8)
 
 /* ---- cast -------------------------------------------------------------------------------------------------------- */
 
 #define FITS_INT64(x) ((x) >= -0x1p63f && (x) < 0x1p63f)
 
 #define DEFINE_CAST(from, From, to, To, formula) \
-    void tgi_##from##_to_##to(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    void TGI_FOR_ISA(tgi_##from##_to_##to)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
         const From *p = in[0]; \
         To         *y = out; \
         FOR_ALL { \
@@ -167,4 +259,4 @@ DEFINE_WHERE(b8, bool)
 DEFINE_CASTS(f32, float, FITS_INT64(x) ? (int64_t)x : INT64_MIN)
 DEFINE_CASTS(f64, double, FITS_INT64(x) ? (int64_t)x : INT64_MIN)
 DEFINE_CASTS(i64, int64_t, x)
-DEFINE_CASTS(b8, bool, x)
+DEFINE_CASTS(b8, uint8_t, x)

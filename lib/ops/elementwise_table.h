@@ -1,9 +1,9 @@
 /* ops/elementwise_table.h: the elementwise ops: name, dtypes, formula, gradient.
  *
- * A row is the whole op. The formula is C with the functions of <tgmath.h>, compiled once for each dtype. The gradient records
- * dL/dx by other ops, where g is dL/dy and y the result. What is in capitals, and takes int64 too, is in elementwise_loops.c;
- * what the gradients call, in elementwise.c. The includer defines UNARY, BINARY, TERNARY, PREDICATE and COMPARISON, and gets
- * every row.
+ * A row is the whole op. The formula is C with the functions of <tgmath.h>, compiled once for each dtype; ANGLE is FLOAT with
+ * vector code for all but very large numbers. The gradient records dL/dx by other ops, where g is dL/dy and y the result. What
+ * is in capitals, and takes int64 too, is in elementwise_loops.c; what the gradients call, in elementwise.c. The includer
+ * defines UNARY, BINARY, TERNARY, PREDICATE and COMPARISON, and gets every row.
  *
  * SPDX-License-Identifier: MIT */
 /* clang-format off */
@@ -18,8 +18,8 @@ UNARY(exp,        FLOAT,  exp(x),                       tg_mul(g, y)            
 UNARY(log,        FLOAT,  log(x),                       tg_div(g, x)                                                    )
 UNARY(log1p,      FLOAT,  log1p(x),                     tg_div(g, tg_add(1, x))                                         )
 UNARY(expm1,      FLOAT,  expm1(x),                     tg_mul(g, tg_exp(x))                                            )
-UNARY(sin,        FLOAT,  sin(x),                       tg_mul(g, tg_cos(x))                                            )
-UNARY(cos,        FLOAT,  cos(x),                       tg_neg(tg_mul(g, tg_sin(x)))                                    )
+UNARY(sin,        ANGLE,  sin(x),                       tg_mul(g, tg_cos(x))                                            )
+UNARY(cos,        ANGLE,  cos(x),                       tg_neg(tg_mul(g, tg_sin(x)))                                    )
 UNARY(tanh,       FLOAT,  tanh(x),                      tg_mul(g, tg_sub(1, tg_square(y)))                              )
 UNARY(sigmoid,    FLOAT,  1 / (1 + exp(-x)),            tg_mul(g, tg_mul(y, tg_sub(1, y)))                              )
 UNARY(relu,       NUMBER, x <= 0 ? 0 : x,               tg_where(tg_le(x, 0), 0, g)                                     )
@@ -29,7 +29,7 @@ UNARY(cbrt,       FLOAT,  cbrt(x),                      tg_div(g, tg_mul(3, tg_s
 UNARY(exp2,       FLOAT,  exp2(x),                      tg_mul(g, tg_mul(LN_2, y))                                      )
 UNARY(log2,       FLOAT,  log2(x),                      tg_div(g, tg_mul(LN_2, x))                                      )
 UNARY(log10,      FLOAT,  log10(x),                     tg_div(g, tg_mul(LN_10, x))                                     )
-UNARY(tan,        FLOAT,  tan(x),                       tg_mul(g, tg_add(1, tg_square(y)))                              )
+UNARY(tan,        ANGLE,  tan(x),                       tg_mul(g, tg_add(1, tg_square(y)))                              )
 UNARY(asin,       FLOAT,  asin(x),                      tg_mul(g, tg_rsqrt(one_minus_square(x)))                        )
 UNARY(acos,       FLOAT,  acos(x),                      tg_neg(tg_mul(g, tg_rsqrt(one_minus_square(x))))                )
 UNARY(atan,       FLOAT,  atan(x),                      tg_div(g, tg_add(1, tg_square(x)))                              )

@@ -1,51 +1,23 @@
 /* ops/extreme.c: the largest and the smallest along axes, where they are, and whether any or all are true.
  *
- * One kernel serves all: it gathers the elements that make one element of the result, and folds them. Where several are the
- * largest, the gradient is shared among them evenly.
+ * One kernel serves all: it takes the elements that make one element of the result, or rows of elements that each belong to
+ * another one, to loops in kernels/extreme.c. Where several are the largest, the gradient is shared among them evenly.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "kernels/extreme.h"
 #include "kernels/strided.h"
 #include "ops/reduce.h"
 
-/* ---- folding n >= 1 elements ------------------------------------------------------------------------------------- */
-
-typedef void fold(int64_t n, const void *x, void *out);
-
-/* The index of the element that no other beats; the first of several. NaN beats all. */
-#define DEFINE_FOLDS(suffix, T) \
-    static int64_t best_##suffix(int64_t n, const T *x, bool largest) { \
-        int64_t best = 0; \
-        for (int64_t i = 1; i < n && x[best] == x[best]; i++) \
-            if (x[i] != x[i] || (largest ? x[i] > x[best] : x[i] < x[best])) best = i; \
-        return best; \
-    } \
-    static void max_##suffix(int64_t n, const void *x, void *out) { \
-        *(T *)out = ((const T *)x)[best_##suffix(n, x, true)]; \
-    } \
-    static void min_##suffix(int64_t n, const void *x, void *out) { \
-        *(T *)out = ((const T *)x)[best_##suffix(n, x, false)]; \
-    } \
-    static void argmax_##suffix(int64_t n, const void *x, void *out) { \
-        *(int64_t *)out = best_##suffix(n, x, true); \
-    } \
-    static void argmin_##suffix(int64_t n, const void *x, void *out) { \
-        *(int64_t *)out = best_##suffix(n, x, false); \
-    }
-DEFINE_FOLDS(f32, float)
-DEFINE_FOLDS(f64, double)
-DEFINE_FOLDS(i64, int64_t)
-
-static void any_b8(int64_t n, const void *x, void *out) {
-    *(bool *)out = memchr(x, true, (size_t)n) != NULL;
-}
-
-static void all_b8(int64_t n, const void *x, void *out) {
-    *(bool *)out = memchr(x, false, (size_t)n) == NULL;
-}
-
 /* ---- the kernel -------------------------------------------------------------------------------------------------- */
+
+typedef struct extreme {
+    tgi_extreme_run *run;
+    tgi_extreme_row *row;
+    bool             where;   /* the result is an index */
+    bool             nothing; /* what it is for no elements, where that is no error */
+} extreme;
 
 /* Two walks over x: along the axes that stay, and along those that are folded. */
 static void two_walks(const tg_array *x, const tgi_axes_attr *attr, tgi_walk *kept, tgi_walk *folded) {
@@ -61,35 +33,83 @@ static void two_walks(const tg_array *x, const tgi_axes_attr *attr, tgi_walk *ke
     *folded = tgi_walk_of(width, rank[1], dims[1], strides[1]);
 }
 
-static tg_status run_fold(tg_kernel_call *call, fold *const folds[TG_DTYPES]) {
+/* A run of memory for each element of the result; gathered first, where it is not in one piece. */
+static tg_status by_runs(tg_kernel_call *call, const extreme *e, const tgi_walk *kept, const tgi_walk *folded, int64_t n) {
     const tg_array *x = &call->in[0], *out = &call->out;
-    tgi_walk        kept, folded;
-    if (out->size == 0) return TG_OK;
-    two_walks(x, call->attr, &kept, &folded);
-    int64_t n = x->size / out->size;
-    void   *run = tg_scratch(call, (size_t)n * kept.element);
-    if (!run) return TG_ERR_MEMORY;
-    tgi_steps steps = tgi_steps_of(&kept);
+    bool            direct = tgi_walk_is_contiguous(folded);
+    char           *copy = direct ? NULL : tg_scratch(call, (size_t)n * kept->element);
+    if (!direct && !copy) return TG_ERR_MEMORY;
+    tgi_steps steps = tgi_steps_of(kept);
     size_t    width = tg_dtype_size(out->dtype);
     for (int64_t i = 0; i < out->size; i++) {
-        tgi_gather(&folded, (const char *)x->data + tgi_next(&steps) * (ptrdiff_t)kept.element, 0, n, run);
-        folds[x->dtype](n, run, (char *)out->data + (size_t)i * width);
+        const char *from = (const char *)x->data + tgi_next(&steps) * (ptrdiff_t)kept->element;
+        if (!direct) tgi_gather(folded, from, 0, n, copy);
+        e->run(n, direct ? from : copy, (char *)out->data + (size_t)i * width);
     }
     return TG_OK;
 }
 
+/* n rows, `width` neighbours of each: what is in `best` (and in index, where that is the result) stays in the first cache. */
+static void fold_rows(const extreme *e, const tgi_walk *folded, int64_t n, int64_t width, const char *x, char *best,
+                      int64_t *index) {
+    tgi_steps steps = tgi_steps_of(folded);
+    ptrdiff_t element = (ptrdiff_t)folded->element;
+    memcpy(best, x + tgi_next(&steps) * element, (size_t)(width * element));
+    for (int64_t row = 1; row < n; row++)
+        e->row(row, width, x + tgi_next(&steps) * element, best, index);
+}
+
+/* Elements that are neighbours in x and in the result, side by side. */
+static tg_status by_rows(tg_kernel_call *call, const extreme *e, const tgi_walk *kept, const tgi_walk *folded, int64_t n) {
+    enum { COLUMNS = 1024 };
+    tgi_walk  outer = *kept;
+    int64_t   width = outer.dims[--outer.rank];
+    tgi_steps steps = tgi_steps_of(&outer);
+    ptrdiff_t element = (ptrdiff_t)kept->element;
+    char     *best = e->where ? tg_scratch(call, (size_t)(COLUMNS * element)) : call->out.data;
+    int64_t  *index = e->where ? call->out.data : NULL;
+    if (!best) return TG_ERR_MEMORY;
+    if (index) memset(index, 0, (size_t)call->out.size * sizeof *index);
+    for (int64_t i = 0; i < call->out.size; i += width) {
+        const char *from = (const char *)call->in[0].data + tgi_next(&steps) * element;
+        for (int64_t j = 0; j < width; j += COLUMNS)
+            fold_rows(e, folded, n, width - j < COLUMNS ? width - j : COLUMNS, from + j * element,
+                      index ? best : best + (i + j) * element, index ? index + i + j : NULL);
+    }
+    return TG_OK;
+}
+
+static tg_status run_extreme(tg_kernel_call *call, const extreme *e) {
+    const tg_array *x = &call->in[0];
+    tgi_walk        kept, folded;
+    if (call->out.size == 0) return TG_OK;
+    two_walks(x, call->attr, &kept, &folded);
+    int64_t n = x->size / call->out.size;
+    if (n == 0) {
+        memset(call->out.data, e->nothing, (size_t)call->out.size);
+        return TG_OK;
+    }
+    int  last = kept.rank - 1;
+    bool side_by_side = last >= 0 && kept.strides[last] == 1 && kept.dims[last] >= 8;
+    if (side_by_side && !tgi_walk_is_contiguous(&folded)) return by_rows(call, e, &kept, &folded, n);
+    return by_runs(call, e, &kept, &folded, n);
+}
+
 #define DEFINE_KERNEL(name, ...) \
     static tg_status name##_kernel(tg_kernel_call *call) { \
-        static fold *const folds[TG_DTYPES] = {__VA_ARGS__}; \
-        return run_fold(call, folds); \
+        static const extreme of[TG_DTYPES] = {__VA_ARGS__}; \
+        return run_extreme(call, &of[call->in[0].dtype]); \
     }
-#define NUMBERS(name) [TG_F32] = name##_f32, [TG_F64] = name##_f64, [TG_I64] = name##_i64
-DEFINE_KERNEL(max, NUMBERS(max))
-DEFINE_KERNEL(min, NUMBERS(min))
-DEFINE_KERNEL(argmax, NUMBERS(argmax))
-DEFINE_KERNEL(argmin, NUMBERS(argmin))
-DEFINE_KERNEL(any, [TG_BOOL] = any_b8)
-DEFINE_KERNEL(all, [TG_BOOL] = all_b8)
+#define ONE(name, ...) \
+    { tgi_##name, tgi_##name##_row, __VA_ARGS__ }
+#define NUMBERS(name, ...) \
+    [TG_F32] = ONE(name##_f32, __VA_ARGS__), [TG_F64] = ONE(name##_f64, __VA_ARGS__), [TG_I64] = ONE(name##_i64, __VA_ARGS__)
+DEFINE_KERNEL(max, NUMBERS(max, .where = false))
+DEFINE_KERNEL(min, NUMBERS(min, .where = false))
+DEFINE_KERNEL(argmax, NUMBERS(argmax, .where = true))
+DEFINE_KERNEL(argmin, NUMBERS(argmin, .where = true))
+DEFINE_KERNEL(any, [TG_BOOL] = ONE(max_b8, .nothing = false))
+DEFINE_KERNEL(all, [TG_BOOL] = ONE(min_b8, .nothing = true))
 
 /* ---- max and min: the gradient goes to those that are equal to the result ---------------------------------------- */
 

@@ -1,5 +1,5 @@
-/* kernels/gemm_builtin.h: the built-in product for one element type. gemm.c includes this file once a type, with T the type
- * and NAME(x) the name of x for that type; gemm.c also tells how it works.
+/* kernels/gemm_template.h: the built-in product for one element type. gemm_builtin.c includes this file once a type, with T the type
+ * and NAME(x) the name of x for that type; gemm_builtin.c also tells how it works.
  *
  * SPDX-License-Identifier: MIT */
 
@@ -12,6 +12,8 @@ typedef T NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T
 enum { NAME(lanes) = VECTOR_BYTES / sizeof(T), NAME(nr) = 2 * NAME(lanes) };
 #define LANES NAME(lanes)
 #define NR NAME(nr)
+#define MULTIPLY_ADD NAME(MULTIPLY_ADD)
+#define NUMBER_ADD NAME(NUMBER_ADD)
 
 typedef struct NAME(matrix) {
     const T *at;
@@ -46,15 +48,14 @@ typedef struct NAME(strip) {
  * rows, so that sum lives in registers. */
 static ALWAYS_INLINE void NAME(multiply)(int rows, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
                                          int64_t b_row, VECTOR (*sum)[2]) {
-    UNROLL for (int i = 0; i < rows; i++)
-        sum[i][0] = sum[i][1] = (VECTOR){0};
+    UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (VECTOR){0};
     for (int64_t p = 0; p < k; p++) {
         const LOOSE *bp = (const LOOSE *)(b + p * b_row);
         VECTOR       b0 = bp[0], b1 = bp[1];
         UNROLL for (int i = 0; i < rows; i++) {
-            T ai = a[i * a_row + p * a_col];
-            sum[i][0] += ai * b0;
-            sum[i][1] += ai * b1;
+            VECTOR ai = a[i * a_row + p * a_col] - (VECTOR){0};
+            sum[i][0] = MULTIPLY_ADD(ai, b0, sum[i][0]);
+            sum[i][1] = MULTIPLY_ADD(ai, b1, sum[i][1]);
         }
     }
 }
@@ -75,8 +76,7 @@ static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T 
         *(LOOSE *)(all[i] + LANES) = sum[i][1];
     }
     for (int64_t j = 0; j < cols; j++)
-        UNROLL for (int i = 0; i < rows; i++)
-            c[i * pitch + j] = add ? c[i * pitch + j] + all[i][j] : all[i][j];
+        UNROLL for (int i = 0; i < rows; i++) c[i * pitch + j] = add ? c[i * pitch + j] + all[i][j] : all[i][j];
 }
 
 /* Makes as much of the strip as tiles of `rows` rows (a constant) can, and leaves the rest. Strides are arguments, so that they
@@ -193,18 +193,16 @@ static ALWAYS_INLINE void NAME(dot)(int cols, int chains, int64_t k, const T *a,
     for (; p + chains * LANES <= k; p += chains * LANES)
         UNROLL for (int v = 0; v < chains; v++) {
             VECTOR av = *(const LOOSE *)(a + p + v * LANES);
-            UNROLL for (int j = 0; j < cols; j++)
-                sum[j][v] += av * *(const LOOSE *)(b + j * b_col + p + v * LANES);
+            UNROLL for (int j = 0; j < cols; j++) sum[j][v] =
+                MULTIPLY_ADD(av, *(const LOOSE *)(b + j * b_col + p + v * LANES), sum[j][v]);
         }
     UNROLL for (int j = 0; j < cols; j++) {
-        UNROLL for (int half = chains / 2; half > 0; half /= 2)
-            UNROLL for (int v = 0; v < half; v++)
-                sum[j][v] += sum[j][v + half];
+        UNROLL for (int half = chains / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[j][v] +=
+            sum[j][v + half];
         T total = 0;
-        UNROLL for (int lane = 0; lane < LANES; lane++)
-            total += sum[j][0][lane];
+        UNROLL for (int lane = 0; lane < LANES; lane++) total += sum[j][0][lane];
         for (int64_t q = p; q < k; q++)
-            total += a[q] * b[j * b_col + q];
+            total = NUMBER_ADD(a[q], b[j * b_col + q], total);
         c[j] += total;
     }
 }
@@ -230,18 +228,16 @@ static void NAME(dots)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX 
 static ALWAYS_INLINE void NAME(add_rows)(int rows, int64_t n, const T *a, int64_t a_step, MATRIX b, T *c) {
     T       ap[4];
     int64_t j = 0;
-    UNROLL for (int p = 0; p < rows; p++)
-        ap[p] = a[p * a_step];
+    UNROLL for (int p = 0; p < rows; p++) ap[p] = a[p * a_step];
     if (b.col == 1)
         for (; j + LANES <= n; j += LANES) {
             VECTOR sum = *(LOOSE *)(c + j);
-            UNROLL for (int p = 0; p < rows; p++)
-                sum += ap[p] * *(const LOOSE *)(b.at + p * b.row + j);
+            UNROLL for (int p = 0; p < rows; p++) sum =
+                MULTIPLY_ADD(ap[p] - (VECTOR){0}, *(const LOOSE *)(b.at + p * b.row + j), sum);
             *(LOOSE *)(c + j) = sum;
         }
     for (; j < n; j++)
-        UNROLL for (int p = 0; p < rows; p++)
-            c[j] += ap[p] * b.at[p * b.row + j * b.col];
+        UNROLL for (int p = 0; p < rows; p++) c[j] = NUMBER_ADD(ap[p], b.at[p * b.row + j * b.col], c[j]);
 }
 
 /* c = a B, a and c being vectors: every element of B is used once, so it is read in the order of the memory. */
@@ -260,8 +256,8 @@ static void NAME(vector_matrix)(int64_t n, int64_t k, const T *a, int64_t a_step
 
 /* ---- the product ------------------------------------------------------------------------------------------------- */
 
-void NAME(tgi_gemm_builtin)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
-                            int64_t b_row, int64_t b_col, T *c, void *scratch) {
+void TGI_FOR_ISA(NAME(tgi_gemm_builtin))(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                                         int64_t b_row, int64_t b_col, T *c, void *scratch) {
     if (m == 0 || n == 0) return;
     if (k == 0)
         memset(c, 0, (size_t)(m * n) * sizeof *c);
@@ -280,5 +276,7 @@ void NAME(tgi_gemm_builtin)(int64_t m, int64_t n, int64_t k, const T *a, int64_t
 #undef LOOSE
 #undef LANES
 #undef NR
+#undef MULTIPLY_ADD
+#undef NUMBER_ADD
 #undef MATRIX
 #undef STRIP

@@ -1,0 +1,78 @@
+/* kernels/gemm_builtin.c: the built-in matrix product, once for each instruction set.
+ *
+ * It follows Goto: C is made in tiles of MR x NR elements that stay in registers while a
+ * panel of A, MR rows, and a panel of B, NR columns, stream by. A panel of B stays in the first cache while all
+ * panels of a block of A pass it; the block of A stays in the second cache, the block of B in the third. Panels are copied
+ * together first, so that whatever the strides were, the innermost loop reads memory from end to end.
+ * Sources: K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM Transactions on Mathematical
+ * Software 34 (2008) 12; F. Van Zee and R. van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", same
+ * journal 41 (2015) 14.
+ *
+ * Copying costs as much as a few multiplications an element. A small product reads its panels where they are, if
+ * only B has its rows in one piece; and one with a vector, where each element of the matrix is used once, has no tiles at all.
+ *
+ * Every product is added to its sum in one rounding, where the instruction set has that, and in no other way: an element of C does
+ * not depend on which tile it is in.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "gemm.h"
+#include "gemm_sizes.h"
+
+#include <string.h>
+
+#if defined __FMA__
+#include <immintrin.h>
+#elif defined __aarch64__
+#include <arm_neon.h>
+#endif
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NO_INLINE __attribute__((noinline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Bytes in a vector register, and the rows of a tile: their sums, two vectors of B and an element of A fill the registers. */
+#if defined __AVX512F__
+enum { VECTOR_BYTES = 64, MR = 8 };
+#elif defined __AVX__
+enum { VECTOR_BYTES = 32, MR = 6 };
+#else
+enum { VECTOR_BYTES = 16, MR = 6 };
+#endif
+
+/* a * b + c for vectors, and for numbers. */
+#if defined __AVX512F__
+#define MULTIPLY_ADD_f32 _mm512_fmadd_ps
+#define MULTIPLY_ADD_f64 _mm512_fmadd_pd
+#elif defined __FMA__
+#define MULTIPLY_ADD_f32 _mm256_fmadd_ps
+#define MULTIPLY_ADD_f64 _mm256_fmadd_pd
+#elif defined __aarch64__
+#define MULTIPLY_ADD_f32(a, b, c) vfmaq_f32(c, a, b)
+#define MULTIPLY_ADD_f64(a, b, c) vfmaq_f64(c, a, b)
+#else
+#define MULTIPLY_ADD_f32(a, b, c) ((a) * (b) + (c))
+#define MULTIPLY_ADD_f64(a, b, c) ((a) * (b) + (c))
+#endif
+#if defined __FMA__ || defined __aarch64__
+#define NUMBER_ADD_f32 __builtin_fmaf
+#define NUMBER_ADD_f64 __builtin_fma
+#else
+#define NUMBER_ADD_f32 MULTIPLY_ADD_f32
+#define NUMBER_ADD_f64 MULTIPLY_ADD_f64
+#endif
+
+#define T float
+#define NAME(x) x##_f32
+#include "gemm_template.h"
+#undef T
+#undef NAME
+
+#define T double
+#define NAME(x) x##_f64
+#include "gemm_template.h"
+#undef T
+#undef NAME
