@@ -187,6 +187,13 @@ static void note_reading(tgi_draft *d, const tgi_source *s, uint32_t k, uint32_t
     if (!flat) traffic->apart = later(traffic->apart, k);
 }
 
+/* Whether the kernel cannot fail: that of a reduction that the executor knows. */
+static bool is_safe(const tgi_draft *d, const tgi_node *node) {
+    if (node->count != 1 || !(node->op->lead || node->op->folded)) return false;
+    tg_type x = tgi_node_type(tgi_node_at(d->tape, node->in[0]));
+    return (node->op->lead && node->op->lead(&x, node->attr) >= 0) || (node->op->folded && node->op->folded(&x, node->attr) >= 0);
+}
+
 static void add_kernel(tgi_draft *d, uint32_t i, const tgi_node *node) {
     uint32_t k = d->item_count;
     new_item(d, i, NULL);
@@ -196,7 +203,7 @@ static void add_kernel(tgi_draft *d, uint32_t i, const tgi_node *node) {
     }
     d->results[i].item = d->results[i].last = k;
     d->results[i].made = d->results[i].memory = 1;
-    d->barrier = d->assign_barrier = d->reduce_barrier = k + 1;
+    if (!is_safe(d, node)) d->barrier = d->assign_barrier = d->reduce_barrier = k + 1;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
@@ -257,11 +264,6 @@ static bool operands_fit(const tgi_draft *d, const candidate *c, uint32_t k, boo
     return true;
 }
 
-static bool is_made_in(const tgi_draft *d, const tgi_source *s, uint32_t k) {
-    const tgi_result *v = tgi_result_of(d, s->base);
-    return v && v->made && v->item == k;
-}
-
 static int64_t common_divisor(int64_t a, int64_t b) {
     while (b) {
         int64_t rest = a % b;
@@ -284,7 +286,6 @@ static bool reduction_fits(const tgi_draft *d, const candidate *c, uint32_t k, i
     const tgi_group_draft *item = &d->items[k];
     if (k < d->reduce_barrier || item->group->assigns) return false;
     if (c->kind == TGI_REDUCE) return rows_fit(item, c->axes, 1, multiple);
-    if (!is_made_in(d, &c->source[0], k)) return false;
     if (c->axes < c->rank) return rows_fit(item, c->axes, TG_FOLD_STEP, multiple);
     *multiple = item->rows_multiple;
     if (item->group->lead < 0) return true;
