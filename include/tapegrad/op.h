@@ -142,7 +142,7 @@ struct tg_op {
 
     /* What else the executor may know of a kernel with one operand, for speed. `lead`: with the operand's leading axes as they
      * are, how many of them the kernel goes through one by one, the result having the same: given some of these rows it
-     * computes those of the result, needs no scratch memory, and never fails. `folded`: how many leading axes, and no others, the
+     * computes those of the result, on any thread; it needs no scratch memory, and never fails. `folded`: how many leading axes, and no others, the
      * kernel reduces, as `fold` does in pieces, with the same bits. Both give -1 for none; NULL is the same. */
     int (*lead)(const tg_type *x, const void *attr);
     int (*folded)(const tg_type *x, const void *attr);

@@ -102,6 +102,12 @@ bool tg_requires_grad(tg_tensor x);
  * assigns before it are done, those after it are not, and the error names it. */
 tg_status tg_run(tg_tape *tape);
 
+/* How many threads a run of this tape may use: `count`, or for 0, as in a new tape, as many as OpenMP gives (the number of
+ * processors, or OMP_NUM_THREADS). Small work stays on one thread. The results are the same bits for any number. A BLAS starts threads of its own,
+ * which this does not count, and may give other bits with another number of them: see its own settings. Without OpenMP there is one
+ * thread. */
+tg_status tg_set_threads(tg_tape *tape, int count);
+
 /* Records that `leaf` (an input or a parameter, in the tape's own memory) is overwritten by `value`, of the same dtype and
  * of a shape that broadcasts to the leaf's. Instructions recorded before see the old value, those after it the new one.
  * A gradient does not flow through an assign. `value` may be a plain number. */
@@ -187,6 +193,7 @@ int64_t tg_instruction_count(const tg_tape *tape);
 #define tg_size(x) TGI_CALL1(tg_size, x)
 #define tg_dtype_of(x) TGI_CALL1(tg_dtype_of, x)
 #define tg_run(tape) (tg_run)(TGI_AT(tape))
+#define tg_set_threads(tape, ...) TGI_TAPE_CALL(tg_set_threads, tape, __VA_ARGS__)
 #define tg_assign(leaf, value) TGI_CALL2(tg_assign, leaf, value)
 #define tg_item(x) TGI_CALL1(tg_item, x)
 #define tg_read(x, ...) TGI_CALL1_WITH(tg_read, x, __VA_ARGS__)

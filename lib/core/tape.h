@@ -150,6 +150,7 @@ struct tg_tape {
     uint32_t   done;    /* instructions before this one have run */
     uint32_t   touched; /* those from this one on never had memory */
     bool       anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
+    int        threads; /* that a run may use; 0: as many as OpenMP gives */
     bool       eager;   /* runs each instruction when it is recorded */
     tgi_pool   pool;
     tgi_list   aliases; /* views that show a variable leaf's memory */

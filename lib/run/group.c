@@ -4,11 +4,16 @@
  * register or to the tile's place in memory. Reductions that end the group put each block that a tile has into a row of partial
  * results, which are put together at the end in an order that depends on the domain alone.
  *
+ * Where there is work enough the tiles are shared out to threads, each with registers of its own.
+ *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "run/plan.h"
 #include "run/run.h"
+
+/* Elements times steps that take longer than it takes to start a thread. */
+enum { WORTH_A_THREAD = 1 << 17 };
 
 /* A group that runs, and the tile it is at: elements `start` .. `start + length` - 1 of the domain. */
 typedef struct tile {
@@ -180,30 +185,80 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* Tiles of whole rows. */
-static void run_rows_of(tile *t) {
+/* Tiles of whole rows: from one row to another. */
+static void run_rows_of(tile *t, int64_t from, int64_t to) {
     const tgi_group *g = t->group;
     int64_t          rows = g->tile / g->columns;
     t->columns = g->columns;
-    for (t->row = 0; t->row < g->rows; t->row += rows) {
-        t->rows = least(rows, g->rows - t->row);
+    for (t->row = from; t->row < to; t->row += rows) {
+        t->rows = least(rows, to - t->row);
         t->start = t->row * g->columns;
         t->length = t->rows * g->columns;
         run_tile(t);
     }
 }
 
-/* Tiles that are pieces of rows. */
-static void run_pieces_of(tile *t) {
+static int64_t pieces_in_row(const tgi_group *g) {
+    return (g->columns - 1) / g->tile + 1;
+}
+
+/* Tiles that are pieces of rows: from one piece to another. */
+static void run_pieces_of(tile *t, int64_t from, int64_t to) {
     const tgi_group *g = t->group;
     t->rows = 1;
-    for (t->row = 0; t->row < g->rows; t->row++)
-        for (t->column = 0; t->column < g->columns; t->column += g->tile) {
-            t->start = t->row * g->columns + t->column;
-            t->length = t->columns = least(g->tile, g->columns - t->column);
-            run_tile(t);
-        }
+    for (int64_t piece = from; piece < to; piece++) {
+        t->row = piece / pieces_in_row(g);
+        t->column = piece % pieces_in_row(g) * g->tile;
+        t->start = t->row * g->columns + t->column;
+        t->length = t->columns = least(g->tile, g->columns - t->column);
+        run_tile(t);
+    }
 }
+
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
+
+/* What a thread can be given: rows, or pieces of rows; and in multiples of how many, so that no two threads work on a tile, or on
+ * a block of a fold. */
+static int64_t units_of(const tgi_group *g, int64_t *multiple) {
+    *multiple = 1;
+    if (g->tile < g->columns) return g->rows * pieces_in_row(g);
+    *multiple = g->tile / g->columns;
+    if (g->partial_bytes)
+        while (*multiple % TG_FOLD_ROWS)
+            *multiple *= 2;
+    return g->rows;
+}
+
+int tgi_threads_for(const tgi_group *g, int most) {
+    if (g->rows * g->columns == 0) return 1;
+    int64_t multiple, units = units_of(g, &multiple), work = g->rows * g->columns * g->step_count / WORTH_A_THREAD;
+    int64_t shares = (units - 1) / multiple + 1;
+    return (int)(work < 1 ? 1 : least(most, least(work, shares)));
+}
+
+static void run_share(tile t, int thread, int threads) {
+    int64_t multiple, units = units_of(t.group, &multiple);
+    int64_t share = ((units - 1) / multiple / threads + 1) * multiple;
+    int64_t from = least(units, thread * share), to = least(units, from + share);
+    t.registers += (size_t)thread * t.group->registers * t.group->register_bytes;
+    if (t.group->tile < t.group->columns)
+        run_pieces_of(&t, from, to);
+    else
+        run_rows_of(&t, from, to);
+}
+
+/* Which thread does what makes no difference to any element. */
+static void run_shares(const tile *t, int threads) {
+    if (threads == 1) {
+        run_share(*t, 0, 1);
+        return;
+    }
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int thread = 0; thread < threads; thread++)
+        run_share(*t, thread, threads);
+}
+
+/* ---- the run of a group ------------------------------------------------------------------------------------------ */
 
 /* What the group's assigns overwrite is copied first for the views of it that are still wanted. */
 static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start) {
@@ -216,15 +271,9 @@ static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start)
 }
 
 tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch) {
-    tile t = {.tape = tape, .group = g, .first = start, .registers = scratch};
-    t.partials = scratch + g->registers * g->register_bytes;
+    tile t = {.tape = tape, .group = g, .first = start, .partials = scratch, .registers = scratch + g->partial_bytes};
     if (detach_views(tape, g, start)) return tape->status;
-    if (g->rows * g->columns > 0) {
-        if (g->tile < g->columns)
-            run_pieces_of(&t);
-        else
-            run_rows_of(&t);
-    }
+    if (g->rows * g->columns > 0) run_shares(&t, tgi_threads_for(g, tgi_thread_count(tape)));
     for (uint32_t s = 0; s < g->step_count; s++)
         if (g->steps[s].kind == TGI_FOLD) finish_fold(&t, &g->steps[s]);
     return TG_OK;

@@ -504,8 +504,6 @@ static tg_status finish(tgi_draft *d) {
         if (!g) continue;
         if (tgi_lay_out_group(d, k)) return TG_ERR_MEMORY;
         plan->step_count += g->step_count;
-        size_t scratch = g->registers * g->register_bytes + g->partial_bytes;
-        if (scratch > plan->scratch_bytes) plan->scratch_bytes = scratch;
     }
     plan->item_count = d->item_count;
     if (tgi_place_values(d)) return TG_ERR_MEMORY;

@@ -107,7 +107,7 @@ typedef struct tgi_plan {
     tgi_bind      *binds; /* of the values that have a place, in the order of recording */
     tgi_item      *items;
     uint32_t       count, bind_count, item_count, group_count, step_count;
-    size_t         block_bytes, scratch_bytes; /* for values; and for the registers and blocks of a group */
+    size_t         block_bytes; /* for values */
     UT_hash_handle hh;
 } tgi_plan;
 
@@ -125,5 +125,8 @@ const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32
 /* Runs a plan (planned.c); and a group of it, all values having their places (group.c). */
 tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start);
 tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, uint32_t start, char *scratch);
+
+/* Of how many threads, `most` at most, a group makes use. */
+int tgi_threads_for(const tgi_group *group, int most);
 
 #endif

@@ -138,8 +138,21 @@ static tg_status run_items(tg_tape *tape, const tgi_plan *plan, uint32_t start, 
     return TG_OK;
 }
 
+/* Memory for the registers and the folds of the group that takes most. */
+static size_t scratch_of(const tg_tape *tape, const tgi_plan *plan) {
+    size_t most = 0;
+    int    threads = tgi_thread_count(tape);
+    for (uint32_t k = 0; k < plan->item_count; k++) {
+        const tgi_group *g = plan->items[k].group;
+        if (!g) continue;
+        size_t bytes = g->partial_bytes + (size_t)tgi_threads_for(g, threads) * g->registers * g->register_bytes;
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
 tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
-    char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + plan->scratch_bytes);
+    char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
     if (!block) return tgi_out_of_memory(tape, "run");
     if (bind_values(tape, plan, start, block + LINE) || tgi_prepare_aliases(tape)) {
         tgi_pool_give(&tape->pool, block);

@@ -10,6 +10,9 @@
 #include "run/run.h"
 
 #include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "run/plan.h"
 
@@ -103,6 +106,24 @@ static tg_status run_until(tg_tape *tape, uint32_t end, uint32_t limit) {
 
 tg_status tgi_run_pending(tg_tape *tape) {
     return run_until(tape, tape->count, tape->count);
+}
+
+/* ---- how it is run ----------------------------------------------------------------------------------------------- */
+
+int tgi_thread_count(const tg_tape *tape) {
+#ifdef _OPENMP
+    return tape->threads ? tape->threads : omp_get_max_threads();
+#else
+    (void)tape;
+    return 1;
+#endif
+}
+
+tg_status(tg_set_threads)(tg_tape *tape, int count) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    if (count < 0) return tgi_fail(tape, TG_ERR_ARGUMENT, "set_threads", "%d threads", count);
+    tape->threads = count;
+    return tgi_done(tape, TG_OK);
 }
 
 void tgi_run_eagerly(tg_tape *tape) {

@@ -47,6 +47,9 @@ tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array);
 /* Runs an elementwise instruction: broadcasts its operands, and calls the loop tile by tile (elementwise.c). */
 tg_status tgi_run_loop(tg_tape *tape, const tgi_node *node, tg_loop *loop);
 
+/* How many threads a run may use. */
+int tgi_thread_count(const tg_tape *tape);
+
 /* Gives back the memory of runs that failed, which nobody wants any more (planned.c). */
 void tgi_free_stranded(tg_tape *tape);
 
