@@ -31,6 +31,7 @@ Suite *suite_mt19937(void);
 Suite *suite_leaf(void);
 Suite *suite_value(void);
 Suite *suite_run(void);
+Suite *suite_threads(void);
 Suite *suite_alias(void);
 Suite *suite_program(void);
 Suite *suite_run_elementwise(void);

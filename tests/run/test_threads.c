@@ -1,0 +1,82 @@
+/* tests/run/test_threads.c: a run on several threads gives the bits that it gives on one.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "ops/values.h"
+
+/* ---- a step whose groups are shared out in every way ------------------------------------------------------------- */
+
+enum { ROWS = 700, COLUMNS = 96, FLAT = 300007, RESULTS = ROWS * COLUMNS + 2 * COLUMNS + 3 };
+
+/* Layers by rows, columns that are summed, and one long row that is. */
+static void step(int threads, float *results) {
+    tg_tape *tape = tg_tape_new();
+    tg_seed(tape, 3);
+    ck_assert(!tg_set_threads(tape, threads) && !tg_set_keep(tape, TG_KEEP_ASKED));
+    tg_tensor x = tg_randn(tape, TG_F32, TG_SHAPE(ROWS, COLUMNS)), flat = tg_randn(tape, TG_F32, TG_SHAPE(FLAT));
+    tg_tensor w = tg_parameter(tape, "w", tg_randn(tape, TG_F32, TG_SHAPE(COLUMNS)));
+    tg_tensor b = tg_parameter(tape, "b", tg_randn(tape, TG_F32, TG_SHAPE(COLUMNS)));
+    tg_tensor a = tg_parameter(tape, "a", tg_full(tape, TG_F32, TG_SHAPE(), 0.5));
+    tg_tensor y = tg_tanh(tg_layer_norm(x, 1, w, b, 1e-5)), long_sum = tg_sum(tg_sigmoid(tg_mul(tg_exp(tg_mul(a, flat)), flat)));
+    tg_tensor loss = tg_add(tg_sum(tg_square(y)), long_sum);
+    ck_assert(!tg_keep(y) && !tg_keep(loss) && !tg_backward(loss) && !tg_sgd_step(tape, 1e-3));
+    for (int i = 0; i < 3; i++)
+        ck_assert(!tg_run(tape));
+    tg_read(y, results, ROWS * COLUMNS);
+    results += ROWS * COLUMNS;
+    tg_read(w, results, COLUMNS);
+    tg_read(b, results + COLUMNS, COLUMNS);
+    tg_read(a, results + 2 * COLUMNS, 1);
+    tg_read(loss, results + 2 * COLUMNS + 1, 1);
+    results[2 * COLUMNS + 2] = (float)tg_stats(tape).groups;
+    finish(tape);
+}
+
+START_TEST(the_bits_do_not_depend_on_the_number_of_threads) {
+    static float one[RESULTS], many[RESULTS];
+    step(1, one);
+    step(_i, many);
+    ck_assert_mem_eq(one, many, sizeof one);
+    ck_assert(one[0] != 0 && one[RESULTS - 1] > 0);
+}
+END_TEST
+
+static void *step_on_two(void *results) {
+    step(2, results);
+    return NULL;
+}
+
+START_TEST(tapes_on_threads_of_their_own_have_threads_too) {
+    static float results[4][RESULTS];
+    pthread_t    threads[3];
+    for (int i = 0; i < 3; i++)
+        ck_assert(!pthread_create(&threads[i], NULL, step_on_two, results[i]));
+    step(1, results[3]);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!pthread_join(threads[i], NULL));
+        ck_assert_mem_eq(results[i], results[3], sizeof results[3]);
+    }
+}
+END_TEST
+
+START_TEST(a_number_of_threads_below_zero_is_refused) {
+    tg_tape *tape = tg_tape_new();
+    FAILS(tape, tg_set_threads(tape, -1), TG_ERR_ARGUMENT, "set_threads: -1 threads");
+    ck_assert(!tg_set_threads(tape, 0) && tg_set_threads(NULL, 1) == TG_ERR_HANDLE);
+    tg_tape_free(tape);
+}
+END_TEST
+
+Suite *suite_threads(void) {
+    Suite *suite = suite_create("run/threads");
+    TCase *tcase = tcase_create("threads");
+    tcase_add_loop_test(tcase, the_bits_do_not_depend_on_the_number_of_threads, 2, 8);
+    tcase_add_test(tcase, tapes_on_threads_of_their_own_have_threads_too);
+    tcase_add_test(tcase, a_number_of_threads_below_zero_is_refused);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
