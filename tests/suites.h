@@ -34,6 +34,7 @@ Suite *suite_run(void);
 Suite *suite_threads(void);
 Suite *suite_alias(void);
 Suite *suite_program(void);
+Suite *suite_fusion(void);
 Suite *suite_run_elementwise(void);
 Suite *suite_own_op(void);
 Suite *suite_anomaly(void);

@@ -51,7 +51,7 @@ static tg_status write_outside(scribe *s, uint32_t index) {
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)view << 16;
-    memcpy(w, node->dims, node->rank * sizeof *w);
+    if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
     if (!view) return TG_OK;
     const tgi_node *base = tgi_node_at(s->tape, node->view->base);
     w += node->rank;
@@ -71,7 +71,7 @@ static tg_status write_instruction(scribe *s, uint32_t index) {
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)(!leaf && tgi_lasts(s->tape, index, s->limit)) << 16 |
            (uint64_t)node->attr_size << 17 | (uint64_t)node->count << 40;
-    memcpy(w, node->dims, node->rank * sizeof *w);
+    if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
     w += node->rank;
     if (in_words) w[in_words - 1] = 0;
     for (uint32_t j = 0; j < node->count; j++)

@@ -127,6 +127,19 @@ tg_status tgi_note_alias(tg_tape *tape, uint32_t index) {
     return TG_OK;
 }
 
+void tgi_forget_aliases(tg_tape *tape, uint32_t first) {
+    tgi_list *aliases = &tape->aliases;
+    uint32_t  left = 0;
+    for (uint32_t i = 0; i < aliases->count; i++) {
+        uint32_t index = aliases->item[i];
+        if (index < first)
+            aliases->item[left++] = index;
+        else
+            tgi_node_at(tape, index)->flags &= (uint16_t)~TGI_ALIAS;
+    }
+    aliases->count = left;
+}
+
 /* Whether the value will be wanted after its base was overwritten. */
 static bool outlives(const tgi_node *node, uint32_t first_reader) {
     return node->flags & TGI_KEEP || node->last_use >= first_reader;

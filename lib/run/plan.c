@@ -463,9 +463,10 @@ static void let_bases_last(tgi_draft *d) {
         if (d->results[i].lasts && d->results[i].made) d->results[i].memory = 1;
 }
 
-static bool is_there_after(const tgi_draft *d, tgi_ref base) {
+/* The last item that reads what is in that memory, when it is memory of the block. */
+static uint32_t last_use(const tgi_draft *d, tgi_ref base) {
     const tgi_result *v = tgi_result_of(d, base);
-    return !v || !v->made || v->lasts;
+    return !v || !v->made || v->lasts ? TGI_NONE : v->last;
 }
 
 /* A view has none when all that read it do so in the group of its base. */
@@ -486,9 +487,9 @@ static tg_status fill_binds(tgi_draft *d) {
         const tgi_result *v = &d->results[i];
         if (!has_place(d, v)) continue;
         if (v->strides)
-            *b++ = (tgi_bind){i, (size_t)v->offset, v->strides, v->base, TGI_SHOWN, is_there_after(d, v->base)};
+            *b++ = (tgi_bind){i, (size_t)v->offset, v->strides, v->base, last_use(d, v->base), TGI_SHOWN};
         else
-            *b++ = (tgi_bind){i, v->place, NULL, i, v->lasts ? TGI_LASTING : TGI_BLOCK, v->lasts};
+            *b++ = (tgi_bind){i, v->place, NULL, i, last_use(d, i), v->lasts ? TGI_LASTING : TGI_BLOCK};
     }
     return TG_OK;
 }

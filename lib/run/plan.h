@@ -95,7 +95,8 @@ typedef struct tgi_bind {
     size_t        offset;  /* in the block, or of a view in the memory of its base, in bytes */
     const int64_t *strides; /* of a view */
     tgi_ref       base;
-    uint8_t       place, lasts; /* lasts: it is there after the run */
+    uint32_t      last; /* the item after which its place in the block is another's; TGI_NONE: it is there after the run */
+    uint8_t       place;
 } tgi_bind;
 
 typedef struct tgi_plan {

@@ -18,33 +18,41 @@ enum { LINE = 64 };
 /* Stands at the head of a block. */
 struct tgi_stranded {
     tgi_stranded *next;
-    uint32_t      start, end; /* the instructions whose values may be in it */
+    uint32_t      start; /* the first instruction whose value may be in it */
     size_t        bytes;
 };
 
 _Static_assert(sizeof(tgi_stranded) <= LINE, "the head of a block is one line");
 
-static void forget_values(tg_tape *tape, const tgi_stranded *block) {
+/* Those that are to be read stay, unless all are to go. Returns whether there are any. */
+static bool forget_values(tg_tape *tape, const tgi_stranded *block, bool all) {
     uintptr_t first = (uintptr_t)block, end = first + block->bytes;
-    for (uint32_t i = block->start; i < block->end && i < tape->count; i++) {
+    bool      some_stay = false;
+    for (uint32_t i = block->start; i < tape->count; i++) { /* views that were recorded since are there, too */
         tgi_node *node = tgi_node_at(tape, i);
         if ((uintptr_t)node->data < first || (uintptr_t)node->data >= end) continue;
+        some_stay |= !all && node->flags & TGI_HELD;
+        if (!all && node->flags & TGI_HELD) continue;
         node->flags &= (uint16_t) ~(TGI_THERE | TGI_HELD);
         node->data = NULL;
     }
+    return some_stay;
 }
 
-void tgi_free_stranded(tg_tape *tape) {
-    while (tape->stranded) {
-        tgi_stranded *block = tape->stranded;
-        tape->stranded = block->next;
-        forget_values(tape, block);
+void tgi_free_stranded(tg_tape *tape, bool all) {
+    for (tgi_stranded **link = &tape->stranded; *link;) {
+        tgi_stranded *block = *link;
+        if (forget_values(tape, block, all)) {
+            link = &block->next;
+            continue;
+        }
+        *link = block->next;
         tgi_pool_give(&tape->pool, block);
     }
 }
 
 static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan, uint32_t start) {
-    *block = (tgi_stranded){.next = tape->stranded, .start = start, .end = tape->done, .bytes = LINE + plan->block_bytes};
+    *block = (tgi_stranded){.next = tape->stranded, .start = start, .bytes = LINE + plan->block_bytes};
     tape->stranded = block;
     tape->plans.bound = NULL;
 }
@@ -116,20 +124,21 @@ static tg_status bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start
     return tape->status;
 }
 
-/* What has run until `done`, and lasts, is there. */
-static void mark_there(tg_tape *tape, const tgi_plan *plan, uint32_t start, bool all) {
-    for (uint32_t k = 0; k < plan->bind_count; k++) {
-        const tgi_bind *b = &plan->binds[k];
+/* What has run until `done` is there when it lasts, or when item k, which failed, or a later one reads it: its place is still its own. */
+static void mark_there(tg_tape *tape, const tgi_plan *plan, uint32_t start, uint32_t k) {
+    for (uint32_t i = 0; i < plan->bind_count; i++) {
+        const tgi_bind *b = &plan->binds[i];
         tgi_node       *node = tgi_node_at(tape, start + b->node);
-        if (start + b->node < tape->done && (all || b->lasts) && !(node->flags & TGI_LOST)) tgi_is_there(node);
+        if (start + b->node < tape->done && b->last >= k && !(node->flags & TGI_LOST)) tgi_is_there(node);
     }
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
-static tg_status run_items(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *scratch) {
-    for (uint32_t k = 0; k < plan->item_count; k++) {
-        const tgi_item *item = &plan->items[k];
+/* *k becomes the item that failed, or the number of items. */
+static tg_status run_items(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *scratch, uint32_t *k) {
+    for (*k = 0; *k < plan->item_count; ++*k) {
+        const tgi_item *item = &plan->items[*k];
         tape->done = start + item->node;
         tg_status status = item->group ? tgi_run_group(tape, item->group, start, scratch) : tgi_run_kernel(tape, start + item->node);
         if (status) return status;
@@ -155,11 +164,14 @@ tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
     char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
     if (!block) return tgi_out_of_memory(tape, "run");
     if (bind_values(tape, plan, start, block + LINE) || tgi_prepare_aliases(tape)) {
+        tgi_forget_aliases(tape, start);
         tgi_pool_give(&tape->pool, block);
         return tape->status;
     }
-    tg_status status = run_items(tape, plan, start, block + LINE + plan->block_bytes);
-    mark_there(tape, plan, start, status != TG_OK);
+    uint32_t  k;
+    tg_status status = run_items(tape, plan, start, block + LINE + plan->block_bytes, &k);
+    mark_there(tape, plan, start, k);
+    if (status) tgi_forget_aliases(tape, tape->done);
     if (status)
         strand(tape, (tgi_stranded *)block, plan, start);
     else

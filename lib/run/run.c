@@ -100,7 +100,7 @@ static tg_status run_until(tg_tape *tape, uint32_t end, uint32_t limit) {
     if (tape->status) return tape->status;
     tape->free_run = tgi_free_plans;
     tg_status status = plan && !plan->plain ? tgi_run_plan(tape, plan, tape->done) : run_plainly(tape, end);
-    if (!status) tgi_free_stranded(tape);
+    if (!status) tgi_free_stranded(tape, false);
     return status ? status : tgi_done(tape, TG_OK);
 }
 
@@ -139,9 +139,8 @@ tg_status(tg_set_eager)(tg_tape *tape, bool on) {
 
 tg_status(tg_run)(tg_tape *tape) {
     if (tgi_check(tape)) return tg_error_status(tape);
-    while (tape->aliases.count)
-        tgi_node_at(tape, tape->aliases.item[--tape->aliases.count])->flags &= (uint16_t)~TGI_ALIAS;
-    tgi_free_stranded(tape);
+    tgi_forget_aliases(tape, 0);
+    tgi_free_stranded(tape, true);
     tape->done = 0;
     return tgi_run_pending(tape);
 }

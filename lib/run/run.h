@@ -41,6 +41,9 @@ tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader);
 tg_status tgi_note_alias(tg_tape *tape, uint32_t index);
 tg_status tgi_prepare_aliases(tg_tape *tape);
 
+/* Takes the views from `first` on out of that list: they will be entered when they run. */
+void tgi_forget_aliases(tg_tape *tape, uint32_t first);
+
 /* Gives a view a copy of its own of the elements in `array`. */
 tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array);
 
@@ -50,8 +53,9 @@ tg_status tgi_run_loop(tg_tape *tape, const tgi_node *node, tg_loop *loop);
 /* How many threads a run may use. */
 int tgi_thread_count(const tg_tape *tape);
 
-/* Gives back the memory of runs that failed, which nobody wants any more (planned.c). */
-void tgi_free_stranded(tg_tape *tape);
+/* Gives back the memory of runs that failed: what nobody wants any more, or all of it, and then nothing in it is there any more
+ * (planned.c). */
+void tgi_free_stranded(tg_tape *tape, bool all);
 
 /* Frees the plans (cache.c). */
 void tgi_free_plans(tg_tape *tape);
