@@ -50,11 +50,11 @@ layer optim 'core|optim' public
 layer nn 'core|ops|random|nn' public
 layer inspect 'core|run|inspect' public
 
-# A BLAS, and the compiler's own names for vector instructions, are all outside the C library and uthash that lib/ may include.
-system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash'
+# A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
+system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|omp'
 vectors='immintrin|arm_neon'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
-report 'lib/ includes the C library, uthash and in kernels a BLAS and vectors, and no other' \
+report 'lib/ includes the C library, uthash, OpenMP and in kernels a BLAS and vectors, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |
         grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors)\.h>$")"
 
