@@ -10,7 +10,7 @@ int main(void) {
         suite_error, suite_line, suite_shape, suite_arena, suite_pool, suite_tape, suite_record, suite_kernel_conv, suite_kernel_pooling,
         suite_gamma, suite_gemm,
         suite_sum, suite_vmath, suite_kernel_linalg, suite_strided, suite_mt19937, suite_leaf, suite_value, suite_run, suite_alias,
-        suite_program, suite_run_elementwise, suite_threads, suite_own_op, suite_anomaly, suite_print, suite_print_tensor,
+        suite_program, suite_run_elementwise, suite_threads, suite_plan, suite_own_op, suite_anomaly, suite_print, suite_print_tensor,
         suite_dot, suite_fusion,
         suite_elementwise, suite_special, suite_math, suite_linalg, suite_matmul, suite_reduce, suite_view, suite_part,
         suite_join, suite_index, suite_sort, suite_extreme, suite_scan, suite_norm, suite_backward, suite_history,

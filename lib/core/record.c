@@ -75,6 +75,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
     tape->generation++;
     if (tape->done > count) tape->done = count;
     if (tape->touched > count) tape->touched = count;
+    if (tape->leading > count) tape->leading = count;
     tape->plans.bound = NULL;
     forget_aliases(tape);
     restore_gradients(tape);

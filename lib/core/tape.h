@@ -149,6 +149,7 @@ struct tg_tape {
     /* the run */
     uint32_t   done;    /* instructions before this one have run */
     uint32_t   touched; /* those from this one on never had memory */
+    uint32_t   leading; /* the tape begins with so many leaves */
     bool       anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
     int        threads; /* that a run may use; 0: as many as OpenMP gives */
     bool       eager;   /* runs each instruction when it is recorded */

@@ -202,7 +202,7 @@ static bool pays(tg_tape *tape, const tgi_state *now, bool again) {
 const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plans *plans = &tape->plans;
     tgi_state  now = {tape->generation, tape->keeps, start, end, limit};
-    if (!plans->last || memcmp(&now, &plans->state, sizeof now) || start > 0) {
+    if (!plans->last || memcmp(&now, &plans->state, sizeof now) || start != tape->leading) {
         bool again = !memcmp(&now, &plans->state, sizeof now);
         plans->last = NULL;
         plans->state = now;

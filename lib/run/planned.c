@@ -98,7 +98,7 @@ static void clear(tgi_node *node) {
 /* Takes back the places of values that ran before, by another plan or plainly. */
 static void unbind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
     uint32_t end = start + plan->count;
-    if (tape->plans.bound == plan && start == 0) return;
+    if (tape->plans.bound == plan && start == tape->leading) return;
     for (uint32_t i = start; i < end && i < tape->touched; i++) {
         tgi_node *node = tgi_node_at(tape, i);
         if (!node->op->infer) continue;

@@ -91,8 +91,17 @@ static tg_status run_plainly(tg_tape *tape, uint32_t end) {
     return TG_OK;
 }
 
+/* Leaves have nothing to run. (Numbers stay with the stretch that they are in the formulas of.) */
+static void pass_leaves(tg_tape *tape, uint32_t end) {
+    bool leading = tape->done <= tape->leading;
+    while (tape->done < end && tgi_leaf_of(tgi_node_at(tape, tape->done)))
+        tape->done++;
+    if (leading) tape->leading = tape->done;
+}
+
 /* Runs what is pending before `end`; what is recorded from `limit` on is about to be forgotten. */
 static tg_status run_until(tg_tape *tape, uint32_t end, uint32_t limit) {
+    pass_leaves(tape, end);
     if (tape->done >= end) return tgi_done(tape, TG_OK);
     if (bring_back(tape, tape->done, end)) return tape->status;
     bool            plainly = tape->anomaly || tape->eager || reads(tape, tape->done, end, is_lost);

@@ -1,0 +1,227 @@
+/* tests/run/test_plan.c: what is planned, found again, fused and dropped, as tg_stats tells it; and eager mode.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/values.h"
+
+/* ---- plans found again ------------------------------------------------------------------------------------------- */
+
+/* A step of descent towards 3; rows of them in one vector. */
+static double step(tg_tape *tape, tg_tensor w, double rate) {
+    tg_tensor loss = tg_sum(tg_square(tg_sub(w, 3)));
+    tg_backward(loss);
+    tg_sgd_step(tape, rate);
+    return tg_item(loss);
+}
+
+START_TEST(a_step_recorded_again_finds_its_plan_whatever_its_numbers) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = PARAMETER(tape, "w", 1, 2);
+    tg_mark   mark = tg_tape_mark(tape);
+    double    loss = 5;
+    for (int i = 0; i < 10; i++) {
+        double rate = 0.25 / (i + 1), left = 1 - 2 * rate;
+        ck_assert_double_eq_tol(step(tape, w, rate), loss, 1e-12);
+        ck_assert(!tg_rewind(tape, mark));
+        loss *= left * left;
+    }
+    tg_figures f = tg_stats(tape);
+    ck_assert_int_eq(f.plans, 1);
+    ck_assert_int_eq(f.plan_hits, 9);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(the_same_step_twice_without_a_rewind_has_one_plan_and_two_results) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = PARAMETER(tape, "w", 1, 2), x[3];
+    for (int i = 0; i < 3; i++) {
+        x[i] = tg_exp(tg_mul(w, 0.5));
+        CHECK_F64(x[i], exp(0.5), exp(1));
+    }
+    CHECK_F64(x[0], exp(0.5), exp(1));
+    ck_assert(tg_data(x[0]) != tg_data(x[1]));
+    ck_assert_int_eq(tg_stats(tape).plans, 1);
+    ck_assert_int_eq(tg_stats(tape).plan_hits, 2);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(another_shape_or_another_keep_is_another_plan) {
+    tg_tape *tape = tg_tape_new();
+    tg_mark  mark = tg_tape_mark(tape);
+    for (int i = 0; i < 4; i++) {
+        tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(i == 1 ? 3 : 2), 1);
+        tg_set_keep(tape, i == 2 ? TG_KEEP_ASKED : TG_KEEP_RECORDED);
+        tg_tensor y = tg_neg(tg_exp(x));
+        tg_keep(y);
+        ck_assert(!tg_run(tape) && !tg_rewind(tape, mark));
+    }
+    ck_assert_int_eq(tg_stats(tape).plans, 3);
+    ck_assert_int_eq(tg_stats(tape).plan_hits, 1);
+    finish(tape);
+}
+END_TEST
+
+/* The first of many is used in between and stays; the second is not. */
+START_TEST(the_plan_not_used_for_longest_goes_first) {
+    tg_tape *tape = tg_tape_new();
+    tg_mark  mark = tg_tape_mark(tape);
+    for (int size = 1; size <= 100; size++)
+        for (int again = 0; again < 2; again++) {
+            tg_neg(tg_full(tape, TG_F64, TG_SHAPE(again ? 1 : size), 1));
+            ck_assert(!tg_run(tape) && !tg_rewind(tape, mark));
+        }
+    int64_t plans = tg_stats(tape).plans;
+    ck_assert_int_eq(plans, 100);
+    for (int size = 1; size <= 2; size++) {
+        tg_neg(tg_full(tape, TG_F64, TG_SHAPE(size), 1));
+        ck_assert(!tg_run(tape) && !tg_rewind(tape, mark));
+        ck_assert_int_eq(tg_stats(tape).plans, plans + size - 1);
+    }
+    finish(tape);
+}
+END_TEST
+
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(a_layer_with_its_gradients_is_one_group) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_randn(tape, TG_F64, TG_SHAPE(40, 24)), w = tg_parameter(tape, "w", tg_randn(tape, TG_F64, TG_SHAPE(24)));
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    ck_assert(!tg_backward(tg_sum(tg_square(tg_layer_norm(x, 1, w, 0, 1e-5)))) && !tg_run(tape));
+    tg_figures f = tg_stats(tape);
+    ck_assert_int_eq(f.groups, 1);
+    ck_assert_int_eq(f.kernels, 0);
+    ck_assert_int_gt(f.fused, 10);
+    ck_assert_int_eq((int64_t)f.block_bytes, 0);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(a_chain_takes_the_memory_of_two_links) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(32, 32), 0.01), y = x;
+    for (int i = 0; i < 20; i++)
+        y = tg_matmul(y, x);
+    tg_tensor sum = tg_sum(y);
+    ck_assert(!tg_keep(sum) && !tg_run(tape));
+    ck_assert_int_eq((int64_t)tg_stats(tape).block_bytes, 2 * 32 * 32 * 8);
+    ck_assert_int_eq(tg_stats(tape).kernels, 20);
+    ck_assert_double_eq_tol(tg_item(sum) / (32 * 32 * 0.01 * pow(0.32, 20)), 1, 1e-12);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(no_tape_has_no_figures) {
+    tg_figures none = {0}, f = tg_stats(NULL);
+    ck_assert_mem_eq(&f, &none, sizeof f);
+}
+END_TEST
+
+/* ---- values that are not kept ------------------------------------------------------------------------------------ */
+
+START_TEST(what_was_dropped_is_computed_again) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor w = PARAMETER(tape, "w", 1, 2), y = tg_exp(tg_square(w)), z = tg_sum(y);
+    ck_assert(!tg_keep(z));
+    CHECK_F64(z, exp(1) + exp(4));
+    tg_tensor again = tg_mul(y, 2);
+    ck_assert(!tg_keep(again));
+    CHECK_F64(again, 2 * exp(1), 2 * exp(4));
+    ck_assert(!tg_backward(z));
+    CHECK_F64(tg_grad(w), 2 * exp(1), 4 * exp(4));
+    finish(tape);
+}
+END_TEST
+
+START_TEST(what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor w = PARAMETER(tape, "w", 1, 2), y = tg_exp(tg_square(w)), z = tg_sum(y);
+    ck_assert(!tg_keep(z));
+    CHECK_F64(z, exp(1) + exp(4));
+    if (_i) {
+        ck_assert(!tg_assign(w, 0));
+        CHECK_F64(w, 0, 0);
+    } else
+        ck_assert(!tg_write(w, (double[]){0, 0}, 2));
+    tg_tensor late = tg_sum(tg_mul(y, 2));
+    ck_assert(!tg_keep(late) && isnan(tg_item(late)));
+    CHECK_ERROR(tape, TG_ERR_VALUE, "mul: operand 1 (exp at ", "was overwritten", "tg_keep");
+    ck_assert(!tg_run(tape)); /* from the start all is there */
+    CHECK_F64(late, 4);
+    finish(tape);
+}
+END_TEST
+
+/* ---- eager mode -------------------------------------------------------------------------------------------------- */
+
+START_TEST(eager_tapes_run_what_is_recorded) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = PARAMETER(tape, "w", 1, 2), before = tg_neg(w);
+    ck_assert(!tg_set_eager(tape, true));
+    tg_tensor y = tg_square(tg_add(w, 1));
+    ck_assert(!tg_write(w, (double[]){5, 6}, 2)); /* nothing is pending that would see it */
+    CHECK_F64(before, -1, -2);
+    CHECK_F64(y, 4, 9);
+    ck_assert_int_eq(tg_stats(tape).plans, 0);
+    ck_assert(!tg_set_eager(tape, false));
+    y = tg_neg(w);
+    ck_assert(!tg_write(w, (double[]){7, 8}, 2));
+    CHECK_F64(y, -7, -8);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(eager_errors_arrive_at_the_call) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 1, 2), rows = I64(tape, 0, 5);
+    ck_assert(!tg_set_eager(tape, true));
+    tg_take(x, rows, 0);
+    CHECK_ERROR(tape, TG_ERR_VALUE, __FILE__, "take: ", "5");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(the_environment_makes_tapes_eager) {
+    setenv("TAPEGRAD_EAGER", "1", 1);
+    tg_tape *tape = tg_tape_new();
+    unsetenv("TAPEGRAD_EAGER");
+    tg_tensor w = PARAMETER(tape, "w", 1, 2), y = tg_neg(w);
+    ck_assert(!tg_write(w, (double[]){5, 6}, 2));
+    CHECK_F64(y, -1, -2);
+    ck_assert(tg_set_eager(NULL, true) == TG_ERR_HANDLE);
+    finish(tape);
+}
+END_TEST
+
+Suite *suite_plan(void) {
+    Suite *suite = suite_create("run/plan");
+    TCase *cache = tcase_create("cache"), *group = tcase_create("group"), *dropped = tcase_create("dropped"), *eager = tcase_create("eager");
+    tcase_add_test(cache, a_step_recorded_again_finds_its_plan_whatever_its_numbers);
+    tcase_add_test(cache, the_same_step_twice_without_a_rewind_has_one_plan_and_two_results);
+    tcase_add_test(cache, another_shape_or_another_keep_is_another_plan);
+    tcase_add_test(cache, the_plan_not_used_for_longest_goes_first);
+    suite_add_tcase(suite, cache);
+    tcase_add_test(group, a_layer_with_its_gradients_is_one_group);
+    tcase_add_test(group, a_chain_takes_the_memory_of_two_links);
+    tcase_add_test(group, no_tape_has_no_figures);
+    suite_add_tcase(suite, group);
+    tcase_add_test(dropped, what_was_dropped_is_computed_again);
+    tcase_add_loop_test(dropped, what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it, 0, 2);
+    suite_add_tcase(suite, dropped);
+    tcase_add_test(eager, eager_tapes_run_what_is_recorded);
+    tcase_add_test(eager, eager_errors_arrive_at_the_call);
+    tcase_add_test(eager, the_environment_makes_tapes_eager);
+    suite_add_tcase(suite, eager);
+    return suite;
+}
