@@ -35,6 +35,12 @@ static bool enter(tg_tape *tape, tgi_leaf *leaf) {
     return entered;
 }
 
+void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done) {
+    leaf->written = done;
+    leaf->generation = tape->generation;
+    leaf->pass = tape->pass;
+}
+
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf) {
     if (leaf->hh.tbl) HASH_DEL(tape->names, leaf);
     if (tape->parameters.count && tape->parameters.item[tape->parameters.count - 1] == leaf->index) tape->parameters.count--;

@@ -42,12 +42,28 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
     return node;
 }
 
-static void forget(tg_tape *tape, tgi_node *node) {
+/* A gradient rule that is recorded after a run may need the result, and the operands. */
+static void save(const tg_tape *tape, tgi_node *node) {
+    node->flags |= TGI_SAVE;
+    for (uint32_t i = 0; i < node->count; i++)
+        tgi_node_at(tape, node->in[i])->flags |= TGI_SAVE;
+}
+
+static void forget_assign(const tg_tape *tape, const tgi_node *assign, bool has_run, uint32_t count) {
+    tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, assign->in[0]));
+    leaf->last_assign = *(const uint32_t *)assign->attr;
+    if (has_run) tgi_leaf_written(tape, leaf, count);
+}
+
+/* Forgets instruction i, when all from `count` on are forgotten. */
+static void forget(tg_tape *tape, uint32_t i, uint32_t count) {
+    tgi_node *node = tgi_node_at(tape, i);
     tgi_leaf *leaf = tgi_leaf_of(node);
     if (leaf)
         tgi_leaf_forget(tape, leaf);
     else if (node->op == &tgi_assign && node->attr)
-        tgi_leaf_of(tgi_node_at(tape, node->in[0]))->last_assign = *(const uint32_t *)node->attr;
+        forget_assign(tape, node, i < tape->done, count);
+    if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD) save(tape, tgi_node_at(tape, node->rule_of));
     tgi_node_release(tape, node);
 }
 
@@ -70,7 +86,7 @@ static void forget_aliases(tg_tape *tape) {
 void tgi_truncate(tg_tape *tape, uint32_t count) {
     if (tape->count == count) return;
     for (uint32_t i = tape->count; i-- > count;)
-        forget(tape, tgi_node_at(tape, i));
+        forget(tape, i, count);
     tape->count = count;
     tape->generation++;
     if (tape->done > count) tape->done = count;
@@ -181,13 +197,6 @@ static bool gradients_flow(const tg_tape *tape, const tg_op *op, int count, cons
     for (int i = 0; i < count; i++)
         if (op->rules[op->arity < 0 ? 0 : i] && tgi_node_at(tape, ids[i])->flags & TGI_GRAD) return true;
     return false;
-}
-
-/* A gradient rule that is recorded after a run may need the result, and the operands. */
-static void save(const tg_tape *tape, tgi_node *node) {
-    node->flags |= TGI_SAVE;
-    for (uint32_t i = 0; i < node->count; i++)
-        tgi_node_at(tape, node->in[i])->flags |= TGI_SAVE;
 }
 
 static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, uint32_t first_number, size_t attr_size) {

@@ -68,7 +68,8 @@ typedef struct tgi_leaf {
     uint32_t      index;
     uint32_t      last_assign; /* TGI_NONE: never */
     bool          variable;    /* an input or a parameter: can be overwritten */
-    uint32_t      written;     /* instructions before this one had run when tg_write last overwrote it */
+    uint32_t      written;     /* instructions before this one had run when a tg_write, or an assign now forgotten, overwrote it last */
+    uint32_t      generation, pass; /* of the tape then */
     tgi_gradient *gradient;
     tgi_traffic   traffic;
     tgi_slot     *slots;
@@ -148,6 +149,7 @@ struct tg_tape {
 
     /* the run */
     uint32_t   done;    /* instructions before this one have run */
+    uint32_t   pass;    /* how often tg_run has begun anew */
     uint32_t   touched; /* those from this one on never had memory */
     uint32_t   leading; /* the tape begins with so many leaves */
     bool       anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
@@ -313,6 +315,9 @@ tgi_leaf *tgi_leaf_named(tg_tape *tape, const char *name);
 /* The parameter's state of that kind, as an input named "w.kind" for a parameter w; zeros when there was none. `kind` must live as
  * long as the tape. Errors name `what`. */
 tg_tensor tgi_slot_of(tg_tape *tape, const char *what, tg_tensor parameter, const char *kind, tg_dtype dtype, tg_shape shape);
+
+/* The leaf has been overwritten, not by an assign that is on the tape: when the instructions before `done` had run. */
+void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done);
 
 /* Takes the leaf out of the tape's tables, and gives back its states. */
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);

@@ -50,7 +50,8 @@ static bool is_unchanged(const tg_tape *tape, uint32_t i, const tgi_node *operan
     const tgi_leaf *leaf = tgi_leaf_of(operand);
     if (!leaf) return !is_lost(operand);
     uint32_t assign = last_assign_done(tape, leaf);
-    return (assign == TGI_NONE || assign < i) && leaf->written <= i;
+    bool     written = leaf->written > i && leaf->pass == tape->pass && leaf->generation >= tgi_node_at(tape, i)->generation;
+    return (assign == TGI_NONE || assign < i) && !written;
 }
 
 static tg_status compute_again(tg_tape *tape, uint32_t i) {
@@ -151,6 +152,7 @@ tg_status(tg_run)(tg_tape *tape) {
     tgi_forget_aliases(tape, 0);
     tgi_free_stranded(tape, true);
     tape->done = 0;
+    tape->pass++;
     return tgi_run_pending(tape);
 }
 

@@ -98,7 +98,7 @@ tg_status(tg_write)(tg_tensor leaf, const void *values, int64_t count) {
     if (!node || check_count(tape, node, "write", values, count)) return tape->status;
     if (tgi_detach_views(tape, tgi_index(leaf), tape->done)) return tape->status;
     if (count) memmove(node->data, values, tgi_node_bytes(node));
-    tgi_leaf_of(node)->written = tape->done;
+    tgi_leaf_written(tape, tgi_leaf_of(node), tape->done);
     return tgi_done(tape, TG_OK);
 }
 
