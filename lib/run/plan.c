@@ -96,14 +96,22 @@ static void place_in_base(const tgi_draft *d, tgi_source *s, uint32_t index) {
     if (strides) memcpy(s->strides, strides, node->rank * sizeof *strides);
 }
 
+/* Of a view that gets a copy of its own in this plan what it shows before; else the instruction itself. */
+static const tgi_node *shown_first(const tgi_draft *d, tgi_ref ref) {
+    const tgi_node *node = tgi_node_of(d->tape, d->start, ref);
+    if (!(ref & TGI_OUTSIDE)) return tgi_node_of(d->tape, d->start, d->results[ref].base);
+    return node->view && node->view->base != TGI_NONE ? tgi_node_at(d->tape, node->view->base) : node;
+}
+
 /* The operand at `index`, as the instruction `reader` finds it that is being added. */
 static tgi_source source_of(const tgi_draft *d, uint32_t reader, uint32_t index) {
     tgi_source s = {.node = tgi_node_at(d->tape, index), .after = TGI_NONE};
     place_in_base(d, &s, index);
-    const tgi_traffic *traffic = traffic_of(d, tgi_node_of(d->tape, d->start, s.base));
+    const tgi_node    *base = tgi_node_of(d->tape, d->start, s.base);
+    const tgi_traffic *traffic = traffic_of(d, shown_first(d, s.base));
     if (!traffic) return s;
     s.after = traffic->writer;
-    bool is_view = s.base != ref_of(d, index);
+    bool is_view = !base->view && s.base != ref_of(d, index);
     bool stored_into_base = tgi_node_at(d->tape, reader)->op == &tgi_assign &&
                             ref_of(d, tgi_node_at(d->tape, reader)->in[0]) == s.base && is_view;
     if (stored_into_base || (is_view && traffic->assign != TGI_NONE && traffic->assign > index)) place_at_itself(d, &s, index);
@@ -127,11 +135,6 @@ tgi_lie tgi_lie_of(int rank, const int64_t *dims, const int64_t *strides, int le
 
 /* ---- views ------------------------------------------------------------------------------------------------------- */
 
-/* Whether the operand is a view that has got a copy of its own by then. */
-static bool is_detached(const tgi_draft *d, const tgi_source *s) {
-    return s->node->view && tgi_node_of(d->tape, d->start, s->base) == s->node && s->after != TGI_NONE;
-}
-
 /* What the view shows; false when strides cannot say it. */
 static bool look_through(tgi_draft *d, uint32_t i, const tgi_node *node, tgi_source *shown) {
     static char memory[1]; /* stands for that of the operand: what counts is the way from there */
@@ -149,7 +152,7 @@ static bool look_through(tgi_draft *d, uint32_t i, const tgi_node *node, tgi_sou
     shown->node = node;
     shown->offset = s.offset + (int64_t)((uintptr_t)out.data - (uintptr_t)memory);
     memcpy(shown->strides, out.strides, node->rank * sizeof *out.strides);
-    return !is_detached(d, &s); /* where its copy is will be known in the run only */
+    return true;
 }
 
 static tg_status note_view(tgi_draft *d, uint32_t i, const tgi_node *node, const tgi_source *shown) {

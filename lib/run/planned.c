@@ -85,7 +85,13 @@ static tg_status bind_to_own(tg_tape *tape, tgi_node *node) {
 
 static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_bind *b, uint32_t start, uint32_t index) {
     const tgi_node *base = tgi_node_of(tape, start, b->base);
-    node->data = (char *)base->data + (int64_t)b->offset;
+    char           *data = base->data;
+    if (base->view && base->view->base != TGI_NONE) { /* a view that will have its copy by then */
+        if (!base->view->copy) base->view->copy = tgi_pool_take(&tape->pool, tgi_node_bytes(base));
+        if (!base->view->copy) return tgi_out_of_memory(tape, node->op->name);
+        data = base->view->copy;
+    }
+    node->data = data + (int64_t)b->offset;
     node->view->base = b->base & TGI_OUTSIDE ? b->base & ~TGI_OUTSIDE : start + b->base;
     memcpy(node->view->strides, b->strides, node->rank * sizeof *b->strides);
     return tgi_note_alias(tape, index);
