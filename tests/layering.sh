@@ -46,7 +46,7 @@ layer run 'core|kernels|run' public
 layer ops 'core|kernels|ops' public
 layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
-layer optim 'core|optim' public
+layer optim 'core|kernels|optim' public
 layer nn 'core|ops|random|nn' public
 layer inspect 'core|run|inspect' public
 

@@ -65,4 +65,13 @@ static inline int tgi_isa(void) {
     static __typeof__(f) *const all[TGI_ISAS] = {TGI_ALL_ISAS(f)}; \
     all[tgi_isa()](__VA_ARGS__)
 
+/* ---- loops that are to become vector code ------------------------------------------------------------------------ */
+
+/* For i from 0 to n - 1, where the result is one of the operands, or overlaps none: no step of the loop waits for another. */
+#ifdef __clang__
+#define FOR_ALL _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < n; i++)
+#else
+#define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+#endif
+
 #endif

@@ -13,13 +13,6 @@
 
 #include <tgmath.h>
 
-/* The result is one of the operands, or overlaps none: no step of the loop waits for another. */
-#ifdef __clang__
-#define FOR_ALL _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < n; i++)
-#else
-#define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
-#endif
-
 /* ---- what the formulas call -------------------------------------------------------------------------------------- */
 
 #define BY_DTYPE(x, f32, f64, i64) _Generic(x, float : f32, double : f64, int64_t : i64)

@@ -1,5 +1,14 @@
 /* optim/adam.c: Adam, by D. P. Kingma and J. Ba (2014), and AdamW, by I. Loshchilov and F. Hutter, "Decoupled weight decay
- * regularization" (2017), in the order of operations that PyTorch has.
+ * regularization" (2017), with PyTorch's options.
+ *
+ * The update would be some 14 elementwise ops, and here are three of its own: bench/adam.c has them at 1.4 times the time of one
+ * loop written by hand, and the 14 at 2.7 times. What they save is waiting for memory, not arithmetic. adam_weight comes first, and
+ * reads all four arrays at once: so one is fetched while another is waited for, and both while it divides. adam_mean and
+ * adam_square then find everything in the cache. The same three with adam_weight last, and its mean made before, came to 2.7 again.
+ *
+ * For that adam_weight makes the means of its own, and has one division: with s = sqrt(1 - beta2), it divides both sides of
+ *     rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+ * by s / sqrt(1 - beta2^t), as sqrt(v) / s, with v in terms of the one before, is sqrt(beta2 / (1 - beta2) v + g^2).
  *
  * What depends on the number of steps alone is computed in float64 whatever the parameter's dtype is, as 1 - beta2^t loses most
  * of its digits at the start.
@@ -7,6 +16,7 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 
+#include "optim/adam_loops.h"
 #include "optim/step.h"
 
 typedef struct adam {
@@ -14,6 +24,39 @@ typedef struct adam {
     tg_adam_options with;
     bool            decoupled;
 } adam;
+
+/* ---- the ops ----------------------------------------------------------------------------------------------------- */
+
+#define DEFINE_LOOP(name) \
+    void tgi_##name(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+        TGI_CALL_PICKED(tgi_##name, n, out, in, step); \
+    }
+TGI_EACH_ADAM_LOOP(DEFINE_LOOP)
+
+/* No gradient flows through an assign: there are no rules. */
+#define OP(name, arity) {#name, arity, tg_infer_elementwise, .loop = {[TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64}}
+
+/* m + rest (g - m), rest being 1 - beta1 */
+static tg_tensor mean_of(tg_tensor m, tg_tensor g, double beta) {
+    static const tg_op op = OP(adam_mean, 3);
+    return tg_record(NULL, &op, 3, ((tg_tensor[]){m, g, tg_num(1 - beta)}), NULL, 0);
+}
+
+/* beta v + (1 - beta) g^2 */
+static tg_tensor square_of(tg_tensor v, tg_tensor g, double beta) {
+    static const tg_op op = OP(adam_square, 4);
+    return tg_record(NULL, &op, 4, ((tg_tensor[]){v, g, tg_num(beta), tg_num(1 - beta)}), NULL, 0);
+}
+
+/* w - size m' / (sqrt(past v + g^2) + eps), m' being the new mean */
+static tg_tensor weight_after(tg_tensor w, tg_tensor m, tg_tensor v, tg_tensor g, const tg_adam_options *o, tg_tensor size,
+                              tg_tensor eps) {
+    static const tg_op op = OP(adam_weight, 8);
+    tg_tensor          rest = tg_num(1 - o->beta1), past = tg_num(o->beta2 / (1 - o->beta2));
+    return tg_record(NULL, &op, 8, ((tg_tensor[]){w, m, v, g, rest, past, size, eps}), NULL, 0);
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------------------- */
 
 /* 1 - beta^t: what the running mean of t values has for its weights' sum. */
 static tg_tensor weight_of(double beta, tg_tensor t) {
@@ -44,15 +87,14 @@ static tg_tensor update(tg_tensor w, tg_tensor g, tg_tensor rate, const void *op
         g = tg_add(g, tg_mul(o->weight_decay, w));
 
     tg_tensor t = tg_add(steps, 1);
-    tg_tensor mean = tg_add(m, tg_mul(1 - o->beta1, tg_sub(g, m)));
-    tg_tensor square = tg_add(tg_mul(o->beta2, v), tg_mul(1 - o->beta2, tg_square(g)));
+    tg_tensor root = tg_div(tg_sqrt(weight_of(o->beta2, t)), sqrt(1 - o->beta2));
+    tg_tensor size = tg_mul(tg_div(in_f64(rate), weight_of(o->beta1, t)), root);
+    w = weight_after(w, m, v, g, o, tg_cast(size, dtype), tg_cast(tg_mul(o->eps, root), dtype));
+    tg_tensor mean = mean_of(m, g, o->beta1), square = square_of(v, g, o->beta2);
     tg_assign(steps, t);
     tg_assign(m, mean);
     tg_assign(v, square);
-
-    tg_tensor size = tg_cast(tg_div(in_f64(rate), weight_of(o->beta1, t)), dtype);
-    tg_tensor root = tg_cast(tg_sqrt(weight_of(o->beta2, t)), dtype);
-    return tg_sub(w, tg_div(tg_mul(size, mean), tg_add(tg_div(tg_sqrt(square), root), o->eps)));
+    return w;
 }
 
 static double or_default(double value, double usual) {
