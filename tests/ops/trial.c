@@ -111,11 +111,28 @@ static tg_tensor reshaped(tg_tape *tape, const values *v, tg_tensor *leaf) {
     return tg_reshape(tg_transpose(*leaf, 0, 1), v->shape);
 }
 
+/* Every second element of a longer last axis, from its end back. */
+static tg_tensor stepped(tg_tape *tape, const values *v, tg_tensor *leaf) {
+    static values wide;
+    if (v->shape.rank == 0 || v->size == 0 || 3 * v->size > MOST_ELEMENTS) return *leaf = leaf_of(tape, v);
+    tg_shape shape = v->shape;
+    int64_t  columns = shape.dims[shape.rank - 1], *width = &shape.dims[shape.rank - 1];
+    *width = 2 * columns + 1;
+    clear_values(&wide, v->dtype, shape);
+    for (int64_t i = 0; i < wide.size; i++) {
+        int64_t column = columns - 1 - i % *width / 2;
+        wide.at[i] = v->at[i / *width * columns + (column < 0 ? 0 : column)];
+    }
+    *leaf = leaf_of(tape, &wide);
+    return tg_slice(*leaf, -1, -2, TG_BEGIN, -2);
+}
+
 static tg_tensor lay_out(tg_tape *tape, layout as, values *v, tg_tensor *leaf) {
     switch (as) {
     case TRANSPOSED: return transposed(tape, v, leaf);
     case STRETCHED: return stretched(tape, v, leaf);
     case RESHAPED: return reshaped(tape, v, leaf);
+    case STEPPED: return stepped(tape, v, leaf);
     default: return *leaf = leaf_of(tape, v);
     }
 }
@@ -156,7 +173,7 @@ void expect(const op_row *row, const op_case *c, const values *x, values *y) {
 values operands[MOST_OPERANDS];
 
 trial place(const op_row *row, int which, tg_dtype dtype, layout as) {
-    static const char *const names[LAYOUTS] = {"plain", "transposed", "stretched", "reshaped"};
+    static const char *const names[LAYOUTS] = {"plain", "transposed", "stretched", "reshaped", "stepped"};
     trial                    t = {.tape = tg_tape_new()};
     tg_seed(t.tape, TRIAL_SEED);
     snprintf(t.what, sizeof t.what, "%s %s case %d %s", row->name, tg_dtype_name(dtype), which, names[as]);

@@ -11,7 +11,7 @@
 enum { TRIAL_SEED = 2 };
 
 /* An operand is a leaf, or a view of one. */
-typedef enum layout { PLAIN, TRANSPOSED, STRETCHED, RESHAPED, LAYOUTS } layout;
+typedef enum layout { PLAIN, TRANSPOSED, STRETCHED, RESHAPED, STEPPED, LAYOUTS } layout;
 
 typedef struct trial {
     tg_tape  *tape;
