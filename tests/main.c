@@ -11,7 +11,7 @@ int main(void) {
         suite_gamma, suite_gemm,
         suite_sum, suite_vmath, suite_kernel_linalg, suite_strided, suite_mt19937, suite_leaf, suite_value, suite_run, suite_alias,
         suite_program, suite_run_elementwise, suite_threads, suite_plan, suite_own_op, suite_anomaly, suite_print, suite_print_tensor,
-        suite_dot, suite_fusion,
+        suite_dot, suite_fusion, suite_planned,
         suite_elementwise, suite_special, suite_math, suite_linalg, suite_matmul, suite_reduce, suite_view, suite_part,
         suite_join, suite_index, suite_sort, suite_extreme, suite_scan, suite_norm, suite_backward, suite_history,
         suite_own_rule, suite_vjp, suite_derivatives, suite_jacobian, suite_checkpoint, suite_einsum, suite_gradcheck, suite_random, suite_sgd,

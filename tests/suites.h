@@ -36,6 +36,7 @@ Suite *suite_plan(void);
 Suite *suite_alias(void);
 Suite *suite_program(void);
 Suite *suite_fusion(void);
+Suite *suite_planned(void);
 Suite *suite_run_elementwise(void);
 Suite *suite_own_op(void);
 Suite *suite_anomaly(void);

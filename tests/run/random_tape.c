@@ -376,6 +376,7 @@ static void set_up(program *p) {
         p->tape[t] = tg_tape_new();
         p->tape[t]->eager = t && p->eager;
     }
+    (void)tg_set_threads(p->tape[0], 1 + (int)roll(p, 3));
     int leaves = 3 + (int)roll(p, 5);
     for (tg_shape base = a_base(p); p->count < leaves;)
         add_leaf(p, p->count, base);
@@ -393,7 +394,7 @@ static void set_up(program *p) {
 static void take_step(program *p, uint64_t seed) {
     p->random = seed;
     p->work = 0;
-    int length = 3 + (int)roll(p, 45);
+    int length = (3 + (int)roll(p, 45)) * (one_in(p, 100) ? 15 : 1);
     for (int i = 0; i < length && !p->over && p->work < 20 * LARGEST; i++)
         do_something(p);
     if (!p->over && one_in(p, 2)) optimise(p);

@@ -1,0 +1,241 @@
+/* tests/run/test_planned.c: what a run by a plan leaves behind: values that were dropped, computed again or not; views; and what is still
+ * there when a kernel fails in the middle.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "run/random_tape.h"
+
+#include <string.h>
+
+enum { N = 64 };
+
+static tg_tape *new_tape(tg_keep_policy policy) {
+    tg_tape *tape = tg_tape_new();
+    ck_assert(!tg_set_keep(tape, policy));
+    return tape;
+}
+
+/* An input of n numbers 1, 2, 3, ... */
+static tg_tensor counting(tg_tape *tape, int64_t n) {
+    double values[N];
+    for (int64_t i = 0; i < n; i++)
+        values[i] = (double)i + 1;
+    tg_tensor x = tg_input(tape, NULL, TG_F64, TG_SHAPE(n));
+    ck_assert(!tg_write(x, values, n));
+    return x;
+}
+
+static tg_tensor kept(tg_tensor x) {
+    ck_assert(!tg_keep(x));
+    return x;
+}
+
+static double element(tg_tensor x, int i) {
+    const double *values = tg_data(x);
+    ck_assert_msg(values, "%s", tg_error(x.tape));
+    return values[i];
+}
+
+/* ---- what was dropped -------------------------------------------------------------------------------------------- */
+
+/* w = 3, y = w + 1 and its square, of which only that is kept. */
+typedef struct formula {
+    tg_tape  *tape;
+    tg_tensor w, y, square;
+} formula;
+
+static formula new_formula(void) {
+    formula f = {.tape = new_tape(TG_KEEP_ASKED)};
+    f.w = kept(tg_parameter(f.tape, "w", 3.0));
+    f.y = tg_add(f.w, 1);
+    f.square = kept(tg_square(f.y));
+    return f;
+}
+
+static void check_lost(const formula *f, tg_tensor x) {
+    ck_assert(tg_data(x) == NULL && tg_error_status(f->tape) == TG_ERR_VALUE);
+    ck_assert_msg(strstr(tg_error(f->tape), "operand 2 (add at ") && strstr(tg_error(f->tape), "was overwritten by an assign before it was needed"),
+                  "%s", tg_error(f->tape));
+    tg_clear_error(f->tape);
+}
+
+START_TEST(it_is_lost_when_a_leaf_was_overwritten) {
+    formula f = new_formula();
+    ck_assert(tg_item(f.square) == 16 && !tg_write(f.w, &(double){5}, 1));
+    ck_assert(!tg_backward(f.square));
+    check_lost(&f, tg_grad(f.w));
+    ck_assert(!tg_run(f.tape));
+    ck_assert(tg_item(tg_grad(f.w)) == 12);
+    tg_tape_free(f.tape);
+}
+END_TEST
+
+START_TEST(even_by_an_assign_that_was_forgotten) {
+    formula f = new_formula();
+    tg_mark mark = tg_tape_mark(f.tape);
+    ck_assert(!tg_backward(f.square) && !tg_sgd_step(f.tape, 0.5) && !tg_rewind(f.tape, mark));
+    ck_assert(tg_item(f.w) == -1 && !tg_backward(f.square));
+    check_lost(&f, tg_grad(f.w));
+    tg_tape_free(f.tape);
+}
+END_TEST
+
+START_TEST(a_write_before_the_pass_does_no_harm) {
+    formula f = new_formula();
+    ck_assert(tg_item(f.square) == 16 && !tg_write(f.w, &(double){5}, 1) && !tg_run(f.tape) && !tg_backward(f.square));
+    ck_assert(tg_item(tg_grad(f.w)) == 12);
+    tg_tape_free(f.tape);
+}
+END_TEST
+
+START_TEST(nor_does_one_before_the_recording) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor w = tg_parameter(tape, "w", 3.0);
+    tg_mark   mark = tg_tape_mark(tape);
+    for (int i = 0; i < 3; i++) {
+        double    number = i;
+        tg_tensor square = kept(tg_square(tg_add(tg_mul(w, 1), 1)));
+        ck_assert(i == 0 || tg_item(square) == number * number);
+        ck_assert(tg_data(square) && !tg_backward(square));
+        ck_assert(i == 0 || tg_item(tg_grad(w)) == 2 * number);
+        ck_assert(tg_data(square) && !tg_write(w, &number, 1) && !tg_rewind(tape, mark));
+    }
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_forgotten_gradient_can_be_taken_again) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", VECTOR(tape, 1, 2)), y = tg_softmax(w, 0), loss = tg_sum(tg_square(y));
+    tg_mark   mark = tg_tape_mark(tape);
+    double    grads[2][2];
+    for (int i = 0; i < 2; i++) {
+        ck_assert(!tg_run(tape) && !tg_backward(loss) && !tg_read(tg_grad(w), grads[i], 2));
+        ck_assert(!tg_rewind(tape, mark));
+    }
+    ck_assert_mem_eq(grads[0], grads[1], sizeof grads[0]);
+    ck_assert(!tg_run(tape) && !tg_write(w, ((double[]){7, 7}), 2)); /* the rules have all they need from this run */
+    ck_assert(!tg_backward(loss) && !tg_read(tg_grad(w), grads[1], 2));
+    ck_assert_mem_eq(grads[0], grads[1], sizeof grads[0]);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* ---- failures in the middle -------------------------------------------------------------------------------------- */
+
+static void blow(tg_tensor x) {
+    failing = 1;
+    ck_assert(tg_data(x) == NULL && tg_error_status(x.tape) == TG_ERR_VALUE);
+    tg_clear_error(x.tape);
+    failing = 0;
+}
+
+START_TEST(what_the_rest_needs_is_still_there) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor x = counting(tape, N), sum = tg_cumsum(x, 0), n = tg_input(tape, NULL, TG_F64, TG_SHAPE());
+    ck_assert(!tg_assign(n, tg_add(n, 1)));
+    tg_tensor y = kept(tg_add(balky(x, 1), sum));
+    blow(y);
+    blow(y);
+    ck_assert(element(y, 2) == 3 + 6 && tg_item(n) == 1);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* The place of the first sum is by then another's. */
+START_TEST(what_was_overwritten_is_not) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor x = counting(tape, N), first = tg_cumsum(x, 0), last = first;
+    for (int i = 0; i < 4; i++)
+        last = tg_cumsum(last, 0);
+    tg_tensor y = kept(balky(last, 1));
+    blow(y);
+    tg_tensor late = kept(tg_neg(first));
+    ck_assert(element(late, 0) == -1 && element(late, 1) == -3 && element(late, 2) == -6);
+    ck_assert(element(y, 1) == 7);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_view_of_what_was_left_goes_with_it) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor x = counting(tape, N), sum = tg_cumsum(x, 0), y = balky(x, 1), view = tg_flip(sum, TG_AXES(0));
+    tg_tensor z = kept(tg_cumsum(tg_add(view, y), 0));
+    blow(z);
+    ck_assert(element(z, 0) == 2080 + 1);
+    for (int length = 1; length < 12; length++) { /* the memory has other uses now */
+        tg_tensor other = x;
+        for (int i = 0; i < length; i++)
+            other = tg_cumsum(other, 0);
+        ck_assert(element(kept(other), 1) == 2 + length);
+    }
+    ck_assert(element(kept(tg_cumsum(view, 0)), 1) == 2080 + 2016);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(but_not_when_it_was_to_be_kept) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor x = counting(tape, N), sum = tg_cumsum(x, 0), y = kept(tg_add(balky(x, 1), sum));
+    blow(y);
+    tg_tensor view = kept(tg_flip(sum, TG_AXES(0)));
+    ck_assert(element(y, 1) == 2 + 3);
+    kept(tg_cumsum(tg_cumsum(tg_mul(x, 1000), 0), 0));
+    ck_assert(element(view, 0) == 2080);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_view_behind_the_failure_shows_what_its_base_holds_then) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = counting(tape, 4), matrix = tg_reshape(w, TG_SHAPE(2, 2)), y = balky(w, 1), view = tg_flip(matrix, TG_AXES(0));
+    ck_assert(!tg_assign(w, tg_mul(w, 10)));
+    blow(y);
+    ck_assert(!tg_write(w, ((double[]){5, 6, 7, 8}), 4));
+    CHECK_F64(view, 3, 4, 1, 2);
+    CHECK_F64(matrix, 1, 2, 3, 4);
+    CHECK_F64(y, 5, 6, 7, 8);
+    CHECK_F64(w, 50, 60, 70, 80);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* ---- views ------------------------------------------------------------------------------------------------------- */
+
+/* The bits of a sum depend on how its operand lies: a view of a view that has its copy is shown in that, not copied again. */
+START_TEST(a_view_of_a_detached_view_lies_as_one_by_one) {
+    double sums[2];
+    for (int eager = 0; eager < 2; eager++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor w = counting(tape, N), view = tg_slice(w, 0, 0, 60, 1);
+        double    thirds[N];
+        for (int i = 0; i < N; i++)
+            thirds[i] = (i + 1) / 3.0;
+        ck_assert(!tg_write(w, thirds, N) && !tg_set_eager(tape, eager));
+        ck_assert(!tg_assign(w, 0));
+        tg_tensor wide = tg_broadcast_to(view, TG_SHAPE(33, 60));
+        sums[eager] = tg_item(tg_sum(wide));
+        ck_assert(element(wide, 61) == thirds[1] && element(w, 0) == 0);
+        tg_tape_free(tape);
+    }
+    ck_assert_mem_eq(&sums[0], &sums[1], sizeof sums[0]);
+}
+END_TEST
+
+Suite *suite_planned(void) {
+    Suite *suite = suite_create("run/planned");
+    TCase *dropped = tcase_create("dropped"), *failures = tcase_create("failures");
+    tcase_add_test(dropped, a_view_of_a_detached_view_lies_as_one_by_one);
+    tcase_add_test(dropped, it_is_lost_when_a_leaf_was_overwritten);
+    tcase_add_test(dropped, even_by_an_assign_that_was_forgotten);
+    tcase_add_test(dropped, a_write_before_the_pass_does_no_harm);
+    tcase_add_test(dropped, nor_does_one_before_the_recording);
+    tcase_add_test(dropped, a_forgotten_gradient_can_be_taken_again);
+    tcase_add_test(failures, what_the_rest_needs_is_still_there);
+    tcase_add_test(failures, what_was_overwritten_is_not);
+    tcase_add_test(failures, a_view_of_what_was_left_goes_with_it);
+    tcase_add_test(failures, but_not_when_it_was_to_be_kept);
+    tcase_add_test(failures, a_view_behind_the_failure_shows_what_its_base_holds_then);
+    suite_add_tcase(suite, dropped);
+    suite_add_tcase(suite, failures);
+    return suite;
+}
