@@ -280,6 +280,48 @@ START_TEST(nan_and_infinity_stay) {
 }
 END_TEST
 
+/* ---- in pieces --------------------------------------------------------------------------------------------------- */
+
+enum { MOST_ROWS = 3000, MOST_IN_PIECES = 1 << 16 };
+
+/* The sums of a rows x n array in pieces, the blocks from the last to the first, each some eights of rows at a time, against the
+ * whole sums: the same bits, of fractions too. */
+#define IN_PIECES(T, suffix, fraction) \
+    static void in_pieces_##suffix(int64_t rows, int64_t n, int64_t eights) { \
+        static T     x[MOST_IN_PIECES], sums[MOST_IN_PIECES], whole[MOST_IN_PIECES], out[MOST_IN_PIECES]; \
+        int64_t      size = n == 1 ? TGI_SUM_BLOCK : TGI_SUM_ROWS, blocks = (rows - 1) / size + 1; \
+        tgi_sum_axes axes = {.kept_rank = 1, .sum_rank = 1, .kept_dims = {n}, .kept_strides = {1}, .sum_dims = {rows}, .sum_strides = {n}}; \
+        uint32_t     state = (uint32_t)(rows * 31 + n); \
+        for (int64_t i = 0; i < rows * n; i++) \
+            x[i] = (T)((double)(state = state * 1664525u + 1013904223u) * (fraction)); \
+        for (int64_t b = blocks - 1; b >= 0; b--) { \
+            int64_t end = (b + 1) * size < rows ? (b + 1) * size : rows, step = n == 1 ? size : 8 * eights; \
+            for (int64_t r = b * size; r < end; r += step) \
+                tgi_sum_block_##suffix(r + step < end ? step : end - r, n, x + r * n, r > b * size, sums + b * n); \
+        } \
+        tgi_sum_blocks_##suffix(blocks, n, sums, out); \
+        tgi_sum_##suffix(&axes, x, whole); \
+        ck_assert_msg(!memcmp(out, whole, (size_t)n * sizeof *out), #suffix ": %d rows of %d", (int)rows, (int)n); \
+    }
+IN_PIECES(float, f32, 1e-9)
+IN_PIECES(double, f64, 1e-9)
+IN_PIECES(int64_t, i64, 1.0)
+
+START_TEST(pieces_add_up_to_the_same_bits) {
+    static const int64_t rows[] = {1, 2, 7, 8, 9, 31, 32, 33, 127, 128, 129, 136, 500, 511, 512, 513, 1023, 1024, 1025, 1100, 2048, 2500, MOST_ROWS};
+    static const int64_t columns[] = {1, 8, 9, 15, 16, 17, 33, 64, 65, 130};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t j = 0; j < sizeof columns / sizeof *columns; j++)
+            for (int64_t eights = 1; eights <= 16 && rows[i] * columns[j] <= MOST_IN_PIECES; eights += 5) {
+                in_pieces_f32(rows[i], columns[j], eights);
+                in_pieces_f64(rows[i], columns[j], eights);
+                in_pieces_i64(rows[i], columns[j], eights);
+            }
+    for (int64_t count = MOST_ROWS; count <= MOST_IN_PIECES; count += 6007)
+        in_pieces_f32(count, 1, 1), in_pieces_f64(count, 1, 1), in_pieces_i64(count, 1, 1);
+}
+END_TEST
+
 Suite *suite_sum(void) {
     Suite *suite = suite_create("sum");
     TCase *axes = tcase_create("axes");
@@ -296,6 +338,7 @@ Suite *suite_sum(void) {
     tcase_add_test(numbers, ten_million_rows);
     tcase_add_test(numbers, integers_wrap);
     tcase_add_test(numbers, nan_and_infinity_stay);
+    tcase_add_test(numbers, pieces_add_up_to_the_same_bits);
     suite_add_tcase(suite, numbers);
     return suite;
 }
