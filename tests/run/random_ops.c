@@ -62,30 +62,35 @@ static void record_unary(program *p) {
     RECORD(p, f(x->x[t]));
 }
 
-static int64_t stretched_size(const value *a, const value *b) {
-    int64_t size = 1;
-    for (int i = 1; i <= a->shape.rank || i <= b->shape.rank; i++) {
-        int64_t m = i <= a->shape.rank ? a->shape.dims[a->shape.rank - i] : 1, n = i <= b->shape.rank ? b->shape.dims[b->shape.rank - i] : 1;
-        if (m != n && m != 1 && n != 1) return -1;
-        size *= m == 1 ? n : m;
+/* The shape that both broadcast to; one of size -1 where there is none. */
+static tg_shape stretched(tg_shape a, tg_shape b) {
+    tg_shape shape = {.rank = a.rank > b.rank ? a.rank : b.rank};
+    for (int i = 1; i <= shape.rank; i++) {
+        int64_t m = i <= a.rank ? a.dims[a.rank - i] : 1, n = i <= b.rank ? b.dims[b.rank - i] : 1;
+        shape.dims[shape.rank - i] = m == n || n == 1 ? m : m == 1 ? n : -1;
     }
-    return size;
+    return shape;
 }
 
-/* A value that x broadcasts with, of its dtype; NULL where none is found. */
-static const value *partner_of(program *p, const value *x) {
+static bool fits(tg_shape a, tg_shape b) {
+    int64_t size = tg_shape_size(stretched(a, b));
+    return size >= 0 && size <= LARGEST;
+}
+
+/* A value of that dtype, beside operands of that shape; NULL where none is found. */
+static const value *partner_of(program *p, tg_dtype dtype, tg_shape shape) {
     for (int i = 0; i < 12; i++) {
-        const value *y = any_value(p, 1u << x->dtype);
-        int64_t      size = y ? stretched_size(x, y) : -1;
-        if (size >= 0 && size <= LARGEST) return y;
+        const value *y = any_value(p, 1u << dtype);
+        if (y && fits(shape, y->shape)) return y;
     }
     return NULL;
 }
 
-/* A partner, or sometimes a plain number. */
-static void other_operand(program *p, const value *x, tg_tensor y[2]) {
-    const value *other = one_in(p, 4) ? NULL : partner_of(p, x);
-    double       number = x->dtype == TG_BOOL ? 1 : x->dtype == TG_I64 ? (double)roll(p, 5) - 2 : plain_number(p);
+/* A partner, or sometimes a plain number; *shape becomes that of all. */
+static void other_operand(program *p, tg_dtype dtype, tg_shape *shape, tg_tensor y[2]) {
+    const value *other = one_in(p, 4) ? NULL : partner_of(p, dtype, *shape);
+    double       number = dtype == TG_BOOL ? 1 : dtype == TG_I64 ? (double)roll(p, 5) - 2 : plain_number(p);
+    if (other) *shape = stretched(*shape, other->shape);
     for (int t = 0; t < 2; t++)
         y[t] = other ? other->x[t] : tg_num(number);
 }
@@ -99,7 +104,8 @@ static void record_binary(program *p) {
     const value                  *x = any_value(p, one_in(p, 10) ? 1 << TG_I64 : FLOATING);
     tg_tensor                     y[2];
     if (!x) return;
-    other_operand(p, x, y);
+    tg_shape shape = x->shape;
+    other_operand(p, x->dtype, &shape, y);
     binary_function *f = x->dtype == TG_I64 ? PICK(p, whole) : PICK(p, functions);
     if (one_in(p, 3))
         RECORD(p, f(y[t], x->x[t]));
@@ -112,7 +118,8 @@ static void record_comparison(program *p) {
     const value                  *x = any_value(p, one_in(p, 4) ? ANY : FLOATING);
     tg_tensor                     y[2];
     if (!x) return;
-    other_operand(p, x, y);
+    tg_shape shape = x->shape;
+    other_operand(p, x->dtype, &shape, y);
     binary_function *f = PICK(p, functions);
     RECORD(p, f(x->x[t], y[t]));
 }
@@ -120,8 +127,9 @@ static void record_comparison(program *p) {
 static void record_where(program *p) {
     const value *x = any_value(p, NUMBERS), *condition = any_value(p, 1 << TG_BOOL);
     tg_tensor    y[2];
-    if (!x || !condition || stretched_size(x, condition) < 0 || stretched_size(x, condition) > LARGEST) return;
-    other_operand(p, x, y);
+    if (!x || !condition || !fits(x->shape, condition->shape)) return;
+    tg_shape shape = stretched(x->shape, condition->shape);
+    other_operand(p, x->dtype, &shape, y);
     RECORD(p, (tg_where)(condition->x[t], x->x[t], y[t]));
 }
 
@@ -129,8 +137,9 @@ static void record_clamp(program *p) {
     const value *x = any_value(p, FLOATING);
     tg_tensor    low[2], high[2];
     if (!x) return;
-    other_operand(p, x, low);
-    other_operand(p, x, high);
+    tg_shape shape = x->shape;
+    other_operand(p, x->dtype, &shape, low);
+    other_operand(p, x->dtype, &shape, high);
     RECORD(p, (tg_clamp)(x->x[t], low[t], high[t]));
 }
 
