@@ -141,6 +141,17 @@ static bool same_bits(tg_dtype dtype, const void *a, const void *b, int64_t coun
     return true;
 }
 
+/* Whether a difference comes from a sum that was computed again: when a view that it adds up has got a copy in the meantime, it
+ * goes through that in another order. Only where values are dropped. */
+static bool is_rounding(program *p, tg_dtype dtype, const void *a, const void *b, int64_t where) {
+    size_t at = (size_t)where * tg_dtype_size(dtype);
+    double x = tgi_element(dtype, (const char *)a + at), y = tgi_element(dtype, (const char *)b + at);
+    if (!p->asked || dtype > TG_F64 || !(fabs(x - y) <= (dtype == TG_F32 ? 1e-4 : 1e-10) * fmax(fabs(x), fabs(y)))) return false;
+    p->over = true;
+    p->sums->lost++;
+    return true;
+}
+
 static _Alignas(64) char room[2][4 * LARGEST * 8];
 
 static void check_node(program *p, uint32_t index) {
@@ -155,7 +166,8 @@ static void check_node(program *p, uint32_t index) {
     tg_array x = tgi_array_of(a), y = tgi_array_of(b);
     tgi_copy_array(&x, x.rank, x.dims, room[0]);
     tgi_copy_array(&y, y.rank, y.dims, room[1]);
-    AGREE(p, same_bits(x.dtype, room[0], room[1], size, &where), "instruction %u, %s, element %lld of %lld: %.17g and %.17g", index,
+    if (same_bits(x.dtype, room[0], room[1], size, &where) || is_rounding(p, x.dtype, room[0], room[1], where)) return;
+    AGREE(p, false, "instruction %u, %s, element %lld of %lld: %.17g and %.17g", index,
           a->op->name, (long long)where, (long long)size, tgi_element(x.dtype, room[0] + (size_t)where * tg_dtype_size(x.dtype)),
           tgi_element(x.dtype, room[1] + (size_t)where * tg_dtype_size(x.dtype)));
 }
@@ -163,7 +175,7 @@ static void check_node(program *p, uint32_t index) {
 /* Everything that is in memory on both tapes. */
 static void check_all(program *p) {
     AGREE(p, p->tape[0]->done == p->tape[1]->done || p->eager, "run until %u and %u", p->tape[0]->done, p->tape[1]->done);
-    for (uint32_t i = 0; i < p->tape[0]->count; i++)
+    for (uint32_t i = 0; i < p->tape[0]->count && !p->over; i++)
         if (i < p->tape[0]->done || !tgi_node_at(p->tape[0], i)->op->infer) check_node(p, i);
 }
 
@@ -172,10 +184,10 @@ static void check_value(program *p, const value *v) {
     run_together(p, true);
     if (one_in(p, 3) && !p->eager) { /* which copies a view: one that it has run is added up in the order of the view */
         const void *a = tg_data(v->x[0]), *b = tg_data(v->x[1]);
-        if (!both_failed(p)) AGREE(p, same_bits(v->dtype, a, b, size, &where), "data: element %lld", (long long)where);
+        if (!both_failed(p)) AGREE(p, same_bits(v->dtype, a, b, size, &where) || is_rounding(p, v->dtype, a, b, where), "data: element %lld", (long long)where);
     } else {
         (void)(tg_read(v->x[0], room[0], size), tg_read(v->x[1], room[1], size));
-        if (!both_failed(p)) AGREE(p, same_bits(v->dtype, room[0], room[1], size, &where), "read: element %lld", (long long)where);
+        if (!both_failed(p)) AGREE(p, same_bits(v->dtype, room[0], room[1], size, &where) || is_rounding(p, v->dtype, room[0], room[1], where), "read: element %lld", (long long)where);
     }
     run_together(p, false);
 }
@@ -282,7 +294,7 @@ static void break_and_mend(program *p) {
     run_together(p, false);
     failing = 0;
     if (!both_failed(p) || p->over) return;
-    p->over = p->asked && p->tape[0]->done != p->tape[1]->done; /* it failed when it was computed again */
+    p->over |= p->asked && p->tape[0]->done != p->tape[1]->done; /* it failed when it was computed again */
     if (p->over) return;
     p->sums->failures++;
     check_all(p);

@@ -12,7 +12,7 @@
 
 /* What the programs so far came to. */
 typedef struct tallies {
-    long programs, instructions, fused, hits, failures, lost; /* lost: programs left when a value was overwritten that was not kept */
+    long programs, instructions, fused, hits, failures, lost; /* lost: programs left when a value was gone that was not kept */
 } tallies;
 
 /* Performs the program of that seed; a failed check names the seed. */
