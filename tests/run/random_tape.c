@@ -339,8 +339,9 @@ static tg_shape a_base(program *p) {
     if (one_in(p, 25)) return PICK(p, large);
     do
         for (int i = 0; i < shape.rank; i++)
-            shape.dims[i] = one_in(p, 60) ? 0 : PICK(p, sizes);
+            shape.dims[i] = PICK(p, sizes);
     while (tg_shape_size(shape) > 2000);
+    if (shape.rank && one_in(p, 30)) shape.dims[roll(p, (uint64_t)shape.rank)] = 0;
     return shape;
 }
 
@@ -367,7 +368,6 @@ static void add_leaf(program *p, int i, tg_shape base) {
     tg_dtype                 dtype = i > 2 && one_in(p, 5) ? (tg_dtype)roll(p, TG_DTYPES) : p->floating;
     bool                     parameter = dtype <= TG_F64 && i % 2 == 0, constant = !parameter && one_in(p, 4);
     tg_tensor                x[2];
-    if (tg_shape_size(shape) > LARGEST) shape = base; /* which was empty, and large without an axis */
     fill(p, dtype, tg_shape_size(shape), data);
     for (int t = 0; t < 2; t++) {
         tg_tensor init = tg_constant(p->tape[t], dtype, shape, data);
