@@ -308,7 +308,7 @@ static void break_and_mend(program *p) {
 static void keep_late(program *p) {
     value *v = &p->values[roll(p, (uint64_t)p->count)];
     if (v->kept) return;
-    v->kept = !tg_keep(v->x[0]) & !tg_keep(v->x[1]);
+    v->kept = !tg_keep(v->x[0]) && !tg_keep(v->x[1]);
     run_program(p);
 }
 
