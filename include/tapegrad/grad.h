@@ -13,10 +13,11 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* Records the gradient of `loss`, a floating tensor of one element, for every parameter that it depends on. Several calls
- * add up: a parameter's gradient is then the sum, as PyTorch's, until tg_zero_grad. Reads the tape from the loss down, and walks only
- * paths that lead to a parameter. TG_ERR_GRADIENT where the loss depends on no parameter, or where a derivative needs a leaf's value
- * that a later tg_assign has overwritten: take the gradient before the assign. After an error the tape is as it was. */
+/* Records the gradient of `loss`, a floating tensor of one element, for every parameter that it depends on. Several calls add
+ * up: a parameter's gradient is then the sum, as PyTorch's, until tg_zero_grad. Reads the tape from the loss down, and walks
+ * only paths that lead to a parameter. TG_ERR_GRADIENT where the loss depends on no parameter, or where a derivative needs a
+ * leaf's value that a later tg_assign has overwritten: take the gradient before the assign. After an error the tape is as it
+ * was. */
 tg_status tg_backward(tg_tensor loss);
 
 /* The gradient of all losses since the last tg_zero_grad for a parameter: same shape, same dtype, kept. TG_ERR_GRADIENT, and an
@@ -51,15 +52,16 @@ tg_status tg_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor 
  * as the Jacobian-vector product of the gradient, without the Hessian. The results are kept; after an error as tg_jvp. */
 tg_status tg_hvp(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tensor *vectors, tg_tensor *results);
 
-/* The Jacobian dy/dx as a tensor, of y's sizes and then x's: element [i][k] is dy[i] / dx[k], where i stands for as many indices as
- * y has axes, and k for as many as x has. y and x are any tensors of one floating dtype; zeros where y does not depend on x. The
- * tape grows by one backward walk an element of y; or, where x has fewer elements, by one walk through J^T u, as tg_jvp's, an element
- * of x (the rules of an op of your own must then record what has a derivative itself). Where both are large take
- * tg_read_jacobian, which records one walk in all. TG_ERR_SHAPE where the ranks add up to more than TG_MAX_RANK. */
+/* The Jacobian dy/dx as a tensor, of y's sizes and then x's: element [i][k] is dy[i] / dx[k], where i stands for as many
+ * indices as y has axes, and k for as many as x has. y and x are any tensors of one floating dtype; zeros where y does not
+ * depend on x. The tape grows by one backward walk an element of y; or, where x has fewer elements, by one walk through J^T u,
+ * as tg_jvp's, an element of x (the rules of an op of your own must then record what has a derivative itself). Where both are
+ * large take tg_read_jacobian, which records one walk in all. TG_ERR_SHAPE where the ranks add up to more than TG_MAX_RANK. */
 tg_tensor tg_jacobian(tg_tensor y, tg_tensor x);
 
-/* The Hessian of a loss (when it has several elements: of their sum) for x, of x's sizes twice, as the Jacobian of its gradient. The
- * tape grows by one walk through the gradient an element of x; for many take tg_read_hessian, which records one in all. */
+/* The Hessian of a loss (when it has several elements: of their sum) for x, of x's sizes twice, as the Jacobian of its
+ * gradient. The tape grows by one walk through the gradient an element of x; for many take tg_read_hessian, which records one
+ * in all. */
 tg_tensor tg_hessian(tg_tensor loss, tg_tensor x);
 
 /* Writes the Jacobian dy/dx into the caller's memory: for each element of y in turn, its derivatives for all elements of x, in the
@@ -77,20 +79,21 @@ typedef struct tg_gradcheck_report {
     double atol;  /* usually 1e-6 */
     int    order; /* checks the derivatives up to this order; usually 1 */
 
-    int     worst_order;       /* of the element with the largest difference for its tolerance */
-    int     worst_input;       /* its index in `inputs` */
-    int64_t worst_element;     /* its row-major index in that input */
+    int     worst_order;        /* of the element with the largest difference for its tolerance */
+    int     worst_input;        /* its index in `inputs` */
+    int64_t worst_element;      /* its row-major index in that input */
     double  recorded, measured; /* the derivative from the tape, and from central differences */
-    double  error;             /* |recorded - measured| / (atol + rtol * |measured|): at most 1 when all is well */
-    int64_t count;             /* how many derivatives were compared */
+    double  error;              /* |recorded - measured| / (atol + rtol * |measured|): at most 1 when all is well */
+    int64_t count;              /* how many derivatives were compared */
 } tg_gradcheck_report;
 
 /* Compares the gradients that the tape records with central differences: for each element of each of the n inputs, leaves of
- * dtype float64 in the tape's own memory, it moves the element, runs again what y needs, and sees how far y moves. y is any float64
- * tensor computed from them; one with several elements is weighted with fixed numbers and summed. For order 2 the same is
- * done to the gradient, and so on. TG_OK when all agree; else TG_ERR_GRADIENT, and tg_error describes the worst element.
- * `report` gives the terms and takes the findings; NULL for the usual terms. y may not depend on a leaf that the
- * tape assigns, nor on an input by way of a random op; what tg_dropout drew stays as it is. Afterwards the tape and all values on it are as they were. */
+ * dtype float64 in the tape's own memory, it moves the element, runs again what y needs, and sees how far y moves. y is any
+ * float64 tensor computed from them; one with several elements is weighted with fixed numbers and summed. For order 2 the same
+ * is done to the gradient, and so on. TG_OK when all agree; else TG_ERR_GRADIENT, and tg_error describes the worst element.
+ * `report` gives the terms and takes the findings; NULL for the usual terms. y may not depend on a leaf that the tape assigns,
+ * nor on an input by way of a random op; what tg_dropout drew stays as it is. Afterwards the tape and all values on it are as
+ * they were. */
 tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck_report *report);
 
 /* ---- less memory ------------------------------------------------------------------------------------------------- */

@@ -59,20 +59,21 @@ tg_tensor tg_log_softmax(tg_tensor x, int axis);
 #define tg_log_softmax(x, ...) TGI_CALL1_WITH(tg_log_softmax, x, __VA_ARGS__)
 /* ---- normalisations ---------------------------------------------------------------------------------------------- */
 
-/* All but tg_rms_norm give (x - mean) / sqrt(variance + eps) * weight + bias; they differ in what the mean and the variance (the
- * mean square of x - mean, without a correction) are taken over. It is computed in two passes, and right where the mean is large.
- * Of one element the result is the bias (for eps above 0). weight and bias are tensors of x's dtype, plain numbers, or TG_NONE. eps is at least 0. */
+/* All but tg_rms_norm give (x - mean) / sqrt(variance + eps) * weight + bias; they differ in what the mean and the variance
+ * (the mean square of x - mean, without a correction) are taken over. It is computed in two passes, and right where the mean is
+ * large. Of one element the result is the bias (for eps above 0). weight and bias are tensors of x's dtype, plain numbers, or
+ * TG_NONE. eps is at least 0. */
 
 /* Over the last `axes` axes, at least one, whose sizes are the shape of weight and bias. PyTorch's eps is 1e-5. */
 tg_tensor tg_layer_norm(tg_tensor x, int axes, tg_tensor weight, tg_tensor bias, double eps);
 
-/* x / sqrt(mean square + eps) * weight, over the last `axes` axes, as tg_layer_norm. PyTorch's eps is the distance from 1 to the next
- * number of the dtype: FLT_EPSILON, DBL_EPSILON. */
+/* x / sqrt(mean square + eps) * weight, over the last `axes` axes, as tg_layer_norm. PyTorch's eps is the distance from 1 to
+ * the next number of the dtype: FLT_EPSILON, DBL_EPSILON. */
 tg_tensor tg_rms_norm(tg_tensor x, int axes, tg_tensor weight, double eps);
 
-/* Over all but the first axis, but only so many channels at a time: axis 1 is divided into `groups` parts of the same size. x has at
- * least two axes, (batch, channels, ...); weight and bias have one element a channel. As many groups as channels is what is called
- * instance normalisation. PyTorch's eps is 1e-5. */
+/* Over all but the first axis, but only so many channels at a time: axis 1 is divided into `groups` parts of the same size. x
+ * has at least two axes, (batch, channels, ...); weight and bias have one element a channel. As many groups as channels is what
+ * is called instance normalisation. PyTorch's eps is 1e-5. */
 tg_tensor tg_group_norm(tg_tensor x, int64_t groups, tg_tensor weight, tg_tensor bias, double eps);
 
 /* Over all axes but axis 1, the channels; the last four tensors have one element a channel.
@@ -120,11 +121,12 @@ typedef struct tg_attention_options {
     bool   causal;  /* query i takes part in keys 0, ..., i only, the first key being 0 however many there are */
 } tg_attention_options;
 
-/* Of queries (..., l, d), keys (..., s, d) and values (..., s, e) the means of the values, (..., l, e), weighted for each query with
- * softmax(scale q k^T) over the keys. The axes in front broadcast. The mask broadcasts to (..., l, s): a bool one is true where a key
- * takes part, one of the dtype of the others is added to the scores, and TG_NONE is none. A query for which the mask, or what it
- * leaves of a causal one, lets no key take part gives 0, and has no gradient. */
-tg_tensor tg_scaled_dot_product_attention(tg_tensor q, tg_tensor k, tg_tensor v, tg_tensor mask, const tg_attention_options *options);
+/* Of queries (..., l, d), keys (..., s, d) and values (..., s, e) the means of the values, (..., l, e), weighted for each query
+ * with softmax(scale q k^T) over the keys. The axes in front broadcast. The mask broadcasts to (..., l, s): a bool one is true
+ * where a key takes part, one of the dtype of the others is added to the scores, and TG_NONE is none. A query for which the
+ * mask, or what it leaves of a causal one, lets no key take part gives 0, and has no gradient. */
+tg_tensor tg_scaled_dot_product_attention(tg_tensor q, tg_tensor k, tg_tensor v, tg_tensor mask,
+                                          const tg_attention_options *options);
 
 #define tg_scaled_dot_product_attention(q, k, v, mask, ...) \
     TGI_CALL4_WITH(tg_scaled_dot_product_attention, q, k, v, mask, __VA_ARGS__)

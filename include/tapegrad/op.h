@@ -98,9 +98,9 @@ typedef bool tg_view(const tg_array *in, const void *attr, tg_array *out);
 
 /* ---- reductions in pieces ---------------------------------------------------------------------------------------- */
 
-/* The blocks in which such a reduction is done, so that its operand can be taken while it is made, block by block, in any order and on
- * any thread. The operand is seen as rows x n, and reduced along the rows. For n = 1 a block is TG_FOLD_BLOCK numbers. Else it
- * is TG_FOLD_ROWS rows, which come TG_FOLD_STEP at a time, and n is at least TG_FOLD_COLUMNS. */
+/* The blocks in which such a reduction is done, so that its operand can be taken while it is made, block by block, in any order
+ * and on any thread. The operand is seen as rows x n, and reduced along the rows. For n = 1 a block is TG_FOLD_BLOCK numbers.
+ * Else it is TG_FOLD_ROWS rows, which come TG_FOLD_STEP at a time, and n is at least TG_FOLD_COLUMNS. */
 enum { TG_FOLD_BLOCK = 512, TG_FOLD_ROWS = 128, TG_FOLD_STEP = 8, TG_FOLD_COLUMNS = 8 };
 
 typedef struct tg_fold {
@@ -129,15 +129,15 @@ typedef tg_tensor tg_rule(const tg_rule_call *call);
 /* ---- the op ------------------------------------------------------------------------------------------------------ */
 
 struct tg_op {
-    const char    *name;
-    int            arity; /* number of operands; -1 for any number */
-    tg_status    (*infer)(tg_infer *call);
-    tg_kernel     *kernel;
-    tg_view       *view;
-    tg_loop       *loop[TG_DTYPES]; /* by the dtype of the last operand; NULL for those that the op does not take */
-    tg_rule *const *rules;          /* one an operand, NULL where no gradient flows; or NULL for none at all. For any
+    const char *name;
+    int         arity; /* number of operands; -1 for any number */
+    tg_status (*infer)(tg_infer *call);
+    tg_kernel      *kernel;
+    tg_view        *view;
+    tg_loop        *loop[TG_DTYPES]; /* by the dtype of the last operand; NULL for those that the op does not take */
+    tg_rule *const *rules;           /* one an operand, NULL where no gradient flows; or NULL for none at all. For any
                                        number of operands: a single rule, for all */
-    bool           random;          /* the result does not follow from operands and attr alone: each run makes it anew, once, and
+    bool            random; /* the result does not follow from operands and attr alone: each run makes it anew, once, and
                                        two instructions that look the same have each their own */
 
     /* What else the executor may know of a kernel with one operand, for speed. `lead`: with the operand's leading axes as they
@@ -149,11 +149,11 @@ struct tg_op {
     const tg_fold *fold;
 };
 
-/* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand that is
- * a tensor, and a call of plain numbers alone returns an invalid tensor. `attr`, of attr_size bytes, is what the op needs to know
- * beside its operands: it is copied, holds no pointers, and has zeros where it has padding. Plain numbers among the operands get
- * the dtype of the first operand that is a tensor and not bool, or else of the first tensor. The op itself must live as long as the
- * tape. */
+/* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand
+ * that is a tensor, and a call of plain numbers alone returns an invalid tensor. `attr`, of attr_size bytes, is what the op
+ * needs to know beside its operands: it is copied, holds no pointers, and has zeros where it has padding. Plain numbers among
+ * the operands get the dtype of the first operand that is a tensor and not bool, or else of the first tensor. The op itself
+ * must live as long as the tape. */
 tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size);
 
 #pragma GCC visibility pop

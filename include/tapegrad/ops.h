@@ -189,8 +189,9 @@ tg_tensor tg_isfinite(tg_tensor x); /* neither */
 #define tg_isinf(x) TGI_CALL1(tg_isinf, x)
 #define tg_isfinite(x) TGI_CALL1(tg_isfinite, x)
 
-/* a where the bool tensor `condition` is true (a plain number: 0 or 1), b elsewhere; all three broadcast. a and b are of any one dtype, and at
- * least one of them is a tensor. Each gets the gradient of the elements taken from it, and exactly 0 for the others. */
+/* a where the bool tensor `condition` is true (a plain number: 0 or 1), b elsewhere; all three broadcast. a and b are of any
+ * one dtype, and at least one of them is a tensor. Each gets the gradient of the elements taken from it, and exactly 0 for the
+ * others. */
 tg_tensor tg_where(tg_tensor condition, tg_tensor a, tg_tensor b);
 #define tg_where(condition, a, b) TGI_CALL3(tg_where, condition, a, b)
 
@@ -242,7 +243,8 @@ tg_tensor tg_all(tg_tensor x);
 tg_tensor tg_all_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
 /* The variance, and its square root: of n elements the sum of (x - mean)^2, divided by max(0, n - correction). As in PyTorch
- * the correction is usually 1 (and is so in tg_var and tg_std), or 0 for the mean square. The gradient of std is 0 where it is 0. */
+ * the correction is usually 1 (and is so in tg_var and tg_std), or 0 for the mean square. The gradient of std is 0 where it is
+ * 0. */
 tg_tensor tg_var(tg_tensor x);
 tg_tensor tg_var_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim);
 tg_tensor tg_std(tg_tensor x);

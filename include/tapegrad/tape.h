@@ -103,9 +103,9 @@ bool tg_requires_grad(tg_tensor x);
 tg_status tg_run(tg_tape *tape);
 
 /* How many threads a run of this tape may use: `count`, or for 0, as in a new tape, as many as OpenMP gives (the number of
- * processors, or OMP_NUM_THREADS). Small work stays on one thread. The results are the same bits for any number. A BLAS starts threads of its own,
- * which this does not count, and may give other bits with another number of them: see its own settings. Without OpenMP there is one
- * thread. */
+ * processors, or OMP_NUM_THREADS). Small work stays on one thread. The results are the same bits for any number. A BLAS starts
+ * threads of its own, which this does not count, and may give other bits with another number of them: see its own settings.
+ * Without OpenMP there is one thread. */
 tg_status tg_set_threads(tg_tape *tape, int count);
 
 /* Records that `leaf` (an input or a parameter, in the tape's own memory) is overwritten by `value`, of the same dtype and
@@ -143,12 +143,12 @@ tg_status tg_set_keep(tg_tape *tape, tg_keep_policy policy);
 
 /* Figures for tuning and for tests; what they count may change from version to version. */
 typedef struct tg_figures {
-    int64_t instructions;      /* on the tape now */
-    int64_t plans, plan_hits;  /* stretches that were planned; and that were run by a plan there already was */
-    int64_t groups, kernels;   /* in the plan that was run last: groups of instructions fused, and instructions run alone */
-    int64_t fused;             /* and the instructions in its groups */
-    size_t  block_bytes;       /* and the memory it takes for values that are not kept */
-    size_t  bytes;             /* memory for values, kept or not: the most so far, since it is given back with the tape only */
+    int64_t instructions;     /* on the tape now */
+    int64_t plans, plan_hits; /* stretches that were planned; and that were run by a plan there already was */
+    int64_t groups, kernels;  /* in the plan that was run last: groups of instructions fused, and instructions run alone */
+    int64_t fused;            /* and the instructions in its groups */
+    size_t  block_bytes;      /* and the memory it takes for values that are not kept */
+    size_t  bytes;            /* memory for values, kept or not: the most so far, since it is given back with the tape only */
 } tg_figures;
 
 /* All zeros for a NULL tape. */

@@ -12,8 +12,8 @@
 typedef struct tgi_chunk tgi_chunk;
 
 typedef struct tgi_arena {
-    tgi_chunk *current; /* the one in use, and through it the full ones before it */
-    tgi_chunk *spare;   /* cut back, to be used again */
+    tgi_chunk *current;   /* the one in use, and through it the full ones before it */
+    tgi_chunk *spare;     /* cut back, to be used again */
     char      *top, *end; /* of the free part of the current chunk */
 } tgi_arena;
 

@@ -51,7 +51,8 @@ static void appendf(tg_tape *tape, size_t *length, const char *format, ...) {
     va_end(arguments);
 }
 
-static tg_status fail(tg_tape *tape, tg_status status, const char *what, const char *operands, const char *format, va_list arguments) {
+static tg_status fail(tg_tape *tape, tg_status status, const char *what, const char *operands, const char *format,
+                      va_list arguments) {
     if (!tape) return status;
     if (tape->status) return tgi_done(tape, tape->status);
     size_t length = 0;

@@ -50,7 +50,8 @@ void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf) {
     }
 }
 
-static tg_status check_leaf(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape) {
+static tg_status check_leaf(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype,
+                            tg_shape shape) {
     char text[TGI_TEXT];
     if (!tg_dtype_size(dtype)) return tgi_fail(tape, TG_ERR_DTYPE, what, "%d is no dtype", (int)dtype);
     if (shape.rank < 0 || shape.rank > TG_MAX_RANK)
@@ -165,7 +166,7 @@ static tg_status show(tg_tape *tape, const char *what, const tgi_leaf *leaf, tgi
 
 tg_tensor tgi_slot_of(tg_tape *tape, const char *what, tg_tensor parameter, const char *kind, tg_dtype dtype, tg_shape shape) {
     if (tgi_check(tape)) return tgi_invalid(tape);
-    tgi_leaf  *leaf = tgi_leaf_of(tgi_node_at(tape, tgi_index(parameter)));
+    tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tgi_index(parameter)));
     tgi_slot *slot = find_slot(tape, leaf, kind, (size_t)tg_shape_size(shape) * tg_dtype_size(dtype));
     if (!slot) tgi_out_of_memory(tape, what);
     if (!slot || (!tg_valid(slot->shown) && show(tape, what, leaf, slot, dtype, shape))) return tgi_invalid(tape);

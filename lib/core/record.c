@@ -36,8 +36,13 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
         return NULL;
     }
     tgi_node *node = tgi_node_at(tape, tape->count++);
-    *node = (tgi_node){.op = op, .in = block, .file = tape->file, .line = tape->line, .generation = tape->generation,
-                       .rule_of = tape->rule_of, .role = tape->role};
+    *node = (tgi_node){.op = op,
+                       .in = block,
+                       .file = tape->file,
+                       .line = tape->line,
+                       .generation = tape->generation,
+                       .rule_of = tape->rule_of,
+                       .role = tape->role};
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) node->flags |= TGI_KEEP;
     return node;
 }
@@ -63,7 +68,8 @@ static void forget(tg_tape *tape, uint32_t i, uint32_t count) {
         tgi_leaf_forget(tape, leaf);
     else if (node->op == &tgi_assign && node->attr)
         forget_assign(tape, node, i < tape->done, count);
-    if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD) save(tape, tgi_node_at(tape, node->rule_of));
+    if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD)
+        save(tape, tgi_node_at(tape, node->rule_of));
     tgi_node_release(tape, node);
 }
 
@@ -147,12 +153,14 @@ static tg_status check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t 
     if (!leaf || leaf->last_assign == TGI_NONE || leaf->last_assign < tape->rule_of) return TG_OK;
     const tgi_node *assign = tgi_node_at(tape, leaf->last_assign);
     return tgi_fail(tape, TG_ERR_GRADIENT, tgi_node_at(tape, tape->rule_of)->op->name,
-                    "its gradient needs the value of '%s' from before the assign at %s:%u (for %s): take gradients before the update",
+                    "its gradient needs the value of '%s' from before the assign at %s:%u (for %s): take gradients before the "
+                    "update",
                     leaf->name ? leaf->name : "", assign->file ? assign->file : "?", (unsigned)assign->line, op->name);
 }
 
 /* Where each operand's instruction is: the numbers stand in their order from `first_number` on. */
-static tg_status link_operands(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, uint32_t first_number, uint32_t *ids) {
+static tg_status link_operands(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, uint32_t first_number,
+                               uint32_t *ids) {
     double number;
     for (int i = 0; i < count; i++) {
         ids[i] = tgi_is_number(in[i], &number) ? first_number++ : tgi_index(in[i]);
@@ -177,7 +185,8 @@ static tg_status infer(tg_tape *tape, tg_infer *call, const uint32_t *ids) {
     if (!status && !tg_dtype_size(call->out.dtype))
         status = tg_refuse(call, TG_ERR_DTYPE, "the op's shape rule gives no dtype");
     if (!status && (call->out.rank < 0 || call->out.rank > TG_MAX_RANK))
-        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have %d axes, and %d are the most", call->out.rank, TG_MAX_RANK);
+        status =
+            tg_refuse(call, TG_ERR_SHAPE, "the result would have %d axes, and %d are the most", call->out.rank, TG_MAX_RANK);
     if (!status && tg_shape_size(tg_shape_from(call->out.rank, call->out.dims)) < 0)
         status = tg_refuse(call, TG_ERR_SHAPE, "the result would have a negative size, or too many elements");
     tgi_arena_cut(&tape->arena, types);
@@ -238,11 +247,13 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
     leave_other_tapes(tape, count, in);
     if (tgi_check(tape)) return tgi_invalid(tape);
     if (!op || !op->infer || count < 0 || (op->arity >= 0 && count != op->arity)) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, op ? op->name : "record", "no shape rule, or not the op's number of operands: %d", count);
+        tgi_fail(tape, TG_ERR_ARGUMENT, op ? op->name : "record", "no shape rule, or not the op's number of operands: %d",
+                 count);
         return tgi_invalid(tape);
     }
     if (count > TG_MAX_LOOP_OPERANDS && !op->kernel && !op->view) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "an elementwise op takes %d operands at most, not %d", TG_MAX_LOOP_OPERANDS, count);
+        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "an elementwise op takes %d operands at most, not %d", TG_MAX_LOOP_OPERANDS,
+                 count);
         return tgi_invalid(tape);
     }
     uint32_t start = tape->count;

@@ -40,9 +40,7 @@ bool tgi_convert(double value, tg_dtype dtype, void *out) {
     case TG_I64:
         if (whole) memcpy(out, &(int64_t){(int64_t)value}, sizeof(int64_t));
         return whole;
-    case TG_BOOL:
-        memcpy(out, &(bool){value != 0}, sizeof(bool));
-        return value == 0 || value == 1;
+    case TG_BOOL: memcpy(out, &(bool){value != 0}, sizeof(bool)); return value == 0 || value == 1;
     default: return false;
     }
 }

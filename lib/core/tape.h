@@ -20,15 +20,15 @@
 #define TGI_NONE UINT32_MAX
 
 enum tgi_flag {
-    TGI_KEEP     = 1 << 0, /* the value stays readable after a run */
-    TGI_HELD     = 1 << 1, /* and did so in the last one */
-    TGI_GRAD     = 1 << 2, /* gradients flow through it */
-    TGI_OWNED    = 1 << 3, /* data is a buffer of the pool */
+    TGI_KEEP = 1 << 0,     /* the value stays readable after a run */
+    TGI_HELD = 1 << 1,     /* and did so in the last one */
+    TGI_GRAD = 1 << 2,     /* gradients flow through it */
+    TGI_OWNED = 1 << 3,    /* data is a buffer of the pool */
     TGI_BORROWED = 1 << 4, /* data is the user's; of an input that shows a state it is neither */
-    TGI_LOST     = 1 << 5, /* a view whose base was overwritten when nobody seemed to want the old value */
-    TGI_ALIAS    = 1 << 6, /* a view in the tape's list of aliases */
-    TGI_THERE    = 1 << 7, /* the value is in memory, kept or not */
-    TGI_SAVE     = 1 << 8  /* a gradient rule recorded later may need it */
+    TGI_LOST = 1 << 5,     /* a view whose base was overwritten when nobody seemed to want the old value */
+    TGI_ALIAS = 1 << 6,    /* a view in the tape's list of aliases */
+    TGI_THERE = 1 << 7,    /* the value is in memory, kept or not */
+    TGI_SAVE = 1 << 8      /* a gradient rule recorded later may need it */
 };
 
 /* What an instruction is there for; an assign is always an update. */
@@ -57,33 +57,33 @@ typedef struct tgi_traffic {
 /* What an optimiser knows of a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the
  * steps: an input on the tape shows it, and where that is gone, the next step records another. */
 typedef struct tgi_slot {
-    struct tgi_slot   *next;
-    const char        *kind;  /* "adam.m", say: a parameter has one of each */
-    tg_tensor          shown; /* the input; stale when it is gone */
-    _Alignas(64) char  data[];
+    struct tgi_slot *next;
+    const char      *kind;  /* "adam.m", say: a parameter has one of each */
+    tg_tensor        shown; /* the input; stale when it is gone */
+    _Alignas(64) char data[];
 } tgi_slot;
 
 typedef struct tgi_leaf {
-    const char   *name;
-    uint32_t      index;
-    uint32_t      last_assign; /* TGI_NONE: never */
-    bool          variable;    /* an input or a parameter: can be overwritten */
-    uint32_t      written;     /* instructions before this one had run when a tg_write, or an assign now forgotten, overwrote it last */
-    uint32_t      generation, pass; /* of the tape then */
-    tgi_gradient *gradient;
-    tgi_traffic   traffic;
-    tgi_slot     *slots;
+    const char *name;
+    uint32_t    index;
+    uint32_t    last_assign; /* TGI_NONE: never */
+    bool        variable;    /* an input or a parameter: can be overwritten */
+    uint32_t written; /* instructions before this one had run when a tg_write, or an assign now forgotten, overwrote it last */
+    uint32_t generation, pass; /* of the tape then */
+    tgi_gradient  *gradient;
+    tgi_traffic    traffic;
+    tgi_slot      *slots;
     UT_hash_handle hh; /* in the tape's table of names */
 } tgi_leaf;
 
 typedef struct tgi_node {
     const tg_op    *op;
-    const char     *file; /* the user's source line; NULL when unknown */
-    const uint32_t *in;   /* operands; and the start of this instruction's block in the arena */
-    const int64_t  *dims; /* may be another instruction's */
-    const void     *attr; /* of a leaf: its tgi_leaf */
-    void           *data; /* the value; NULL until there is memory for it */
-    tgi_view       *view; /* of an op with a view rule, else NULL */
+    const char     *file;  /* the user's source line; NULL when unknown */
+    const uint32_t *in;    /* operands; and the start of this instruction's block in the arena */
+    const int64_t  *dims;  /* may be another instruction's */
+    const void     *attr;  /* of a leaf: its tgi_leaf */
+    void           *data;  /* the value; NULL until there is memory for it */
+    tgi_view       *view;  /* of an op with a view rule, else NULL */
     uint64_t        small; /* the memory of a value of at most 8 bytes */
     uint32_t        line, generation, count, attr_size;
     uint32_t        last_use; /* the last instruction so far that has it as an operand; 0 when none has */
@@ -107,13 +107,13 @@ typedef struct tgi_state {
 enum { TGI_STRETCHES_MET = 8 };
 
 typedef struct tgi_plans {
-    tgi_plan *table; /* uthash */
-    uint64_t  made, uses, hits;
-    tgi_plan *last;  /* the one used last, and for what */
+    tgi_plan       *table; /* uthash */
+    uint64_t        made, uses, hits;
+    tgi_plan       *last;  /* the one used last, and for what */
     const tgi_plan *bound; /* the values of the whole tape have their places by this one */
-    tgi_state state;
-    uint64_t  met[TGI_STRETCHES_MET]; /* hashes of long stretches that ran without a plan */
-    uint32_t  next_met;
+    tgi_state       state;
+    uint64_t        met[TGI_STRETCHES_MET]; /* hashes of long stretches that ran without a plan */
+    uint32_t        next_met;
 } tgi_plans;
 
 /* A block of memory of a run that failed (run/planned.c). */
@@ -121,7 +121,7 @@ typedef struct tgi_stranded tgi_stranded;
 
 /* The gradients that a checkpoint's rule recorded last (grad/checkpoint.c). */
 typedef struct tgi_recalled {
-    uint64_t   y, g; /* the checkpoint, and its gradient */
+    uint64_t   y, g;  /* the checkpoint, and its gradient */
     tg_tensor *grads; /* one an operand: a buffer of the pool */
 } tgi_recalled;
 
@@ -133,8 +133,8 @@ struct tg_tape {
     /* the call under way */
     const char *file; /* from which line of the user's source; consumed by what the call records */
     uint32_t    line;
-    tg_line     held; /* the line to go back to then: of a call whose arguments are still being evaluated */
-    int         inside; /* how deep in functions of the library that record more than one instruction */
+    tg_line     held;    /* the line to go back to then: of a call whose arguments are still being evaluated */
+    int         inside;  /* how deep in functions of the library that record more than one instruction */
     uint32_t    rule_of; /* the instruction that is being differentiated, or TGI_NONE */
     int         unsaved; /* above 0: no gradient rule will need what is recorded */
     uint8_t     role;    /* what is recorded is there for; set between tgi_begin and its end, which sets it back */
@@ -148,19 +148,19 @@ struct tg_tape {
     tgi_list       parameters;
 
     /* the run */
-    uint32_t   done;    /* instructions before this one have run */
-    uint32_t   pass;    /* how often tg_run has begun anew */
-    uint32_t   touched; /* those from this one on never had memory */
-    uint32_t   leading; /* the tape begins with so many leaves */
-    bool       anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
-    int        threads; /* that a run may use; 0: as many as OpenMP gives */
-    bool       eager;   /* runs each instruction when it is recorded */
-    tgi_pool   pool;
-    tgi_list   aliases; /* views that show a variable leaf's memory */
-    uint32_t   keeps;   /* how often what is kept was changed after it was recorded */
-    tgi_plans  plans;
-    tgi_stranded *stranded; /* memory of runs that failed, whose values are still wanted */
-    void     (*free_run)(tg_tape *); /* frees the plans, once there are any */
+    uint32_t      done;    /* instructions before this one have run */
+    uint32_t      pass;    /* how often tg_run has begun anew */
+    uint32_t      touched; /* those from this one on never had memory */
+    uint32_t      leading; /* the tape begins with so many leaves */
+    bool          anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
+    int           threads; /* that a run may use; 0: as many as OpenMP gives */
+    bool          eager;   /* runs each instruction when it is recorded */
+    tgi_pool      pool;
+    tgi_list      aliases; /* views that show a variable leaf's memory */
+    uint32_t      keeps;   /* how often what is kept was changed after it was recorded */
+    tgi_plans     plans;
+    tgi_stranded *stranded;      /* memory of runs that failed, whose values are still wanted */
+    void (*free_run)(tg_tape *); /* frees the plans, once there are any */
 
     tgi_recalled recalled;
 
@@ -177,7 +177,8 @@ static inline tgi_node *tgi_node_at(const tg_tape *tape, uint32_t index) {
 
 /* Notes the error unless there is one already, as "file:line: what: text", and returns `status`. `what` may be NULL.
  * Consumes the line. A NULL tape is fine. */
-tg_status tgi_fail(tg_tape *tape, tg_status status, const char *what, const char *format, ...) __attribute__((format(printf, 4, 5)));
+tg_status tgi_fail(tg_tape *tape, tg_status status, const char *what, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 tg_status tgi_out_of_memory(tg_tape *tape, const char *what);
 

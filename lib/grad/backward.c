@@ -208,7 +208,8 @@ tg_tensor(tg_grad)(tg_tensor parameter) {
     if (node->op == &tgi_parameter)
         tgi_fail(tape, TG_ERR_GRADIENT, "grad", "'%s' has no gradient: no loss given to tg_backward depends on it", leaf->name);
     else
-        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "the tensor (%s) is no parameter: tg_vjp takes gradients for any", node->op->name);
+        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "the tensor (%s) is no parameter: tg_vjp takes gradients for any",
+                 node->op->name);
     return tgi_invalid(tape);
 }
 
@@ -299,7 +300,7 @@ void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results
 
 tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
                   tg_tensor *grads) {
-    uint32_t end = 0;
+    uint32_t  end = 0;
     tg_status status = tgi_check(tape);
     if (!status && n > 0 && !grads) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "nowhere to put the gradients");
     if (!status) status = resolve_list(tape, m, outputs, "output", &end);

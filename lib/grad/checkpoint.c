@@ -38,7 +38,7 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
     const checkpoint_attr *attr = call->attr;
     tg_tape               *tape = call->g.tape;
     int                    wanted = 0;
-    tg_tensor             *inputs = tgi_pool_take(&tape->pool, 2 * (size_t)call->count * sizeof *inputs), *list = inputs + call->count;
+    tg_tensor *inputs = tgi_pool_take(&tape->pool, 2 * (size_t)call->count * sizeof *inputs), *list = inputs + call->count;
     if (!inputs) {
         tgi_out_of_memory(tape, "checkpoint");
         return;
@@ -83,12 +83,14 @@ static tg_status check_stretch(tg_tape *tape, uint32_t start, tg_tensor y) {
     for (uint32_t i = start; i < tape->count; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         const tgi_leaf *leaf = tgi_leaf_of(node);
-        if (node->op->random) return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch draws numbers (%s)", node->op->name);
+        if (node->op->random)
+            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch draws numbers (%s)", node->op->name);
         if (node->op == &tgi_assign || (leaf && leaf->variable))
-            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch records %s: it may be recorded more than once", node->op->name);
-        if (node->flags & TGI_GRAD)
-            return tgi_fail(tape, TG_ERR_GRADIENT, "checkpoint", "%s in the stretch depends on a parameter that is not among the inputs",
+            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch records %s: it may be recorded more than once",
                             node->op->name);
+        if (node->flags & TGI_GRAD)
+            return tgi_fail(tape, TG_ERR_GRADIENT, "checkpoint",
+                            "%s in the stretch depends on a parameter that is not among the inputs", node->op->name);
     }
     return TG_OK;
 }

@@ -34,7 +34,7 @@ tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor
                   tg_tensor *results) {
     tg_status status = check_counts(tape, "jvp", n, m, results);
     if (status) return status;
-    tgi_call   call = tgi_begin(tape);
+    tgi_call call = tgi_begin(tape);
     tape->role = TGI_BACKWARD;
     tg_tensor *u = take_tensors(tape, m, "jvp"), *g = take_tensors(tape, n, "jvp");
     for (int i = 0; i < m && u && tgi_resolve(tape, outputs[i], "jvp", "an output"); i++)
@@ -54,7 +54,7 @@ tg_status(tg_hvp)(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tenso
     tg_tape  *tape = tgi_tape_of(loss);
     tg_status status = check_counts(tape, "hvp", n, n, results);
     if (status) return status;
-    tgi_call   call = tgi_begin(tape);
+    tgi_call call = tgi_begin(tape);
     tape->role = TGI_BACKWARD;
     tg_tensor *g = take_tensors(tape, n, "hvp");
     if (g && !tg_vjp(tape, 1, &loss, NULL, n, inputs, g)) {
@@ -83,12 +83,13 @@ static tg_status resolve_pair(tg_tape *tape, const char *what, tg_tensor y, tg_t
 
 /* The sizes of y, and then those of x. */
 static tg_status join_shapes(tg_tape *tape, const char *what, const tgi_node *node[2], tg_shape *shape) {
-    char     text[TGI_TEXT];
-    tg_type  types[2] = {tgi_node_type(node[0]), tgi_node_type(node[1])};
-    int      rank = types[0].rank + types[1].rank;
+    char    text[TGI_TEXT];
+    tg_type types[2] = {tgi_node_type(node[0]), tgi_node_type(node[1])};
+    int     rank = types[0].rank + types[1].rank;
     tgi_operands_text(text, 2, types, false);
     if (rank > TG_MAX_RANK)
-        return tgi_fail(tape, TG_ERR_SHAPE, what, "%s: the result would have %d axes, and %d are the most", text, rank, TG_MAX_RANK);
+        return tgi_fail(tape, TG_ERR_SHAPE, what, "%s: the result would have %d axes, and %d are the most", text, rank,
+                        TG_MAX_RANK);
     *shape = (tg_shape){.rank = rank};
     memcpy(shape->dims, types[0].dims, (size_t)types[0].rank * sizeof *shape->dims);
     memcpy(shape->dims + types[0].rank, types[1].dims, (size_t)types[1].rank * sizeof *shape->dims);
@@ -197,7 +198,8 @@ static tg_status read_jacobian(tg_tensor y, tg_tensor x, const char *what, void 
     if (resolve_pair(tape, what, y, x, node)) return tape->status;
     int64_t size = tgi_node_size(node[0]) * tgi_node_size(node[1]);
     if (count != size || (count && !values))
-        return tgi_fail(tape, TG_ERR_SHAPE, what, "room for %lld values, where there are %lld", (long long)count, (long long)size);
+        return tgi_fail(tape, TG_ERR_SHAPE, what, "room for %lld values, where there are %lld", (long long)count,
+                        (long long)size);
     tgi_node *seed = tgi_new_leaf(tape, what, &tgi_input, NULL, (tg_dtype)node[0]->dtype, tgi_node_shape(node[0]), NULL);
     if (!seed) return tape->status;
     memset(seed->data, 0, tgi_node_bytes(seed));

@@ -113,14 +113,15 @@ static tg_status check_inputs(tg_tape *tape, tg_tensor y, int n, const tg_tensor
     const tgi_node *node = tgi_resolve(tape, y, "gradcheck", "y");
     if (!node) return tape->status;
     if (node->dtype != TG_F64)
-        return tgi_fail(tape, TG_ERR_DTYPE, "gradcheck", "y is %s: differences need float64", tg_dtype_name((tg_dtype)node->dtype));
+        return tgi_fail(tape, TG_ERR_DTYPE, "gradcheck", "y is %s: differences need float64",
+                        tg_dtype_name((tg_dtype)node->dtype));
     if (n < 1 || !inputs) return tgi_fail(tape, TG_ERR_ARGUMENT, "gradcheck", "there are no inputs");
     for (int j = 0; j < n; j++) {
         node = tgi_resolve(tape, inputs[j], "gradcheck", "an input");
         if (!node) return tape->status;
         if (node->dtype != TG_F64 || !tgi_leaf_of(node) || node->flags & TGI_BORROWED)
-            return tgi_fail(tape, TG_ERR_ARGUMENT, "gradcheck", "input %d (%s %s) is no float64 leaf in the tape's own memory", j,
-                            tg_dtype_name((tg_dtype)node->dtype), node->op->name);
+            return tgi_fail(tape, TG_ERR_ARGUMENT, "gradcheck", "input %d (%s %s) is no float64 leaf in the tape's own memory",
+                            j, tg_dtype_name((tg_dtype)node->dtype), node->op->name);
     }
     return TG_OK;
 }
@@ -146,7 +147,8 @@ static void check_orders(check *c, tg_tensor y, tg_tensor *grads) {
 static tg_status verdict(tg_tape *tape, const tg_gradcheck_report *r) {
     if (r->error <= 1) return TG_OK;
     return tgi_fail(tape, TG_ERR_GRADIENT, "gradcheck",
-                    "order %d, input %d, element %" PRId64 ": the tape gives %.10g, central differences %.10g: %.3g times what is "
+                    "order %d, input %d, element %" PRId64
+                    ": the tape gives %.10g, central differences %.10g: %.3g times what is "
                     "tolerated",
                     r->worst_order, r->worst_input, r->worst_element, r->recorded, r->measured, r->error);
 }

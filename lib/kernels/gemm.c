@@ -32,8 +32,9 @@ static int64_t pitch(int64_t count, int64_t length, int64_t between) {
 extern char *openblas_get_corename(void) __attribute__((weak));
 extern int   openblas_get_num_threads(void) __attribute__((weak));
 
-/* Whether it is an OpenBLAS that works with half the vector, because it does not know the processor, and with few threads: the built-in
- * product with AVX-512 is then twice as fast on one (MLP of 512 units, batch 128: 2.3 ms a step, and 4.0 by that BLAS). */
+/* Whether it is an OpenBLAS that works with half the vector, because it does not know the processor, and with few threads: the
+ * built-in product with AVX-512 is then twice as fast on one (MLP of 512 units, batch 128: 2.3 ms a step, and 4.0 by that
+ * BLAS). */
 static bool is_blas_slow(void) {
 #ifdef TGI_HAVE_AVX
     if (tgi_isa() != TGI_AVX512 || !openblas_get_corename || !openblas_get_num_threads) return false;

@@ -43,14 +43,10 @@ static T NAME(total)(const TREE *tree) {
 static T NAME(add_neighbours)(int64_t n, const T *x) {
     VECTOR  sum[VECTORS];
     int64_t i = LANES;
-    UNROLL for (int v = 0; v < VECTORS; v++)
-        sum[v] = *(const LOOSE *)(x + v * WIDTH);
+    UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = *(const LOOSE *)(x + v * WIDTH);
     for (; i + LANES <= n; i += LANES)
-        UNROLL for (int v = 0; v < VECTORS; v++)
-            sum[v] += *(const LOOSE *)(x + i + v * WIDTH);
-    UNROLL for (int half = VECTORS / 2; half > 0; half /= 2)
-        UNROLL for (int v = 0; v < half; v++)
-            sum[v] += sum[v + half];
+        UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += *(const LOOSE *)(x + i + v * WIDTH);
+    UNROLL for (int half = VECTORS / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[v] += sum[v + half];
     T lane[WIDTH];
     *(LOOSE *)lane = sum[0];
     for (int half = WIDTH / 2; half > 0; half /= 2)
@@ -67,8 +63,7 @@ static T NAME(add_apart)(int64_t n, const T *x, int64_t stride) {
     T       sum[4] = {0, 0, 0, 0};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
-        UNROLL for (int l = 0; l < 4; l++)
-            sum[l] += x[(i + l) * stride];
+        UNROLL for (int l = 0; l < 4; l++) sum[l] += x[(i + l) * stride];
     for (; i < n; i++)
         sum[0] += x[i * stride];
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
@@ -193,7 +188,8 @@ static void NAME(sum_block)(int64_t rows, int64_t n, const T *x, bool add, T *su
         return;
     }
     for (; rows >= 8; rows -= 8, x += 8 * n, add = true)
-        NAME(add_8_rows)(n, (const T *const[]){x, x + n, x + 2 * n, x + 3 * n, x + 4 * n, x + 5 * n, x + 6 * n, x + 7 * n}, sum, add);
+        NAME(add_8_rows)
+        (n, (const T *const[]){x, x + n, x + 2 * n, x + 3 * n, x + 4 * n, x + 5 * n, x + 6 * n, x + 7 * n}, sum, add);
     for (; rows > 0; rows--, x += n, add = true)
         NAME(add_row)(n, x, sum, add);
 }

@@ -125,7 +125,7 @@ static void drop_oldest(tgi_plans *plans) {
     tgi_plan *oldest = plans->table, *plan, *next;
     if (HASH_COUNT(plans->table) < MOST_PLANS) return;
     HASH_ITER(hh, plans->table, plan, next)
-        if (plan->used < oldest->used) oldest = plan;
+    if (plan->used < oldest->used) oldest = plan;
     drop(plans, oldest);
 }
 
@@ -217,7 +217,7 @@ const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32
 void tgi_free_plans(tg_tape *tape) {
     tgi_plan *plan, *next;
     HASH_ITER(hh, tape->plans.table, plan, next)
-        drop(&tape->plans, plan);
+    drop(&tape->plans, plan);
 }
 
 tg_figures tg_stats(const tg_tape *tape) {

@@ -9,24 +9,24 @@
 /* Where an operand's elements are. */
 typedef struct tgi_source {
     const tgi_node *node;
-    tgi_ref         base; /* in whose memory */
-    uint32_t        after; /* they are there only after this item; TGI_NONE: from the start */
+    tgi_ref         base;   /* in whose memory */
+    uint32_t        after;  /* they are there only after this item; TGI_NONE: from the start */
     int64_t         offset; /* of the first one, in bytes */
     int64_t         strides[TG_MAX_RANK];
 } tgi_source;
 
 /* What is known of an instruction of the stretch. */
 typedef struct tgi_result {
-    uint32_t       item, last;   /* the item that makes it, and the last that reads it; TGI_NONE for none */
-    uint32_t       next;         /* the step after it in its group */
-    uint32_t       order;        /* its place among the steps there */
-    uint32_t       last_order;   /* of the last step there that reads it */
-    uint32_t       ending;       /* the next value with the same last item */
-    tgi_ref        base;         /* of a view: in whose memory it is; else itself */
-    int64_t        offset;       /* of a view: where there, in bytes */
-    const int64_t *strides;      /* of a view; NULL: row-major */
-    tgi_source    *sources;      /* of a step: where the operands that it reads are */
-    size_t         place;        /* in the block */
+    uint32_t       item, last; /* the item that makes it, and the last that reads it; TGI_NONE for none */
+    uint32_t       next;       /* the step after it in its group */
+    uint32_t       order;      /* its place among the steps there */
+    uint32_t       last_order; /* of the last step there that reads it */
+    uint32_t       ending;     /* the next value with the same last item */
+    tgi_ref        base;       /* of a view: in whose memory it is; else itself */
+    int64_t        offset;     /* of a view: where there, in bytes */
+    const int64_t *strides;    /* of a view; NULL: row-major */
+    tgi_source    *sources;    /* of a step: where the operands that it reads are */
+    size_t         place;      /* in the block */
     int32_t        reg;
     uint8_t        needed, lasts, memory, kind, by_row, made; /* made: by a kernel or a step */
 } tgi_result;
@@ -43,7 +43,7 @@ typedef struct tgi_draft {
     tgi_arena        arena; /* what is forgotten when the plan is made */
     uint32_t         start, count, limit;
     uint64_t         number;
-    tgi_result       *results;
+    tgi_result      *results;
     tgi_group_draft *items;
     uint32_t         item_count;
     uint32_t         barrier, assign_barrier, reduce_barrier; /* the first item that a step, an assign, a reduction may join */

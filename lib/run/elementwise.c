@@ -35,7 +35,8 @@ static feed feed_of(const tgi_node *operand, const tgi_node *result, int64_t siz
     return f;
 }
 
-static void run_tile(tg_loop *loop, int count, feed *feeds, const void **in, int64_t *steps, int64_t start, int64_t n, char *out) {
+static void run_tile(tg_loop *loop, int count, feed *feeds, const void **in, int64_t *steps, int64_t start, int64_t n,
+                     char *out) {
     for (int i = 0; i < count; i++) {
         feed *f = &feeds[i];
         if (f->gather) tgi_gather(&f->walk, f->data, start, n, f->tile);

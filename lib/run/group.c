@@ -130,7 +130,8 @@ static void fold_numbers(const tile *t, const tgi_step *step, tg_dtype dtype, co
     size_t width = tg_dtype_size(dtype);
     for (int64_t i = 0; i < t->length; i += TG_FOLD_BLOCK) {
         int64_t count = t->length - i < TG_FOLD_BLOCK ? t->length - i : TG_FOLD_BLOCK;
-        step->op->fold->take(dtype, count, 1, x + (size_t)i * width, false, partial + (size_t)((t->start + i) / TG_FOLD_BLOCK) * width);
+        step->op->fold->take(dtype, count, 1, x + (size_t)i * width, false,
+                             partial + (size_t)((t->start + i) / TG_FOLD_BLOCK) * width);
     }
 }
 

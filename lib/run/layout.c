@@ -33,7 +33,7 @@ typedef struct reading {
 
 static reading reading_of(const layout *l, uint32_t i) {
     const tgi_result *v = &l->d->results[i];
-    reading          r = {.node = tgi_node_at(l->d->tape, l->d->start + i), .sources = v->sources};
+    reading           r = {.node = tgi_node_at(l->d->tape, l->d->start + i), .sources = v->sources};
     r.count = v->kind == TGI_STORE ? 1 : r.node->count;
     bool reduces = v->kind == TGI_REDUCE || v->kind == TGI_FOLD;
     r.rank = reduces || !v->by_row ? l->g->rank : r.node->rank;
@@ -138,7 +138,11 @@ static tg_status fill_feed(layout *l, const reading *r, const tgi_result *v, uin
     int64_t           strides[TG_MAX_RANK];
     size_t            width = tg_dtype_size((tg_dtype)s->node->dtype);
     stretched_strides(r, s, strides);
-    *f = (tgi_feed){.base = s->base, .reg = TGI_NO_REGISTER, .offset = s->offset, .gather = TGI_NO_REGISTER, .width = (uint8_t)width};
+    *f = (tgi_feed){.base = s->base,
+                    .reg = TGI_NO_REGISTER,
+                    .offset = s->offset,
+                    .gather = TGI_NO_REGISTER,
+                    .width = (uint8_t)width};
     if (is_in_register(l, s)) f->reg = tgi_result_of(l->d, s->base)->reg;
     tgi_lie lie = tgi_lie_of(r->rank, r->dims, strides, v->by_row && v->kind == TGI_LOOP ? 0 : l->g->lead);
     f->lie = (uint8_t)settled_lie(l, (tgi_kind)v->kind, v->by_row && v->kind == TGI_LOOP, lie);
@@ -157,9 +161,15 @@ static tg_status fill_feed(layout *l, const reading *r, const tgi_result *v, uin
 
 static tg_status fill_step(layout *l, uint32_t i, tgi_step *step) {
     tgi_result *v = &l->d->results[i];
-    reading    r = reading_of(l, i);
-    *step = (tgi_step){.op = r.node->op, .node = i, .out = i, .reg = TGI_NO_REGISTER, .kind = v->kind, .count = (uint8_t)r.count,
-                       .width = (uint8_t)tg_dtype_size((tg_dtype)r.node->dtype), .by_row = v->by_row};
+    reading     r = reading_of(l, i);
+    *step = (tgi_step){.op = r.node->op,
+                       .node = i,
+                       .out = i,
+                       .reg = TGI_NO_REGISTER,
+                       .kind = v->kind,
+                       .count = (uint8_t)r.count,
+                       .width = (uint8_t)tg_dtype_size((tg_dtype)r.node->dtype),
+                       .by_row = v->by_row};
     step->feeds = tgi_arena_take(&l->d->plan->arena, r.count * sizeof *step->feeds);
     if (!step->feeds) return TG_ERR_MEMORY;
     for (uint32_t j = 0; j < r.count; j++)

@@ -126,8 +126,8 @@ tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what) {
     const tgi_leaf *leaf = node ? tgi_leaf_of(node) : NULL;
     if (!node) return NULL;
     if (!leaf || !leaf->variable)
-        tgi_fail(tape, TG_ERR_ARGUMENT, what, "only inputs and parameters can be overwritten, and this is a result or a constant (%s)",
-                 node->op->name);
+        tgi_fail(tape, TG_ERR_ARGUMENT, what,
+                 "only inputs and parameters can be overwritten, and this is a result or a constant (%s)", node->op->name);
     else if (node->flags & TGI_BORROWED)
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "'%s' is borrowed memory, which is never written", leaf->name);
     else
@@ -141,7 +141,8 @@ tg_status(tg_assign)(tg_tensor leaf, tg_tensor value) {
     tgi_node *node = tgi_variable(tape, leaf, "assign");
     if (!node) return tape->status;
     tgi_leaf *variable = tgi_leaf_of(node);
-    tg_tensor recorded = tg_record(tape, &tgi_assign, 2, ((tg_tensor[]){leaf, value}), &variable->last_assign, sizeof(uint32_t));
+    tg_tensor recorded =
+        tg_record(tape, &tgi_assign, 2, ((tg_tensor[]){leaf, value}), &variable->last_assign, sizeof(uint32_t));
     if (!tape->status) variable->last_assign = tgi_index(recorded);
     return tape->status;
 }

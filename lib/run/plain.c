@@ -23,8 +23,8 @@ static tg_status check_operands(tg_tape *tape, const tgi_node *node) {
         const tgi_node *operand = tgi_node_at(tape, node->in[i]);
         if (operand->flags & TGI_LOST)
             return tgi_fail(tape, TG_ERR_VALUE, node->op->name,
-                            "operand %u (%s at %s:%u) was overwritten by an assign before it was needed: tg_keep it", (unsigned)i + 1,
-                            operand->op->name, operand->file ? operand->file : "?", (unsigned)operand->line);
+                            "operand %u (%s at %s:%u) was overwritten by an assign before it was needed: tg_keep it",
+                            (unsigned)i + 1, operand->op->name, operand->file ? operand->file : "?", (unsigned)operand->line);
     }
     return TG_OK;
 }
@@ -43,7 +43,7 @@ tg_status tgi_execute(tg_tape *tape, uint32_t index) {
     tape->line = node->line;
     tape->plans.bound = NULL;
     if (index >= tape->touched) tape->touched = index + 1;
-    node->flags &= (uint16_t)~(TGI_THERE | TGI_HELD | TGI_LOST);
+    node->flags &= (uint16_t) ~(TGI_THERE | TGI_HELD | TGI_LOST);
     if (check_operands(tape, node)) return tape->status;
 
     tg_status status;
@@ -147,8 +147,8 @@ static bool outlives(const tgi_node *node, uint32_t first_reader) {
 
 tg_status tgi_prepare_aliases(tg_tape *tape) {
     for (uint32_t i = 0; i < tape->aliases.count; i++) {
-        uint32_t        index = tape->aliases.item[i];
-        tgi_node       *node = tgi_node_at(tape, index);
+        uint32_t  index = tape->aliases.item[i];
+        tgi_node *node = tgi_node_at(tape, index);
         if (node->view->base == TGI_NONE) continue; /* it has its copy */
         const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, node->view->base));
         bool            overwritten = leaf->last_assign != TGI_NONE && leaf->last_assign > index;
@@ -175,7 +175,8 @@ tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader) 
     uint32_t  left = 0;
     for (uint32_t i = 0; i < aliases->count; i++) {
         tgi_node *node = tgi_node_at(tape, aliases->item[i]);
-        bool      detached = aliases->item[i] < first_reader && node->view->base == leaf && !tape->status && !detach_view(tape, node, first_reader);
+        bool      detached = aliases->item[i] < first_reader && node->view->base == leaf && !tape->status &&
+                        !detach_view(tape, node, first_reader);
         if (!detached) aliases->item[left++] = aliases->item[i];
     }
     aliases->count = left;

@@ -42,7 +42,7 @@ static bool may_fail(const tgi_node *node) {
 static void mark_needed(tgi_draft *d) {
     for (uint32_t i = d->count; i-- > 0;) {
         const tgi_node *node = tgi_node_at(d->tape, d->start + i);
-        tgi_result      *v = &d->results[i];
+        tgi_result     *v = &d->results[i];
         v->lasts = tgi_lasts(d->tape, d->start + i, d->limit);
         if (v->lasts || node->op == &tgi_assign || may_fail(node)) v->needed = 1;
         for (uint32_t j = 0; j < node->count && v->needed; j++)
@@ -56,8 +56,7 @@ static void mark_needed(tgi_draft *d) {
 static tgi_traffic *traffic_of(const tgi_draft *d, const tgi_node *node) {
     tgi_leaf *leaf = tgi_leaf_of(node);
     if (!leaf || !leaf->variable) return NULL;
-    if (leaf->traffic.plan != d->number)
-        leaf->traffic = (tgi_traffic){d->number, TGI_NONE, TGI_NONE, TGI_NONE, TGI_NONE};
+    if (leaf->traffic.plan != d->number) leaf->traffic = (tgi_traffic){d->number, TGI_NONE, TGI_NONE, TGI_NONE, TGI_NONE};
     return &leaf->traffic;
 }
 
@@ -112,8 +111,8 @@ static tgi_source source_of(const tgi_draft *d, uint32_t reader, uint32_t index)
     if (!traffic) return s;
     s.after = traffic->writer;
     bool is_view = !base->view && s.base != ref_of(d, index);
-    bool stored_into_base = tgi_node_at(d->tape, reader)->op == &tgi_assign &&
-                            ref_of(d, tgi_node_at(d->tape, reader)->in[0]) == s.base && is_view;
+    bool stored_into_base =
+        tgi_node_at(d->tape, reader)->op == &tgi_assign && ref_of(d, tgi_node_at(d->tape, reader)->in[0]) == s.base && is_view;
     if (stored_into_base || (is_view && traffic->assign != TGI_NONE && traffic->assign > index)) place_at_itself(d, &s, index);
     return s;
 }
@@ -194,7 +193,8 @@ static void note_reading(tgi_draft *d, const tgi_source *s, uint32_t k, uint32_t
 static bool is_safe(const tgi_draft *d, const tgi_node *node) {
     if (node->count != 1 || !(node->op->lead || node->op->folded)) return false;
     tg_type x = tgi_node_type(tgi_node_at(d->tape, node->in[0]));
-    return (node->op->lead && node->op->lead(&x, node->attr) >= 0) || (node->op->folded && node->op->folded(&x, node->attr) >= 0);
+    return (node->op->lead && node->op->lead(&x, node->attr) >= 0) ||
+           (node->op->folded && node->op->folded(&x, node->attr) >= 0);
 }
 
 static void add_kernel(tgi_draft *d, uint32_t i, const tgi_node *node) {
@@ -245,8 +245,8 @@ static tgi_lie lie_of_operand(const candidate *c, uint32_t j, int lead) {
 /* Whether an operand that is made in the very group can be read from there: element by element, tile by tile. */
 static bool reads_own_tile(const tgi_draft *d, const tgi_group *g, const tgi_source *s, tgi_lie lie, bool by_row) {
     const tgi_result *v = tgi_result_of(d, s->base);
-    bool             rows_are_one = g->lead >= 0 && tgi_size(g->lead, g->dims) == 1;
-    bool             is_one = tgi_size(g->rank, g->dims) == 1;
+    bool              rows_are_one = g->lead >= 0 && tgi_size(g->lead, g->dims) == 1;
+    bool              is_one = tgi_size(g->rank, g->dims) == 1;
     if (s->offset != 0) return false;
     if (!v || !v->made) /* a leaf that an assign of the group writes */
         return tgi_leaf_of(s->node) && !by_row && lie == TGI_FLAT;
@@ -259,7 +259,7 @@ static bool operands_fit(const tgi_draft *d, const candidate *c, uint32_t k, boo
     const tgi_group *g = d->items[k].group;
     for (uint32_t j = 0; j < c->count; j++) {
         const tgi_result *v = tgi_result_of(d, c->source[j].base);
-        uint32_t         made = v && v->made ? v->item : c->source[j].after;
+        uint32_t          made = v && v->made ? v->item : c->source[j].after;
         if (made == TGI_NONE || made < k) continue;
         if (made > k || !reads_own_tile(d, g, &c->source[j], lie_of_operand(c, j, by_row || g->lead < 0 ? 0 : g->lead), by_row))
             return false;
@@ -348,7 +348,7 @@ static uint32_t new_group(tgi_draft *d, const candidate *c) {
 static void join(tgi_draft *d, const candidate *c, uint32_t k, bool by_row, int64_t multiple) {
     tgi_group_draft *item = &d->items[k];
     tgi_group       *g = item->group;
-    tgi_result       *v = &d->results[c->i];
+    tgi_result      *v = &d->results[c->i];
     v->sources = tgi_arena_take(&d->arena, c->count * sizeof *v->sources);
     if (!v->sources) {
         tgi_out_of_memory(d->tape, c->node->op->name);
@@ -527,7 +527,8 @@ static tg_status draft(tgi_draft *d) {
 
 tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plan *plan = calloc(1, sizeof *plan);
-    tgi_draft d = {.tape = tape, .plan = plan, .start = start, .count = end - start, .limit = limit, .number = ++tape->plans.made};
+    tgi_draft d =
+        {.tape = tape, .plan = plan, .start = start, .count = end - start, .limit = limit, .number = ++tape->plans.made};
     d.results = tgi_pool_take(&tape->pool, d.count * sizeof *d.results);
     d.items = tgi_pool_take(&tape->pool, d.count * sizeof *d.items);
     if (!plan || !d.results || !d.items)

@@ -58,11 +58,11 @@ typedef struct tgi_step {
     const tg_op *op;
     tg_loop     *loop;
     tgi_feed    *feeds;
-    tgi_ref      node; /* the instruction */
-    tgi_ref      out;  /* in whose memory the result goes */
-    int32_t      reg;  /* or the register */
+    tgi_ref      node;                       /* the instruction */
+    tgi_ref      out;                        /* in whose memory the result goes */
+    int32_t      reg;                        /* or the register */
     uint8_t      kind, count, width, by_row; /* by_row: one element a row */
-    size_t       partial; /* of a fold: where its blocks are, in the scratch memory of the group */
+    size_t       partial;                    /* of a fold: where its blocks are, in the scratch memory of the group */
 } tgi_step;
 
 typedef struct tgi_group {
@@ -91,25 +91,25 @@ typedef enum tgi_place {
 } tgi_place;
 
 typedef struct tgi_bind {
-    tgi_ref       node;
-    size_t        offset;  /* in the block, or of a view in the memory of its base, in bytes */
+    tgi_ref        node;
+    size_t         offset;  /* in the block, or of a view in the memory of its base, in bytes */
     const int64_t *strides; /* of a view */
-    tgi_ref       base;
-    uint32_t      last; /* the item after which its place in the block is another's; TGI_NONE: it is there after the run */
-    uint8_t       place;
+    tgi_ref        base;
+    uint32_t       last; /* the item after which its place in the block is another's; TGI_NONE: it is there after the run */
+    uint8_t        place;
 } tgi_bind;
 
 typedef struct tgi_plan {
-    tgi_arena      arena; /* holds all that it points to */
-    const uint64_t *key;  /* the stretch it was made for, written out */
-    size_t         key_words;
-    uint64_t       hash, used;
-    bool           plain; /* the stretch is to be run one by one */
-    tgi_bind      *binds; /* of the values that have a place, in the order of recording */
-    tgi_item      *items;
-    uint32_t       count, bind_count, item_count, group_count, step_count;
-    size_t         block_bytes; /* for values */
-    UT_hash_handle hh;
+    tgi_arena       arena; /* holds all that it points to */
+    const uint64_t *key;   /* the stretch it was made for, written out */
+    size_t          key_words;
+    uint64_t        hash, used;
+    bool            plain; /* the stretch is to be run one by one */
+    tgi_bind       *binds; /* of the values that have a place, in the order of recording */
+    tgi_item       *items;
+    uint32_t        count, bind_count, item_count, group_count, step_count;
+    size_t          block_bytes; /* for values */
+    UT_hash_handle  hh;
 } tgi_plan;
 
 /* Whether the value is to be there after the run, when what is recorded from `limit` on is about to be forgotten. */

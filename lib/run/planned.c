@@ -146,7 +146,8 @@ static tg_status run_items(tg_tape *tape, const tgi_plan *plan, uint32_t start, 
     for (*k = 0; *k < plan->item_count; ++*k) {
         const tgi_item *item = &plan->items[*k];
         tape->done = start + item->node;
-        tg_status status = item->group ? tgi_run_group(tape, item->group, start, scratch) : tgi_run_kernel(tape, start + item->node);
+        tg_status status =
+            item->group ? tgi_run_group(tape, item->group, start, scratch) : tgi_run_kernel(tape, start + item->node);
         if (status) return status;
     }
     tape->done = start + plan->count;

@@ -36,7 +36,6 @@ static bool reads(const tg_tape *tape, uint32_t start, uint32_t end, bool (*what
     return false;
 }
 
-
 /* The last assign to the leaf that has run, or TGI_NONE. */
 static uint32_t last_assign_done(const tg_tape *tape, const tgi_leaf *leaf) {
     uint32_t assign = leaf->last_assign;
@@ -191,4 +190,3 @@ tg_status(tg_rewind)(tg_tape *tape, tg_mark mark) {
 tg_status(tg_discard)(tg_tape *tape, tg_mark mark) {
     return forget(tape, mark, "discard", false);
 }
-

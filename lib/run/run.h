@@ -32,12 +32,12 @@ tg_array tgi_array_of(const tgi_node *node);
 /* Copies the elements of an array, row-major, seen in a shape that it broadcasts to. */
 void tgi_copy_array(const tg_array *array, int rank, const int64_t *dims, void *out);
 
-/* Before the memory of `leaf` is overwritten: views of it whose value is still wanted, because they are kept or used by instructions
- * from `first_reader` on, get a copy of their own. */
+/* Before the memory of `leaf` is overwritten: views of it whose value is still wanted, because they are kept or used by
+ * instructions from `first_reader` on, get a copy of their own. */
 tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader);
 
-/* Enters a view that shows a leaf's memory in the list of those to be looked after when that is overwritten; and gets memory for all
- * that the tape's assigns will have to copy, so that they cannot fail. */
+/* Enters a view that shows a leaf's memory in the list of those to be looked after when that is overwritten; and gets memory
+ * for all that the tape's assigns will have to copy, so that they cannot fail. */
 tg_status tgi_note_alias(tg_tape *tape, uint32_t index);
 tg_status tgi_prepare_aliases(tg_tape *tape);
 

@@ -14,8 +14,8 @@
 static tg_status missing(tg_tape *tape, const tgi_node *node, const char *what) {
     const char *why = node->flags & TGI_KEEP ? "ran before it was to be kept: the next tg_run keeps it"
                                              : "is not kept: call tg_keep on it before it runs";
-    return tgi_fail(tape, TG_ERR_VALUE, what, "the value of %s, recorded at %s:%u, %s", node->op->name, node->file ? node->file : "?",
-                    (unsigned)node->line, why);
+    return tgi_fail(tape, TG_ERR_VALUE, what, "the value of %s, recorded at %s:%u, %s", node->op->name,
+                    node->file ? node->file : "?", (unsigned)node->line, why);
 }
 
 tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *role) {

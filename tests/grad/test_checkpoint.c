@@ -39,7 +39,8 @@ static chain new_chain(bool checkpoints) {
     tg_set_keep(c.tape, TG_KEEP_ASKED);
     for (int i = 0; i < LAYERS; i += STRETCH) {
         memcpy(x + 1, c.w + i, STRETCH * sizeof *x);
-        x[0] = checkpoints && i + STRETCH < LAYERS ? tg_checkpoint(c.tape, go_through, &stretch, 1 + STRETCH, x) : go_through(x, &stretch);
+        x[0] = checkpoints && i + STRETCH < LAYERS ? tg_checkpoint(c.tape, go_through, &stretch, 1 + STRETCH, x)
+                                                   : go_through(x, &stretch);
     }
     c.loss = tg_sum(tg_square(x[0]));
     ck_assert(!tg_backward(c.loss) && !tg_keep(c.loss));

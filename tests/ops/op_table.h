@@ -33,11 +33,11 @@ typedef struct op_row {
 
     /* One element of the result of an elementwise function, or else the whole result. */
     long double (*real)(const long double *x);
-    int64_t     (*whole)(const int64_t *x);
-    void        (*expect)(const values *x, const settings *with, values *y);
+    int64_t (*whole)(const int64_t *x);
+    void (*expect)(const values *x, const settings *with, values *y);
 
     double         low[MOST_OPERANDS], high[MOST_OPERANDS]; /* floating operands are taken from here */
-    const op_case *cases; /* the first is small */
+    const op_case *cases;                                   /* the first is small */
     int            case_count;
 } op_row;
 

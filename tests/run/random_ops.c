@@ -51,9 +51,10 @@ tg_tensor balky(tg_tensor x, int64_t which) {
 
 static void record_unary(program *p) {
     static unary_function *const functions[] = {
-        tg_neg, tg_abs, tg_sign, tg_square, tg_sqrt, tg_exp, tg_log, tg_log1p, tg_expm1, tg_sin, tg_sin, tg_cos, tg_tanh, tg_tanh,
-        tg_sigmoid, tg_sigmoid, tg_relu, tg_relu, tg_reciprocal, tg_rsqrt, tg_cbrt, tg_exp2, tg_tan, tg_atan, tg_asinh, tg_erf, tg_lgamma,
-        tg_floor, tg_round, tg_softplus, tg_gelu, tg_gelu_tanh, tg_silu, tg_mish, tg_selu,
+        tg_neg,        tg_abs,   tg_sign,     tg_square, tg_sqrt,      tg_exp,     tg_log,     tg_log1p, tg_expm1,
+        tg_sin,        tg_sin,   tg_cos,      tg_tanh,   tg_tanh,      tg_sigmoid, tg_sigmoid, tg_relu,  tg_relu,
+        tg_reciprocal, tg_rsqrt, tg_cbrt,     tg_exp2,   tg_tan,       tg_atan,    tg_asinh,   tg_erf,   tg_lgamma,
+        tg_floor,      tg_round, tg_softplus, tg_gelu,   tg_gelu_tanh, tg_silu,    tg_mish,    tg_selu,
     };
     static unary_function *const whole[] = {tg_neg, tg_abs, tg_sign, tg_square, tg_relu, tg_floor};
     const value                 *x = any_value(p, one_in(p, 10) ? 1 << TG_I64 : FLOATING);
@@ -97,8 +98,8 @@ static void other_operand(program *p, tg_dtype dtype, tg_shape *shape, tg_tensor
 
 static void record_binary(program *p) {
     static binary_function *const functions[] = {
-        tg_add, tg_add, tg_add, tg_sub, tg_sub, tg_mul, tg_mul, tg_mul, tg_div, tg_pow, tg_minimum, tg_maximum, tg_atan2, tg_hypot,
-        tg_logaddexp, tg_fmod, tg_remainder,
+        tg_add, tg_add,     tg_add,     tg_sub,   tg_sub,   tg_mul,       tg_mul,  tg_mul,       tg_div,
+        tg_pow, tg_minimum, tg_maximum, tg_atan2, tg_hypot, tg_logaddexp, tg_fmod, tg_remainder,
     };
     static binary_function *const whole[] = {tg_add, tg_sub, tg_mul, tg_minimum, tg_maximum, tg_fmod, tg_remainder};
     const value                  *x = any_value(p, one_in(p, 10) ? 1 << TG_I64 : FLOATING);
@@ -164,8 +165,8 @@ typedef tg_tensor axes_function(tg_tensor x, tg_axes axes, bool keepdim);
 
 static void record_reduction(program *p) {
     static axes_function *const functions[] = {
-        tg_sum_axes, tg_sum_axes, tg_sum_axes, tg_sum_axes, tg_sum_axes, tg_sum_axes, tg_mean_axes, tg_mean_axes, tg_mean_axes,
-        tg_max_axes, tg_min_axes, tg_prod_axes, tg_logsumexp_axes,
+        tg_sum_axes,  tg_sum_axes,  tg_sum_axes, tg_sum_axes, tg_sum_axes,  tg_sum_axes,       tg_mean_axes,
+        tg_mean_axes, tg_mean_axes, tg_max_axes, tg_min_axes, tg_prod_axes, tg_logsumexp_axes,
     };
     const value *x = any_value(p, one_in(p, 8) ? 1 << TG_I64 : FLOATING);
     if (!x) return;
@@ -216,7 +217,7 @@ static void record_slice(program *p, const value *x) {
     static const int64_t steps[] = {1, 1, 2, 3, -1, -2};
     int                  axis = (int)roll(p, (uint64_t)x->shape.rank);
     int64_t              size = x->shape.dims[axis], step = PICK(p, steps);
-    int64_t              start = (int64_t)roll(p, (uint64_t)size / 2 + 1), stop = size - (int64_t)roll(p, (uint64_t)size / 2 + 1);
+    int64_t start = (int64_t)roll(p, (uint64_t)size / 2 + 1), stop = size - (int64_t)roll(p, (uint64_t)size / 2 + 1);
     if (one_in(p, 2)) start = 0;
     if (step > 0)
         RECORD(p, tg_slice(x->x[t], axis, start, stop, step));
@@ -266,7 +267,8 @@ static void record_product(program *p) {
         if (!y || x->shape.rank != 2 || y->shape.rank != 2) continue;
         bool    transposed = x->shape.dims[1] != y->shape.dims[0];
         int64_t n = y->shape.dims[transposed ? 0 : 1], k = x->shape.dims[1];
-        if (k != y->shape.dims[transposed ? 1 : 0] || x->shape.dims[0] * n > LARGEST || x->shape.dims[0] * n * k > 2000000) continue;
+        if (k != y->shape.dims[transposed ? 1 : 0] || x->shape.dims[0] * n > LARGEST || x->shape.dims[0] * n * k > 2000000)
+            continue;
         if (transposed)
             RECORD(p, tg_matmul(x->x[t], tg_transpose(y->x[t], 0, 1)));
         else
@@ -290,7 +292,8 @@ static void record_other(program *p) {
     case 1: RECORD(p, tg_stack(TG_LIST(x->x[t], x->x[t]), axis)); break;
     case 2: RECORD(p, tg_cumsum(x->x[t], axis)); break;
     case 3:
-        if (size > 1) RECORD(p, tg_take(x->x[t], tg_constant(p->tape[t], TG_I64, TG_SHAPE(3), ((int64_t[]){size - 1, 0, 1})), axis));
+        if (size > 1)
+            RECORD(p, tg_take(x->x[t], tg_constant(p->tape[t], TG_I64, TG_SHAPE(3), ((int64_t[]){size - 1, 0, 1})), axis));
         break;
     case 4: RECORD(p, tg_pad(x->x[t], axis, 1, 2, TG_PAD_CONSTANT, 0.5)); break;
     case 5:
@@ -303,9 +306,10 @@ static void record_other(program *p) {
 
 void record_formula(program *p) {
     static void (*const kinds[])(program *) = {
-        record_unary, record_unary, record_unary, record_unary, record_binary, record_binary, record_binary, record_binary, record_binary,
-        record_binary, record_comparison, record_where, record_clamp, record_cast, record_reduction, record_reduction, record_reduction,
-        record_variance, record_norm, record_view, record_view, record_view, record_view, record_product, record_other, record_other,
+        record_unary,     record_unary,     record_unary,     record_unary,      record_binary, record_binary, record_binary,
+        record_binary,    record_binary,    record_binary,    record_comparison, record_where,  record_clamp,  record_cast,
+        record_reduction, record_reduction, record_reduction, record_variance,   record_norm,   record_view,   record_view,
+        record_view,      record_view,      record_product,   record_other,      record_other,
     };
     PICK(p, kinds)(p);
 }

@@ -92,7 +92,8 @@ static bool is_lost(const program *p) {
     static const char later[] = "was overwritten by an assign before it was needed", at_once[] = "from before the assign";
     const tg_tape    *a = p->tape[0], *b = p->tape[1];
     bool              again = says(a, "balky: fuse") && !b->status;
-    return (says(a, later) && (says(b, later) || says(b, "balky: fuse") || !b->status)) || ((p->asked || p->eager) && (says(b, later) || says(b, at_once) || again));
+    return (says(a, later) && (says(b, later) || says(b, "balky: fuse") || !b->status)) ||
+           ((p->asked || p->eager) && (says(b, later) || says(b, at_once) || again));
 }
 
 /* Both calls have the same status, and error. */
@@ -146,7 +147,8 @@ static bool same_bits(tg_dtype dtype, const void *a, const void *b, int64_t coun
 static bool is_rounding(program *p, tg_dtype dtype, const void *a, const void *b, int64_t where) {
     size_t at = (size_t)where * tg_dtype_size(dtype);
     double x = tgi_element(dtype, (const char *)a + at), y = tgi_element(dtype, (const char *)b + at);
-    if (!p->asked || dtype > TG_F64 || !(fabs(x - y) <= (dtype == TG_F32 ? 1e-4 : 1e-10) * fmax(fabs(x), fabs(y)))) return false;
+    if (!p->asked || dtype > TG_F64 || !(fabs(x - y) <= (dtype == TG_F32 ? 1e-4 : 1e-10) * fmax(fabs(x), fabs(y))))
+        return false;
     p->over = true;
     p->sums->lost++;
     return true;
@@ -160,15 +162,15 @@ static void check_node(program *p, uint32_t index) {
     bool            leaf = !a->op->infer, there = a->flags & TGI_THERE && b->flags & TGI_THERE;
     AGREE(p, a->op == b->op, "instruction %u is %s and %s", index, a->op->name, b->op->name);
     if (!leaf && a->op != &tgi_assign)
-        AGREE(p, !(a->flags & TGI_HELD) == !(b->flags & TGI_HELD), "instruction %u, %s, flags %x and %x", index, a->op->name, a->flags,
-              b->flags);
+        AGREE(p, !(a->flags & TGI_HELD) == !(b->flags & TGI_HELD), "instruction %u, %s, flags %x and %x", index, a->op->name,
+              a->flags, b->flags);
     if ((!leaf && !there) || a->op == &tgi_assign || a->op == &tgi_zero_grad || size > 4 * LARGEST) return;
     tg_array x = tgi_array_of(a), y = tgi_array_of(b);
     tgi_copy_array(&x, x.rank, x.dims, room[0]);
     tgi_copy_array(&y, y.rank, y.dims, room[1]);
     if (same_bits(x.dtype, room[0], room[1], size, &where) || is_rounding(p, x.dtype, room[0], room[1], where)) return;
-    AGREE(p, false, "instruction %u, %s, element %lld of %lld: %.17g and %.17g", index,
-          a->op->name, (long long)where, (long long)size, tgi_element(x.dtype, room[0] + (size_t)where * tg_dtype_size(x.dtype)),
+    AGREE(p, false, "instruction %u, %s, element %lld of %lld: %.17g and %.17g", index, a->op->name, (long long)where,
+          (long long)size, tgi_element(x.dtype, room[0] + (size_t)where * tg_dtype_size(x.dtype)),
           tgi_element(x.dtype, room[1] + (size_t)where * tg_dtype_size(x.dtype)));
 }
 
@@ -184,10 +186,14 @@ static void check_value(program *p, const value *v) {
     run_together(p, true);
     if (one_in(p, 3) && !p->eager) { /* which copies a view: one that it has run is added up in the order of the view */
         const void *a = tg_data(v->x[0]), *b = tg_data(v->x[1]);
-        if (!both_failed(p)) AGREE(p, same_bits(v->dtype, a, b, size, &where) || is_rounding(p, v->dtype, a, b, where), "data: element %lld", (long long)where);
+        if (!both_failed(p))
+            AGREE(p, same_bits(v->dtype, a, b, size, &where) || is_rounding(p, v->dtype, a, b, where), "data: element %lld",
+                  (long long)where);
     } else {
         (void)(tg_read(v->x[0], room[0], size), tg_read(v->x[1], room[1], size));
-        if (!both_failed(p)) AGREE(p, same_bits(v->dtype, room[0], room[1], size, &where) || is_rounding(p, v->dtype, room[0], room[1], where), "read: element %lld", (long long)where);
+        if (!both_failed(p))
+            AGREE(p, same_bits(v->dtype, room[0], room[1], size, &where) || is_rounding(p, v->dtype, room[0], room[1], where),
+                  "read: element %lld", (long long)where);
     }
     run_together(p, false);
 }
@@ -332,8 +338,9 @@ static void do_something(program *p) {
 /* ---- programs ---------------------------------------------------------------------------------------------------- */
 
 static tg_shape a_base(program *p) {
-    static const tg_shape large[] = {{2, {130, 130}}, {2, {1100, 8}}, {2, {8, 1100}}, {2, {33, 600}}, {2, {600, 33}}, {1, {20000}},
-                                     {3, {3, 5, 1100}}, {3, {64, 5, 64}}, {3, {130, 2, 64}}, {2, {1100, 2}}, {4, {2, 3, 130, 33}}};
+    static const tg_shape large[] = {{2, {130, 130}},   {2, {1100, 8}}, {2, {8, 1100}},      {2, {33, 600}},
+                                     {2, {600, 33}},    {1, {20000}},   {3, {3, 5, 1100}},   {3, {64, 5, 64}},
+                                     {3, {130, 2, 64}}, {2, {1100, 2}}, {4, {2, 3, 130, 33}}};
     static const int64_t  sizes[] = {1, 2, 2, 3, 3, 5, 8, 33, 64, 130, 600, 1100};
     tg_shape              shape = {.rank = (int)roll(p, 5)};
     if (one_in(p, 25)) return PICK(p, large);
@@ -371,7 +378,9 @@ static void add_leaf(program *p, int i, tg_shape base) {
     fill(p, dtype, tg_shape_size(shape), data);
     for (int t = 0; t < 2; t++) {
         tg_tensor init = tg_constant(p->tape[t], dtype, shape, data);
-        x[t] = parameter ? tg_parameter(p->tape[t], names[i], init) : constant ? init : tg_input(p->tape[t], names[i], dtype, shape);
+        x[t] = parameter  ? tg_parameter(p->tape[t], names[i], init)
+               : constant ? init
+                          : tg_input(p->tape[t], names[i], dtype, shape);
         if (!parameter && !constant) (void)tg_write(x[t], data, tg_shape_size(shape));
     }
     enter(p, x);

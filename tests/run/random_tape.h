@@ -60,6 +60,6 @@ void record_formula(program *p);
 
 /* An op of the user's, which copies its operand, or fails as long as this is set and is what its attribute says; 0: never. */
 extern int64_t failing;
-tg_tensor balky(tg_tensor x, int64_t which);
+tg_tensor      balky(tg_tensor x, int64_t which);
 
 #endif

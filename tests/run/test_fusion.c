@@ -24,7 +24,8 @@ START_TEST(random_programs_are_the_same_one_by_one) {
         perform_random_program(first + i, &sums);
     if (!getenv("TAPEGRAD_FUZZ")) return;
     printf("# Random programs: %ld, on whose tapes in the end %ld instructions, %ld of the last plans fused, %ld plans found, "
-           "%ld kernels failed; %ld programs left early\n", sums.programs, sums.instructions, sums.fused, sums.hits, sums.failures, sums.lost);
+           "%ld kernels failed; %ld programs left early\n",
+           sums.programs, sums.instructions, sums.fused, sums.hits, sums.failures, sums.lost);
     fflush(stdout);
 }
 END_TEST

@@ -212,7 +212,8 @@ START_TEST(a_loop_has_eight_operands_at_most) {
     for (int i = 0; i < 9; i++)
         x[i] = VECTOR(tape, i, 10 * i);
     CHECK_F64(tg_record(tape, &op, 8, x, NULL, 0), 28, 280);
-    FAILS(tape, tg_record(tape, &op, 9, x, NULL, 0), TG_ERR_ARGUMENT, "add_up: an elementwise op takes 8 operands at most, not 9");
+    FAILS(tape, tg_record(tape, &op, 9, x, NULL, 0), TG_ERR_ARGUMENT,
+          "add_up: an elementwise op takes 8 operands at most, not 9");
     tg_tape_free(tape);
 }
 END_TEST

@@ -206,7 +206,8 @@ END_TEST
 
 Suite *suite_plan(void) {
     Suite *suite = suite_create("run/plan");
-    TCase *cache = tcase_create("cache"), *group = tcase_create("group"), *dropped = tcase_create("dropped"), *eager = tcase_create("eager");
+    TCase *cache = tcase_create("cache"), *group = tcase_create("group"), *dropped = tcase_create("dropped"),
+          *eager = tcase_create("eager");
     tcase_add_test(cache, a_step_recorded_again_finds_its_plan_whatever_its_numbers);
     tcase_add_test(cache, the_same_step_twice_without_a_rewind_has_one_plan_and_two_results);
     tcase_add_test(cache, another_shape_or_another_keep_is_another_plan);

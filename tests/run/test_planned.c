@@ -53,7 +53,8 @@ static formula new_formula(void) {
 
 static void check_lost(const formula *f, tg_tensor x) {
     ck_assert(tg_data(x) == NULL && tg_error_status(f->tape) == TG_ERR_VALUE);
-    ck_assert_msg(strstr(tg_error(f->tape), "operand 2 (add at ") && strstr(tg_error(f->tape), "was overwritten by an assign before it was needed"),
+    ck_assert_msg(strstr(tg_error(f->tape), "operand 2 (add at ") &&
+                      strstr(tg_error(f->tape), "was overwritten by an assign before it was needed"),
                   "%s", tg_error(f->tape));
     tg_clear_error(f->tape);
 }
@@ -187,7 +188,8 @@ END_TEST
 
 START_TEST(a_view_behind_the_failure_shows_what_its_base_holds_then) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor w = counting(tape, 4), matrix = tg_reshape(w, TG_SHAPE(2, 2)), y = balky(w, 1), view = tg_flip(matrix, TG_AXES(0));
+    tg_tensor w = counting(tape, 4), matrix = tg_reshape(w, TG_SHAPE(2, 2)), y = balky(w, 1),
+              view = tg_flip(matrix, TG_AXES(0));
     ck_assert(!tg_assign(w, tg_mul(w, 10)));
     blow(y);
     ck_assert(!tg_write(w, ((double[]){5, 6, 7, 8}), 4));

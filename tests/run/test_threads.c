@@ -21,7 +21,8 @@ static void step(int threads, float *results) {
     tg_tensor w = tg_parameter(tape, "w", tg_randn(tape, TG_F32, TG_SHAPE(COLUMNS)));
     tg_tensor b = tg_parameter(tape, "b", tg_randn(tape, TG_F32, TG_SHAPE(COLUMNS)));
     tg_tensor a = tg_parameter(tape, "a", tg_full(tape, TG_F32, TG_SHAPE(), 0.5));
-    tg_tensor y = tg_tanh(tg_layer_norm(x, 1, w, b, 1e-5)), long_sum = tg_sum(tg_sigmoid(tg_mul(tg_exp(tg_mul(a, flat)), flat)));
+    tg_tensor y = tg_tanh(tg_layer_norm(x, 1, w, b, 1e-5)),
+              long_sum = tg_sum(tg_sigmoid(tg_mul(tg_exp(tg_mul(a, flat)), flat)));
     tg_tensor loss = tg_add(tg_sum(tg_square(y)), long_sum);
     ck_assert(!tg_keep(y) && !tg_keep(loss) && !tg_backward(loss) && !tg_sgd_step(tape, 1e-3));
     for (int i = 0; i < 3; i++)
