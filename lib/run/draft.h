@@ -49,6 +49,15 @@ typedef struct tgi_draft {
     uint32_t         barrier, assign_barrier, reduce_barrier; /* the first item that a step, an assign, a reduction may join */
 } tgi_draft;
 
+/* An instruction as the plan names it. */
+tgi_ref tgi_ref_of(const tgi_draft *d, uint32_t index);
+
+/* Who reads and writes a leaf so far; NULL for what is never overwritten. */
+tgi_traffic *tgi_traffic_of(const tgi_draft *d, const tgi_node *node);
+
+/* The operand at `index`, as the instruction `reader` finds it that is being added (source.c). */
+tgi_source tgi_source_of(const tgi_draft *d, uint32_t reader, uint32_t index);
+
 /* How an array of these strides lies to a domain whose rows are its first `lead` axes. */
 tgi_lie tgi_lie_of(int rank, const int64_t *dims, const int64_t *strides, int lead);
 

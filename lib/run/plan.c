@@ -50,94 +50,12 @@ static void mark_needed(tgi_draft *d) {
     }
 }
 
-/* ---- who reads and writes leaves --------------------------------------------------------------------------------- */
-
-/* NULL for what is never overwritten. */
-static tgi_traffic *traffic_of(const tgi_draft *d, const tgi_node *node) {
-    tgi_leaf *leaf = tgi_leaf_of(node);
-    if (!leaf || !leaf->variable) return NULL;
-    if (leaf->traffic.plan != d->number) leaf->traffic = (tgi_traffic){d->number, TGI_NONE, TGI_NONE, TGI_NONE, TGI_NONE};
-    return &leaf->traffic;
-}
-
-static uint32_t later(uint32_t a, uint32_t b) {
-    if (a == TGI_NONE || b == TGI_NONE) return a == TGI_NONE ? b : a;
-    return a > b ? a : b;
-}
-
-/* ---- where operands are ------------------------------------------------------------------------------------------ */
-
-static tgi_ref ref_of(const tgi_draft *d, uint32_t index) {
-    return index >= d->start ? index - d->start : index | TGI_OUTSIDE;
-}
-
-/* In its own memory, one element after the other. */
-static void place_at_itself(const tgi_draft *d, tgi_source *s, uint32_t index) {
-    s->base = ref_of(d, index);
-    s->offset = 0;
-    tgi_row_major(s->node->rank, s->node->dims, s->strides);
-}
-
-static void place_in_base(const tgi_draft *d, tgi_source *s, uint32_t index) {
-    const tgi_node *node = s->node;
-    const int64_t  *strides = NULL;
-    place_at_itself(d, s, index);
-    if (index >= d->start) {
-        const tgi_result *v = &d->results[index - d->start];
-        strides = v->strides;
-        s->base = v->base;
-        s->offset = v->offset;
-    } else if (node->view && node->view->base != TGI_NONE) {
-        strides = node->view->strides;
-        s->base = ref_of(d, node->view->base);
-        s->offset = (const char *)node->data - (const char *)tgi_node_at(d->tape, node->view->base)->data;
-    }
-    if (strides) memcpy(s->strides, strides, node->rank * sizeof *strides);
-}
-
-/* Of a view that gets a copy of its own in this plan what it shows before; else the instruction itself. */
-static const tgi_node *shown_first(const tgi_draft *d, tgi_ref ref) {
-    const tgi_node *node = tgi_node_of(d->tape, d->start, ref);
-    if (!(ref & TGI_OUTSIDE)) return tgi_node_of(d->tape, d->start, d->results[ref].base);
-    return node->view && node->view->base != TGI_NONE ? tgi_node_at(d->tape, node->view->base) : node;
-}
-
-/* The operand at `index`, as the instruction `reader` finds it that is being added. */
-static tgi_source source_of(const tgi_draft *d, uint32_t reader, uint32_t index) {
-    tgi_source s = {.node = tgi_node_at(d->tape, index), .after = TGI_NONE};
-    place_in_base(d, &s, index);
-    const tgi_node    *base = tgi_node_of(d->tape, d->start, s.base);
-    const tgi_traffic *traffic = traffic_of(d, shown_first(d, s.base));
-    if (!traffic) return s;
-    s.after = traffic->writer;
-    bool is_view = !base->view && s.base != ref_of(d, index);
-    bool stored_into_base =
-        tgi_node_at(d->tape, reader)->op == &tgi_assign && ref_of(d, tgi_node_at(d->tape, reader)->in[0]) == s.base && is_view;
-    if (stored_into_base || (is_view && traffic->assign != TGI_NONE && traffic->assign > index)) place_at_itself(d, &s, index);
-    return s;
-}
-
-tgi_lie tgi_lie_of(int rank, const int64_t *dims, const int64_t *strides, int lead) {
-    bool    one = true, flat = true, by_row = true, across = true;
-    int64_t follows = 1, next_row = 1; /* the strides of a flat array; and of one with an element a row */
-    for (int i = rank - 1; i >= 0; i--) {
-        if (dims[i] == 1) continue;
-        one &= strides[i] == 0;
-        flat &= strides[i] == follows;
-        by_row &= strides[i] == (i < lead ? next_row : 0);
-        across &= strides[i] == (i < lead ? 0 : follows);
-        follows *= dims[i];
-        if (i < lead) next_row *= dims[i];
-    }
-    return one ? TGI_ONE : flat ? TGI_FLAT : by_row ? TGI_BY_ROW : across ? TGI_ACROSS : TGI_APART;
-}
-
 /* ---- views ------------------------------------------------------------------------------------------------------- */
 
 /* What the view shows; false when strides cannot say it. */
 static bool look_through(tgi_draft *d, uint32_t i, const tgi_node *node, tgi_source *shown) {
     static char memory[1]; /* stands for that of the operand: what counts is the way from there */
-    tgi_source  s = source_of(d, d->start + i, node->in[0]);
+    tgi_source  s = tgi_source_of(d, d->start + i, node->in[0]);
     tg_array    in = {.data = memory, .dtype = (tg_dtype)s.node->dtype, .rank = s.node->rank, .size = tgi_node_size(s.node)};
     tg_array    out = {.dtype = in.dtype, .rank = node->rank, .size = tgi_node_size(node)};
     memcpy(in.dims, s.node->dims, s.node->rank * sizeof *in.dims);
@@ -173,6 +91,11 @@ static tgi_group_draft *new_item(tgi_draft *d, uint32_t i, tgi_group *group) {
     return item;
 }
 
+static uint32_t later(uint32_t a, uint32_t b) {
+    if (a == TGI_NONE || b == TGI_NONE) return a == TGI_NONE ? b : a;
+    return a > b ? a : b;
+}
+
 /* Notes that item k reads the operand; `order`: the step there. */
 static void note_reading(tgi_draft *d, const tgi_source *s, uint32_t k, uint32_t order, bool flat) {
     tgi_result *v = tgi_result_of(d, s->base);
@@ -183,7 +106,7 @@ static void note_reading(tgi_draft *d, const tgi_source *s, uint32_t k, uint32_t
             v->memory = 1;
         v->last = later(v->last, k);
     }
-    tgi_traffic *traffic = traffic_of(d, tgi_node_of(d->tape, d->start, s->base));
+    tgi_traffic *traffic = tgi_traffic_of(d, tgi_node_of(d->tape, d->start, s->base));
     if (!traffic) return;
     traffic->reader = later(traffic->reader, k);
     if (!flat) traffic->apart = later(traffic->apart, k);
@@ -201,7 +124,7 @@ static void add_kernel(tgi_draft *d, uint32_t i, const tgi_node *node) {
     uint32_t k = d->item_count;
     new_item(d, i, NULL);
     for (uint32_t j = 0; j < node->count; j++) {
-        tgi_source s = source_of(d, d->start + i, node->in[j]);
+        tgi_source s = tgi_source_of(d, d->start + i, node->in[j]);
         note_reading(d, &s, k, 0, false);
     }
     d->results[i].item = d->results[i].last = k;
@@ -299,8 +222,8 @@ static bool reduction_fits(const tgi_draft *d, const candidate *c, uint32_t k, i
 
 static bool assign_fits(const tgi_draft *d, const candidate *c, uint32_t k) {
     const tgi_node    *leaf = tgi_node_at(d->tape, c->node->in[0]);
-    const tgi_traffic *traffic = traffic_of(d, leaf);
-    bool               has_copy = c->source[0].node->view && c->source[0].base == ref_of(d, c->node->in[1]);
+    const tgi_traffic *traffic = tgi_traffic_of(d, leaf);
+    bool               has_copy = c->source[0].node->view && c->source[0].base == tgi_ref_of(d, c->node->in[1]);
     if (k < d->assign_barrier || has_copy) return false; /* a view gets its copy just before the group runs */
     bool after_writer = traffic->writer == TGI_NONE || traffic->writer < k;
     bool after_reader = traffic->reader == TGI_NONE || traffic->reader <= k;
@@ -375,7 +298,7 @@ static void join(tgi_draft *d, const candidate *c, uint32_t k, bool by_row, int6
     if (c->kind == TGI_FOLD && c->axes == c->rank) g->folds = true;
     if (c->kind == TGI_REDUCE) d->assign_barrier = k + 1 > d->assign_barrier ? k + 1 : d->assign_barrier;
     if (c->kind != TGI_STORE) return;
-    tgi_traffic *traffic = traffic_of(d, tgi_node_at(d->tape, c->node->in[0]));
+    tgi_traffic *traffic = tgi_traffic_of(d, tgi_node_at(d->tape, c->node->in[0]));
     traffic->writer = k;
     traffic->assign = d->start + c->i;
     v->made = 0;
@@ -425,7 +348,7 @@ static bool is_candidate(const tgi_draft *d, uint32_t i, const tgi_node *node, c
     else if (!loop_of(d->tape, node) && node->count != 1)
         return false;
     for (uint32_t j = 0; j < c->count && c->kind != TGI_COPY; j++)
-        c->source[j] = source_of(d, d->start + i, node->in[c->first + j]);
+        c->source[j] = tgi_source_of(d, d->start + i, node->in[c->first + j]);
     return c->kind != TGI_LOOP || loop_of(d->tape, node) || is_reduction(c, node);
 }
 
