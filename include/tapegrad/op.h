@@ -100,12 +100,12 @@ typedef bool tg_view(const tg_array *in, const void *attr, tg_array *out);
 
 /* The blocks in which such a reduction is done, so that its operand can be taken while it is made, block by block, in any order
  * and on any thread. The operand is seen as rows x n, and reduced along the rows. For n = 1 a block is TG_FOLD_BLOCK numbers.
- * Else it is TG_FOLD_ROWS rows, which come TG_FOLD_STEP at a time, and n is at least TG_FOLD_COLUMNS. */
-enum { TG_FOLD_BLOCK = 512, TG_FOLD_ROWS = 128, TG_FOLD_STEP = 8, TG_FOLD_COLUMNS = 8 };
+ * Else it is TG_FOLD_ROWS rows, and n is at least TG_FOLD_COLUMNS. */
+enum { TG_FOLD_BLOCK = 512, TG_FOLD_ROWS = 128, TG_FOLD_COLUMNS = 8 };
 
 typedef struct tg_fold {
-    /* What the rows come to, all of one block: put into partial[n], or added to what is there. But for the last call for a block,
-     * `rows` is a multiple of TG_FOLD_STEP. */
+    /* What the rows come to, all of one block: put into partial[n], or added to what is there. Whether the rows of a block come
+     * in one call or in several makes no difference. */
     void (*take)(tg_dtype dtype, int64_t rows, int64_t n, const void *x, bool add, void *partial);
 
     /* Puts together what the blocks came to: n numbers each, one after the other in `partial`, which it may overwrite. */

@@ -52,6 +52,7 @@ typedef struct tgi_gradient {
 typedef struct tgi_traffic {
     uint64_t plan;
     uint32_t writer, reader, apart, assign;
+    uint32_t order; /* of the last step of the reader that reads it */
 } tgi_traffic;
 
 /* What an optimiser knows of a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the

@@ -25,8 +25,8 @@ void tgi_sum_f64(const tgi_sum_axes *axes, const double *x, double *out);
 void tgi_sum_i64(const tgi_sum_axes *axes, const int64_t *x, int64_t *out); /* modulo 2^64 */
 
 /* The same sums in pieces, to the bit, for a row-major array of rows x n whose columns are summed: for n = 1 blocks of BLOCK
- * numbers, for n of at least COLUMNS blocks of ROWS rows. The first function puts the sum of rows of one block, in multiples of
- * eight but for the last ones, into sum[n], or adds it to that. The second puts the sums of the blocks together, and uses up
+ * numbers, for n of at least COLUMNS blocks of ROWS rows. The first function puts the sum of some rows of one block into
+ * sum[n], or adds them to that. The second puts the sums of the blocks together, and uses up
  * their memory. */
 void tgi_sum_block_f32(int64_t rows, int64_t n, const float *x, bool add, float *sum);
 void tgi_sum_block_f64(int64_t rows, int64_t n, const double *x, bool add, double *sum);

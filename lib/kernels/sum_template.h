@@ -116,25 +116,22 @@ static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
         sum[j] += row[j];
 }
 
-#define ADD_8(type, j) \
-    (((*(const type *)(row[0] + (j)) + *(const type *)(row[1] + (j))) + \
-      (*(const type *)(row[2] + (j)) + *(const type *)(row[3] + (j)))) + \
-     ((*(const type *)(row[4] + (j)) + *(const type *)(row[5] + (j))) + \
-      (*(const type *)(row[6] + (j)) + *(const type *)(row[7] + (j)))))
-
-/* The same with eight rows. */
+/* The same with eight rows, one after the other. */
 static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR eight = ADD_8(LOOSE, j);
+        VECTOR eight = *(const LOOSE *)(row[0] + j);
         if (add) eight += *(LOOSE *)(sum + j);
+        UNROLL for (int r = 1; r < 8; r++) eight += *(const LOOSE *)(row[r] + j);
         *(LOOSE *)(sum + j) = eight;
     }
-    for (; j < n; j++)
-        sum[j] = add ? ADD_8(T, j) + sum[j] : ADD_8(T, j);
+    for (; j < n; j++) {
+        T eight = add ? sum[j] + row[0][j] : row[0][j];
+        for (int r = 1; r < 8; r++)
+            eight += row[r][j];
+        sum[j] = eight;
+    }
 }
-
-#undef ADD_8
 
 static void NAME(add_block)(walk *rows, int64_t count, int64_t n, const T *x, T *sum) {
     int64_t i = 0;
@@ -189,7 +186,7 @@ static void NAME(sum_block)(int64_t rows, int64_t n, const T *x, bool add, T *su
     }
     for (; rows >= 8; rows -= 8, x += 8 * n, add = true)
         NAME(add_8_rows)
-        (n, (const T *const[]){x, x + n, x + 2 * n, x + 3 * n, x + 4 * n, x + 5 * n, x + 6 * n, x + 7 * n}, sum, add);
+    (n, (const T *const[]){x, x + n, x + 2 * n, x + 3 * n, x + 4 * n, x + 5 * n, x + 6 * n, x + 7 * n}, sum, add);
     for (; rows > 0; rows--, x += n, add = true)
         NAME(add_row)(n, x, sum, add);
 }

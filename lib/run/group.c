@@ -92,14 +92,16 @@ static void fill(char *out, const char *element, int64_t count, size_t width) {
         memcpy(out + (size_t)i * width, element, width);
 }
 
-/* An assign, or a copy. */
+/* An assign, unless its value was made in place; or a copy. */
 static void run_move(const tile *t, const tgi_step *step) {
     const tgi_feed *f = &step->feeds[0];
     const char     *from = feed_at(t, f, false);
+    char           *to = result_at(t, step);
+    if (from == to) return;
     if (f->lie == TGI_ONE)
-        fill(result_at(t, step), from, t->length, f->width);
+        fill(to, from, t->length, f->width);
     else
-        memmove(result_at(t, step), from, (size_t)t->length * f->width);
+        memmove(to, from, (size_t)t->length * f->width);
 }
 
 /* ---- reductions -------------------------------------------------------------------------------------------------- */
@@ -135,7 +137,7 @@ static void fold_numbers(const tile *t, const tgi_step *step, tg_dtype dtype, co
     }
 }
 
-/* The rows of the tile: a tile begins with a step of a block, and may reach into the next one. */
+/* The rows of the tile, which may reach into the next block. */
 static void fold_rows(const tile *t, const tgi_step *step, tg_dtype dtype, const char *x, char *partial) {
     size_t bytes = (size_t)t->columns * tg_dtype_size(dtype);
     for (int64_t r = 0; r < t->rows;) {

@@ -1,9 +1,11 @@
 /* run/layout.c: cuts the domain of a group into tiles and gives out its registers.
  *
- * A tile has as many elements as stay in the first-level cache. Where reductions along rows or columns, or operands with one element
- * a row or one row for all, ask for rows, a tile is made of whole rows; else the domain is one long row and a tile a piece of it.
+ * A tile is long enough for its operands to come from memory at full speed, one page after the other, and short enough for its
+ * registers to stay in the second-level cache. Where reductions along rows or columns, or operands with one element a row or one
+ * row for all, ask for rows, a tile is made of whole rows; else the domain is one long row and a tile a piece of it.
  *
- * A register is taken by the step that makes its value, and free again after the last step that reads it.
+ * A register is taken by the step that makes its value, if need be in place of an operand, and free again after the last step that
+ * reads it. What is assigned to a leaf is made in the leaf's memory.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -43,7 +45,13 @@ static reading reading_of(const layout *l, uint32_t i) {
 
 static bool is_in_register(const layout *l, const tgi_source *s) {
     const tgi_result *v = tgi_result_of(l->d, s->base);
-    return v && v->made && v->item == l->item && !v->memory;
+    return v && v->made && v->item == l->item && !v->memory && v->home == TGI_NONE;
+}
+
+/* In whose memory the operand is, if it is in memory. */
+static tgi_ref base_of(const layout *l, const tgi_source *s) {
+    const tgi_result *v = tgi_result_of(l->d, s->base);
+    return v && v->made && v->item == l->item && !v->memory && v->home != TGI_NONE ? v->home : s->base;
 }
 
 static void stretched_strides(const reading *r, const tgi_source *s, int64_t *strides) {
@@ -80,20 +88,29 @@ static int best_lead(const layout *l, uint32_t first) {
     return best;
 }
 
+/* Elements of a tile, as far as the rows allow. */
+static int64_t usual_tile(const layout *l, uint32_t first) {
+    size_t width = 1;
+    for (uint32_t i = first; i != TGI_NONE; i = l->d->results[i].next) {
+        size_t w = tg_dtype_size((tg_dtype)tgi_node_at(l->d->tape, l->d->start + i)->dtype);
+        if (w > width) width = w;
+    }
+    return TGI_TILE_BYTES / (int64_t)width;
+}
+
 static void cut_into_tiles(layout *l, const tgi_group_draft *item) {
     tgi_group *g = l->g;
+    int64_t    tile = usual_tile(l, item->first);
     bool       whole_rows = g->lead >= 0;
     if (!whole_rows) g->lead = best_lead(l, item->first);
     g->rows = tgi_size(g->lead, g->dims);
     g->columns = tgi_size(g->rank - g->lead, g->dims + g->lead);
-    if (g->rows * g->columns == 0)
-        g->tile = 1;
-    else if (!whole_rows && g->columns >= TGI_TILE)
-        g->tile = TGI_TILE;
-    else {
-        int64_t least = item->rows_multiple * g->columns;
-        g->tile = least > TGI_TILE ? least : TGI_TILE / least * least;
-    }
+    int64_t size = g->rows * g->columns, least = item->rows_multiple * g->columns;
+    if (size == 0)
+        tile = 1;
+    else if (whole_rows || g->columns < tile)
+        tile = least > tile ? least : tile / least * least;
+    g->tile = size && tile > size ? size : tile;
 }
 
 /* ---- registers --------------------------------------------------------------------------------------------------- */
@@ -106,6 +123,19 @@ static int32_t take_register(layout *l, size_t width) {
 
 static void give_register(layout *l, int32_t reg) {
     l->free[l->free_count++] = reg;
+}
+
+/* A register for the result: that of an operand which no later step reads, where the loop can go over it in place. */
+static int32_t register_for(layout *l, const tgi_step *step, const reading *r, uint32_t order) {
+    for (uint32_t j = 0; j < step->count && step->kind == TGI_LOOP; j++) {
+        const tgi_feed *f = &step->feeds[j];
+        if (f->reg == TGI_NO_REGISTER || f->lie != TGI_FLAT || f->width != step->width) continue;
+        tgi_result *v = tgi_result_of(l->d, r->sources[j].base);
+        if (v->last_order != order) continue;
+        v->reg = TGI_NO_REGISTER;
+        return f->reg;
+    }
+    return take_register(l, step->width);
 }
 
 /* After a step: what it gathered, and what no later step reads. */
@@ -138,7 +168,7 @@ static tg_status fill_feed(layout *l, const reading *r, const tgi_result *v, uin
     int64_t           strides[TG_MAX_RANK];
     size_t            width = tg_dtype_size((tg_dtype)s->node->dtype);
     stretched_strides(r, s, strides);
-    *f = (tgi_feed){.base = s->base,
+    *f = (tgi_feed){.base = base_of(l, s),
                     .reg = TGI_NO_REGISTER,
                     .offset = s->offset,
                     .gather = TGI_NO_REGISTER,
@@ -179,8 +209,10 @@ static tg_status fill_step(layout *l, uint32_t i, tgi_step *step) {
     if (v->kind == TGI_STORE) {
         uint32_t leaf = r.node->in[0];
         step->out = leaf >= l->d->start ? leaf - l->d->start : leaf | TGI_OUTSIDE;
-    } else if (!v->memory)
-        step->reg = v->reg = take_register(l, step->width);
+    } else if (!v->memory && v->home != TGI_NONE)
+        step->out = v->home;
+    else if (!v->memory)
+        step->reg = v->reg = register_for(l, step, &r, v->order);
     if (v->kind == TGI_FOLD) {
         bool    whole = tgi_node_size(r.node) == 1;
         int64_t blocks = whole ? (l->g->rows * l->g->columns - 1) / TG_FOLD_BLOCK + 1 : (l->g->rows - 1) / TG_FOLD_ROWS + 1;

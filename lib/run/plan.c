@@ -109,6 +109,7 @@ static void note_reading(tgi_draft *d, const tgi_source *s, uint32_t k, uint32_t
     tgi_traffic *traffic = tgi_traffic_of(d, tgi_node_of(d->tape, d->start, s->base));
     if (!traffic) return;
     traffic->reader = later(traffic->reader, k);
+    if (traffic->reader == k) traffic->order = order;
     if (!flat) traffic->apart = later(traffic->apart, k);
 }
 
@@ -200,10 +201,10 @@ static int64_t common_divisor(int64_t a, int64_t b) {
 }
 
 /* Whether the group can have rows made of the axes from `lead` on, in tiles of a multiple of so many of them. */
-static bool rows_fit(const tgi_group_draft *item, int lead, int64_t multiple, int64_t *rows_multiple) {
+static bool rows_fit(const tgi_group_draft *item, int lead, int64_t *rows_multiple) {
     const tgi_group *g = item->group;
     int64_t          columns = tgi_size(g->rank - lead, g->dims + lead);
-    if (g->folds) multiple *= TG_FOLD_BLOCK / common_divisor(TG_FOLD_BLOCK, columns * multiple);
+    int64_t          multiple = g->folds ? TG_FOLD_BLOCK / common_divisor(TG_FOLD_BLOCK, columns) : 1;
     *rows_multiple = item->rows_multiple / common_divisor(item->rows_multiple, multiple) * multiple;
     return (g->lead < 0 || g->lead == lead) && columns <= TGI_LONGEST_TILE / *rows_multiple;
 }
@@ -211,8 +212,7 @@ static bool rows_fit(const tgi_group_draft *item, int lead, int64_t multiple, in
 static bool reduction_fits(const tgi_draft *d, const candidate *c, uint32_t k, int64_t *multiple) {
     const tgi_group_draft *item = &d->items[k];
     if (k < d->reduce_barrier || item->group->assigns) return false;
-    if (c->kind == TGI_REDUCE) return rows_fit(item, c->axes, 1, multiple);
-    if (c->axes < c->rank) return rows_fit(item, c->axes, TG_FOLD_STEP, multiple);
+    if (c->kind == TGI_REDUCE || c->axes < c->rank) return rows_fit(item, c->axes, multiple);
     *multiple = item->rows_multiple;
     if (item->group->lead < 0) return true;
     int64_t columns = tgi_size(c->rank - item->group->lead, c->dims + item->group->lead);
@@ -268,6 +268,13 @@ static uint32_t new_group(tgi_draft *d, const candidate *c) {
     return d->item_count - 1;
 }
 
+/* What is assigned to a leaf may be made right there, when no step between needs the old value. */
+static void give_home(tgi_draft *d, const candidate *assign, uint32_t k, const tgi_traffic *traffic) {
+    tgi_result *v = tgi_result_of(d, assign->source[0].base);
+    if (!v || !v->made || v->item != k || v->kind != TGI_LOOP || v->by_row || v->home != TGI_NONE) return;
+    if (traffic->reader != k || traffic->order <= v->order) v->home = tgi_ref_of(d, assign->node->in[0]);
+}
+
 static void join(tgi_draft *d, const candidate *c, uint32_t k, bool by_row, int64_t multiple) {
     tgi_group_draft *item = &d->items[k];
     tgi_group       *g = item->group;
@@ -284,7 +291,7 @@ static void join(tgi_draft *d, const candidate *c, uint32_t k, bool by_row, int6
     v->by_row = by_row || c->kind == TGI_REDUCE;
     v->made = 1;
     v->memory |= c->kind == TGI_FOLD;
-    v->next = TGI_NONE;
+    v->next = v->home = TGI_NONE;
     if (item->first == TGI_NONE)
         item->first = c->i;
     else
@@ -299,6 +306,7 @@ static void join(tgi_draft *d, const candidate *c, uint32_t k, bool by_row, int6
     if (c->kind == TGI_REDUCE) d->assign_barrier = k + 1 > d->assign_barrier ? k + 1 : d->assign_barrier;
     if (c->kind != TGI_STORE) return;
     tgi_traffic *traffic = tgi_traffic_of(d, tgi_node_at(d->tape, c->node->in[0]));
+    give_home(d, c, k, traffic);
     traffic->writer = k;
     traffic->assign = d->start + c->i;
     v->made = 0;

@@ -13,7 +13,7 @@
 tgi_traffic *tgi_traffic_of(const tgi_draft *d, const tgi_node *node) {
     tgi_leaf *leaf = tgi_leaf_of(node);
     if (!leaf || !leaf->variable) return NULL;
-    if (leaf->traffic.plan != d->number) leaf->traffic = (tgi_traffic){d->number, TGI_NONE, TGI_NONE, TGI_NONE, TGI_NONE};
+    if (leaf->traffic.plan != d->number) leaf->traffic = (tgi_traffic){d->number, TGI_NONE, TGI_NONE, TGI_NONE, TGI_NONE, 0};
     return &leaf->traffic;
 }
 

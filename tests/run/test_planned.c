@@ -1,9 +1,10 @@
-/* tests/run/test_planned.c: what a run by a plan leaves behind: values that were dropped, computed again or not; views; and what is still
- * there when a kernel fails in the middle.
+/* tests/run/test_planned.c: what a run by a plan leaves behind: values that were dropped, computed again or not; views; leaves that are overwritten;
+ * and what is still there when a kernel fails in the middle.
  *
  * SPDX-License-Identifier: MIT */
 #include "run/random_tape.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { N = 64 };
@@ -201,6 +202,69 @@ START_TEST(a_view_behind_the_failure_shows_what_its_base_holds_then) {
 }
 END_TEST
 
+/* ---- values made in the leaf that they are assigned to ----------------------------------------------------------- */
+
+enum { LONG = 20000 }; /* more than a tile, and worth threads */
+
+static tg_tensor long_vector(tg_tape *tape, double first) {
+    tg_tensor x = tg_input(tape, NULL, TG_F64, TG_SHAPE(LONG));
+    double   *values = malloc(LONG * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (int i = 0; i < LONG; i++)
+        values[i] = first + i;
+    ck_assert(!tg_write(x, values, LONG));
+    free(values);
+    return x;
+}
+
+static void check_long(tg_tensor x, double first, double step) {
+    for (int i = 0; i < LONG; i += 777)
+        ck_assert_double_eq(element(x, i), first + step * i);
+}
+
+START_TEST(what_reads_the_old_value_in_between_still_sees_it) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor w = long_vector(tape, 1);
+    tg_tensor twice = tg_mul(w, 2), old = kept(tg_add(w, 0.5)), shown = kept(tg_reshape(w, TG_SHAPE(LONG, 1)));
+    ck_assert(!tg_assign(w, twice));
+    tg_tensor new = kept(tg_add(w, twice));
+    check_long(old, 1.5, 1);
+    check_long(shown, 1, 1);
+    check_long(w, 2, 2);
+    check_long(new, 4, 4);
+    ck_assert_int_eq(tg_stats(tape).groups, 1);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(two_leaves_may_have_one_value_and_change_places) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor a = long_vector(tape, 1), b = long_vector(tape, 2), c = long_vector(tape, 3), d = long_vector(tape, 4);
+    tg_tensor from_a = tg_mul(a, 10), from_b = tg_mul(b, 100), sum = tg_add(tg_add(a, c), d);
+    ck_assert(!tg_assign(a, from_b) && !tg_assign(b, from_a) && !tg_assign(c, sum) && !tg_assign(d, sum));
+    check_long(a, 200, 100);
+    check_long(b, 10, 10);
+    check_long(c, 8, 3);
+    check_long(d, 8, 3);
+    ck_assert_int_eq(tg_stats(tape).groups, 1);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_value_that_is_kept_or_needed_later_has_memory_of_its_own) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor w = long_vector(tape, 1), v = long_vector(tape, 2);
+    tg_tensor w_next = kept(tg_mul(w, 2)), v_next = tg_mul(v, 3);
+    ck_assert(!tg_assign(w, w_next) && !tg_assign(v, v_next) && !tg_assign(w, 0) && !tg_assign(v, 1));
+    tg_tensor turned = kept(tg_flip(v_next, TG_AXES(0))); /* in another group */
+    check_long(w_next, 2, 2);
+    check_long(turned, 6 + 3.0 * (LONG - 1), -3);
+    check_long(w, 0, 0);
+    check_long(v, 1, 0);
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* ---- views ------------------------------------------------------------------------------------------------------- */
 
 /* The bits of a sum depend on how its operand lies: a view of a view that has its copy is shown in that, not copied again. */
@@ -225,7 +289,7 @@ END_TEST
 
 Suite *suite_planned(void) {
     Suite *suite = suite_create("run/planned");
-    TCase *dropped = tcase_create("dropped"), *failures = tcase_create("failures");
+    TCase *dropped = tcase_create("dropped"), *failures = tcase_create("failures"), *in_place = tcase_create("in place");
     tcase_add_test(dropped, a_view_of_a_detached_view_lies_as_one_by_one);
     tcase_add_test(dropped, it_is_lost_when_a_leaf_was_overwritten);
     tcase_add_test(dropped, even_by_an_assign_that_was_forgotten);
@@ -237,7 +301,11 @@ Suite *suite_planned(void) {
     tcase_add_test(failures, a_view_of_what_was_left_goes_with_it);
     tcase_add_test(failures, but_not_when_it_was_to_be_kept);
     tcase_add_test(failures, a_view_behind_the_failure_shows_what_its_base_holds_then);
+    tcase_add_test(in_place, what_reads_the_old_value_in_between_still_sees_it);
+    tcase_add_test(in_place, two_leaves_may_have_one_value_and_change_places);
+    tcase_add_test(in_place, a_value_that_is_kept_or_needed_later_has_memory_of_its_own);
     suite_add_tcase(suite, dropped);
     suite_add_tcase(suite, failures);
+    suite_add_tcase(suite, in_place);
     return suite;
 }
