@@ -187,7 +187,7 @@ static tg_status infer(tg_tape *tape, tg_infer *call, const uint32_t *ids) {
     if (!status && (call->out.rank < 0 || call->out.rank > TG_MAX_RANK))
         status =
             tg_refuse(call, TG_ERR_SHAPE, "the result would have %d axes, and %d are the most", call->out.rank, TG_MAX_RANK);
-    if (!status && tg_shape_size(tg_shape_from(call->out.rank, call->out.dims)) < 0)
+    if (!status && tgi_checked_size(call->out.rank, call->out.dims) < 0)
         status = tg_refuse(call, TG_ERR_SHAPE, "the result would have a negative size, or too many elements");
     tgi_arena_cut(&tape->arena, types);
     return status;
@@ -258,7 +258,11 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
     }
     uint32_t start = tape->count;
     tg_dtype numbers;
-    tg_infer call = {.tape = tape, .op = op, .count = count, .attr = attr};
+    tg_infer call; /* filled by hand: to clear it first would take longer */
+    call.tape = tape;
+    call.op = op;
+    call.count = count;
+    call.attr = attr;
     if (resolve_all(tape, op, count, in, &numbers) || append_numbers(tape, op, count, in, numbers) ||
         append_op(tape, &call, in, start, attr_size)) {
         tgi_truncate(tape, start);
@@ -314,21 +318,18 @@ static tg_status check_dtypes(const tg_infer *call) {
     return TG_OK;
 }
 
-static bool same_shape(const tg_type *a, const tg_type *b) {
-    return a->rank == b->rank && (a->dims == b->dims || !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims));
-}
-
 tg_status tg_infer_broadcast(tg_infer *call) {
     if (call->count == 0) return tg_refuse(call, TG_ERR_ARGUMENT, "there are no operands");
     call->out.rank = call->in[0].rank;
     call->out.dims = call->in[0].dims;
     for (int i = 1; i < call->count; i++) {
-        tg_type *out = &call->out;
-        if (call->in[i].rank == 0 || same_shape(out, &call->in[i])) continue;
+        const tg_type *in = &call->in[i];
+        tg_type       *out = &call->out;
+        if (in->rank == 0 || tgi_same_dims(out->rank, out->dims, in->rank, in->dims)) continue;
         if (out->rank == 0) {
-            out->rank = call->in[i].rank;
-            out->dims = call->in[i].dims;
-        } else if (!tgi_broadcast(&out->rank, call->dims, out->rank, out->dims, call->in[i].rank, call->in[i].dims))
+            out->rank = in->rank;
+            out->dims = in->dims;
+        } else if (!tgi_broadcast(&out->rank, call->dims, out->rank, out->dims, in->rank, in->dims))
             return tg_refuse(call, TG_ERR_SHAPE, "the shapes do not broadcast");
         else
             out->dims = call->dims;

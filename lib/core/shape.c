@@ -55,25 +55,23 @@ tg_shape tg_shape_from(int rank, const int64_t *dims) {
 }
 
 /* A zero hides no overflow: the sizes beside it must fit all the same, as strides are made of them. */
-int64_t tg_shape_size(tg_shape shape) {
-    if (shape.rank < 0 || shape.rank > TG_MAX_RANK) return -1;
-    int64_t size = 1, limit = INT64_MAX / 16;
+int64_t tgi_checked_size(int rank, const int64_t *dims) {
+    int64_t size = 1;
     bool    empty = false;
-    for (int i = 0; i < shape.rank; i++) {
-        if (shape.dims[i] < 0) return -1;
-        if (shape.dims[i] == 0)
-            empty = true;
-        else if (size > limit / shape.dims[i])
-            return -1;
-        else
-            size *= shape.dims[i];
+    for (int i = 0; i < rank; i++) {
+        if (dims[i] < 0) return -1;
+        empty |= dims[i] == 0;
+        if (dims[i] > 0 && (__builtin_mul_overflow(size, dims[i], &size) || size > INT64_MAX / 16)) return -1;
     }
     return empty ? 0 : size;
 }
 
+int64_t tg_shape_size(tg_shape shape) {
+    return shape.rank < 0 || shape.rank > TG_MAX_RANK ? -1 : tgi_checked_size(shape.rank, shape.dims);
+}
+
 bool tg_shape_equal(tg_shape a, tg_shape b) {
-    if (a.rank != b.rank || a.rank < 0 || a.rank > TG_MAX_RANK) return false;
-    return a.rank == 0 || memcmp(a.dims, b.dims, (size_t)a.rank * sizeof *a.dims) == 0;
+    return a.rank >= 0 && a.rank <= TG_MAX_RANK && tgi_same_dims(a.rank, a.dims, b.rank, b.dims);
 }
 
 int64_t tgi_size(int rank, const int64_t *dims) {

@@ -10,6 +10,7 @@
 #define TGI_CORE_TAPE_H
 
 #define HASH_NONFATAL_OOM 1
+#include <string.h>
 #include <uthash.h>
 
 #include "core/arena.h"
@@ -198,6 +199,13 @@ const char *tgi_operands_text(char text[TGI_TEXT], int count, const tg_type *ope
 
 /* Product of the sizes, which are known to be valid. */
 int64_t tgi_size(int rank, const int64_t *dims);
+
+/* The same; -1 when a size is negative, or what stands in memory could not be counted in bytes. */
+int64_t tgi_checked_size(int rank, const int64_t *dims);
+
+static inline bool tgi_same_dims(int a_rank, const int64_t *a, int b_rank, const int64_t *b) {
+    return a_rank == b_rank && (a == b || a_rank == 0 || !memcmp(a, b, (size_t)a_rank * sizeof *a));
+}
 
 /* The shape that a and b broadcast to, by NumPy's rule, into `out`; false when they do not. */
 bool tgi_broadcast(int *rank, int64_t *out, int a_rank, const int64_t *a, int b_rank, const int64_t *b);

@@ -57,8 +57,9 @@ static tg_status check_gradient(tg_tape *tape, tg_tensor g, const tgi_node *oper
     if (tape->status) return tape->status;
     if (!tgi_resolve(tape, g, "backward", "what a gradient rule returned")) return tape->status;
     const tgi_node *node = tgi_node_at(tape, tgi_index(g));
-    if (node->dtype == operand->dtype && tgi_broadcast(&rank, dims, node->rank, node->dims, operand->rank, operand->dims) &&
-        tg_shape_equal(tg_shape_from(rank, dims), tgi_node_shape(node)))
+    if (node->dtype == operand->dtype && (tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims) ||
+                                          (tgi_broadcast(&rank, dims, node->rank, node->dims, operand->rank, operand->dims) &&
+                                           tgi_same_dims(rank, dims, node->rank, node->dims))))
         return TG_OK;
     return tgi_fail(tape, TG_ERR_GRADIENT, "backward", "a gradient rule gave %s %s for an operand that is %s %s",
                     tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text[0], node->rank, node->dims),
@@ -67,8 +68,10 @@ static tg_status check_gradient(tg_tape *tape, tg_tensor g, const tgi_node *oper
 
 /* Adds `g` to the gradient of an instruction. */
 static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
-    if (check_gradient(w->tape, g, tgi_node_at(w->tape, index))) return w->tape->status;
-    g = tgi_sum_to(g, tgi_tensor(w->tape, index));
+    const tgi_node *operand = tgi_node_at(w->tape, index);
+    if (check_gradient(w->tape, g, operand)) return w->tape->status;
+    const tgi_node *node = tgi_node_at(w->tape, tgi_index(g));
+    if (!tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims)) g = tgi_sum_to(g, tgi_tensor(w->tape, index));
     if (w->gradient[index] != TGI_NONE) g = tg_add(tgi_tensor(w->tape, w->gradient[index]), g);
     if (!w->tape->status) w->gradient[index] = tgi_index(g);
     return w->tape->status;

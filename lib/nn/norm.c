@@ -16,7 +16,7 @@
 
 /* (x - mean) / sqrt(variance + eps) over these axes. */
 static tg_tensor standardised(tg_tensor x, tg_axes axes, double eps) {
-    tg_tensor off = tg_sub(x, tg_mean_axes(x, axes, true));
+    tg_tensor off = tg_add(x, tg_neg(tg_mean_axes(x, axes, true)));
     return tg_mul(off, tg_rsqrt(tg_add(tg_mean_axes(tg_square(off), axes, true), eps)));
 }
 

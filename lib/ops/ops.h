@@ -10,7 +10,7 @@
 tg_tensor tgi_full(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double value);
 tg_tensor tgi_filled(tg_tensor like, double value);
 
-/* x summed over the axes that broadcasting `to`'s shape to x's had stretched: the gradient of a broadcast. */
+/* x summed over the axes that broadcasting `to`'s shape to x's had stretched: the gradient of a broadcast. Their shapes differ. */
 tg_tensor tgi_sum_to(tg_tensor x, tg_tensor to);
 
 /* The shape rule and the view of an op that shows its first operand. */

@@ -160,8 +160,14 @@ static tg_tensor sum_rule(const tg_rule_call *call) {
 static tg_rule *const sum_rules[] = {sum_rule};
 
 tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {"sum", 1, infer_sum, .kernel = sum_kernel, .rules = sum_rules,
-                             .lead = tgi_leading_axes, .folded = tgi_folded_axes, .fold = &sum_fold};
+    static const tg_op op = {"sum",
+                             1,
+                             infer_sum,
+                             .kernel = sum_kernel,
+                             .rules = sum_rules,
+                             .lead = tgi_leading_axes,
+                             .folded = tgi_folded_axes,
+                             .fold = &sum_fold};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 
@@ -187,8 +193,7 @@ tg_tensor(tg_mean)(tg_tensor x) {
 tg_tensor tgi_sum_to(tg_tensor x, tg_tensor to) {
     if (!tg_valid(x) || !tg_valid(to)) return x;
     tg_shape from = tg_shape_of(x), target = tg_shape_of(to);
-    if (tg_shape_equal(from, target)) return x;
-    tg_axes axes = {0};
+    tg_axes  axes = {0};
     for (int i = 0, missing = from.rank - target.rank; i < from.rank; i++)
         if (i < missing || (target.dims[i - missing] == 1 && from.dims[i] != 1)) axes.axis[axes.count++] = i;
     tg_tensor total = tg_sum_axes(x, axes, true);

@@ -146,10 +146,6 @@ typedef struct candidate {
     tgi_source      source[TG_MAX_LOOP_OPERANDS];
 } candidate;
 
-static bool same_dims(const tgi_group *g, int rank, const int64_t *dims) {
-    return g->rank == rank && !memcmp(g->dims, dims, (size_t)rank * sizeof *dims);
-}
-
 /* Whether the shape has one element for each row of the domain. */
 static bool has_rows_of(const tgi_group *g, int rank, const int64_t *dims) {
     if (g->lead < 0 || rank < g->lead || rank > g->rank) return false;
@@ -237,7 +233,7 @@ static bool fits(const tgi_draft *d, const candidate *c, uint32_t k, bool *by_ro
     *multiple = d->items[k].rows_multiple;
     *by_row = false;
     if (!g) return false;
-    if (!same_dims(g, c->rank, c->dims)) {
+    if (!tgi_same_dims(g->rank, g->dims, c->rank, c->dims)) {
         *by_row = true;
         if (c->kind != TGI_LOOP || !has_rows_of(g, c->rank, c->dims)) return false;
     }
