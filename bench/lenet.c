@@ -290,7 +290,7 @@ static void loops_step(void *state) {
     forward(l);
     back(l);
     for (int i = 0; i < WEIGHTS; i++)
-        for (int64_t j = 0; j < size_of(i); j++)
+        for (int64_t j = 0, n = size_of(i); j < n; j++)
             l->w[i][j] -= (float)rate * l->grad[i][j];
 }
 
