@@ -140,10 +140,11 @@ struct tg_op {
     bool            random; /* the result does not follow from operands and attr alone: each run makes it anew, once, and
                                        two instructions that look the same have each their own */
 
-    /* What else the executor may know of a kernel with one operand, for speed. `lead`: with the operand's leading axes as they
-     * are, how many of them the kernel goes through one by one, the result having the same: given some of these rows it
-     * computes those of the result, on any thread; it needs no scratch memory, and never fails. `folded`: how many leading axes, and no others, the
-     * kernel reduces, as `fold` does in pieces, with the same bits. Both give -1 for none; NULL is the same. */
+    /* What else the executor may know of a kernel, for speed; x: the types of the operands, which are in row-major order. `lead`:
+     * how many leading axes of the first operand the kernel goes through one by one, the result having the same: given some
+     * of these rows, and the other operands whole, it computes those of the result, to the bit, on any thread; it needs no
+     * scratch memory, and never fails. `folded`, for one operand: how many leading axes, and no others, the kernel reduces, as
+     * `fold` does in pieces, to the bit. Both give -1 for none; NULL is the same. */
     int (*lead)(const tg_type *x, const void *attr);
     int (*folded)(const tg_type *x, const void *attr);
     const tg_fold *fold;

@@ -52,7 +52,8 @@ static bool is_blas_slow(void) {
 
 /* A few rows, or one column, take as long as reading the other operand: the built-in product reads it in order. */
 static bool worth_blas(int64_t m, int64_t n, int64_t k) {
-    return !is_blas_slow() && m >= 4 && n >= 2 && m <= INT_MAX && n <= INT_MAX && k <= INT_MAX && at_least(TGI_GEMM_BLAS, m, n, k);
+    return !is_blas_slow() && m >= 4 && n >= 2 && m <= INT_MAX && n <= INT_MAX && k <= INT_MAX &&
+           at_least(TGI_GEMM_BLAS, m, n, k);
 }
 
 #define T float
@@ -84,6 +85,24 @@ void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_ro
 }
 
 #endif
+
+/* ---- a small B --------------------------------------------------------------------------------------------------- */
+
+/* It stays in the cache as it is, and so many rows of A at a time are not worth copying. */
+enum { SMALL_ROWS = TGI_GEMM_PACK / TGI_GEMM_SMALL - 1, SMALL_BYTES = 32 * TGI_GEMM_KC * sizeof(float) };
+
+bool tgi_gemm_is_small(int64_t n, int64_t k) {
+    return n >= 2 && k >= 1 && k <= TGI_GEMM_KC && n <= TGI_GEMM_SMALL / k;
+}
+
+#define DEFINE_SMALL(suffix, T) \
+    void tgi_gemm_small_##suffix(int64_t m, int64_t n, int64_t k, const T *a, const T *b, T *c) { \
+        _Alignas(64) char last_panel[SMALL_BYTES]; \
+        for (int64_t i = 0; i < m; i += SMALL_ROWS) \
+            tgi_gemm_builtin_##suffix(least(m - i, SMALL_ROWS), n, k, a + i * k, k, 1, b, n, 1, c + i * n, last_panel); \
+    }
+DEFINE_SMALL(f32, float)
+DEFINE_SMALL(f64, double)
 
 /* ---- scratch ----------------------------------------------------------------------------------------------------- */
 

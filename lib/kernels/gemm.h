@@ -8,6 +8,7 @@
 #ifndef TGI_KERNELS_GEMM_H
 #define TGI_KERNELS_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,13 @@ void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_ro
 
 /* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0, a few MiB at most. */
 size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element);
+
+/* Whether k x n is a small B: for row-major matrices an element of C does not depend, then, on which other rows are made with it. */
+bool tgi_gemm_is_small(int64_t n, int64_t k);
+
+/* C = A B for such a B, without scratch; all are row-major. */
+void tgi_gemm_small_f32(int64_t m, int64_t n, int64_t k, const float *a, const float *b, float *c);
+void tgi_gemm_small_f64(int64_t m, int64_t n, int64_t k, const double *a, const double *b, double *c);
 
 /* The built-in product itself, there in every build: blocked for the caches, packed, and the same bits on every run. */
 void tgi_gemm_builtin_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b,
@@ -39,7 +47,8 @@ enum {
     TGI_GEMM_NC = 1024,
     TGI_GEMM_PACK = 160 * 160 * 160,
     TGI_GEMM_BLAS = 8192,
-    TGI_GEMM_COPY = 512
+    TGI_GEMM_COPY = 512,
+    TGI_GEMM_SMALL = 64 * 64
 };
 
 #endif

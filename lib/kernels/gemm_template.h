@@ -163,7 +163,7 @@ static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed
  * are copied that are no whole panel as they are. */
 static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T *c, T *scratch) {
     bool pack = at_least(TGI_GEMM_PACK, m, n, k);
-    T   *a_panels = scratch, *b_panels = scratch + a_room(m, k);
+    T   *a_panels = scratch, *b_panels = pack ? scratch + a_room(m, k) : scratch;
     for (int64_t j = 0; j < n; j += TGI_GEMM_NC) {
         int64_t jn = least(n - j, TGI_GEMM_NC), direct = pack || b.col != 1 ? 0 : jn - jn % NR;
         for (int64_t p = 0; p < k; p += TGI_GEMM_KC) {

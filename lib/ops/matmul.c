@@ -47,8 +47,8 @@ static void multiply(const product *p, const char *a, const char *b, char *c) {
         tgi_gemm_f32(p->m, p->n, p->k, (const float *)a, p->a_row, p->a_col, (const float *)b, p->b_row, p->b_col, (float *)c,
                      p->scratch);
     else
-        tgi_gemm_f64(p->m, p->n, p->k, (const double *)a, p->a_row, p->a_col, (const double *)b, p->b_row, p->b_col, (double *)c,
-                     p->scratch);
+        tgi_gemm_f64(p->m, p->n, p->k, (const double *)a, p->a_row, p->a_col, (const double *)b, p->b_row, p->b_col,
+                     (double *)c, p->scratch);
 }
 
 /* The array with an axis of size 1 before its axis `at`. */
@@ -103,6 +103,30 @@ static void multiply_stack(product *p, const tg_array *a, const tg_array *b, con
     }
 }
 
+static bool is_row_major(const tg_array *x) {
+    int64_t follows = 1;
+    for (int i = x->rank - 1; i >= 0; follows *= x->dims[i--])
+        if (x->dims[i] != 1 && x->strides[i] != follows) return false;
+    return true;
+}
+
+/* Whether the second matrix is a single small one, and all lie in row-major order: then rows can be made apart from each other. */
+static bool is_small(const product *p, const tg_array *a, const tg_array *b) {
+    return b->rank == 2 && tgi_gemm_is_small(p->n, p->k) && is_row_major(a) && is_row_major(b);
+}
+
+static void multiply_rows(const product *p, const void *a, const void *b, void *c, int64_t rows) {
+    if (p->dtype == TG_F32)
+        tgi_gemm_small_f32(rows, p->n, p->k, a, b, c);
+    else
+        tgi_gemm_small_f64(rows, p->n, p->k, a, b, c);
+}
+
+static int matmul_lead(const tg_type *x, const void *attr) {
+    (void)attr;
+    return x[0].rank > 1 && x[1].rank == 2 && tgi_gemm_is_small(x[1].dims[1], x[1].dims[0]) ? x[0].rank - 1 : -1;
+}
+
 static tg_status matmul_kernel(tg_kernel_call *call) {
     tg_array a = call->in[0], b = call->in[1], c = call->out;
     if (c.size == 0) return TG_OK;
@@ -112,6 +136,10 @@ static tg_status matmul_kernel(tg_kernel_call *call) {
     if (column) c = with_axis(&c, c.rank);
     if (row) c = with_axis(&c, c.rank - 1);
     product p = product_of(&a, &b);
+    if (is_small(&p, &a, &b)) {
+        multiply_rows(&p, a.data, b.data, c.data, c.size / p.n);
+        return TG_OK;
+    }
     p.scratch = tg_scratch(call, tgi_gemm_scratch(p.m, p.n, p.k, tg_dtype_size(p.dtype)));
     if (!p.scratch) return TG_ERR_MEMORY;
     multiply_stack(&p, &a, &b, &c);
@@ -156,6 +184,6 @@ static tg_tensor matmul_rule_b(const tg_rule_call *call) {
 static tg_rule *const matmul_rules[] = {matmul_rule_a, matmul_rule_b};
 
 tg_tensor(tg_matmul)(tg_tensor a, tg_tensor b) {
-    static const tg_op op = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules};
+    static const tg_op op = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules, .lead = matmul_lead};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0);
 }

@@ -26,8 +26,8 @@ typedef struct tgi_result {
     int64_t        offset;     /* of a view: where there, in bytes */
     const int64_t *strides;    /* of a view; NULL: row-major */
     tgi_source    *sources;    /* of a step: where the operands that it reads are */
-    tgi_ref        home;  /* of a step: the leaf that may hold its result from the start, for an assign will put it there */
-    size_t         place; /* in the block */
+    tgi_ref        home;       /* of a step: in whose memory it is made, because it, or what follows from it, goes there */
+    size_t         place;      /* in the block */
     int32_t        reg;
     uint8_t        needed, lasts, memory, kind, by_row, made; /* made: by a kernel or a step */
 } tgi_result;
@@ -69,9 +69,9 @@ static inline tgi_result *tgi_result_of(const tgi_draft *d, tgi_ref ref) {
 /* The last stage of a group, when all its steps are known: cuts the domain into tiles, gives out registers (layout.c). */
 tg_status tgi_lay_out_group(tgi_draft *d, uint32_t item);
 
-/* Of the widest operand in a tile, as a rule; the most elements that a tile of whole rows may have; and rows that are shorter than the
- * last do not pay for a call each. */
-enum { TGI_TILE_BYTES = 32768, TGI_LONGEST_TILE = 16384, TGI_SHORT_ROW = 32 };
+/* Of the widest operand in a tile, as a rule; the most elements that a tile of whole rows may have; rows that are shorter than
+ * SHORT_ROW do not pay for a call each, and for those shorter than REPEATED_ROW a row that is the same for all is repeated. */
+enum { TGI_TILE_BYTES = 32768, TGI_LONGEST_TILE = 16384, TGI_SHORT_ROW = 32, TGI_REPEATED_ROW = 256 };
 
 /* Gives each value its place in the block (memory.c). */
 tg_status tgi_place_values(tgi_draft *d);

@@ -24,6 +24,7 @@ typedef struct tile {
     int64_t          start, length;
     int64_t          row, rows; /* the tile's rows, or the one that it is a piece of */
     int64_t          column, columns;
+    bool             is_first; /* of those that go through the same registers */
 } tile;
 
 /* ---- where things are -------------------------------------------------------------------------------------------- */
@@ -48,6 +49,7 @@ static const char *feed_at(const tile *t, const tgi_feed *f, bool by_row) {
     case TGI_APART: break;
     }
     char *gathered = register_at(t, f->gather);
+    if (f->once && !t->is_first) return gathered;
     tgi_gather(f->walk, data, f->reg >= 0 ? 0 : at, by_row ? t->rows : t->length, gathered);
     return gathered;
 }
@@ -99,31 +101,33 @@ static void run_move(const tile *t, const tgi_step *step) {
     char           *to = result_at(t, step);
     if (from == to) return;
     if (f->lie == TGI_ONE)
-        fill(to, from, t->length, f->width);
+        fill(to, from, t->length, (size_t)f->width);
     else
-        memmove(to, from, (size_t)t->length * f->width);
+        memmove(to, from, (size_t)(t->length * f->width));
 }
 
-/* ---- reductions -------------------------------------------------------------------------------------------------- */
+/* ---- kernels, and reductions in pieces --------------------------------------------------------------------------- */
 
-/* The tile as an array of its own: the axes of the rows are one, the last of them. */
-static tg_array array_of_rows(const tile *t, tg_dtype dtype, int rank, const int64_t *dims, void *data) {
-    tg_array array = {.data = data, .dtype = dtype, .rank = rank};
-    memcpy(array.dims, dims, (size_t)rank * sizeof *dims);
-    for (int i = 0; i < t->group->lead; i++)
-        array.dims[i] = i == t->group->lead - 1 ? t->rows : 1;
-    array.size = tgi_size(rank, array.dims);
-    tgi_row_major(rank, array.dims, array.strides);
+/* A value, or with `lead` leading axes that are rows the part of it that the tile has: these axes are then one, the last of
+ * them. */
+static tg_array array_of(const tile *t, const tgi_node *node, int lead, const void *data) {
+    tg_array array = {.data = (void *)data, .dtype = (tg_dtype)node->dtype, .rank = node->rank};
+    memcpy(array.dims, node->dims, node->rank * sizeof *array.dims);
+    for (int i = 0; i < lead; i++)
+        array.dims[i] = i == lead - 1 ? t->rows : 1;
+    array.size = tgi_size(array.rank, array.dims);
+    tgi_row_major(array.rank, array.dims, array.strides);
     return array;
 }
 
-static void run_reduce(const tile *t, const tgi_step *step) {
+/* A kernel, for the rows of the tile. */
+static void run_kernel(const tile *t, const tgi_step *step) {
     const tgi_node *node = tgi_node_of(t->tape, t->first, step->node);
-    const tgi_node *operand = tgi_node_at(t->tape, node->in[0]);
-    void           *x = (void *)feed_at(t, &step->feeds[0], false);
-    tg_array        in = array_of_rows(t, (tg_dtype)operand->dtype, t->group->rank, t->group->dims, x);
-    tg_kernel_call  call = {.op = step->op, .count = 1, .in = &in, .attr = node->attr};
-    call.out = array_of_rows(t, (tg_dtype)node->dtype, node->rank, node->dims, result_at(t, step));
+    tg_array        in[TG_MAX_LOOP_OPERANDS];
+    for (uint8_t j = 0; j < step->count; j++)
+        in[j] = array_of(t, tgi_node_at(t->tape, node->in[j]), j ? 0 : t->group->lead, feed_at(t, &step->feeds[j], false));
+    tg_kernel_call call = {.op = step->op, .count = step->count, .in = in, .attr = node->attr};
+    call.out = array_of(t, node, t->group->lead, result_at(t, step));
     step->op->kernel(&call);
 }
 
@@ -172,16 +176,18 @@ static void finish_fold(const tile *t, const tgi_step *step) {
 
 /* ---- the group --------------------------------------------------------------------------------------------------- */
 
-static void run_tile(const tile *t) {
+static void run_tile(tile *t) {
     const tgi_step *end = t->group->steps + t->group->step_count;
     for (const tgi_step *step = t->group->steps; step < end; step++)
         switch ((tgi_kind)step->kind) {
         case TGI_LOOP: run_loop(t, step); break;
         case TGI_COPY:
         case TGI_STORE: run_move(t, step); break;
-        case TGI_REDUCE: run_reduce(t, step); break;
+        case TGI_REDUCE:
+        case TGI_ROWS: run_kernel(t, step); break;
         case TGI_FOLD: run_fold(t, step); break;
         }
+    t->is_first = false;
 }
 
 static int64_t least(int64_t a, int64_t b) {
@@ -234,7 +240,7 @@ static int64_t units_of(const tgi_group *g, int64_t *multiple) {
 
 int tgi_threads_for(const tgi_group *g, int most) {
     if (g->rows * g->columns == 0) return 1;
-    int64_t multiple, units = units_of(g, &multiple), work = g->rows * g->columns * g->step_count / WORTH_A_THREAD;
+    int64_t multiple, units = units_of(g, &multiple), work = g->rows * g->columns * g->work / WORTH_A_THREAD;
     int64_t shares = (units - 1) / multiple + 1;
     return (int)(work < 1 ? 1 : least(most, least(work, shares)));
 }
@@ -243,6 +249,7 @@ static void run_share(tile t, int thread, int threads) {
     int64_t multiple, units = units_of(t.group, &multiple);
     int64_t share = ((units - 1) / multiple / threads + 1) * multiple;
     int64_t from = least(units, thread * share), to = least(units, from + share);
+    t.is_first = true;
     t.registers += (size_t)thread * t.group->registers * t.group->register_bytes;
     if (t.group->tile < t.group->columns)
         run_pieces_of(&t, from, to);

@@ -5,7 +5,7 @@
  * row for all, ask for rows, a tile is made of whole rows; else the domain is one long row and a tile a piece of it.
  *
  * A register is taken by the step that makes its value, if need be in place of an operand, and free again after the last step that
- * reads it. What is assigned to a leaf is made in the leaf's memory.
+ * reads it. What goes to memory in the end is made there: the result of a chain of elementwise steps, or the new value of a leaf.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -113,12 +113,49 @@ static void cut_into_tiles(layout *l, const tgi_group_draft *item) {
     g->tile = size && tile > size ? size : tile;
 }
 
+/* ---- homes ------------------------------------------------------------------------------------------------------- */
+
+/* An operand that nothing later reads is made where the result of the elementwise step goes: in the same tile of memory, which is
+ * on its way to the cache while the operand is computed. */
+static void give_home(layout *l, const tgi_result *v, const reading *r, tgi_ref home) {
+    for (uint32_t j = 0; j < r->count; j++) {
+        tgi_result *x = tgi_result_of(l->d, r->sources[j].base);
+        if (!is_in_register(l, &r->sources[j]) || x->last_order != v->order || x->by_row) continue;
+        if (r->sources[j].node->dtype != r->node->dtype) continue;
+        x->home = home;
+        return;
+    }
+}
+
+static tg_status give_homes(layout *l, const tgi_group_draft *item) {
+    uint32_t *steps = tgi_arena_take(&l->d->arena, item->steps * sizeof *steps), count = 0;
+    if (!steps) return TG_ERR_MEMORY;
+    for (uint32_t i = item->first; i != TGI_NONE; i = l->d->results[i].next)
+        steps[count++] = i;
+    while (count-- > 0) {
+        const tgi_result *v = &l->d->results[steps[count]];
+        reading           r = reading_of(l, steps[count]);
+        if (v->kind != TGI_LOOP || v->by_row) continue;
+        const tgi_result *home = v->home == TGI_NONE ? NULL : tgi_result_of(l->d, v->home);
+        if (v->memory)
+            give_home(l, v, &r, steps[count]);
+        else if (home && home->made) /* no leaf, whose old value might be read until then */
+            give_home(l, v, &r, v->home);
+    }
+    return TG_OK;
+}
+
 /* ---- registers --------------------------------------------------------------------------------------------------- */
 
-static int32_t take_register(layout *l, size_t width) {
+static int32_t new_register(layout *l, size_t width) {
     if (width > l->width) l->width = width;
-    if (l->free_count) return l->free[--l->free_count];
     return (int32_t)l->g->registers++;
+}
+
+static int32_t take_register(layout *l, size_t width) {
+    if (!l->free_count) return new_register(l, width);
+    if (width > l->width) l->width = width;
+    return l->free[--l->free_count];
 }
 
 static void give_register(layout *l, int32_t reg) {
@@ -142,7 +179,7 @@ static int32_t register_for(layout *l, const tgi_step *step, const reading *r, u
 static void give_registers(layout *l, const tgi_step *step, const reading *r, uint32_t order) {
     for (uint32_t j = 0; j < step->count; j++) {
         const tgi_feed *f = &step->feeds[j];
-        if (f->gather != TGI_NO_REGISTER) give_register(l, f->gather);
+        if (f->gather != TGI_NO_REGISTER && !f->once) give_register(l, f->gather);
         if (!is_in_register(l, &r->sources[j])) continue;
         tgi_result *v = tgi_result_of(l->d, r->sources[j].base);
         if (v->last_order == order && v->reg != TGI_NO_REGISTER) give_register(l, v->reg);
@@ -159,8 +196,21 @@ static tgi_lie settled_lie(const layout *l, tgi_kind kind, bool by_row, tgi_lie 
     if (kind == TGI_COPY) return TGI_APART;
     if (rows && by_row) return TGI_APART;
     if (rows && g->rows == 1) return lie == TGI_BY_ROW ? TGI_ONE : TGI_FLAT;
+    if (lie == TGI_ACROSS && g->columns < TGI_REPEATED_ROW) return TGI_APART;
     if (rows && (g->columns < TGI_SHORT_ROW || kind != TGI_LOOP)) return TGI_APART;
     return lie;
+}
+
+/* An operand of a kernel that makes rows: the first by rows, the others whole. */
+static tgi_feed rows_or_all(const layout *l, const tgi_source *s, bool rows) {
+    const tgi_node *x = s->node;
+    int64_t         columns = tgi_size(x->rank - l->g->lead, x->dims + l->g->lead);
+    return (tgi_feed){.base = s->base,
+                      .reg = TGI_NO_REGISTER,
+                      .offset = s->offset,
+                      .gather = TGI_NO_REGISTER,
+                      .lie = rows ? TGI_BY_ROW : TGI_ONE,
+                      .width = columns * (int64_t)tg_dtype_size((tg_dtype)x->dtype)};
 }
 
 static tg_status fill_feed(layout *l, const reading *r, const tgi_result *v, uint32_t j, tgi_feed *f) {
@@ -172,7 +222,7 @@ static tg_status fill_feed(layout *l, const reading *r, const tgi_result *v, uin
                     .reg = TGI_NO_REGISTER,
                     .offset = s->offset,
                     .gather = TGI_NO_REGISTER,
-                    .width = (uint8_t)width};
+                    .width = (int64_t)width};
     if (is_in_register(l, s)) f->reg = tgi_result_of(l->d, s->base)->reg;
     tgi_lie lie = tgi_lie_of(r->rank, r->dims, strides, v->by_row && v->kind == TGI_LOOP ? 0 : l->g->lead);
     f->lie = (uint8_t)settled_lie(l, (tgi_kind)v->kind, v->by_row && v->kind == TGI_LOOP, lie);
@@ -185,7 +235,8 @@ static tg_status fill_feed(layout *l, const reading *r, const tgi_result *v, uin
     else
         *walk = tgi_walk_of(width, r->rank, r->dims, strides);
     f->walk = walk;
-    f->gather = take_register(l, width);
+    f->once = lie == TGI_ACROSS && v->kind != TGI_COPY;
+    f->gather = f->once ? new_register(l, width) : take_register(l, width);
     return TG_OK;
 }
 
@@ -203,7 +254,11 @@ static tg_status fill_step(layout *l, uint32_t i, tgi_step *step) {
     step->feeds = tgi_arena_take(&l->d->plan->arena, r.count * sizeof *step->feeds);
     if (!step->feeds) return TG_ERR_MEMORY;
     for (uint32_t j = 0; j < r.count; j++)
-        if (fill_feed(l, &r, v, j, &step->feeds[j])) return TG_ERR_MEMORY;
+        if (v->kind == TGI_ROWS)
+            step->feeds[j] = rows_or_all(l, &r.sources[j], j == 0);
+        else if (fill_feed(l, &r, v, j, &step->feeds[j]))
+            return TG_ERR_MEMORY;
+    l->g->work += v->kind == TGI_ROWS ? step->feeds[0].width / step->width : 1;
 
     if (v->kind == TGI_LOOP) step->loop = r.node->op->loop[tgi_node_at(l->d->tape, r.node->in[r.node->count - 1])->dtype];
     if (v->kind == TGI_STORE) {
@@ -231,6 +286,7 @@ tg_status tgi_lay_out_group(tgi_draft *d, uint32_t item) {
     l.free = tgi_pool_take(&d->tape->pool, draft->steps * (TG_MAX_LOOP_OPERANDS + 1) * sizeof *l.free);
     tg_status status = g->steps && l.free ? TG_OK : TG_ERR_MEMORY;
     if (!status) cut_into_tiles(&l, draft);
+    if (!status) status = give_homes(&l, draft);
     for (uint32_t i = draft->first; i != TGI_NONE && !status; i = d->results[i].next)
         status = fill_step(&l, i, &g->steps[g->step_count++]);
     tgi_pool_give(&d->tape->pool, l.free);

@@ -113,12 +113,32 @@ static void note_reading(tgi_draft *d, const tgi_source *s, uint32_t k, uint32_t
     if (!flat) traffic->apart = later(traffic->apart, k);
 }
 
-/* Whether the kernel cannot fail: that of a reduction that the executor knows. */
-static bool is_safe(const tgi_draft *d, const tgi_node *node) {
-    if (node->count != 1 || !(node->op->lead || node->op->folded)) return false;
+static bool lies_flat(const tgi_source *s) {
+    return tgi_node_size(s->node) <= 1 || tgi_lie_of(s->node->rank, s->node->dims, s->strides, 0) == TGI_FLAT;
+}
+
+/* How many leading axes the kernel goes through one by one, or reduces in pieces; -1: it does not. */
+static int leading_axes(const tgi_draft *d, const tgi_node *node) {
+    tg_type x[TG_MAX_LOOP_OPERANDS];
+    if (!node->op->lead || node->count > TG_MAX_LOOP_OPERANDS) return -1;
+    for (uint32_t j = 0; j < node->count; j++)
+        x[j] = tgi_node_type(tgi_node_at(d->tape, node->in[j]));
+    return node->op->lead(x, node->attr);
+}
+
+static int folded_axes(const tgi_draft *d, const tgi_node *node) {
+    if (!node->op->folded || !node->op->fold || node->count != 1) return -1;
     tg_type x = tgi_node_type(tgi_node_at(d->tape, node->in[0]));
-    return (node->op->lead && node->op->lead(&x, node->attr) >= 0) ||
-           (node->op->folded && node->op->folded(&x, node->attr) >= 0);
+    return node->op->folded(&x, node->attr);
+}
+
+/* Whether the kernel cannot fail: a reduction, or one that makes rows from operands that are. */
+static bool is_safe(const tgi_draft *d, uint32_t i, const tgi_node *node) {
+    for (uint32_t j = 0; j < node->count && node->count > 1; j++) {
+        tgi_source s = tgi_source_of(d, d->start + i, node->in[j]);
+        if (!lies_flat(&s)) return false;
+    }
+    return leading_axes(d, node) >= 0 || folded_axes(d, node) >= 0;
 }
 
 static void add_kernel(tgi_draft *d, uint32_t i, const tgi_node *node) {
@@ -130,7 +150,7 @@ static void add_kernel(tgi_draft *d, uint32_t i, const tgi_node *node) {
     }
     d->results[i].item = d->results[i].last = k;
     d->results[i].made = d->results[i].memory = 1;
-    if (!is_safe(d, node)) d->barrier = d->assign_barrier = d->reduce_barrier = k + 1;
+    if (!is_safe(d, i, node)) d->barrier = d->assign_barrier = d->reduce_barrier = k + 1;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
@@ -181,7 +201,8 @@ static bool operands_fit(const tgi_draft *d, const candidate *c, uint32_t k, boo
         const tgi_result *v = tgi_result_of(d, c->source[j].base);
         uint32_t          made = v && v->made ? v->item : c->source[j].after;
         if (made == TGI_NONE || made < k) continue;
-        if (made > k || !reads_own_tile(d, g, &c->source[j], lie_of_operand(c, j, by_row || g->lead < 0 ? 0 : g->lead), by_row))
+        if (made > k || c->kind == TGI_ROWS ||
+            !reads_own_tile(d, g, &c->source[j], lie_of_operand(c, j, by_row || g->lead < 0 ? 0 : g->lead), by_row))
             return false;
     }
     return true;
@@ -208,7 +229,7 @@ static bool rows_fit(const tgi_group_draft *item, int lead, int64_t *rows_multip
 static bool reduction_fits(const tgi_draft *d, const candidate *c, uint32_t k, int64_t *multiple) {
     const tgi_group_draft *item = &d->items[k];
     if (k < d->reduce_barrier || item->group->assigns) return false;
-    if (c->kind == TGI_REDUCE || c->axes < c->rank) return rows_fit(item, c->axes, multiple);
+    if (c->kind != TGI_FOLD || c->axes < c->rank) return rows_fit(item, c->axes, multiple);
     *multiple = item->rows_multiple;
     if (item->group->lead < 0) return true;
     int64_t columns = tgi_size(c->rank - item->group->lead, c->dims + item->group->lead);
@@ -238,12 +259,13 @@ static bool fits(const tgi_draft *d, const candidate *c, uint32_t k, bool *by_ro
         if (c->kind != TGI_LOOP || !has_rows_of(g, c->rank, c->dims)) return false;
     }
     if (!operands_fit(d, c, k, *by_row)) return false;
-    if (c->kind == TGI_REDUCE || c->kind == TGI_FOLD) return reduction_fits(d, c, k, multiple);
+    if (c->kind == TGI_REDUCE || c->kind == TGI_ROWS || c->kind == TGI_FOLD) return reduction_fits(d, c, k, multiple);
     return c->kind != TGI_STORE || assign_fits(d, c, k);
 }
 
 static uint32_t find_group(const tgi_draft *d, const candidate *c, bool *by_row, int64_t *multiple) {
-    uint32_t end = d->item_count > LOOK_BACK + d->barrier ? d->item_count - LOOK_BACK : d->barrier;
+    uint32_t look_back = c->kind == TGI_ROWS ? 1 : LOOK_BACK;
+    uint32_t end = d->item_count > look_back + d->barrier ? d->item_count - look_back : d->barrier;
     for (uint32_t k = d->item_count; k-- > end;)
         if (fits(d, c, k, by_row, multiple)) return k;
     *by_row = false;
@@ -295,11 +317,12 @@ static void join(tgi_draft *d, const candidate *c, uint32_t k, bool by_row, int6
     item->last = c->i;
     item->rows_multiple = multiple;
     for (uint32_t j = 0; j < c->count; j++)
-        note_reading(d, &c->source[j], k, v->order, !by_row && lie_of_operand(c, j, 0) == TGI_FLAT);
+        note_reading(d, &c->source[j], k, v->order, !by_row && c->kind != TGI_ROWS && lie_of_operand(c, j, 0) == TGI_FLAT);
 
-    if (c->kind == TGI_REDUCE || (c->kind == TGI_FOLD && c->axes < c->rank)) g->lead = c->axes;
+    bool rows = c->kind == TGI_REDUCE || c->kind == TGI_ROWS;
+    if (rows || (c->kind == TGI_FOLD && c->axes < c->rank)) g->lead = c->axes;
     if (c->kind == TGI_FOLD && c->axes == c->rank) g->folds = true;
-    if (c->kind == TGI_REDUCE) d->assign_barrier = k + 1 > d->assign_barrier ? k + 1 : d->assign_barrier;
+    if (rows) d->assign_barrier = k + 1 > d->assign_barrier ? k + 1 : d->assign_barrier;
     if (c->kind != TGI_STORE) return;
     tgi_traffic *traffic = tgi_traffic_of(d, tgi_node_at(d->tape, c->node->in[0]));
     give_home(d, c, k, traffic);
@@ -317,22 +340,27 @@ static tg_loop *loop_of(const tg_tape *tape, const tgi_node *node) {
     return node->op->loop[tgi_node_at(tape, node->in[node->count - 1])->dtype];
 }
 
-/* A reduction can be done in a group when its operand lies flat: then it is the same sum, to the bit. */
-static bool is_reduction(candidate *c, const tgi_node *node) {
-    const tg_op    *op = node->op;
-    const tgi_node *x = c->source[0].node;
-    tg_type         type = tgi_node_type(x);
-    if (node->count != 1 || !(op->lead || op->folded) || tgi_node_size(x) == 0) return false;
-    c->rank = x->rank;
-    c->dims = x->dims;
-    tgi_lie lie = tgi_lie_of(c->rank, c->dims, c->source[0].strides, 0);
-    if (lie != TGI_FLAT && tgi_node_size(x) > 1) return false;
-    c->axes = op->lead ? op->lead(&type, node->attr) : -1;
-    c->kind = TGI_REDUCE;
-    if (c->axes >= 0 && tgi_size(c->rank - c->axes, c->dims + c->axes) <= TGI_LONGEST_TILE) return true;
-    c->axes = op->folded && op->fold ? op->folded(&type, node->attr) : -1;
+static bool can_fold(const tgi_draft *d, candidate *c) {
+    c->axes = folded_axes(d, c->node);
     c->kind = TGI_FOLD;
     return c->axes >= 0 && (c->axes == c->rank || tgi_size(c->rank - c->axes, c->dims + c->axes) >= TG_FOLD_COLUMNS);
+}
+
+/* A kernel that makes rows, or reduces, can do so in a group when its operands lie flat: then the result is the same, to the bit. */
+static bool goes_by_rows(const tgi_draft *d, candidate *c, const tgi_node *node) {
+    const tgi_node *x = c->source[0].node;
+    for (uint32_t j = 0; j < c->count; j++)
+        if (tgi_node_size(c->source[j].node) == 0 || !lies_flat(&c->source[j])) return false;
+    c->axes = leading_axes(d, node);
+    if (c->axes >= 0 && tgi_node_size(node) > tgi_size(c->axes, x->dims)) {
+        c->kind = TGI_ROWS;
+        return tgi_size(c->rank - c->axes, c->dims + c->axes) <= TGI_LONGEST_TILE;
+    }
+    c->rank = x->rank;
+    c->dims = x->dims;
+    c->kind = TGI_REDUCE;
+    if (c->axes >= 0 && tgi_size(c->rank - c->axes, c->dims + c->axes) <= TGI_LONGEST_TILE) return c->count == 1;
+    return can_fold(d, c);
 }
 
 /* What it could do in a group; false when it is a kernel. */
@@ -349,11 +377,11 @@ static bool is_candidate(const tgi_draft *d, uint32_t i, const tgi_node *node, c
         c->first = c->count = 1;
     } else if (node->op->view)
         c->kind = TGI_COPY;
-    else if (!loop_of(d->tape, node) && node->count != 1)
+    else if (!loop_of(d->tape, node) && !is_safe(d, i, node))
         return false;
     for (uint32_t j = 0; j < c->count && c->kind != TGI_COPY; j++)
         c->source[j] = tgi_source_of(d, d->start + i, node->in[c->first + j]);
-    return c->kind != TGI_LOOP || loop_of(d->tape, node) || is_reduction(c, node);
+    return c->kind != TGI_LOOP || loop_of(d->tape, node) || goes_by_rows(d, c, node);
 }
 
 static void add_instruction(tgi_draft *d, uint32_t i) {
@@ -372,7 +400,12 @@ static void add_instruction(tgi_draft *d, uint32_t i) {
         add_kernel(d, i, node);
         return;
     }
-    uint32_t k = find_group(d, &c, &by_row, &multiple);
+    uint32_t  k = find_group(d, &c, &by_row, &multiple);
+    candidate fold = c;
+    if (k == TGI_NONE && c.kind == TGI_REDUCE && can_fold(d, &fold)) { /* where the rows are others */
+        k = find_group(d, &fold, &by_row, &multiple);
+        if (k != TGI_NONE) c = fold;
+    }
     if (k == TGI_NONE && c.kind == TGI_FOLD) {
         add_kernel(d, i, node);
         return;

@@ -43,7 +43,9 @@ typedef struct tgi_feed {
     int64_t         offset; /* of its first element in the memory, in bytes */
     const tgi_walk *walk;   /* over it, when it lies apart */
     int32_t         gather; /* and the register that it is gathered into */
-    uint8_t         lie, width;
+    uint8_t         lie;
+    bool            once;  /* that is the same for every tile: rows that are all alike */
+    int64_t         width; /* bytes of an element; for a kernel that makes rows, of a row */
 } tgi_feed;
 
 typedef enum tgi_kind {
@@ -51,6 +53,7 @@ typedef enum tgi_kind {
     TGI_COPY,   /* a view that strides cannot say */
     TGI_STORE,  /* an assign */
     TGI_REDUCE, /* one element a row, from the row */
+    TGI_ROWS,   /* rows from rows: a kernel whose operands are in memory */
     TGI_FOLD    /* a reduction of the whole domain, or of each column: its result is there after the last tile */
 } tgi_kind;
 
@@ -72,6 +75,7 @@ typedef struct tgi_group {
     int64_t   dims[TG_MAX_RANK];
     int64_t   rows, columns;
     int64_t   tile; /* elements of a tile: some rows, or when it is less than `columns` a piece of one */
+    int64_t   work; /* for an element, in steps of a loop */
     size_t    register_bytes, partial_bytes;
     bool      folds, assigns;
 } tgi_group;

@@ -32,18 +32,7 @@ static void check_guards_and_free(void *at, size_t bytes) {
 }
 
 /* How a matrix may lie in memory. */
-typedef enum layout {
-    ROWS,
-    COLUMNS,
-    WIDE,
-    STEPPED,
-    STEPPED_COLUMNS,
-    ONE_ROW,
-    ONE_COLUMN,
-    REVERSED,
-    FLIPPED,
-    LAYOUTS
-} layout;
+typedef enum layout { ROWS, COLUMNS, WIDE, STEPPED, STEPPED_COLUMNS, ONE_ROW, ONE_COLUMN, REVERSED, FLIPPED, LAYOUTS } layout;
 
 typedef struct matrix {
     int64_t rows, cols, row, col; /* sizes, strides */
@@ -96,13 +85,13 @@ static int small_number(uint32_t *state) {
             for (int64_t j = 0; j < b.cols; j++) { \
                 long double sum = 0; \
                 for (int64_t p = 0; p < a.cols; p++) \
-                    sum += (long double)pa[a.start + i * a.row + p * a.col] * \
-                           (long double)pb[b.start + p * b.row + j * b.col]; \
+                    sum += \
+                        (long double)pa[a.start + i * a.row + p * a.col] * (long double)pb[b.start + p * b.row + j * b.col]; \
                 if ((long double)c[i * b.cols + j] != sum) \
                     ck_abort_msg("%lld x %lld, strides %lld %lld; %lld x %lld, strides %lld %lld; at %lld, %lld: %g, not %Lg", \
-                                 (long long)a.rows, (long long)a.cols, (long long)a.row, (long long)a.col, \
-                                 (long long)b.rows, (long long)b.cols, (long long)b.row, (long long)b.col, (long long)i, \
-                                 (long long)j, (double)c[i * b.cols + j], sum); \
+                                 (long long)a.rows, (long long)a.cols, (long long)a.row, (long long)a.col, (long long)b.rows, \
+                                 (long long)b.cols, (long long)b.row, (long long)b.col, (long long)i, (long long)j, \
+                                 (double)c[i * b.cols + j], sum); \
             } \
     } \
 \
@@ -110,8 +99,8 @@ static int small_number(uint32_t *state) {
         matrix a = lay_out(m, k, how_a), b = lay_out(k, n, how_b); \
         T     *pa = filled_##suffix(a, 1), *pb = filled_##suffix(b, 2); \
         size_t c_bytes = (size_t)(m * n) * sizeof(T), scratch_bytes = tgi_gemm_scratch(m, n, k, sizeof(T)); \
-        T    *c = guarded(c_bytes); \
-        void *scratch = guarded(scratch_bytes); \
+        T     *c = guarded(c_bytes); \
+        void  *scratch = guarded(scratch_bytes); \
         for (int64_t i = 0; i < m * n; i++) \
             c[i] = NAN_OF; \
         product(m, n, k, pa + a.start, a.row, a.col, pb + b.start, b.row, b.col, c, scratch); \
@@ -175,7 +164,9 @@ START_TEST(squares) {
 END_TEST
 
 /* Products that are copied into panels, with each size just below, at, and just above a block's edge. */
-static const struct { int64_t m, n, k; } at_edges[] = {
+static const struct {
+    int64_t m, n, k;
+} at_edges[] = {
     /* of blocks of A, B and C */
     {TGI_GEMM_MC - 1, 163, 161},
     {TGI_GEMM_MC, 163, 161},
@@ -209,7 +200,10 @@ static const struct { int64_t m, n, k; } at_edges[] = {
 enum { AT_EDGES = sizeof at_edges / sizeof *at_edges };
 
 START_TEST(products_at_the_edges_of_blocks) {
-    static const layout pairs[][2] = {{ROWS, ROWS}, {COLUMNS, COLUMNS}, {STEPPED, WIDE}, {ONE_COLUMN, STEPPED},
+    static const layout pairs[][2] = {{ROWS, ROWS},
+                                      {COLUMNS, COLUMNS},
+                                      {STEPPED, WIDE},
+                                      {ONE_COLUMN, STEPPED},
                                       {STEPPED, FLIPPED}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         check(at_edges[_i].m, at_edges[_i].n, at_edges[_i].k, pairs[i][0], pairs[i][1]);
@@ -285,6 +279,52 @@ START_TEST(nan_and_infinity_reach_their_row) {
 }
 END_TEST
 
+/* With a small B each row of the result has the bits that it has alone, and among all of them. */
+#define DEFINE_CHECK_ROWS(suffix, T) \
+    static void check_rows_##suffix(int64_t m, int64_t n, int64_t k) { \
+        size_t bytes = (size_t)(m * n) * sizeof(T); \
+        T     *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b); \
+        T     *all = malloc(bytes), *parts = guarded(bytes); \
+        void  *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof(T))); \
+        for (int64_t i = 0; i < m * k; i++) \
+            a[i] = (T)sin((double)i); \
+        for (int64_t i = 0; i < k * n; i++) \
+            b[i] = (T)cos((double)i); \
+        tgi_gemm_builtin_##suffix(m, n, k, a, k, 1, b, n, 1, all, scratch); \
+        for (int64_t rows = 1; rows <= m; rows = rows * 3 - 1 + (rows == 1)) { \
+            for (int64_t i = 0; i < m; i += rows) \
+                tgi_gemm_small_##suffix(rows < m - i ? rows : m - i, n, k, a + i * k, b, parts + i * n); \
+            ck_assert_mem_eq(parts, all, bytes); \
+        } \
+        check_guards_and_free(parts, bytes); \
+        check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof(T))); \
+        free(a); \
+        free(b); \
+        free(all); \
+    }
+DEFINE_CHECK_ROWS(f32, float)
+DEFINE_CHECK_ROWS(f64, double)
+
+START_TEST(rows_of_a_small_product_stand_alone) {
+    static const int64_t sizes_of_b[][2] = {{2, 1},   {2, 256},  {3, 7},   {16, 256}, {17, 240},
+                                            {32, 32}, {33, 124}, {64, 64}, {1000, 4}};
+    for (size_t i = 0; i < sizeof sizes_of_b / sizeof *sizes_of_b; i++) {
+        int64_t n = sizes_of_b[i][0], k = sizes_of_b[i][1];
+        ck_assert(tgi_gemm_is_small(n, k));
+        check_rows_f32(41, n, k);
+        check_rows_f64(41, n, k);
+    }
+    check_rows_f32(2100, 64, 64);
+    check_rows_f64(2100, 16, 256);
+}
+END_TEST
+
+START_TEST(no_other_product_counts_as_small) {
+    ck_assert(!tgi_gemm_is_small(1, 8) && !tgi_gemm_is_small(0, 8) && !tgi_gemm_is_small(8, 0));
+    ck_assert(!tgi_gemm_is_small(65, 64) && !tgi_gemm_is_small(2, 257) && !tgi_gemm_is_small(INT64_MAX, INT64_MAX));
+}
+END_TEST
+
 START_TEST(scratch_stays_small) {
     ck_assert_uint_le(tgi_gemm_scratch(INT64_MAX / 4, INT64_MAX / 4, INT64_MAX / 4, sizeof(double)), (size_t)8 << 20);
     ck_assert_uint_gt(tgi_gemm_scratch(0, 0, 0, sizeof(float)), 0);
@@ -306,6 +346,8 @@ Suite *suite_gemm(void) {
     tcase_set_timeout(numbers, 300);
     tcase_add_test(numbers, fractions_within_the_error_bound);
     tcase_add_loop_test(numbers, nan_and_infinity_reach_their_row, 0, 5);
+    tcase_add_test(numbers, rows_of_a_small_product_stand_alone);
+    tcase_add_test(numbers, no_other_product_counts_as_small);
     tcase_add_test(numbers, scratch_stays_small);
     suite_add_tcase(suite, numbers);
     return suite;

@@ -105,17 +105,54 @@ START_TEST(a_layer_with_its_gradients_is_one_group) {
 }
 END_TEST
 
+/* A layer of a stack of inputs whose weights are small, and what comes behind it. */
+START_TEST(a_small_product_is_in_the_group_of_its_bias_and_activation) {
+    enum { INPUTS = 7 * 131, UNITS = 35 };
+    float y[2][INPUTS * UNITS];
+    for (int eager = 0; eager < 2; eager++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor x = tg_randn(tape, TG_F32, TG_SHAPE(7, 131, 20)), w = tg_randn(tape, TG_F32, TG_SHAPE(20, UNITS));
+        tg_tensor b = tg_randn(tape, TG_F32, TG_SHAPE(UNITS));
+        ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_run(tape) && !tg_set_eager(tape, eager));
+        tg_tensor h = tg_softmax(tg_relu(tg_add(tg_matmul(x, w), b)), -1);
+        ck_assert(!tg_keep(h) && !tg_read(h, y[eager], INPUTS * UNITS));
+        if (!eager) ck_assert_int_eq(tg_stats(tape).groups, 1);
+        if (!eager) ck_assert_int_eq(tg_stats(tape).kernels, 0);
+        finish(tape);
+    }
+    ck_assert_mem_eq(y[0], y[1], sizeof y[0]);
+}
+END_TEST
+
+START_TEST(a_product_that_is_large_or_of_views_is_a_kernel) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(70, 60), 1);
+    tg_tensor small = tg_full(tape, TG_F64, TG_SHAPE(60, 68), 1), large = tg_full(tape, TG_F64, TG_SHAPE(60, 69), 1);
+    ck_assert(!tg_run(tape));
+    tg_tensor y[4] = {tg_matmul(x, small), tg_matmul(x, large), tg_matmul(x, tg_transpose(x, 0, 1)),
+                      tg_matmul(tg_slice(x, 1, 0, 30, 1), tg_slice(small, 0, 0, 30, 1))};
+    for (int i = 0; i < 4; i++)
+        ck_assert(!tg_keep(y[i]));
+    ck_assert(!tg_run(tape));
+    ck_assert_int_eq(tg_stats(tape).kernels, 3);
+    for (int i = 0; i < 4; i++)
+        ck_assert_double_eq(((const double *)tg_data(y[i]))[4000], i < 3 ? 60 : 30);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(a_chain_takes_the_memory_of_two_links) {
     tg_tape *tape = tg_tape_new();
     tg_set_keep(tape, TG_KEEP_ASKED);
-    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(32, 32), 0.01), y = x;
+    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(128, 128), 0.005), y = x;
     for (int i = 0; i < 20; i++)
         y = tg_matmul(y, x);
     tg_tensor sum = tg_sum(y);
     ck_assert(!tg_keep(sum) && !tg_run(tape));
-    ck_assert_int_eq((int64_t)tg_stats(tape).block_bytes, 2 * 32 * 32 * 8);
+    ck_assert_int_eq((int64_t)tg_stats(tape).block_bytes, 2 * 128 * 128 * 8);
     ck_assert_int_eq(tg_stats(tape).kernels, 20);
-    ck_assert_double_eq_tol(tg_item(sum) / (32 * 32 * 0.01 * pow(0.32, 20)), 1, 1e-12);
+    ck_assert_double_eq_tol(tg_item(sum) / (128 * 128 * 0.005 * pow(0.64, 20)), 1, 1e-12);
     finish(tape);
 }
 END_TEST
@@ -214,6 +251,8 @@ Suite *suite_plan(void) {
     tcase_add_test(cache, the_plan_not_used_for_longest_goes_first);
     suite_add_tcase(suite, cache);
     tcase_add_test(group, a_layer_with_its_gradients_is_one_group);
+    tcase_add_test(group, a_small_product_is_in_the_group_of_its_bias_and_activation);
+    tcase_add_test(group, a_product_that_is_large_or_of_views_is_a_kernel);
     tcase_add_test(group, a_chain_takes_the_memory_of_two_links);
     tcase_add_test(group, no_tape_has_no_figures);
     suite_add_tcase(suite, group);

@@ -237,6 +237,25 @@ START_TEST(what_reads_the_old_value_in_between_still_sees_it) {
 }
 END_TEST
 
+START_TEST(a_product_reads_the_weights_of_its_place) {
+    enum { ROWS = 3000 };
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(ROWS, 8), 1), w = tg_input(tape, NULL, TG_F64, TG_SHAPE(8, 8));
+    double    ones[8 * 8];
+    for (int i = 0; i < 64; i++)
+        ones[i] = 1;
+    ck_assert(!tg_write(w, ones, 64) && !tg_run(tape));
+    tg_tensor before = kept(tg_neg(tg_matmul(x, w)));
+    ck_assert(!tg_assign(w, tg_mul(w, 2)));
+    tg_tensor after = kept(tg_neg(tg_matmul(x, w)));
+    for (int i = 0; i < ROWS * 8; i += 13) {
+        ck_assert_double_eq(element(before, i), -8);
+        ck_assert_double_eq(element(after, i), -16);
+    }
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(two_leaves_may_have_one_value_and_change_places) {
     tg_tape  *tape = new_tape(TG_KEEP_ASKED);
     tg_tensor a = long_vector(tape, 1), b = long_vector(tape, 2), c = long_vector(tape, 3), d = long_vector(tape, 4);
@@ -302,6 +321,7 @@ Suite *suite_planned(void) {
     tcase_add_test(failures, but_not_when_it_was_to_be_kept);
     tcase_add_test(failures, a_view_behind_the_failure_shows_what_its_base_holds_then);
     tcase_add_test(in_place, what_reads_the_old_value_in_between_still_sees_it);
+    tcase_add_test(in_place, a_product_reads_the_weights_of_its_place);
     tcase_add_test(in_place, two_leaves_may_have_one_value_and_change_places);
     tcase_add_test(in_place, a_value_that_is_kept_or_needed_later_has_memory_of_its_own);
     suite_add_tcase(suite, dropped);
