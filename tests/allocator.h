@@ -32,4 +32,7 @@ void watch(void);
 /* The tests of all ops (tests/ops/test_allocation.c). */
 TCase *op_allocation(void);
 
+/* Those of models that train (tests/run/test_steady.c). */
+TCase *steady_models(void);
+
 #endif
