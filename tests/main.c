@@ -38,6 +38,7 @@ int main(void) {
         suite_dot,
         suite_fusion,
         suite_planned,
+        suite_ops_by_plan,
         suite_elementwise,
         suite_special,
         suite_math,

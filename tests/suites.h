@@ -37,6 +37,7 @@ Suite *suite_alias(void);
 Suite *suite_program(void);
 Suite *suite_fusion(void);
 Suite *suite_planned(void);
+Suite *suite_ops_by_plan(void);
 Suite *suite_run_elementwise(void);
 Suite *suite_own_op(void);
 Suite *suite_anomaly(void);
