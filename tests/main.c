@@ -30,6 +30,7 @@ int main(void) {
         suite_program,
         suite_run_elementwise,
         suite_threads,
+        suite_races,
         suite_plan,
         suite_own_op,
         suite_anomaly,

@@ -32,6 +32,7 @@ Suite *suite_leaf(void);
 Suite *suite_value(void);
 Suite *suite_run(void);
 Suite *suite_threads(void);
+Suite *suite_races(void);
 Suite *suite_plan(void);
 Suite *suite_alias(void);
 Suite *suite_program(void);
