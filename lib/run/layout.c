@@ -235,7 +235,7 @@ static tg_status fill_feed(layout *l, const reading *r, const tgi_result *v, uin
     else
         *walk = tgi_walk_of(width, r->rank, r->dims, strides);
     f->walk = walk;
-    f->once = lie == TGI_ACROSS && v->kind != TGI_COPY;
+    f->once = lie == TGI_ACROSS && v->kind != TGI_COPY && l->g->tile >= l->g->columns;
     f->gather = f->once ? new_register(l, width) : take_register(l, width);
     return TG_OK;
 }

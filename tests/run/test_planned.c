@@ -256,6 +256,20 @@ START_TEST(a_product_reads_the_weights_of_its_place) {
 }
 END_TEST
 
+/* Each row is several tiles, and so is the row that is assigned to all. */
+START_TEST(one_long_row_is_assigned_to_all_rows) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor row = long_vector(tape, 1), w = tg_input(tape, NULL, TG_F64, TG_SHAPE(3, LONG));
+    ck_assert(!tg_run(tape) && !tg_assign(w, row));
+    tg_tensor sum = kept(tg_add(tg_full(tape, TG_F64, TG_SHAPE(3, LONG), 1), row));
+    for (int i = 0; i < 3 * LONG; i += 777) {
+        ck_assert_double_eq(element(w, i), 1 + i % LONG);
+        ck_assert_double_eq(element(sum, i), 2 + i % LONG);
+    }
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(two_leaves_may_have_one_value_and_change_places) {
     tg_tape  *tape = new_tape(TG_KEEP_ASKED);
     tg_tensor a = long_vector(tape, 1), b = long_vector(tape, 2), c = long_vector(tape, 3), d = long_vector(tape, 4);
@@ -322,6 +336,7 @@ Suite *suite_planned(void) {
     tcase_add_test(failures, a_view_behind_the_failure_shows_what_its_base_holds_then);
     tcase_add_test(in_place, what_reads_the_old_value_in_between_still_sees_it);
     tcase_add_test(in_place, a_product_reads_the_weights_of_its_place);
+    tcase_add_test(in_place, one_long_row_is_assigned_to_all_rows);
     tcase_add_test(in_place, two_leaves_may_have_one_value_and_change_places);
     tcase_add_test(in_place, a_value_that_is_kept_or_needed_later_has_memory_of_its_own);
     suite_add_tcase(suite, dropped);
