@@ -98,6 +98,13 @@ static int64_t usual_tile(const layout *l, uint32_t first) {
     return TGI_TILE_BYTES / (int64_t)width;
 }
 
+static int64_t power_of_two_below(int64_t x) {
+    int64_t power = 1;
+    while (2 * power <= x)
+        power *= 2;
+    return power;
+}
+
 static void cut_into_tiles(layout *l, const tgi_group_draft *item) {
     tgi_group *g = l->g;
     int64_t    tile = usual_tile(l, item->first);
@@ -109,7 +116,7 @@ static void cut_into_tiles(layout *l, const tgi_group_draft *item) {
     if (size == 0)
         tile = 1;
     else if (whole_rows || g->columns < tile)
-        tile = least > tile ? least : tile / least * least;
+        tile = least * power_of_two_below(tile / least); /* so that tiles fill the blocks of folds */
     g->tile = size && tile > size ? size : tile;
 }
 
