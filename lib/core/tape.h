@@ -274,6 +274,9 @@ void tgi_truncate(tg_tape *tape, uint32_t count);
 /* In eager mode: runs what was just recorded (run/run.c). */
 void tgi_run_eagerly(tg_tape *tape);
 
+/* How many threads a kernel may use (run/plain.c). */
+int tgi_threads(const tg_kernel_call *call);
+
 /* The tape's generator, for ops that are marked as random (run/plain.c). */
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call);
 

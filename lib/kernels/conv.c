@@ -155,9 +155,9 @@ static size_t product_scratch(const plan *p, tgi_conv_kind kind, size_t element)
     const tgi_conv *c = p->c;
     int64_t         depth = p->block * p->taps;
     switch (kind) {
-    case TGI_CONV: return tgi_gemm_scratch(c->out, p->pitch, depth, element);
-    case TGI_CONV_BACK: return tgi_gemm_scratch(depth, p->pitch, c->out, element);
-    default: return tgi_gemm_scratch(c->out, depth, p->pitch, element);
+    case TGI_CONV: return tgi_gemm_scratch(c->out, p->pitch, depth, element, 1);
+    case TGI_CONV_BACK: return tgi_gemm_scratch(depth, p->pitch, c->out, element, 1);
+    default: return tgi_gemm_scratch(c->out, depth, p->pitch, element, 1);
     }
 }
 

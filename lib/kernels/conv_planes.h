@@ -23,8 +23,8 @@ typedef struct NAME(work) {
 static WORK NAME(work_in)(const plan *p, tgi_conv_kind kind, void *scratch) {
     parts at = parts_of(p, kind, sizeof(T));
     char *start = scratch;
-    WORK  w = {(int64_t *)start, (T *)(start + at.planes), (T *)(start + at.rows), (T *)(start + at.columns),
-               (T *)(start + at.product), start + at.multiply};
+    WORK  w = {(int64_t *)start,          (T *)(start + at.planes),  (T *)(start + at.rows),
+               (T *)(start + at.columns), (T *)(start + at.product), start + at.multiply};
     if (p->way == TGI_CONV_PLAIN) return w;
     find_offsets(p, w.offsets);
     memset(w.planes, 0, (size_t)p->planes * sizeof(T));
@@ -84,8 +84,9 @@ static ALWAYS_INLINE void NAME(terms)(const tgi_conv *c, tgi_conv_kind kind, T *
             for (int64_t o = 0; o < c->out; o++)
                 for (int64_t i = 0; i < c->in; i++)
                     for (int64_t tap = 0; tap < taps; tap++)
-                        NAME(term)(c, kind, tap, x + ((n * c->groups + g) * c->in + i) * x_size,
-                                   w + ((g * c->out + o) * c->in + i) * taps, y + ((n * c->groups + g) * c->out + o) * y_size);
+                        NAME(term)
+                        (c, kind, tap, x + ((n * c->groups + g) * c->in + i) * x_size,
+                         w + ((g * c->out + o) * c->in + i) * taps, y + ((n * c->groups + g) * c->out + o) * y_size);
 }
 
 /* `channels` images of `size` elements, each set to its bias or 0. */

@@ -22,26 +22,21 @@ typedef struct NAME(strip) {
 /* The tile from element q on. rows, vectors, indirect and add are constants, so that sum lives in registers. */
 static ALWAYS_INLINE void NAME(tile)(int rows, int vectors, bool indirect, bool add, const STRIP *s, int64_t q) {
     VECTOR sum[MOST_ROWS][MOST_VECTORS];
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int v = 0; v < vectors; v++)
-            sum[i][v] = (VECTOR){0};
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = (VECTOR){0};
     const T *a = s->a, *b = s->b + q;
     int64_t  a_row = s->a_row, a_col = s->a_col, b_row = s->b_row, depth = s->depth;
     for (int64_t k = 0; k < depth; k++, a += a_col) {
         const LOOSE *bk = (const LOOSE *)(b + (indirect ? s->offsets[k] : k * b_row));
         VECTOR       bv[MOST_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++)
-            bv[v] = bk[v];
+        UNROLL for (int v = 0; v < vectors; v++) bv[v] = bk[v];
         UNROLL for (int i = 0; i < rows; i++) {
             T ai = a[i * a_row];
-            UNROLL for (int v = 0; v < vectors; v++)
-                sum[i][v] += ai * bv[v];
+            UNROLL for (int v = 0; v < vectors; v++) sum[i][v] += ai * bv[v];
         }
     }
     UNROLL for (int i = 0; i < rows; i++) {
         LOOSE *ci = (LOOSE *)(s->c + i * s->c_row + q);
-        UNROLL for (int v = 0; v < vectors; v++)
-            ci[v] = add ? (VECTOR)(ci[v] + sum[i][v]) : sum[i][v];
+        UNROLL for (int v = 0; v < vectors; v++) ci[v] = add ? (VECTOR)(ci[v] + sum[i][v]) : sum[i][v];
     }
 }
 
@@ -88,8 +83,14 @@ static int64_t NAME(length)(const plan *p, const area *a) {
 /* One tile of one group of an image. */
 static void NAME(tiles)(const plan *p, const WORK *work, const area *a, const T *x, const T *w, const T *bias, T *y) {
     const tgi_conv *c = p->c;
-    STRIP           s = {.depth = c->in * p->taps, .count = NAME(length)(p, a), .a_row = c->in * p->taps, .a_col = 1,
-                         .b = work->planes, .offsets = work->offsets, .c = work->rows, .c_row = p->pitch};
+    STRIP           s = {.depth = c->in * p->taps,
+                         .count = NAME(length)(p, a),
+                         .a_row = c->in * p->taps,
+                         .a_col = 1,
+                         .b = work->planes,
+                         .offsets = work->offsets,
+                         .c = work->rows,
+                         .c_row = p->pitch};
     NAME(fill)(p, c->in, a->at, x, work->planes);
     for (int64_t o = 0, rows; o < c->out; o += rows) {
         rows = NAME(next_rows)(c->out - o);
@@ -104,8 +105,13 @@ static void NAME(tiles)(const plan *p, const WORK *work, const area *a, const T 
 static void NAME(back_tile)(const plan *p, const WORK *work, const area *a, int64_t channels, const T *y, const T *w) {
     const tgi_conv *c = p->c;
     T              *planes = work->planes + a->at[0] * p->plane[1] + a->at[1];
-    STRIP           s = {.depth = c->out, .count = NAME(length)(p, a), .a_row = p->taps, .a_col = c->in * p->taps,
-                         .b = work->rows, .b_row = p->pitch, .c_row = p->channel};
+    STRIP           s = {.depth = c->out,
+                         .count = NAME(length)(p, a),
+                         .a_row = p->taps,
+                         .a_col = c->in * p->taps,
+                         .b = work->rows,
+                         .b_row = p->pitch,
+                         .c_row = p->channel};
     NAME(take)(p, a, y, p->plane[1], p->pitch, s.count, work->rows);
     for (int64_t i = 0, rows; i < channels; i += rows) {
         rows = NAME(next_rows)(channels - i);
@@ -143,32 +149,25 @@ typedef struct NAME(scalars) {
 
 static ALWAYS_INLINE void NAME(scalars_of)(int rows, int taps, const SCALARS *s, int64_t o, int64_t t) {
     VECTOR sum[4][3];
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < taps; j++)
-            sum[i][j] = (VECTOR){0};
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < taps; j++) sum[i][j] = (VECTOR){0};
     for (int64_t n = 0; n < s->images; n++) {
         const T *y = s->y + o * s->y_row + n * s->y_image, *x = s->x + n * s->x_image;
         const T *xt[3];
-        UNROLL for (int j = 0; j < taps; j++)
-            xt[j] = x + s->offsets[t + j];
+        UNROLL for (int j = 0; j < taps; j++) xt[j] = x + s->offsets[t + j];
         for (int64_t q = 0; q < s->count; q += LANES) {
             VECTOR xv[3];
-            UNROLL for (int j = 0; j < taps; j++)
-                xv[j] = *(const LOOSE *)(xt[j] + q);
+            UNROLL for (int j = 0; j < taps; j++) xv[j] = *(const LOOSE *)(xt[j] + q);
             UNROLL for (int i = 0; i < rows; i++) {
                 VECTOR yv = *(const LOOSE *)(y + i * s->y_row + q);
-                UNROLL for (int j = 0; j < taps; j++)
-                    sum[i][j] += yv * xv[j];
+                UNROLL for (int j = 0; j < taps; j++) sum[i][j] += yv * xv[j];
             }
         }
     }
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < taps; j++) {
-            T total = 0, *w = s->w + (o + i) * s->w_row + t + j;
-            UNROLL for (int lane = 0; lane < LANES; lane++)
-                total += sum[i][j][lane];
-            *w = s->add ? *w + total : total;
-        }
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < taps; j++) {
+        T total = 0, *w = s->w + (o + i) * s->w_row + t + j;
+        UNROLL for (int lane = 0; lane < LANES; lane++) total += sum[i][j][lane];
+        *w = s->add ? *w + total : total;
+    }
 }
 
 #define SCALARS_OF(rows) \
@@ -189,13 +188,21 @@ static void NAME(weight_tiles)(const plan *p, const WORK *work, const area *a, i
                                bool first) {
     const tgi_conv *c = p->c;
     int64_t         depth = c->in * p->taps, o = 0;
-    SCALARS         s = {.images = images, .count = NAME(length)(p, a), .y = work->rows, .y_row = p->pitch,
-                         .y_image = c->out * p->pitch, .x = work->planes, .offsets = work->offsets,
-                         .x_image = c->in * p->channel, .w = w, .w_row = depth, .add = !first};
+    SCALARS         s = {.images = images,
+                         .count = NAME(length)(p, a),
+                         .y = work->rows,
+                         .y_row = p->pitch,
+                         .y_image = c->out * p->pitch,
+                         .x = work->planes,
+                         .offsets = work->offsets,
+                         .x_image = c->in * p->channel,
+                         .w = w,
+                         .w_row = depth,
+                         .add = !first};
     for (int64_t n = 0; n < images; n++) {
         NAME(fill)(p, c->in, a->at, x + n * c->groups * c->in * c->x[0] * c->x[1], work->planes + n * s.x_image);
-        NAME(take)(p, a, y + n * c->groups * c->out * c->y[0] * c->y[1], p->plane[1], p->pitch, s.count,
-                   work->rows + n * s.y_image);
+        NAME(take)
+        (p, a, y + n * c->groups * c->out * c->y[0] * c->y[1], p->plane[1], p->pitch, s.count, work->rows + n * s.y_image);
     }
     for (; o + 4 <= c->out; o += 4)
         NAME(scalars_4)(&s, o, depth);

@@ -7,7 +7,7 @@
 
 static void NAME(multiply)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row,
                            int64_t b_col, T *c, const WORK *work) {
-    NAME(tgi_gemm)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, work->multiply);
+    NAME(tgi_gemm)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, 1, work->multiply);
 }
 
 /* The shifted rows of an area of the planes, each `pitch` elements from the next, made. */
@@ -41,7 +41,8 @@ static void NAME(product)(const plan *p, const WORK *work, const area *a, int64_
     }
     NAME(multiply)(c->out, pitch, depth, w, depth, 1, work->columns, pitch, 1, work->rows, work);
     for (int64_t n = 0; n < images; n++)
-        NAME(put)(p, a, 0, c->out, work->rows + n * size, a->size[1], pitch, bias, y + n * c->groups * c->out * c->y[0] * c->y[1]);
+        NAME(put)
+        (p, a, 0, c->out, work->rows + n * size, a->size[1], pitch, bias, y + n * c->groups * c->out * c->y[0] * c->y[1]);
 }
 
 /* All areas of one group of `images` images. */

@@ -2,7 +2,8 @@
  *
  * A is m x k, B is k x n; element (i, j) of A is a[i * a_row + j * a_col], and so for B. C is m x n, row-major, fully
  * overwritten (with zeros when k is 0), and overlaps neither. A transposed matrix is one with its strides exchanged; a stride
- * may be 0 or negative. NaN and Inf go where they go in the textbook's three loops. The same call gives the same bits, always.
+ * may be 0 or negative. NaN and Inf go where they go in the textbook's three loops. The same call gives the same bits, always,
+ * and for any number of threads, but for a BLAS, which has threads of its own.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_GEMM_H
@@ -14,14 +15,16 @@
 
 #include "isa.h"
 
-/* A BLAS where configure found one, else the built-in product. `scratch` is tgi_gemm_scratch bytes, aligned to 64. */
+/* A BLAS where configure found one, else the built-in product, on so many threads at most. `scratch` is tgi_gemm_scratch bytes,
+ * aligned to 64. */
 void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
-                  int64_t b_col, float *c, void *scratch);
+                  int64_t b_col, float *c, int threads, void *scratch);
 void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
-                  int64_t b_row, int64_t b_col, double *c, void *scratch);
+                  int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
 
-/* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0, a few MiB at most. */
-size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element);
+/* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0, a few MiB a thread at most;
+ * never less for larger sizes, or more threads. */
+size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element, int threads);
 
 /* Whether k x n is a small B: for row-major matrices an element of C does not depend, then, on which other rows are made with it. */
 bool tgi_gemm_is_small(int64_t n, int64_t k);
@@ -32,15 +35,16 @@ void tgi_gemm_small_f64(int64_t m, int64_t n, int64_t k, const double *a, const 
 
 /* The built-in product itself, there in every build: blocked for the caches, packed, and the same bits on every run. */
 void tgi_gemm_builtin_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b,
-                          int64_t b_row, int64_t b_col, float *c, void *scratch);
+                          int64_t b_row, int64_t b_col, float *c, int threads, void *scratch);
 void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
-                          int64_t b_row, int64_t b_col, double *c, void *scratch);
+                          int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
 TGI_DECLARE_ISAS(tgi_gemm_builtin_f32)
 TGI_DECLARE_ISAS(tgi_gemm_builtin_f64)
 
 /* The blocks in which the product is made, here so that tests can step over their edges: a block of A is at most MC x KC, and
  * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to copy them, with fewer than BLAS it does not
- * pay to call a BLAS; and what a BLAS cannot read is copied for it in squares of COPY x COPY. */
+ * pay to call a BLAS; and what a BLAS cannot read is copied for it in squares of COPY x COPY. A thread gets whole units of ROWS
+ * x COLUMNS of C, and at least THREAD multiplications. */
 enum {
     TGI_GEMM_MC = 192,
     TGI_GEMM_KC = 256,
@@ -48,7 +52,10 @@ enum {
     TGI_GEMM_PACK = 160 * 160 * 160,
     TGI_GEMM_BLAS = 8192,
     TGI_GEMM_COPY = 512,
-    TGI_GEMM_SMALL = 64 * 64
+    TGI_GEMM_SMALL = 64 * 64,
+    TGI_GEMM_ROWS = 24,
+    TGI_GEMM_COLUMNS = 32,
+    TGI_GEMM_THREAD = 1 << 18
 };
 
 #endif

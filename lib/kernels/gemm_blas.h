@@ -17,7 +17,11 @@ typedef struct NAME(operand) {
 /* How a BLAS would read the operand of rows x cols elements at x. */
 static NAME(operand) NAME(operand_of)(int64_t rows, int64_t cols, const T *x, int64_t row, int64_t col) {
     bool by_rows = lines(rows, cols, row, col), by_cols = lines(cols, rows, col, row);
-    return (NAME(operand)){x, row, col, !by_rows && !by_cols, by_rows ? CblasNoTrans : CblasTrans,
+    return (NAME(operand)){x,
+                           row,
+                           col,
+                           !by_rows && !by_cols,
+                           by_rows ? CblasNoTrans : CblasTrans,
                            by_rows ? pitch(rows, cols, row) : pitch(cols, rows, col)};
 }
 
@@ -38,21 +42,22 @@ static void NAME(by_blas)(int64_t m, int64_t n, int64_t k, NAME(operand) a, NAME
     T      *a_copy = scratch, *b_copy = scratch + (a.copy ? least(m, m_step) * least(k, k_step) : 0);
     for (int64_t j = 0; j < n; j += n_step)
         for (int64_t p = 0; p < k; p += k_step) {
-            int64_t       jn = least(n - j, n_step), pk = least(k - p, k_step);
+            int64_t jn = least(n - j, n_step), pk = least(k - p, k_step);
             NAME(operand) bp = NAME(operand_part)(b, p, j, pk, jn, b_copy);
             for (int64_t i = 0; i < m; i += m_step) {
-                int64_t       im = least(m - i, m_step);
+                int64_t im = least(m - i, m_step);
                 NAME(operand) ap = NAME(operand_part)(a, i, p, im, pk, a_copy);
-                BLAS(gemm)(CblasRowMajor, ap.order, bp.order, (int)im, (int)jn, (int)pk, 1, ap.at, (int)ap.pitch, bp.at,
-                           (int)bp.pitch, p > 0, c + i * n + j, (int)n);
+                BLAS(gemm)
+                (CblasRowMajor, ap.order, bp.order, (int)im, (int)jn, (int)pk, 1, ap.at, (int)ap.pitch, bp.at, (int)bp.pitch,
+                 p > 0, c + i * n + j, (int)n);
             }
         }
 }
 
 void NAME(tgi_gemm)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row,
-                    int64_t b_col, T *c, void *scratch) {
+                    int64_t b_col, T *c, int threads, void *scratch) {
     if (!worth_blas(m, n, k))
-        NAME(tgi_gemm_builtin)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, scratch);
+        NAME(tgi_gemm_builtin)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, threads, scratch);
     else
         NAME(by_blas)(m, n, k, NAME(operand_of)(m, k, a, a_row, a_col), NAME(operand_of)(k, n, b, b_row, b_col), c, scratch);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "gemm.h"
+#include "threads.h"
 
 static inline int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -17,18 +18,50 @@ static inline int64_t round_up(int64_t x, int64_t step) {
 }
 
 /* Elements in a block of A, and of B, their panels filled up: as many for every instruction set and type, so that scratch does
- * not depend on them. 24 is a multiple of every MR, 32 of every NR. */
+ * not depend on them. ROWS is a multiple of every MR, COLUMNS of every NR. */
 static inline int64_t a_room(int64_t m, int64_t k) {
-    return round_up(least(m, TGI_GEMM_MC), 24) * least(k, TGI_GEMM_KC);
+    return round_up(least(m, TGI_GEMM_MC), TGI_GEMM_ROWS) * least(k, TGI_GEMM_KC);
 }
 
 static inline int64_t b_room(int64_t n, int64_t k) {
-    return round_up(least(n, TGI_GEMM_NC), 32) * least(k, TGI_GEMM_KC);
+    return round_up(least(n, TGI_GEMM_NC), TGI_GEMM_COLUMNS) * least(k, TGI_GEMM_KC);
+}
+
+/* Bytes for a block of each: what a thread needs, in whole cache lines. */
+static inline size_t room_of(int64_t m, int64_t n, int64_t k, size_t element) {
+    return ((size_t)(a_room(m, k) + b_room(n, k)) * element + 63) / 64 * 64;
 }
 
 /* Whether a product takes that many multiplications: a number that may overflow an int64_t. */
 static inline bool at_least(int64_t limit, int64_t m, int64_t n, int64_t k) {
     return (double)m * (double)n * (double)k >= (double)limit;
+}
+
+/* How many threads it pays to use. With a vector a product takes as long as with four: it waits for the matrix. */
+static inline int threads_for(int64_t m, int64_t n, int64_t k, int threads) {
+    double steps = (double)(m < 4 ? 4 : m) * (double)(n < 4 ? 4 : n) * (double)k;
+    return tgi_shares_of(threads, INT32_MAX, steps, TGI_GEMM_THREAD);
+}
+
+/* How C is cut into pieces for those threads: into as many as there can be, and of such cuts the one whose pieces read least. A
+ * piece has at least a whole unit of rows and of columns. */
+typedef struct pieces {
+    int64_t down, across;
+} pieces;
+
+static inline pieces pieces_of(int64_t m, int64_t n, int64_t k, int threads) {
+    int64_t most = threads_for(m, n, k, threads), rows = m / TGI_GEMM_ROWS, columns = n / TGI_GEMM_COLUMNS;
+    pieces  best = {1, 1};
+    for (int64_t down = 1; down <= most && (down <= rows || down == 1); down++) {
+        int64_t across = least(most / down, columns > 1 ? columns : 1), more = down * across - best.down * best.across;
+        if (more > 0 || (more == 0 && m / down + n / across < m / best.down + n / best.across)) best = (pieces){down, across};
+    }
+    return best;
+}
+
+/* Where piece i of `count` begins, along an axis of that size; only the last piece has what is left of a unit. */
+static inline int64_t cut(int64_t size, int64_t unit, int64_t count, int64_t i) {
+    return i == count ? size : size / unit * i / count * unit;
 }
 
 #endif

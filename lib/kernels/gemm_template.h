@@ -161,7 +161,7 @@ static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed
 
 /* The product of matrices: blocks of B outside, blocks of A inside. Where it does not pay to copy all, only those columns of B
  * are copied that are no whole panel as they are. */
-static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T *c, T *scratch) {
+static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T *c, int64_t pitch, T *scratch) {
     bool pack = at_least(TGI_GEMM_PACK, m, n, k);
     T   *a_panels = scratch, *b_panels = pack ? scratch + a_room(m, k) : scratch;
     for (int64_t j = 0; j < n; j += TGI_GEMM_NC) {
@@ -177,7 +177,7 @@ static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T 
                     NAME(pack)(MR, im, pk, ai, a_panels);
                     ai = (MATRIX){a_panels, 1, MR};
                 }
-                NAME(block)(im, jn, pk, ai, pack, bp, direct, b_panels, c + i * n + j, n, p > 0);
+                NAME(block)(im, jn, pk, ai, pack, bp, direct, b_panels, c + i * pitch + j, pitch, p > 0);
             }
         }
     }
@@ -256,20 +256,53 @@ static void NAME(vector_matrix)(int64_t n, int64_t k, const T *a, int64_t a_step
 
 /* ---- the product ------------------------------------------------------------------------------------------------- */
 
-void TGI_FOR_ISA(NAME(tgi_gemm_builtin))(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
-                                         int64_t b_row, int64_t b_col, T *c, void *scratch) {
-    if (m == 0 || n == 0) return;
-    if (k == 0)
-        memset(c, 0, (size_t)(m * n) * sizeof *c);
-    else if (m == 1)
-        NAME(vector_matrix)(n, k, a, a_col, (MATRIX){b, b_row, b_col}, c, scratch);
-    else if (n == 1)
-        NAME(vector_matrix)(m, k, b, b_row, (MATRIX){a, a_col, a_row}, c, scratch);
-    else if (m < 4 && at_least(TGI_GEMM_PACK, m, n, k))
-        for (int64_t i = 0; i < m; i++)
-            NAME(vector_matrix)(n, k, a + i * a_row, a_col, (MATRIX){b, b_row, b_col}, c + i * n, scratch);
+/* A product, and the pieces of C in which it is shared out. A few long rows are made as vectors. */
+typedef struct NAME(job) {
+    int64_t m, n, k;
+    MATRIX  a, b;
+    T      *c;
+    bool    as_vectors;
+    pieces  pieces;
+    char   *scratch;
+    size_t  room; /* of a share */
+} NAME(job);
+
+static void NAME(make_piece)(const NAME(job) * job, int64_t i, int64_t j, T *scratch) {
+    int64_t top = cut(job->m, TGI_GEMM_ROWS, job->pieces.down, i), left = cut(job->n, TGI_GEMM_COLUMNS, job->pieces.across, j);
+    int64_t m = cut(job->m, TGI_GEMM_ROWS, job->pieces.down, i + 1) - top;
+    int64_t n = cut(job->n, TGI_GEMM_COLUMNS, job->pieces.across, j + 1) - left;
+    MATRIX  a = NAME(part)(job->a, top, 0), b = NAME(part)(job->b, 0, left);
+    T      *c = job->c + top * job->n + left;
+    if (!job->as_vectors)
+        NAME(blocks)(m, n, job->k, a, b, c, job->n, scratch);
     else
-        NAME(blocks)(m, n, k, (MATRIX){a, a_row, a_col}, (MATRIX){b, b_row, b_col}, c, scratch);
+        for (int64_t r = 0; r < m; r++)
+            NAME(vector_matrix)(n, job->k, a.at + r * a.row, a.col, b, c + r * job->n, scratch);
+}
+
+static void NAME(make_pieces)(const void *some, int share, int64_t from, int64_t to) {
+    const NAME(job) *job = some;
+    for (int64_t piece = from; piece < to; piece++)
+        NAME(make_piece)
+        (job, piece / job->pieces.across, piece % job->pieces.across, (T *)(void *)(job->scratch + (size_t)share * job->room));
+}
+
+/* With one column, the row that is its transpose is made. */
+void TGI_FOR_ISA(NAME(tgi_gemm_builtin))(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                                         int64_t b_row, int64_t b_col, T *c, int threads, void *scratch) {
+    if (m == 0 || n == 0) return;
+    if (k == 0) {
+        memset(c, 0, (size_t)(m * n) * sizeof *c);
+        return;
+    }
+    bool turn = m > 1 && n == 1;
+    NAME(job) job = {turn ? n : m, turn ? m : n, k, {a, a_row, a_col}, {b, b_row, b_col}, c, .scratch = scratch};
+    if (turn) job.a = (MATRIX){b, b_col, b_row}, job.b = (MATRIX){a, a_col, a_row};
+    job.as_vectors = job.m == 1 || (m < 4 && at_least(TGI_GEMM_PACK, m, n, k));
+    job.pieces = pieces_of(job.m, job.n, k, threads);
+    job.room = room_of(m, n, k, sizeof(T));
+    int64_t count = job.pieces.down * job.pieces.across;
+    tgi_share_out((int)count, count, NAME(make_pieces), &job);
 }
 
 #undef VECTOR

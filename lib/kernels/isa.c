@@ -69,8 +69,8 @@ DEFINE_SUMS(i64, int64_t)
 
 #define DEFINE_GEMM(name, T) \
     void name(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row, \
-              int64_t b_col, T *c, void *scratch) { \
-        TGI_CALL_PICKED(name, m, n, k, a, a_row, a_col, b, b_row, b_col, c, scratch); \
+              int64_t b_col, T *c, int threads, void *scratch) { \
+        TGI_CALL_PICKED(name, m, n, k, a, a_row, a_col, b, b_row, b_col, c, threads, scratch); \
     }
 DEFINE_GEMM(tgi_gemm_builtin_f32, float)
 DEFINE_GEMM(tgi_gemm_builtin_f64, double)

@@ -29,13 +29,13 @@ static int64_t least(int64_t a, int64_t b) {
 }
 
 /* Bytes for the products' own scratch, in front of the product; none is larger than n x n times n x m. */
-static size_t product_scratch(int64_t n, int64_t m, size_t element) {
-    return (tgi_gemm_scratch(n, m > n ? m : n, n, element) + 63) / 64 * 64;
+static size_t product_scratch(int64_t n, int64_t m, size_t element, int threads) {
+    return (tgi_gemm_scratch(n, m > n ? m : n, n, element, threads) + 63) / 64 * 64;
 }
 
 /* A product fills a block of rows or columns; LAPACK's pivots fit into it. */
-size_t tgi_linalg_scratch(int64_t n, int64_t m, size_t element) {
-    return product_scratch(n, m, element) + (size_t)(BLOCK * (m > n ? m : n)) * element;
+size_t tgi_linalg_scratch(int64_t n, int64_t m, size_t element, int threads) {
+    return product_scratch(n, m, element, threads) + (size_t)(BLOCK * (m > n ? m : n)) * element;
 }
 
 #ifdef TGI_HAVE_LAPACK

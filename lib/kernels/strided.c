@@ -13,7 +13,8 @@ void tgi_row_major(int rank, const int64_t *dims, int64_t *strides) {
     }
 }
 
-void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims, int64_t *to_strides) {
+void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims,
+                 int64_t *to_strides) {
     for (int i = 1; i <= to_rank; i++) {
         bool stretched = i > rank || (dims[rank - i] == 1 && to_dims[to_rank - i] != 1);
         to_strides[to_rank - i] = stretched ? 0 : strides[rank - i];

@@ -47,6 +47,7 @@ static inline int64_t tgi_next(tgi_steps *s) {
 void tgi_row_major(int rank, const int64_t *dims, int64_t *strides);
 
 /* Strides by which an array is seen in a shape that it broadcasts to. */
-void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims, int64_t *to_strides);
+void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims,
+                 int64_t *to_strides);
 
 #endif

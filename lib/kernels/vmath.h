@@ -70,17 +70,17 @@ INLINE double NAME(exp2_of)(double r) {
  * and every number down to 1/3 is a sum of two, its second part after an underscore. */
 INLINE double NAME(power)(double x, double y) {
     NAME(split) x_is = NAME(split_of)(x);
-    double      f = x_is.f, k = x_is.k, d = 2 + f, d_ = f - (d - 2), over = 1 / d;
-    double      s = f * over, sd = s * d, s_ = ((f - sd) - NAME(product_error)(s, d, sd) - s * d_) * over;
-    double      z = s * s, z_ = NAME(product_error)(s, s, z) + 2 * s * s_;
-    double      third = 0x1.5555555555555p-2, third_ = 0x1.5555555555555p-56;
-    double      rest = z * ATANH_REST(z);
-    double      c = third + rest, c_ = (rest - (c - third)) + third_;
-    double      e = z * c, e_ = NAME(product_error)(z, c, e) + (z * c_ + z_ * c);
-    double      g = s * e, g_ = NAME(product_error)(s, e, g) + (s * e_ + s_ * e);
-    double      h = s + g, h_ = (g - (h - s)) + (g_ + s_);
-    double      whole = k * LOG_2, sum = whole + 2 * h, sum_ = (2 * h - (sum - whole)) + (2 * h_ + k * LOG_2_REST);
-    double      log = sum + sum_, log_ = sum_ - (log - sum);
+    double f = x_is.f, k = x_is.k, d = 2 + f, d_ = f - (d - 2), over = 1 / d;
+    double s = f * over, sd = s * d, s_ = ((f - sd) - NAME(product_error)(s, d, sd) - s * d_) * over;
+    double z = s * s, z_ = NAME(product_error)(s, s, z) + 2 * s * s_;
+    double third = 0x1.5555555555555p-2, third_ = 0x1.5555555555555p-56;
+    double rest = z * ATANH_REST(z);
+    double c = third + rest, c_ = (rest - (c - third)) + third_;
+    double e = z * c, e_ = NAME(product_error)(z, c, e) + (z * c_ + z_ * c);
+    double g = s * e, g_ = NAME(product_error)(s, e, g) + (s * e_ + s_ * e);
+    double h = s + g, h_ = (g - (h - s)) + (g_ + s_);
+    double whole = k * LOG_2, sum = whole + 2 * h, sum_ = (2 * h - (sum - whole)) + (2 * h_ + k * LOG_2_REST);
+    double log = sum + sum_, log_ = sum_ - (log - sum);
     log = x < INF ? log : x;
     log = x == 0 ? -INF : log;
     double p = y * log, p_ = NAME(product_error)(y, log, p) + y * log_;

@@ -136,6 +136,11 @@ static const char *matrix_text(char text[TGI_TEXT], const stack *s, int64_t i) {
     return text;
 }
 
+/* For matrices of n x n and, where there is one, a right-hand side of n x m. */
+static void *scratch_for(tg_kernel_call *call, int64_t n, int64_t m) {
+    return tg_scratch(call, tgi_linalg_scratch(n, m, tg_dtype_size(call->out.dtype), tgi_threads(call)));
+}
+
 /* ---- triangle: the parts below, on and above the diagonal, each times a factor ------------------------------------- */
 
 typedef struct triangle_attr {
@@ -203,7 +208,7 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
     bool            turn = options & TG_TRANSPOSED, upper = !(options & TG_UPPER) == turn, unit = options & TG_UNIT;
     stack           t = stack_of(&call->in[0], rank, x->dims), b = stack_of(&call->in[1], rank, x->dims);
     int64_t         n = t.rows, m = b.columns, row = turn ? t.col : t.row, col = turn ? t.row : t.col;
-    void           *scratch = x->size ? tg_scratch(call, tgi_linalg_scratch(n, m, tg_dtype_size(x->dtype))) : NULL;
+    void           *scratch = x->size ? scratch_for(call, n, m) : NULL;
     if (x->size && !scratch) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = x->size ? tgi_size(rank, x->dims) : 0; i < count; i++) {
         const void *matrix = next_matrix(&t);
@@ -213,7 +218,7 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
             return tg_kernel_fail(call, "%s is singular: element %lld of its diagonal is 0 or NaN", matrix_text(text, &t, i),
                                   (long long)fault);
         copy_next(&b, at);
-        CALL(tgi_triangle_solve, x->dtype, n, m, matrix, row, col, upper, unit, at, scratch);
+        CALL(tgi_triangle_solve, x->dtype, n, m, matrix, row, col, upper, unit, at, tgi_threads(call), scratch);
     }
     return TG_OK;
 }
@@ -250,12 +255,12 @@ static tg_status cholesky_kernel(tg_kernel_call *call) {
     const tg_array *l = &call->out;
     char            text[TGI_TEXT];
     stack           a = stack_of(&call->in[0], l->rank - 2, l->dims);
-    void           *scratch = l->size ? tg_scratch(call, tgi_linalg_scratch(a.rows, 0, tg_dtype_size(l->dtype))) : NULL;
+    void           *scratch = l->size ? scratch_for(call, a.rows, 0) : NULL;
     if (l->size && !scratch) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = l->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
         void *at = element_at(l->data, l->dtype, i * a.rows * a.rows);
         copy_next(&a, at);
-        int64_t minor = CALL(tgi_cholesky, l->dtype, a.rows, at, scratch);
+        int64_t minor = CALL(tgi_cholesky, l->dtype, a.rows, at, tgi_threads(call), scratch);
         if (minor)
             return tg_kernel_fail(call, "%s is not positive definite: its leading minor of order %lld is not a positive number",
                                   matrix_text(text, &a, i), (long long)minor);
@@ -282,12 +287,12 @@ static tg_status lu_kernel(tg_kernel_call *call) {
     const tg_array *lu = &call->out;
     stack           a = stack_of(&call->in[0], lu->rank - 2, lu->dims);
     int64_t         n = a.rows;
-    void           *scratch = lu->size ? tg_scratch(call, tgi_linalg_scratch(n, 0, tg_dtype_size(lu->dtype))) : NULL;
+    void           *scratch = lu->size ? scratch_for(call, n, 0) : NULL;
     if (lu->size && !scratch) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = lu->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
         void *at = element_at(lu->data, lu->dtype, i * (n + 1) * n);
         copy_next(&a, at);
-        CALL(tgi_lu, lu->dtype, n, at, element_at(at, lu->dtype, n * n), scratch);
+        CALL(tgi_lu, lu->dtype, n, at, element_at(at, lu->dtype, n * n), tgi_threads(call), scratch);
     }
     return TG_OK;
 }
@@ -317,7 +322,7 @@ static tg_status solve_kernel(tg_kernel_call *call) {
     if (x->size == 0) return TG_OK;
     stack   lu = stack_of(&factors, x->rank - 2, x->dims), b = stack_of(&call->in[1], x->rank - 2, x->dims);
     int64_t n = b.rows, m = b.columns;
-    void   *scratch = tg_scratch(call, tgi_linalg_scratch(n, m, tg_dtype_size(x->dtype)));
+    void   *scratch = scratch_for(call, n, m);
     if (!scratch || !factors.data) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = tgi_size(b.rank, b.dims); i < count; i++) {
         const void *matrix = next_matrix(&lu);
@@ -325,7 +330,7 @@ static tg_status solve_kernel(tg_kernel_call *call) {
         void       *at = element_at(x->data, x->dtype, i * n * m);
         if (check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
         copy_next(&b, at);
-        CALL(tgi_lu_solve, x->dtype, n, m, matrix, pivots, turn, at, scratch);
+        CALL(tgi_lu_solve, x->dtype, n, m, matrix, pivots, turn, at, tgi_threads(call), scratch);
     }
     return TG_OK;
 }

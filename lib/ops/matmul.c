@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "kernels/gemm.h"
 #include "kernels/strided.h"
+#include "kernels/threads.h"
 #include "ops/ops.h"
 
 /* ---- the shape rule: (..., m, k) x (..., k, n) -> (..., m, n) ----------------------------------------------------- */
@@ -36,19 +37,33 @@ static tg_status infer_matmul(tg_infer *call) {
 
 /* ---- the kernel: one product for each matrix of the stack -------------------------------------------------------- */
 
+/* How the products are done. Small ones are shared out to threads, as many to each; a large one has all of them, or those of
+ * the BLAS. */
 typedef struct product {
     tg_dtype dtype;
     int64_t  m, n, k, a_row, a_col, b_row, b_col;
-    void    *scratch;
+    bool     shared;
+    int      threads; /* of a product */
+    char    *scratch;
+    size_t   room; /* of a product */
 } product;
 
-static void multiply(const product *p, const char *a, const char *b, char *c) {
+/* The stack, and where its matrices lie in the operands. */
+typedef struct stack {
+    product         product;
+    const tg_array *a, *b, *c;
+    int64_t         a_strides[TG_MAX_RANK], b_strides[TG_MAX_RANK];
+} stack;
+
+#define MULTIPLY(function, T) \
+    function(p->m, p->n, p->k, (const T *)(const void *)a, p->a_row, p->a_col, (const T *)(const void *)b, p->b_row, p->b_col, \
+             (T *)(void *)c, p->threads, scratch)
+
+static void multiply(const product *p, const char *a, const char *b, char *c, void *scratch) {
     if (p->dtype == TG_F32)
-        tgi_gemm_f32(p->m, p->n, p->k, (const float *)a, p->a_row, p->a_col, (const float *)b, p->b_row, p->b_col, (float *)c,
-                     p->scratch);
+        p->shared ? MULTIPLY(tgi_gemm_builtin_f32, float) : MULTIPLY(tgi_gemm_f32, float);
     else
-        tgi_gemm_f64(p->m, p->n, p->k, (const double *)a, p->a_row, p->a_col, (const double *)b, p->b_row, p->b_col,
-                     (double *)c, p->scratch);
+        p->shared ? MULTIPLY(tgi_gemm_builtin_f64, double) : MULTIPLY(tgi_gemm_f64, double);
 }
 
 /* The array with an axis of size 1 before its axis `at`. */
@@ -74,33 +89,42 @@ static product product_of(const tg_array *a, const tg_array *b) {
                      .b_col = b->strides[j + 1]};
 }
 
-/* Where the matrix lies that belongs to position `index` in the stack, in elements. */
-static int64_t offset_in_stack(const int64_t *strides, const int64_t *index, int rank) {
+/* The place of matrix i of a stack, by its strides. */
+static const char *matrix_at(const stack *s, const tg_array *x, const int64_t *strides, int64_t i) {
     int64_t offset = 0;
-    for (int i = 0; i < rank; i++)
-        offset += index[i] * strides[i];
-    return offset;
+    for (int axis = s->c->rank - 3; axis >= 0; i /= s->c->dims[axis--])
+        offset += i % s->c->dims[axis] * strides[axis];
+    return (const char *)x->data + offset * (int64_t)tg_dtype_size(x->dtype);
 }
 
-static void next_index(int64_t *index, const int64_t *dims, int rank) {
-    for (int i = rank - 1; i >= 0; i--) {
-        if (++index[i] < dims[i]) return;
-        index[i] = 0;
-    }
+static void multiply_some(const void *job, int share, int64_t from, int64_t to) {
+    const stack   *s = job;
+    const product *p = &s->product;
+    int64_t        bytes = p->m * p->n * (int64_t)tg_dtype_size(p->dtype);
+    for (int64_t i = from; i < to; i++)
+        multiply(p, matrix_at(s, s->a, s->a_strides, i), matrix_at(s, s->b, s->b_strides, i), (char *)s->c->data + i * bytes,
+                 p->scratch + (size_t)share * p->room);
 }
 
-static void multiply_stack(product *p, const tg_array *a, const tg_array *b, const tg_array *c) {
-    int       rank = c->rank - 2;
-    int64_t   a_strides[TG_MAX_RANK], b_strides[TG_MAX_RANK], index[TG_MAX_RANK] = {0};
-    ptrdiff_t element = (ptrdiff_t)tg_dtype_size(p->dtype);
-    tgi_stretch(a->rank - 2, a->dims, a->strides, rank, c->dims, a_strides);
-    tgi_stretch(b->rank - 2, b->dims, b->strides, rank, c->dims, b_strides);
-    for (int64_t i = 0, count = tgi_size(rank, c->dims); i < count; i++) {
-        multiply(p, (const char *)a->data + offset_in_stack(a_strides, index, rank) * element,
-                 (const char *)b->data + offset_in_stack(b_strides, index, rank) * element,
-                 (char *)c->data + i * p->m * p->n * element);
-        next_index(index, c->dims, rank);
+static tg_status multiply_stack(tg_kernel_call *call, const tg_array *a, const tg_array *b, const tg_array *c) {
+    stack    s = {product_of(a, b), a, b, c, {0}, {0}};
+    product *p = &s.product;
+    int      rank = c->rank - 2, shares = 1;
+    int64_t  count = tgi_size(rank, c->dims);
+    double   steps = (double)p->m * (double)p->n * (double)p->k;
+    p->threads = tgi_threads(call);
+    p->shared = count > 1 && steps < TGI_GEMM_PACK;
+    if (p->shared) {
+        shares = tgi_shares_of(p->threads, count, steps * (double)count, TGI_GEMM_THREAD);
+        p->threads = 1;
     }
+    p->room = tgi_gemm_scratch(p->m, p->n, p->k, tg_dtype_size(p->dtype), p->threads);
+    p->scratch = tg_scratch(call, (size_t)shares * p->room);
+    if (!p->scratch) return TG_ERR_MEMORY;
+    tgi_stretch(a->rank - 2, a->dims, a->strides, rank, c->dims, s.a_strides);
+    tgi_stretch(b->rank - 2, b->dims, b->strides, rank, c->dims, s.b_strides);
+    tgi_share_out(shares, count, multiply_some, &s);
+    return TG_OK;
 }
 
 static bool is_row_major(const tg_array *x) {
@@ -111,15 +135,16 @@ static bool is_row_major(const tg_array *x) {
 }
 
 /* Whether the second matrix is a single small one, and all lie in row-major order: then rows can be made apart from each other. */
-static bool is_small(const product *p, const tg_array *a, const tg_array *b) {
-    return b->rank == 2 && tgi_gemm_is_small(p->n, p->k) && is_row_major(a) && is_row_major(b);
+static bool is_small(const tg_array *a, const tg_array *b) {
+    return b->rank == 2 && tgi_gemm_is_small(b->dims[1], b->dims[0]) && is_row_major(a) && is_row_major(b);
 }
 
-static void multiply_rows(const product *p, const void *a, const void *b, void *c, int64_t rows) {
-    if (p->dtype == TG_F32)
-        tgi_gemm_small_f32(rows, p->n, p->k, a, b, c);
+static void multiply_rows(const tg_array *a, const tg_array *b, const tg_array *c) {
+    int64_t n = b->dims[1], k = b->dims[0], rows = c->size / n;
+    if (c->dtype == TG_F32)
+        tgi_gemm_small_f32(rows, n, k, a->data, b->data, c->data);
     else
-        tgi_gemm_small_f64(rows, p->n, p->k, a, b, c);
+        tgi_gemm_small_f64(rows, n, k, a->data, b->data, c->data);
 }
 
 static int matmul_lead(const tg_type *x, const void *attr) {
@@ -135,15 +160,11 @@ static tg_status matmul_kernel(tg_kernel_call *call) {
     if (column) b = with_axis(&b, 1);
     if (column) c = with_axis(&c, c.rank);
     if (row) c = with_axis(&c, c.rank - 1);
-    product p = product_of(&a, &b);
-    if (is_small(&p, &a, &b)) {
-        multiply_rows(&p, a.data, b.data, c.data, c.size / p.n);
+    if (is_small(&a, &b)) {
+        multiply_rows(&a, &b, &c);
         return TG_OK;
     }
-    p.scratch = tg_scratch(call, tgi_gemm_scratch(p.m, p.n, p.k, tg_dtype_size(p.dtype)));
-    if (!p.scratch) return TG_ERR_MEMORY;
-    multiply_stack(&p, &a, &b, &c);
-    return TG_OK;
+    return multiply_stack(call, &a, &b, &c);
 }
 
 /* ---- the gradient rules ------------------------------------------------------------------------------------------ */

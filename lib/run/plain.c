@@ -244,6 +244,11 @@ tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) {
     return tgi_fail(borrowed->tape, TG_ERR_VALUE, call->op->name, "%s", text);
 }
 
+int tgi_threads(const tg_kernel_call *call) {
+    const loan *borrowed = call->executor;
+    return tgi_thread_count(borrowed->tape);
+}
+
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call) {
     const loan *borrowed = call->executor;
     return &borrowed->tape->generator;

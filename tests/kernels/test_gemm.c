@@ -70,7 +70,7 @@ static int small_number(uint32_t *state) {
 
 #define CASE_OF(T, NAN_OF, suffix) \
     typedef void product_##suffix(int64_t, int64_t, int64_t, const T *, int64_t, int64_t, const T *, int64_t, int64_t, T *, \
-                                  void *); \
+                                  int, void *); \
 \
     static T *filled_##suffix(matrix m, uint32_t seed) { \
         T *x = malloc(m.extent > 0 ? (size_t)m.extent * sizeof *x : 1); \
@@ -95,15 +95,16 @@ static int small_number(uint32_t *state) {
             } \
     } \
 \
-    static void check_##suffix(product_##suffix *product, int64_t m, int64_t n, int64_t k, layout how_a, layout how_b) { \
+    static void check_##suffix(product_##suffix *product, int threads, int64_t m, int64_t n, int64_t k, layout how_a, \
+                               layout how_b) { \
         matrix a = lay_out(m, k, how_a), b = lay_out(k, n, how_b); \
         T     *pa = filled_##suffix(a, 1), *pb = filled_##suffix(b, 2); \
-        size_t c_bytes = (size_t)(m * n) * sizeof(T), scratch_bytes = tgi_gemm_scratch(m, n, k, sizeof(T)); \
+        size_t c_bytes = (size_t)(m * n) * sizeof(T), scratch_bytes = tgi_gemm_scratch(m, n, k, sizeof(T), threads); \
         T     *c = guarded(c_bytes); \
         void  *scratch = guarded(scratch_bytes); \
         for (int64_t i = 0; i < m * n; i++) \
             c[i] = NAN_OF; \
-        product(m, n, k, pa + a.start, a.row, a.col, pb + b.start, b.row, b.col, c, scratch); \
+        product(m, n, k, pa + a.start, a.row, a.col, pb + b.start, b.row, b.col, c, threads, scratch); \
         compare_##suffix(a, pa, b, pb, c); \
         check_guards_and_free(c, c_bytes); \
         check_guards_and_free(scratch, scratch_bytes); \
@@ -116,10 +117,10 @@ CASE_OF(double, (double)NAN, f64)
 
 /* Both element types, by the built-in product and by whatever there is. */
 static void check(int64_t m, int64_t n, int64_t k, layout how_a, layout how_b) {
-    check_f32(tgi_gemm_builtin_f32, m, n, k, how_a, how_b);
-    check_f64(tgi_gemm_builtin_f64, m, n, k, how_a, how_b);
-    check_f32(tgi_gemm_f32, m, n, k, how_a, how_b);
-    check_f64(tgi_gemm_f64, m, n, k, how_a, how_b);
+    check_f32(tgi_gemm_builtin_f32, 1, m, n, k, how_a, how_b);
+    check_f64(tgi_gemm_builtin_f64, 3, m, n, k, how_a, how_b);
+    check_f32(tgi_gemm_f32, 2, m, n, k, how_a, how_b);
+    check_f64(tgi_gemm_f64, 1, m, n, k, how_a, how_b);
 }
 
 static void check_all_layouts(int64_t m, int64_t n, int64_t k) {
@@ -225,13 +226,13 @@ END_TEST
 static void check_fractions(int64_t m, int64_t n, int64_t k) {
     float *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b);
     float *c = malloc((size_t)(m * n) * sizeof *c);
-    void  *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a));
+    void  *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, 1));
     for (int64_t i = 0; i < m * k; i++)
         a[i] = sinf((float)i);
     for (int64_t i = 0; i < k * n; i++)
         b[i] = cosf((float)i);
     for (int which = 0; which < 2; which++) {
-        (which ? tgi_gemm_f32 : tgi_gemm_builtin_f32)(m, n, k, a, k, 1, b, n, 1, c, scratch);
+        (which ? tgi_gemm_f32 : tgi_gemm_builtin_f32)(m, n, k, a, k, 1, b, n, 1, c, 1, scratch);
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++) {
                 long double sum = 0, size = 0;
@@ -244,7 +245,7 @@ static void check_fractions(int64_t m, int64_t n, int64_t k) {
                     ck_abort_msg("%g, not %Lg", (double)c[i * n + j], sum);
             }
     }
-    check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof *a));
+    check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof *a, 1));
     free(a);
     free(b);
     free(c);
@@ -264,14 +265,14 @@ START_TEST(nan_and_infinity_reach_their_row) {
         int64_t m = shape[_i][0], n = shape[_i][1], k = shape[_i][2], bad = m / 2;
         double *a = calloc((size_t)(m * k), sizeof *a), *b = calloc((size_t)(k * n), sizeof *b);
         double *c = calloc((size_t)(m * n), sizeof *c);
-        void   *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a));
+        void   *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, 1));
         a[bad * k + k - 1] = what ? (double)NAN : (double)INFINITY;
         for (int which = 0; which < 2; which++) {
-            (which ? tgi_gemm_f64 : tgi_gemm_builtin_f64)(m, n, k, a, k, 1, b, n, 1, c, scratch);
+            (which ? tgi_gemm_f64 : tgi_gemm_builtin_f64)(m, n, k, a, k, 1, b, n, 1, c, 1, scratch);
             for (int64_t i = 0; i < m * n; i++)
                 if (i / n == bad ? !isnan(c[i]) : c[i] != 0) ck_abort_msg("row %lld: %g", (long long)(i / n), c[i]);
         }
-        check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof *a));
+        check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof *a, 1));
         free(a);
         free(b);
         free(c);
@@ -285,19 +286,19 @@ END_TEST
         size_t bytes = (size_t)(m * n) * sizeof(T); \
         T     *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b); \
         T     *all = malloc(bytes), *parts = guarded(bytes); \
-        void  *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof(T))); \
+        void  *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof(T), 1)); \
         for (int64_t i = 0; i < m * k; i++) \
             a[i] = (T)sin((double)i); \
         for (int64_t i = 0; i < k * n; i++) \
             b[i] = (T)cos((double)i); \
-        tgi_gemm_builtin_##suffix(m, n, k, a, k, 1, b, n, 1, all, scratch); \
+        tgi_gemm_builtin_##suffix(m, n, k, a, k, 1, b, n, 1, all, 1, scratch); \
         for (int64_t rows = 1; rows <= m; rows = rows * 3 - 1 + (rows == 1)) { \
             for (int64_t i = 0; i < m; i += rows) \
                 tgi_gemm_small_##suffix(rows < m - i ? rows : m - i, n, k, a + i * k, b, parts + i * n); \
             ck_assert_mem_eq(parts, all, bytes); \
         } \
         check_guards_and_free(parts, bytes); \
-        check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof(T))); \
+        check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof(T), 1)); \
         free(a); \
         free(b); \
         free(all); \
@@ -319,6 +320,32 @@ START_TEST(rows_of_a_small_product_stand_alone) {
 }
 END_TEST
 
+/* Fractions, whose sums depend on their order. */
+START_TEST(threads_make_no_difference) {
+    static const int64_t shapes[][3] = {{1, 5000, 70},  {5000, 1, 70},  {3, 1300, 1100}, {49, 70, 300},
+                                        {25, 1200, 40}, {1200, 33, 40}, {200, 130, 600}, {47, 63, 511}};
+    int64_t              m = shapes[_i][0], n = shapes[_i][1], k = shapes[_i][2];
+    float               *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b);
+    float               *one = malloc((size_t)(m * n) * sizeof *one), *many = malloc((size_t)(m * n) * sizeof *many);
+    for (int64_t i = 0; i < m * k; i++)
+        a[i] = sinf((float)i);
+    for (int64_t i = 0; i < k * n; i++)
+        b[i] = cosf((float)i);
+    for (int turned = 0; turned < 2; turned++)
+        for (int threads = 1; threads <= 7; threads++) {
+            void *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, threads));
+            tgi_gemm_builtin_f32(m, n, k, a, k, 1, b, turned ? 1 : n, turned ? k : 1, threads == 1 ? one : many, threads,
+                                 scratch);
+            if (threads > 1) ck_assert_mem_eq(one, many, (size_t)(m * n) * sizeof *one);
+            check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof *a, threads));
+        }
+    free(a);
+    free(b);
+    free(one);
+    free(many);
+}
+END_TEST
+
 START_TEST(no_other_product_counts_as_small) {
     ck_assert(!tgi_gemm_is_small(1, 8) && !tgi_gemm_is_small(0, 8) && !tgi_gemm_is_small(8, 0));
     ck_assert(!tgi_gemm_is_small(65, 64) && !tgi_gemm_is_small(2, 257) && !tgi_gemm_is_small(INT64_MAX, INT64_MAX));
@@ -326,8 +353,8 @@ START_TEST(no_other_product_counts_as_small) {
 END_TEST
 
 START_TEST(scratch_stays_small) {
-    ck_assert_uint_le(tgi_gemm_scratch(INT64_MAX / 4, INT64_MAX / 4, INT64_MAX / 4, sizeof(double)), (size_t)8 << 20);
-    ck_assert_uint_gt(tgi_gemm_scratch(0, 0, 0, sizeof(float)), 0);
+    ck_assert_uint_le(tgi_gemm_scratch(INT64_MAX / 4, INT64_MAX / 4, INT64_MAX / 4, sizeof(double), 1), (size_t)8 << 20);
+    ck_assert_uint_gt(tgi_gemm_scratch(0, 0, 0, sizeof(float), 1), 0);
 }
 END_TEST
 
@@ -347,6 +374,7 @@ Suite *suite_gemm(void) {
     tcase_add_test(numbers, fractions_within_the_error_bound);
     tcase_add_loop_test(numbers, nan_and_infinity_reach_their_row, 0, 5);
     tcase_add_test(numbers, rows_of_a_small_product_stand_alone);
+    tcase_add_loop_test(numbers, threads_make_no_difference, 0, 8);
     tcase_add_test(numbers, no_other_product_counts_as_small);
     tcase_add_test(numbers, scratch_stays_small);
     suite_add_tcase(suite, numbers);
