@@ -18,7 +18,8 @@
  * must be found first: reading all operands takes little time beside the rest.
  *
  * The work falls apart into tasks, by images, parts of images, or channels, none of which needs anything of another; how they are
- * cut depends on sizes only. The gradient of the kernel is the sum of what its tasks give, in their order.
+ * cut depends on sizes only. The gradient of the kernel is the sum of what its tasks give, in their order. So the bits do not
+ * depend on the threads that the tasks are shared out to.
  *
  * SPDX-License-Identifier: MIT */
 #ifdef HAVE_CONFIG_H
@@ -31,6 +32,7 @@
 #include <string.h>
 
 #include "gemm.h"
+#include "threads.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NO_INLINE __attribute__((noinline))
@@ -170,12 +172,17 @@ enum { MANY_CHANNELS = VECTOR_BYTES > 16 ? 24 : 12 };
 enum { MANY_CHANNELS = 128 };
 #endif
 
+static double terms_of(const plan *p) {
+    const tgi_conv *c = p->c;
+    double          positions = (double)c->y[0] * (double)c->y[1], channels = (double)c->in * (double)c->out;
+    return (double)c->images * (double)c->groups * channels * (double)p->taps * positions;
+}
+
 static tgi_conv_way best_way(const plan *p) {
     const tgi_conv *c = p->c;
     double          positions = (double)c->y[0] * (double)c->y[1], across = (double)(c->y[1] + p->shift[1]);
-    double terms = (double)c->images * (double)c->groups * (double)c->in * (double)c->out * (double)p->taps * positions;
-    double planes = (double)(c->y[0] + p->shift[0]) * across * (double)p->phases[0] * (double)p->phases[1];
-    if (terms < 4096 || planes > 4 * positions * (double)p->taps || p->phases[0] > 64 || p->phases[1] > 64)
+    double          planes = (double)(c->y[0] + p->shift[0]) * across * (double)p->phases[0] * (double)p->phases[1];
+    if (terms_of(p) < 4096 || planes > 4 * positions * (double)p->taps || p->phases[0] > 64 || p->phases[1] > 64)
         return TGI_CONV_PLAIN;
     if (is_pointwise(c) || across > 2 * (double)c->y[1] || positions < 32) return TGI_CONV_PRODUCT;
     return c->out >= MANY_CHANNELS && c->in * p->taps >= 32 ? TGI_CONV_PRODUCT : TGI_CONV_TILES;
@@ -221,10 +228,44 @@ static parts parts_of(const plan *p, tgi_conv_kind kind, size_t element) {
     return at;
 }
 
-size_t tgi_conv_scratch(const tgi_conv *c, tgi_conv_kind kind, size_t element) {
-    plan p = plan_of(c, kind, element);
-    return parts_of(&p, kind, element).end;
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
+
+static int64_t tiles_of(const plan *p) {
+    const int64_t *y = p->c->y;
+    return (y[0] + p->tile[0] - 1) / p->tile[0] * ((y[1] + p->tile[1] - 1) / p->tile[1]);
 }
+
+/* Some images, and for the transpose a group of them, else a tile: what a thread can do without the others. */
+static int64_t units_of(const plan *p, tgi_conv_kind kind) {
+    int64_t batches = (p->c->images + p->batch - 1) / p->batch;
+    return batches * (kind == TGI_CONV_BACK ? p->c->groups : tiles_of(p));
+}
+
+/* Terms that take longer than it takes to start a thread. */
+enum { WORTH_A_THREAD = 1 << 18 };
+
+static int shares_of(const plan *p, tgi_conv_kind kind, int threads) {
+    if (p->way == TGI_CONV_PLAIN || (p->way == TGI_CONV_PRODUCT && tgi_gemm_is_by_blas())) return 1;
+    return tgi_shares_of(threads, units_of(p, kind), terms_of(p), WORTH_A_THREAD);
+}
+
+static int64_t weights_of(const plan *p) {
+    return p->c->groups * p->c->out * p->c->in * p->taps;
+}
+
+/* Bytes that a share needs; where there are several, for its gradient of the kernel, too. */
+static size_t room_of(const plan *p, tgi_conv_kind kind, size_t element, int shares) {
+    size_t end = parts_of(p, kind, element).end;
+    return kind == TGI_CONV_WEIGHT && shares > 1 ? behind(behind(end, 0, 1), weights_of(p), element) : behind(end, 0, 1);
+}
+
+size_t tgi_conv_scratch(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads) {
+    plan p = plan_of(c, kind, element);
+    int  shares = shares_of(&p, kind, threads);
+    return (size_t)shares * room_of(&p, kind, element, shares);
+}
+
+/* ---- offsets ----------------------------------------------------------------------------------------------------- */
 
 /* How far each tap of each channel of a block is from where the planes begin. */
 static void find_offsets(const plan *p, int64_t *offsets) {
@@ -263,11 +304,6 @@ static area area_of(const plan *p, int64_t tile) {
     for (int i = 0; i < 2; i++)
         a.size[i] = least(p->tile[i], p->c->y[i] - a.at[i]);
     return a;
-}
-
-static int64_t tiles_of(const plan *p) {
-    const int64_t *y = p->c->y;
-    return (y[0] + p->tile[0] - 1) / p->tile[0] * ((y[1] + p->tile[1] - 1) / p->tile[1]);
 }
 
 #define T float

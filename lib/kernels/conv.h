@@ -8,7 +8,8 @@
  *
  * over all terms whose element of x exists. Each function gives its derivative for one of the three: tgi_conv is the
  * convolution, tgi_conv_back its transpose, tgi_conv_weight the correlation of the other two. NaN and infinity go where these
- * terms take them and nowhere else. The same call gives the same bits, always.
+ * terms take them and nowhere else. The same call gives the same bits, always, and for any
+ * number of threads, but for a BLAS.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_CONV_H
@@ -28,18 +29,21 @@ typedef struct tgi_conv {
     tgi_conv_way way;
 } tgi_conv;
 
-/* y from x and w; x from y and w. `bias` is added to each channel of the result; NULL for none. */
-void tgi_conv_f32(const tgi_conv *c, const float *x, const float *w, const float *bias, float *y, void *scratch);
-void tgi_conv_f64(const tgi_conv *c, const double *x, const double *w, const double *bias, double *y, void *scratch);
-void tgi_conv_back_f32(const tgi_conv *c, const float *y, const float *w, const float *bias, float *x, void *scratch);
-void tgi_conv_back_f64(const tgi_conv *c, const double *y, const double *w, const double *bias, double *x, void *scratch);
+/* y from x and w; x from y and w, on so many threads at most. `bias` is added to each channel of the result; NULL for none. */
+void tgi_conv_f32(const tgi_conv *c, const float *x, const float *w, const float *bias, float *y, int threads, void *scratch);
+void tgi_conv_f64(const tgi_conv *c, const double *x, const double *w, const double *bias, double *y, int threads,
+                  void *scratch);
+void tgi_conv_back_f32(const tgi_conv *c, const float *y, const float *w, const float *bias, float *x, int threads,
+                       void *scratch);
+void tgi_conv_back_f64(const tgi_conv *c, const double *y, const double *w, const double *bias, double *x, int threads,
+                       void *scratch);
 
 /* w from x and y. */
-void tgi_conv_weight_f32(const tgi_conv *c, const float *x, const float *y, float *w, void *scratch);
-void tgi_conv_weight_f64(const tgi_conv *c, const double *x, const double *y, double *w, void *scratch);
+void tgi_conv_weight_f32(const tgi_conv *c, const float *x, const float *y, float *w, int threads, void *scratch);
+void tgi_conv_weight_f64(const tgi_conv *c, const double *x, const double *y, double *w, int threads, void *scratch);
 
 /* Bytes of scratch, aligned to 64, that each of them needs, elements being `element` bytes wide. Never 0. */
 typedef enum tgi_conv_kind { TGI_CONV, TGI_CONV_BACK, TGI_CONV_WEIGHT } tgi_conv_kind;
-size_t tgi_conv_scratch(const tgi_conv *c, tgi_conv_kind kind, size_t element);
+size_t tgi_conv_scratch(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads);
 
 #endif

@@ -85,8 +85,8 @@ static ALWAYS_INLINE void NAME(terms)(const tgi_conv *c, tgi_conv_kind kind, T *
                 for (int64_t i = 0; i < c->in; i++)
                     for (int64_t tap = 0; tap < taps; tap++)
                         NAME(term)
-                        (c, kind, tap, x + ((n * c->groups + g) * c->in + i) * x_size,
-                         w + ((g * c->out + o) * c->in + i) * taps, y + ((n * c->groups + g) * c->out + o) * y_size);
+    (c, kind, tap, x + ((n * c->groups + g) * c->in + i) * x_size, w + ((g * c->out + o) * c->in + i) * taps,
+     y + ((n * c->groups + g) * c->out + o) * y_size);
 }
 
 /* `channels` images of `size` elements, each set to its bias or 0. */

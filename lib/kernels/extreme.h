@@ -21,8 +21,9 @@ typedef void tgi_extreme_row(int64_t row, int64_t n, const void *x, void *best, 
 #define TGI_EACH_EXTREME(F) \
     F(max_f32) \
     F(max_f64) \
-    F(max_i64) F(max_b8) F(min_f32) F(min_f64) F(min_i64) F(min_b8) F(argmax_f32) F(argmax_f64) F(argmax_i64) F(argmin_f32) \
-        F(argmin_f64) F(argmin_i64)
+    F(max_i64) \
+    F(max_b8) F(min_f32) F(min_f64) F(min_i64) F(min_b8) F(argmax_f32) F(argmax_f64) F(argmax_i64) F(argmin_f32) F(argmin_f64) \
+        F(argmin_i64)
 
 #define TGI_DECLARE_EXTREME(name) \
     tgi_extreme_run tgi_##name; \

@@ -56,6 +56,10 @@ static bool is_blas_slow(void) {
 }
 #endif
 
+bool tgi_gemm_is_by_blas(void) {
+    return !is_blas_slow();
+}
+
 /* A few rows, or one column, take as long as reading the other operand: the built-in product reads it in order. */
 static bool worth_blas(int64_t m, int64_t n, int64_t k) {
     return !is_blas_slow() && m >= 4 && n >= 2 && m <= INT_MAX && n <= INT_MAX && k <= INT_MAX &&
@@ -79,6 +83,10 @@ static bool worth_blas(int64_t m, int64_t n, int64_t k) {
 #undef BLAS
 
 #else
+
+bool tgi_gemm_is_by_blas(void) {
+    return false;
+}
 
 void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
                   int64_t b_col, float *c, int threads, void *scratch) {

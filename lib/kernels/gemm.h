@@ -22,6 +22,9 @@ void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row
 void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
                   int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
 
+/* Whether large products are left to a BLAS, which has threads of its own. */
+bool tgi_gemm_is_by_blas(void);
+
 /* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0, a few MiB a thread at most;
  * never less for larger sizes, or more threads. */
 size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element, int threads);

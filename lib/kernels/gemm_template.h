@@ -284,7 +284,7 @@ static void NAME(make_pieces)(const void *some, int share, int64_t from, int64_t
     const NAME(job) *job = some;
     for (int64_t piece = from; piece < to; piece++)
         NAME(make_piece)
-        (job, piece / job->pieces.across, piece % job->pieces.across, (T *)(void *)(job->scratch + (size_t)share * job->room));
+    (job, piece / job->pieces.across, piece % job->pieces.across, (T *)(void *)(job->scratch + (size_t)share * job->room));
 }
 
 /* With one column, the row that is its transpose is made. */

@@ -190,7 +190,7 @@ static bool begin_kernel(tg_kernel_call *call, const tgi_conv *c, tgi_conv_kind 
     operand[2] = NULL;
     for (int i = 0; i < call->count; i++)
         if (!(operand[i] = tg_contiguous(call, i))) return false;
-    *scratch = tg_scratch(call, tgi_conv_scratch(c, kind, tg_dtype_size(call->out.dtype)));
+    *scratch = tg_scratch(call, tgi_conv_scratch(c, kind, tg_dtype_size(call->out.dtype), tgi_threads(call)));
     return *scratch != NULL;
 }
 
@@ -201,9 +201,9 @@ static tg_status conv_kernel(tg_kernel_call *call) {
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV, in, &scratch)) return TG_ERR_MEMORY;
     if (call->out.dtype == TG_F32)
-        tgi_conv_f32(&c, in[0], in[1], in[2], call->out.data, scratch);
+        tgi_conv_f32(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
     else
-        tgi_conv_f64(&c, in[0], in[1], in[2], call->out.data, scratch);
+        tgi_conv_f64(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
     return TG_OK;
 }
 
@@ -214,9 +214,9 @@ static tg_status transpose_kernel(tg_kernel_call *call) {
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_BACK, in, &scratch)) return TG_ERR_MEMORY;
     if (call->out.dtype == TG_F32)
-        tgi_conv_back_f32(&c, in[0], in[1], in[2], call->out.data, scratch);
+        tgi_conv_back_f32(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
     else
-        tgi_conv_back_f64(&c, in[0], in[1], in[2], call->out.data, scratch);
+        tgi_conv_back_f64(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
     return TG_OK;
 }
 
@@ -227,9 +227,9 @@ static tg_status weight_kernel(tg_kernel_call *call) {
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_WEIGHT, in, &scratch)) return TG_ERR_MEMORY;
     if (call->out.dtype == TG_F32)
-        tgi_conv_weight_f32(&c, in[0], in[1], call->out.data, scratch);
+        tgi_conv_weight_f32(&c, in[0], in[1], call->out.data, tgi_threads(call), scratch);
     else
-        tgi_conv_weight_f64(&c, in[0], in[1], call->out.data, scratch);
+        tgi_conv_weight_f64(&c, in[0], in[1], call->out.data, tgi_threads(call), scratch);
     return TG_OK;
 }
 

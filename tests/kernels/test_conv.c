@@ -79,16 +79,17 @@ static void add_bias(const tgi_conv *c, tgi_conv_kind kind, const long double *b
 /* ---- one call ---------------------------------------------------------------------------------------------------- */
 
 #define CALL_OF(T, suffix) \
-    static void call_##suffix(const tgi_conv *c, tgi_conv_kind kind, void *const *a, const T *bias, void *scratch) { \
-        if (kind == TGI_CONV) tgi_conv_##suffix(c, a[0], a[1], bias, a[2], scratch); \
-        if (kind == TGI_CONV_BACK) tgi_conv_back_##suffix(c, a[2], a[1], bias, a[0], scratch); \
-        if (kind == TGI_CONV_WEIGHT) tgi_conv_weight_##suffix(c, a[0], a[2], a[1], scratch); \
+    static void call_##suffix(const tgi_conv *c, tgi_conv_kind kind, void *const *a, const T *bias, int threads, \
+                              void *scratch) { \
+        if (kind == TGI_CONV) tgi_conv_##suffix(c, a[0], a[1], bias, a[2], threads, scratch); \
+        if (kind == TGI_CONV_BACK) tgi_conv_back_##suffix(c, a[2], a[1], bias, a[0], threads, scratch); \
+        if (kind == TGI_CONV_WEIGHT) tgi_conv_weight_##suffix(c, a[0], a[2], a[1], threads, scratch); \
     } \
 \
     static void check_##suffix(const tgi_conv *c, tgi_conv_kind kind, const long double *const *from, const long double *bias, \
                                const long double *expected) { \
         void  *a[3]; \
-        size_t room = tgi_conv_scratch(c, kind, sizeof(T)), \
+        size_t room = tgi_conv_scratch(c, kind, sizeof(T), sizeof(T) / 4), \
                biases = (size_t)(c->groups * (kind == TGI_CONV ? c->out : c->in)); \
         T    *b = (T *)(void *)guarded(biases * sizeof(T)); \
         void *scratch = guarded(room); \
@@ -99,7 +100,7 @@ static void add_bias(const tgi_conv *c, tgi_conv_kind kind, const long double *b
         } \
         for (size_t k = 0; bias && k < biases; k++) \
             b[k] = (T)bias[k]; \
-        call_##suffix(c, kind, a, bias ? b : NULL, scratch); \
+        call_##suffix(c, kind, a, bias ? b : NULL, sizeof(T) / 4, scratch); \
         for (size_t k = 0; k < elements_of(c, made[kind]); k++) \
             if ((long double)((T *)a[made[kind]])[k] != expected[k]) \
                 ck_abort_msg(#suffix " kind %d way %d: element %zu is %g, not %Lg", (int)kind, (int)c->way, k, \
@@ -238,14 +239,14 @@ static void check_infinity(tgi_conv c, tgi_conv_kind kind, int operand, double w
             for (size_t k = 0; k < elements_of(&c, i) && i != made[kind]; k++)
                 x[i][k] = (double)a[i][k];
         }
-        void *scratch = guarded(tgi_conv_scratch(&c, kind, sizeof(double)));
-        call_f64(&c, kind, (void *const *)x, NULL, scratch);
+        void *scratch = guarded(tgi_conv_scratch(&c, kind, sizeof(double), 3));
+        call_f64(&c, kind, (void *const *)x, NULL, 3, scratch);
         for (size_t k = 0; k < elements_of(&c, made[kind]); k++) {
             double got = x[made[kind]][k], expected = (double)a[made[kind]][k];
             ck_assert_msg(isnan(expected) ? isnan(got) : got == expected, "way %d kind %d operand %d: %g, not %g", (int)c.way,
                           (int)kind, operand, got, expected);
         }
-        check_guards_and_free(scratch, tgi_conv_scratch(&c, kind, sizeof(double)));
+        check_guards_and_free(scratch, tgi_conv_scratch(&c, kind, sizeof(double), 3));
         for (int i = 0; i < 3; i++) {
             check_guards_and_free(x[i], elements_of(&c, i) * sizeof(double));
             free(a[i]);
@@ -264,6 +265,45 @@ START_TEST(infinities_go_where_they_belong) {
 }
 END_TEST
 
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
+
+/* Fractions, whose sums depend on their order. */
+static void fill_with_fractions(const tgi_conv *c, void *a[3]) {
+    for (int i = 0; i < 3; i++) {
+        a[i] = guarded(elements_of(c, i) * sizeof(float));
+        for (size_t k = 0; k < elements_of(c, i); k++)
+            ((float *)a[i])[k] = sinf((float)k + (float)i);
+    }
+}
+
+START_TEST(threads_make_no_difference) {
+    static const tgi_conv shared[] = {{13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, TGI_CONV_TILES},
+                                      {13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, TGI_CONV_PRODUCT},
+                                      {1, 1, 2, 9, {150, 160}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, TGI_CONV_TILES},
+                                      {1, 1, 2, 9, {150, 160}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, TGI_CONV_PRODUCT},
+                                      {5, 3, 4, 6, {30, 31}, {0}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, TGI_CONV_BEST},
+                                      {9, 1, 16, 24, {17, 19}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, TGI_CONV_BEST}};
+    tgi_conv              c = with_result(shared[_i], 0);
+    for (int kind = TGI_CONV; kind <= TGI_CONV_WEIGHT; kind++) {
+        void *one[3];
+        for (int threads = 1; threads <= 7; threads += 2) {
+            void  *many[3];
+            size_t room = tgi_conv_scratch(&c, (tgi_conv_kind)kind, sizeof(float), threads);
+            void  *scratch = guarded(room);
+            fill_with_fractions(&c, threads == 1 ? one : many);
+            call_f32(&c, (tgi_conv_kind)kind, threads == 1 ? one : many, NULL, threads, scratch);
+            check_guards_and_free(scratch, room);
+            if (threads == 1) continue;
+            ck_assert_mem_eq(one[made[kind]], many[made[kind]], elements_of(&c, made[kind]) * sizeof(float));
+            for (int i = 0; i < 3; i++)
+                check_guards_and_free(many[i], elements_of(&c, i) * sizeof(float));
+        }
+        for (int i = 0; i < 3; i++)
+            check_guards_and_free(one[i], elements_of(&c, i) * sizeof(float));
+    }
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_kernel_conv(void) {
@@ -274,6 +314,7 @@ Suite *suite_kernel_conv(void) {
     tcase_add_loop_test(tcase, a_smaller_result, 0, FORMS);
     tcase_add_loop_test(tcase, several_tasks, 0, LARGE);
     tcase_add_loop_test(tcase, infinities_go_where_they_belong, 0, TGI_CONV_PRODUCT + 1);
+    tcase_add_loop_test(tcase, threads_make_no_difference, 0, 6);
     suite_add_tcase(suite, tcase);
     return suite;
 }
