@@ -73,7 +73,7 @@ tg_status tgi_lay_out_group(tgi_draft *d, uint32_t item);
  * SHORT_ROW do not pay for a call each, and for those shorter than REPEATED_ROW a row that is the same for all is repeated. */
 enum { TGI_TILE_BYTES = 32768, TGI_LONGEST_TILE = 16384, TGI_SHORT_ROW = 32, TGI_REPEATED_ROW = 256 };
 
-/* Gives each value its place in the block (memory.c). */
+/* Gives each value its place in the block, and writes down what a run binds where (memory.c). */
 tg_status tgi_place_values(tgi_draft *d);
 
 #endif

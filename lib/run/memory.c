@@ -1,4 +1,4 @@
-/* run/memory.c: gives the values that a plan needs only while it runs their places in one block.
+/* run/memory.c: gives the values that a plan needs only while it runs their places in one block, and lists all places.
  *
  * Goes through the items in their order. A place is taken by the item that makes the value and free again after the last
  * item that reads it, for values of about that size: sizes are rounded up to the next in a list where each is at most a quarter
@@ -97,6 +97,39 @@ static tg_status place_all(block *b) {
     return TG_OK;
 }
 
+/* ---- what a run binds to its places ------------------------------------------------------------------------------ */
+
+/* The last item that reads what is in that memory, when it is memory of the block. */
+static uint32_t last_use(const tgi_draft *d, tgi_ref base) {
+    const tgi_result *v = tgi_result_of(d, base);
+    return !v || !v->made || v->lasts ? TGI_NONE : v->last;
+}
+
+/* A view has none when all that read it do so in the group of its base. */
+static bool has_place(const tgi_draft *d, const tgi_result *v) {
+    const tgi_result *base = v->strides ? tgi_result_of(d, v->base) : NULL;
+    if (v->strides) return !base || !base->made || base->memory;
+    return v->made && v->memory;
+}
+
+static tg_status fill_binds(tgi_draft *d) {
+    tgi_plan *plan = d->plan;
+    for (uint32_t i = 0; i < d->count; i++)
+        plan->bind_count += has_place(d, &d->results[i]);
+    plan->binds = tgi_arena_take(&plan->arena, plan->bind_count * sizeof *plan->binds);
+    if (!plan->binds) return TG_ERR_MEMORY;
+    tgi_bind *b = plan->binds;
+    for (uint32_t i = 0; i < d->count; i++) {
+        const tgi_result *v = &d->results[i];
+        if (!has_place(d, v)) continue;
+        if (v->strides)
+            *b++ = (tgi_bind){i, (size_t)v->offset, v->strides, v->base, last_use(d, v->base), TGI_SHOWN};
+        else
+            *b++ = (tgi_bind){i, v->place, NULL, i, last_use(d, i), v->lasts ? TGI_LASTING : TGI_BLOCK};
+    }
+    return TG_OK;
+}
+
 tg_status tgi_place_values(tgi_draft *d) {
     block b = {.d = d};
     b.ending = tgi_arena_take(&d->arena, d->item_count * sizeof *b.ending);
@@ -106,5 +139,5 @@ tg_status tgi_place_values(tgi_draft *d) {
     list_values(&b);
     tg_status status = place_all(&b);
     d->plan->block_bytes = b.bytes;
-    return status;
+    return status ? status : fill_binds(d);
 }

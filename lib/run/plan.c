@@ -1,7 +1,7 @@
 /* run/plan.c: makes the plan for a stretch of the tape.
  *
  * Goes through the stretch in the order of recording and puts each instruction into an item: one with a kernel into a new one at the end,
- * all others into a group. An instruction may join any group that comes after all that it reads, when its shape fits the
+ * all others, and kernels that go row by row, into a group. An instruction may join any group that comes after all that it reads, when its shape fits the
  * group's domain, and then runs earlier than instructions recorded before it. Nobody can tell:
  *
  *   - Kernels may fail, so they stay where they are: nothing joins an item before the last kernel. When one fails, what was
@@ -384,6 +384,16 @@ static bool is_candidate(const tgi_draft *d, uint32_t i, const tgi_node *node, c
     return c->kind != TGI_LOOP || loop_of(d->tape, node) || goes_by_rows(d, c, node);
 }
 
+/* A reduction of rows that no group has may be a fold in one with other rows. */
+static uint32_t find_group_for(const tgi_draft *d, candidate *c, bool *by_row, int64_t *multiple) {
+    uint32_t  k = find_group(d, c, by_row, multiple);
+    candidate fold = *c;
+    if (k != TGI_NONE || c->kind != TGI_REDUCE || !can_fold(d, &fold)) return k;
+    k = find_group(d, &fold, by_row, multiple);
+    if (k != TGI_NONE) *c = fold;
+    return k;
+}
+
 static void add_instruction(tgi_draft *d, uint32_t i) {
     const tgi_node *node = tgi_node_at(d->tape, d->start + i);
     candidate       c;
@@ -400,12 +410,7 @@ static void add_instruction(tgi_draft *d, uint32_t i) {
         add_kernel(d, i, node);
         return;
     }
-    uint32_t  k = find_group(d, &c, &by_row, &multiple);
-    candidate fold = c;
-    if (k == TGI_NONE && c.kind == TGI_REDUCE && can_fold(d, &fold)) { /* where the rows are others */
-        k = find_group(d, &fold, &by_row, &multiple);
-        if (k != TGI_NONE) c = fold;
-    }
+    uint32_t k = find_group_for(d, &c, &by_row, &multiple);
     if (k == TGI_NONE && c.kind == TGI_FOLD) {
         add_kernel(d, i, node);
         return;
@@ -426,37 +431,6 @@ static void let_bases_last(tgi_draft *d) {
         if (d->results[i].lasts && d->results[i].made) d->results[i].memory = 1;
 }
 
-/* The last item that reads what is in that memory, when it is memory of the block. */
-static uint32_t last_use(const tgi_draft *d, tgi_ref base) {
-    const tgi_result *v = tgi_result_of(d, base);
-    return !v || !v->made || v->lasts ? TGI_NONE : v->last;
-}
-
-/* A view has none when all that read it do so in the group of its base. */
-static bool has_place(const tgi_draft *d, const tgi_result *v) {
-    const tgi_result *base = v->strides ? tgi_result_of(d, v->base) : NULL;
-    if (v->strides) return !base || !base->made || base->memory;
-    return v->made && v->memory;
-}
-
-static tg_status fill_binds(tgi_draft *d) {
-    tgi_plan *plan = d->plan;
-    for (uint32_t i = 0; i < d->count; i++)
-        plan->bind_count += has_place(d, &d->results[i]);
-    plan->binds = tgi_arena_take(&plan->arena, plan->bind_count * sizeof *plan->binds);
-    if (!plan->binds) return TG_ERR_MEMORY;
-    tgi_bind *b = plan->binds;
-    for (uint32_t i = 0; i < d->count; i++) {
-        const tgi_result *v = &d->results[i];
-        if (!has_place(d, v)) continue;
-        if (v->strides)
-            *b++ = (tgi_bind){i, (size_t)v->offset, v->strides, v->base, last_use(d, v->base), TGI_SHOWN};
-        else
-            *b++ = (tgi_bind){i, v->place, NULL, i, last_use(d, i), v->lasts ? TGI_LASTING : TGI_BLOCK};
-    }
-    return TG_OK;
-}
-
 static tg_status finish(tgi_draft *d) {
     tgi_plan *plan = d->plan;
     plan->items = tgi_arena_take(&plan->arena, d->item_count * sizeof *plan->items);
@@ -470,8 +444,7 @@ static tg_status finish(tgi_draft *d) {
         plan->step_count += g->step_count;
     }
     plan->item_count = d->item_count;
-    if (tgi_place_values(d)) return TG_ERR_MEMORY;
-    return fill_binds(d);
+    return tgi_place_values(d);
 }
 
 static tg_status draft(tgi_draft *d) {
