@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ops/values.h"
@@ -46,6 +47,42 @@ START_TEST(the_bits_do_not_depend_on_the_number_of_threads) {
 }
 END_TEST
 
+/* A large product, a stack of small ones, one with a small matrix, and a convolution, with their gradients. */
+static tg_tensor product_of(tg_tape *tape, int which, tg_tensor *x, tg_tensor *w) {
+    static const tg_shape shapes[][2] = {{{2, {150, 170}}, {2, {170, 190}}},
+                                         {{3, {23, 40, 50}}, {3, {23, 50, 30}}},
+                                         {{3, {7, 900, 20}}, {2, {20, 30}}},
+                                         {{4, {9, 3, 40, 41}}, {4, {6, 3, 3, 3}}}};
+    *x = tg_parameter(tape, "x", tg_randn(tape, TG_F32, shapes[which][0]));
+    *w = tg_parameter(tape, "w", tg_randn(tape, TG_F32, shapes[which][1]));
+    return which < 3 ? tg_matmul(*x, *w) : tg_conv2d(*x, *w, TG_NONE, NULL);
+}
+
+START_TEST(nor_do_those_of_products_and_convolutions) {
+    for (int which = 0; which < 4; which++) {
+        float *one[3], *many[3];
+        for (int threads = 1; threads <= 7; threads += 3) {
+            tg_tape  *tape = tg_tape_new();
+            tg_tensor x, w, y = (tg_seed(tape, 5), product_of(tape, which, &x, &w));
+            ck_assert(!tg_set_threads(tape, threads) && !tg_backward(tg_sum(tg_square(y))));
+            tg_tensor result[3] = {y, tg_grad(x), tg_grad(w)};
+            for (int i = 0; i < 3; i++) {
+                size_t bytes = (size_t)tg_size(result[i]) * sizeof(float);
+                float *read = malloc(bytes);
+                ck_assert(read && !tg_read(result[i], read, tg_size(result[i])));
+                *(threads == 1 ? &one[i] : &many[i]) = read;
+                if (threads == 1) continue;
+                ck_assert_mem_eq(one[i], many[i], bytes);
+                free(many[i]);
+            }
+            finish(tape);
+        }
+        for (int i = 0; i < 3; i++)
+            free(one[i]);
+    }
+}
+END_TEST
+
 static void *step_on_two(void *results) {
     step(2, results);
     return NULL;
@@ -76,6 +113,7 @@ Suite *suite_threads(void) {
     Suite *suite = suite_create("run/threads");
     TCase *tcase = tcase_create("threads");
     tcase_add_loop_test(tcase, the_bits_do_not_depend_on_the_number_of_threads, 2, 8);
+    tcase_add_test(tcase, nor_do_those_of_products_and_convolutions);
     tcase_add_test(tcase, tapes_on_threads_of_their_own_have_threads_too);
     tcase_add_test(tcase, a_number_of_threads_below_zero_is_refused);
     suite_add_tcase(suite, tcase);
