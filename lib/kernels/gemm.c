@@ -102,8 +102,13 @@ void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_ro
 
 /* ---- a small B --------------------------------------------------------------------------------------------------- */
 
-/* It stays in the cache as it is, and so many rows of A at a time are not worth copying. */
-enum { SMALL_ROWS = TGI_GEMM_PACK / TGI_GEMM_SMALL - 1, SMALL_BYTES = 32 * TGI_GEMM_KC * sizeof(float) };
+/* It stays in the cache as it is; what is copied of it is a last panel that is not full. */
+enum { SMALL_BYTES = TGI_GEMM_COLUMNS * TGI_GEMM_KC * sizeof(float) };
+
+/* So many rows of A at a time that they are not copied. */
+static int64_t rows_at_once(int64_t n, int64_t k) {
+    return (TGI_GEMM_PACK - 1) / (n * k) / TGI_GEMM_ROWS * TGI_GEMM_ROWS;
+}
 
 bool tgi_gemm_is_small(int64_t n, int64_t k) {
     return n >= 2 && k >= 1 && k <= TGI_GEMM_KC && n <= TGI_GEMM_SMALL / k;
@@ -112,8 +117,8 @@ bool tgi_gemm_is_small(int64_t n, int64_t k) {
 #define DEFINE_SMALL(suffix, T) \
     void tgi_gemm_small_##suffix(int64_t m, int64_t n, int64_t k, const T *a, const T *b, T *c) { \
         _Alignas(64) char last_panel[SMALL_BYTES]; \
-        for (int64_t i = 0; i < m; i += SMALL_ROWS) \
-            tgi_gemm_builtin_##suffix(least(m - i, SMALL_ROWS), n, k, a + i * k, k, 1, b, n, 1, c + i * n, 1, last_panel); \
+        for (int64_t i = 0, rows = rows_at_once(n, k); i < m; i += rows) \
+            tgi_gemm_builtin_##suffix(least(m - i, rows), n, k, a + i * k, k, 1, b, n, 1, c + i * n, 1, last_panel); \
     }
 DEFINE_SMALL(f32, float)
 DEFINE_SMALL(f64, double)

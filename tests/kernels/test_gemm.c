@@ -307,8 +307,8 @@ DEFINE_CHECK_ROWS(f32, float)
 DEFINE_CHECK_ROWS(f64, double)
 
 START_TEST(rows_of_a_small_product_stand_alone) {
-    static const int64_t sizes_of_b[][2] = {{2, 1},   {2, 256},  {3, 7},   {16, 256}, {17, 240},
-                                            {32, 32}, {33, 124}, {64, 64}, {1000, 4}};
+    static const int64_t sizes_of_b[][2] = {{2, 1},    {2, 256}, {3, 7},    {16, 256},  {17, 240}, {32, 32},
+                                            {33, 124}, {64, 64}, {1000, 4}, {255, 200}, {256, 256}};
     for (size_t i = 0; i < sizeof sizes_of_b / sizeof *sizes_of_b; i++) {
         int64_t n = sizes_of_b[i][0], k = sizes_of_b[i][1];
         ck_assert(tgi_gemm_is_small(n, k));
@@ -348,7 +348,7 @@ END_TEST
 
 START_TEST(no_other_product_counts_as_small) {
     ck_assert(!tgi_gemm_is_small(1, 8) && !tgi_gemm_is_small(0, 8) && !tgi_gemm_is_small(8, 0));
-    ck_assert(!tgi_gemm_is_small(65, 64) && !tgi_gemm_is_small(2, 257) && !tgi_gemm_is_small(INT64_MAX, INT64_MAX));
+    ck_assert(!tgi_gemm_is_small(257, 256) && !tgi_gemm_is_small(2, 257) && !tgi_gemm_is_small(INT64_MAX, INT64_MAX));
 }
 END_TEST
 
