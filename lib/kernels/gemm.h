@@ -29,7 +29,8 @@ bool tgi_gemm_is_by_blas(void);
  * never less for larger sizes, or more threads. */
 size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element, int threads);
 
-/* Whether k x n is a small B: for row-major matrices an element of C does not depend, then, on which other rows are made with it. */
+/* Whether k x n is a small B: for row-major matrices an element of C does not depend, then, on which other rows are made with
+ * it. */
 bool tgi_gemm_is_small(int64_t n, int64_t k);
 
 /* C = A B for such a B, without scratch; all are row-major. */

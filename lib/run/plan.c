@@ -1,8 +1,8 @@
 /* run/plan.c: makes the plan for a stretch of the tape.
  *
- * Goes through the stretch in the order of recording and puts each instruction into an item: one with a kernel into a new one at the end,
- * all others, and kernels that go row by row, into a group. An instruction may join any group that comes after all that it reads, when its shape fits the
- * group's domain, and then runs earlier than instructions recorded before it. Nobody can tell:
+ * Goes through the stretch in the order of recording and puts each instruction into an item: one with a kernel into a new one at
+ * the end, all others, and kernels that go row by row, into a group. An instruction may join any group that comes after all that
+ * it reads, when its shape fits the group's domain, and then runs earlier than instructions recorded before it. Nobody can tell:
  *
  *   - Kernels may fail, so they stay where they are: nothing joins an item before the last kernel. When one fails, what was
  *     recorded before it has run, and nothing else.
@@ -346,7 +346,8 @@ static bool can_fold(const tgi_draft *d, candidate *c) {
     return c->axes >= 0 && (c->axes == c->rank || tgi_size(c->rank - c->axes, c->dims + c->axes) >= TG_FOLD_COLUMNS);
 }
 
-/* A kernel that makes rows, or reduces, can do so in a group when its operands lie flat: then the result is the same, to the bit. */
+/* A kernel that makes rows, or reduces, can do so in a group when its operands lie flat: then the result is the same, to the
+ * bit. */
 static bool goes_by_rows(const tgi_draft *d, candidate *c, const tgi_node *node) {
     const tgi_node *x = c->source[0].node;
     for (uint32_t j = 0; j < c->count; j++)
