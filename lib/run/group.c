@@ -263,7 +263,9 @@ static void run_shares(const tile *t, int threads) {
         run_share(*t, 0, 1);
         return;
     }
+#ifdef _OPENMP
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
+#endif
     for (int thread = 0; thread < threads; thread++)
         run_share(*t, thread, threads);
 }
