@@ -128,10 +128,8 @@ static tg_status multiply_stack(tg_kernel_call *call, const tg_array *a, const t
 }
 
 static bool is_row_major(const tg_array *x) {
-    int64_t follows = 1;
-    for (int i = x->rank - 1; i >= 0; follows *= x->dims[i--])
-        if (x->dims[i] != 1 && x->strides[i] != follows) return false;
-    return true;
+    tgi_walk walk = tgi_walk_of(tg_dtype_size(x->dtype), x->rank, x->dims, x->strides);
+    return tgi_walk_is_contiguous(&walk);
 }
 
 /* Whether the second matrix is a single small one, and all lie in row-major order: then rows can be made apart from each other. */

@@ -124,8 +124,8 @@ static void drop(tgi_plans *plans, tgi_plan *plan) {
 static void drop_oldest(tgi_plans *plans) {
     tgi_plan *oldest = plans->table, *plan, *next;
     if (HASH_COUNT(plans->table) < MOST_PLANS) return;
-    HASH_ITER(hh, plans->table, plan, next)
-    if (plan->used < oldest->used) oldest = plan;
+    HASH_ITER (hh, plans->table, plan, next)
+        if (plan->used < oldest->used) oldest = plan;
     drop(plans, oldest);
 }
 
@@ -216,8 +216,8 @@ const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32
 
 void tgi_free_plans(tg_tape *tape) {
     tgi_plan *plan, *next;
-    HASH_ITER(hh, tape->plans.table, plan, next)
-    drop(&tape->plans, plan);
+    HASH_ITER (hh, tape->plans.table, plan, next)
+        drop(&tape->plans, plan);
 }
 
 tg_figures tg_stats(const tg_tape *tape) {

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "kernels/threads.h"
 #include "run/plan.h"
 #include "run/run.h"
 
@@ -169,9 +170,8 @@ static void run_fold(const tile *t, const tgi_step *step) {
 static void finish_fold(const tile *t, const tgi_step *step) {
     const tgi_node  *node = tgi_node_of(t->tape, t->first, step->node);
     const tgi_group *g = t->group;
-    bool             all = folds_all(t, step);
-    int64_t          blocks = all ? (g->rows * g->columns - 1) / TG_FOLD_BLOCK + 1 : (g->rows - 1) / TG_FOLD_ROWS + 1;
-    step->op->fold->total((tg_dtype)node->dtype, blocks, all ? 1 : g->columns, t->partials + step->partial, node->data);
+    step->op->fold->total((tg_dtype)node->dtype, step->blocks, folds_all(t, step) ? 1 : g->columns, t->partials + step->partial,
+                          node->data);
 }
 
 /* ---- the group --------------------------------------------------------------------------------------------------- */
@@ -226,48 +226,39 @@ static void run_pieces_of(tile *t, int64_t from, int64_t to) {
 
 /* ---- threads ----------------------------------------------------------------------------------------------------- */
 
-/* What a thread can be given: rows, or pieces of rows; and in multiples of how many, so that no two threads work on a tile, or on
- * a block of a fold. */
-static int64_t units_of(const tgi_group *g, int64_t *multiple) {
-    *multiple = 1;
+/* How many units there are that threads can be given, and the rows of each: whole tiles, and as many as fill the blocks of folds
+ * by columns; where tiles are pieces of rows, such a piece. */
+static int64_t units_of(const tgi_group *g, int64_t *rows) {
+    *rows = 1;
     if (g->tile < g->columns) return g->rows * pieces_in_row(g);
-    *multiple = g->tile / g->columns;
-    if (g->partial_bytes)
-        while (*multiple % TG_FOLD_ROWS)
-            *multiple *= 2;
-    return g->rows;
+    *rows = g->tile / g->columns;
+    while (g->partial_bytes && *rows % TG_FOLD_ROWS)
+        *rows *= 2;
+    return (g->rows - 1) / *rows + 1;
 }
 
 int tgi_threads_for(const tgi_group *g, int most) {
-    if (g->rows * g->columns == 0) return 1;
-    int64_t multiple, units = units_of(g, &multiple), work = g->rows * g->columns * g->work / WORTH_A_THREAD;
-    int64_t shares = (units - 1) / multiple + 1;
-    return (int)(work < 1 ? 1 : least(most, least(work, shares)));
+    int64_t rows, elements = g->rows * g->columns;
+    return elements ? tgi_shares_of(most, units_of(g, &rows), (double)elements * (double)g->work, WORTH_A_THREAD) : 1;
 }
 
-static void run_share(tile t, int thread, int threads) {
-    int64_t multiple, units = units_of(t.group, &multiple);
-    int64_t share = ((units - 1) / multiple / threads + 1) * multiple;
-    int64_t from = least(units, thread * share), to = least(units, from + share);
+/* Which share an element is in makes no difference to it. */
+static void run_units(const void *job, int share, int64_t from, int64_t to) {
+    tile             t = *(const tile *)job;
+    const tgi_group *g = t.group;
+    int64_t          rows;
+    units_of(g, &rows);
     t.is_first = true;
-    t.registers += (size_t)thread * t.group->registers * t.group->register_bytes;
-    if (t.group->tile < t.group->columns)
+    t.registers += (size_t)share * g->registers * g->register_bytes;
+    if (g->tile < g->columns)
         run_pieces_of(&t, from, to);
     else
-        run_rows_of(&t, from, to);
+        run_rows_of(&t, from * rows, least(g->rows, to * rows));
 }
 
-/* Which thread does what makes no difference to any element. */
-static void run_shares(const tile *t, int threads) {
-    if (threads == 1) {
-        run_share(*t, 0, 1);
-        return;
-    }
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-#endif
-    for (int thread = 0; thread < threads; thread++)
-        run_share(*t, thread, threads);
+static void run_all(const tile *t) {
+    int64_t rows, units = units_of(t->group, &rows);
+    tgi_share_out(tgi_threads_for(t->group, tgi_thread_count(t->tape)), units, run_units, t);
 }
 
 /* ---- the run of a group ------------------------------------------------------------------------------------------ */
@@ -285,7 +276,7 @@ static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start)
 tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch) {
     tile t = {.tape = tape, .group = g, .first = start, .partials = scratch, .registers = scratch + g->partial_bytes};
     if (detach_views(tape, g, start)) return tape->status;
-    if (g->rows * g->columns > 0) run_shares(&t, tgi_threads_for(g, tgi_thread_count(tape)));
+    if (g->rows * g->columns > 0) run_all(&t);
     for (uint32_t s = 0; s < g->step_count; s++)
         if (g->steps[s].kind == TGI_FOLD) finish_fold(&t, &g->steps[s]);
     return TG_OK;

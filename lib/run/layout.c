@@ -276,10 +276,10 @@ static tg_status fill_step(layout *l, uint32_t i, tgi_step *step) {
     else if (!v->memory)
         step->reg = v->reg = register_for(l, step, &r, v->order);
     if (v->kind == TGI_FOLD) {
-        bool    whole = tgi_node_size(r.node) == 1;
-        int64_t blocks = whole ? (l->g->rows * l->g->columns - 1) / TG_FOLD_BLOCK + 1 : (l->g->rows - 1) / TG_FOLD_ROWS + 1;
+        bool whole = tgi_node_size(r.node) == 1;
+        step->blocks = whole ? (l->g->rows * l->g->columns - 1) / TG_FOLD_BLOCK + 1 : (l->g->rows - 1) / TG_FOLD_ROWS + 1;
         step->partial = l->g->partial_bytes;
-        l->g->partial_bytes += ((size_t)(whole ? blocks : blocks * l->g->columns) * step->width + 63) & ~(size_t)63;
+        l->g->partial_bytes += ((size_t)(step->blocks * (whole ? 1 : l->g->columns)) * step->width + 63) & ~(size_t)63;
     }
     give_registers(l, step, &r, v->order);
     return TG_OK;

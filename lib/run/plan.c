@@ -34,9 +34,24 @@ static bool is_leaf(const tgi_node *node) {
     return !node->op->infer;
 }
 
-/* A kernel may fail, and that must be seen. */
-static bool may_fail(const tgi_node *node) {
-    return node->op->kernel && !node->op->lead;
+/* How many leading axes the kernel goes through one by one, or reduces in pieces; -1: it does not. */
+static int leading_axes(const tgi_draft *d, const tgi_node *node) {
+    tg_type x[TG_MAX_LOOP_OPERANDS];
+    if (!node->op->lead || node->count > TG_MAX_LOOP_OPERANDS) return -1;
+    for (uint32_t j = 0; j < node->count; j++)
+        x[j] = tgi_node_type(tgi_node_at(d->tape, node->in[j]));
+    return node->op->lead(x, node->attr);
+}
+
+static int folded_axes(const tgi_draft *d, const tgi_node *node) {
+    if (!node->op->folded || !node->op->fold || node->count != 1) return -1;
+    tg_type x = tgi_node_type(tgi_node_at(d->tape, node->in[0]));
+    return node->op->folded(&x, node->attr);
+}
+
+/* With operands in row-major order such a kernel cannot fail. Any other may, and that must be seen. */
+static bool never_fails(const tgi_draft *d, const tgi_node *node) {
+    return leading_axes(d, node) >= 0 || folded_axes(d, node) >= 0;
 }
 
 static void mark_needed(tgi_draft *d) {
@@ -44,7 +59,7 @@ static void mark_needed(tgi_draft *d) {
         const tgi_node *node = tgi_node_at(d->tape, d->start + i);
         tgi_result     *v = &d->results[i];
         v->lasts = tgi_lasts(d->tape, d->start + i, d->limit);
-        if (v->lasts || node->op == &tgi_assign || may_fail(node)) v->needed = 1;
+        if (v->lasts || node->op == &tgi_assign || (node->op->kernel && !never_fails(d, node))) v->needed = 1;
         for (uint32_t j = 0; j < node->count && v->needed; j++)
             if (node->in[j] >= d->start) d->results[node->in[j] - d->start].needed = 1;
     }
@@ -117,28 +132,13 @@ static bool lies_flat(const tgi_source *s) {
     return tgi_node_size(s->node) <= 1 || tgi_lie_of(s->node->rank, s->node->dims, s->strides, 0) == TGI_FLAT;
 }
 
-/* How many leading axes the kernel goes through one by one, or reduces in pieces; -1: it does not. */
-static int leading_axes(const tgi_draft *d, const tgi_node *node) {
-    tg_type x[TG_MAX_LOOP_OPERANDS];
-    if (!node->op->lead || node->count > TG_MAX_LOOP_OPERANDS) return -1;
-    for (uint32_t j = 0; j < node->count; j++)
-        x[j] = tgi_node_type(tgi_node_at(d->tape, node->in[j]));
-    return node->op->lead(x, node->attr);
-}
-
-static int folded_axes(const tgi_draft *d, const tgi_node *node) {
-    if (!node->op->folded || !node->op->fold || node->count != 1) return -1;
-    tg_type x = tgi_node_type(tgi_node_at(d->tape, node->in[0]));
-    return node->op->folded(&x, node->attr);
-}
-
-/* Whether the kernel cannot fail: a reduction, or one that makes rows from operands that are. */
+/* Whether it keeps that promise here: a reduction, or one that makes rows from operands in that order. */
 static bool is_safe(const tgi_draft *d, uint32_t i, const tgi_node *node) {
     for (uint32_t j = 0; j < node->count && node->count > 1; j++) {
         tgi_source s = tgi_source_of(d, d->start + i, node->in[j]);
         if (!lies_flat(&s)) return false;
     }
-    return leading_axes(d, node) >= 0 || folded_axes(d, node) >= 0;
+    return never_fails(d, node);
 }
 
 static void add_kernel(tgi_draft *d, uint32_t i, const tgi_node *node) {

@@ -65,7 +65,8 @@ typedef struct tgi_step {
     tgi_ref      out;                        /* in whose memory the result goes */
     int32_t      reg;                        /* or the register */
     uint8_t      kind, count, width, by_row; /* by_row: one element a row */
-    size_t       partial;                    /* of a fold: where its blocks are, in the scratch memory of the group */
+    size_t       partial;                    /* of a fold: where its blocks are, in the scratch memory of the group, */
+    int64_t      blocks;                     /* and how many */
 } tgi_step;
 
 typedef struct tgi_group {

@@ -282,10 +282,79 @@ START_TEST(discard_does_not_update_and_brings_gradients_back) {
 }
 END_TEST
 
+/* ---- kernels that go row by row ---------------------------------------------------------------------------------- */
+
+/* (rows, m), (n) -> (rows, n): the sum of a row times each factor. */
+static tg_status infer_sums(tg_infer *call) {
+    call->out = (tg_type){.dtype = TG_F64, .rank = 2, .dims = call->dims};
+    call->dims[0] = call->in[0].dims[0];
+    call->dims[1] = call->in[1].dims[0];
+    return TG_OK;
+}
+
+static tg_status sums_kernel(tg_kernel_call *call) {
+    const double *x = call->in[0].data, *factor = call->in[1].data;
+    double       *out = call->out.data;
+    for (int64_t i = 0, m = call->in[0].dims[1]; i < call->in[0].dims[0]; i++, x += m) {
+        double sum = 0;
+        for (int64_t j = 0; j < m; j++)
+            sum += x[j];
+        for (int64_t j = 0; j < call->in[1].dims[0]; j++)
+            *out++ = sum * factor[j];
+    }
+    return TG_OK;
+}
+
+static int one_axis(const tg_type *x, const void *attr) {
+    (void)attr;
+    return x[1].dims[0] > 1 ? 1 : -1;
+}
+
+static const tg_op op_sums = {.name = "sums", .arity = 2, .infer = infer_sums, .kernel = sums_kernel, .lead = one_axis};
+
+START_TEST(an_op_with_several_operands_may_go_by_rows) {
+    enum { ROWS = 5000 };
+    tg_tape  *tape = tg_tape_new();
+    double    values[ROWS * 2];
+    tg_tensor factors = VECTOR(tape, 1, 10, 100);
+    for (int i = 0; i < ROWS * 2; i++)
+        values[i] = i;
+    tg_tensor x = tg_constant(tape, TG_F64, TG_SHAPE(ROWS, 2), values);
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_run(tape));
+    tg_tensor y = tg_neg(tg_record(NULL, &op_sums, 2, ((tg_tensor[]){x, factors}), NULL, 0));
+    ck_assert(!tg_keep(y) && !tg_run(tape));
+    ck_assert_int_eq(tg_stats(tape).groups, 1);
+    ck_assert_int_eq(tg_stats(tape).kernels, 0);
+    const double *got_values = tg_data(y);
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < 3; j++)
+            ck_assert_double_eq(got_values[3 * i + j], -(4.0 * i + 1) * pow(10, j));
+    tg_tape_free(tape);
+}
+END_TEST
+
+static int no_axes(const tg_type *x, const void *attr) {
+    (void)x, (void)attr;
+    return -1;
+}
+
+/* Only a kernel that goes by rows promises not to fail. */
+START_TEST(one_that_does_not_may_fail_though_nobody_wants_its_value) {
+    static const tg_op op = {.name = "fail", .arity = 1, .infer = infer_same, .kernel = always_fail, .lead = no_axes};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          x = VECTOR(tape, 1, 2);
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
+    tg_record(NULL, &op, 1, &x, NULL, 0);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    ck_assert_str_eq(tg_error(tape), "fail: no luck today");
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_own_op(void) {
     Suite *suite = suite_create("run/own op");
     TCase *operand = tcase_create("operands"), *view = tcase_create("view"), *scratch = tcase_create("scratch");
-    TCase *refused = tcase_create("refused"), *discard = tcase_create("discard");
+    TCase *refused = tcase_create("refused"), *rows = tcase_create("rows"), *discard = tcase_create("discard");
     tcase_add_test(operand, a_contiguous_operand_is_given_as_it_is);
     tcase_add_test(operand, any_other_operand_is_copied);
     suite_add_tcase(suite, operand);
@@ -300,6 +369,9 @@ Suite *suite_own_op(void) {
     tcase_add_test(refused, nothing_can_be_borrowed_from_nowhere);
     tcase_add_test(refused, an_op_without_code_fails_when_it_runs);
     suite_add_tcase(suite, refused);
+    tcase_add_test(rows, an_op_with_several_operands_may_go_by_rows);
+    tcase_add_test(rows, one_that_does_not_may_fail_though_nobody_wants_its_value);
+    suite_add_tcase(suite, rows);
     tcase_add_test(discard, discard_is_the_way_out);
     tcase_add_test(discard, discard_does_not_update_and_brings_gradients_back);
     suite_add_tcase(suite, discard);
