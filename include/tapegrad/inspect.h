@@ -32,6 +32,12 @@ extern "C" {
  * on the inside (a gradient rule, an optimiser, a composed op) is listed under the user's line. Runs nothing. */
 tg_status tg_print(tg_tape *tape, FILE *out);
 
+/* Writes the plan by which tg_run would run the tape as it stands: which instructions are run together, over which shape and in
+ * which tiles, where each value is (a register, the plan's block of memory, memory of its own) and in how many bytes, and of each unit
+ * that did not join the one before it the reason. Runs nothing. Parts of a tape that are run by themselves, between two reads, have plans
+ * of their own: TAPEGRAD_PLAN=1 in the environment writes every plan to stderr when it is made. */
+tg_status tg_print_plan(tg_tape *tape, FILE *out);
+
 /* Writes the program as a graph in the DOT language of Graphviz (dot -Tsvg): a node an instruction, with op, shape, dtype,
  * name and source line, and an edge from each operand. Forward is blue, backward orange, updates green; parameters have a
  * thick border, constants and inputs a folded corner, views a dashed border. The edges of an op of several tensors are
@@ -73,6 +79,7 @@ tg_status tg_set_eager(tg_tape *tape, bool on);
 #endif
 
 #define tg_print(tape, ...) (tg_print)(TGI_AT(tape), __VA_ARGS__)
+#define tg_print_plan(tape, ...) (tg_print_plan)(TGI_AT(tape), __VA_ARGS__)
 #define tg_write_dot(tape, ...) (tg_write_dot)(TGI_AT(tape), __VA_ARGS__)
 #define tg_print_tensor(x, ...) TGI_CALL1_WITH(tg_print_tensor, x, __VA_ARGS__)
 #define tg_set_eager(tape, ...) TGI_TAPE_CALL(tg_set_eager, tape, __VA_ARGS__)

@@ -99,18 +99,18 @@ typedef bool tg_view(const tg_array *in, const void *attr, tg_array *out);
 /* ---- reductions in pieces ---------------------------------------------------------------------------------------- */
 
 /* The blocks in which such a reduction is done, so that its operand can be taken while it is made, block by block, in any order
- * and on any thread. The operand is seen as rows x n, and reduced along the rows. For n = 1 a block is TG_FOLD_BLOCK numbers.
- * Else it is TG_FOLD_ROWS rows, and n is at least TG_FOLD_COLUMNS. */
-enum { TG_FOLD_BLOCK = 512, TG_FOLD_ROWS = 128, TG_FOLD_COLUMNS = 8 };
+ * and on any thread. The operand is seen as rows x n, and reduced along the rows. For n = 1 a block is TG_BLOCK_ELEMENTS numbers.
+ * Else it is TG_BLOCK_ROWS rows, and n is at least TG_BLOCK_COLUMNS. */
+enum { TG_BLOCK_ELEMENTS = 512, TG_BLOCK_ROWS = 128, TG_BLOCK_COLUMNS = 8 };
 
-typedef struct tg_fold {
+typedef struct tg_block_reduce {
     /* What the rows come to, all of one block: put into partial[n], or added to what is there. Whether the rows of a block come
      * in one call or in several makes no difference. */
     void (*take)(tg_dtype dtype, int64_t rows, int64_t n, const void *x, bool add, void *partial);
 
     /* Puts together what the blocks came to: n numbers each, one after the other in `partial`, which it may overwrite. */
     void (*total)(tg_dtype dtype, int64_t blocks, int64_t n, void *partial, void *out);
-} tg_fold;
+} tg_block_reduce;
 
 /* ---- the gradient rule ------------------------------------------------------------------------------------------- */
 
@@ -128,6 +128,10 @@ typedef tg_tensor tg_rule(const tg_rule_call *call);
 
 /* ---- the op ------------------------------------------------------------------------------------------------------ */
 
+/* What an instruction does beside giving a result. Only tg_assign does anything: it overwrites its first operand, a leaf, by its
+ * second, and has no value of its own. tg_record rejects every other op that says so. */
+typedef enum tg_effect { TG_NO_EFFECT, TG_ASSIGNS } tg_effect;
+
 struct tg_op {
     const char *name;
     int         arity; /* number of operands; -1 for any number */
@@ -139,15 +143,16 @@ struct tg_op {
                                        number of operands: a single rule, for all */
     bool            random; /* the result does not follow from operands and attr alone: each run makes it anew, once, and
                                        two instructions that look the same have each their own */
+    tg_effect       effect;
 
     /* What else the executor may know of a kernel, for speed; x: the types of the operands, which are in row-major order. `lead`:
      * how many leading axes of the first operand the kernel goes through one by one, the result having the same: given some
      * of these rows, and the other operands whole, it computes those of the result, to the bit, on any thread; it needs no
-     * scratch memory, and never fails. `folded`, for one operand: how many leading axes, and no others, the kernel reduces, as
-     * `fold` does in pieces, to the bit. Both give -1 for none; NULL is the same. */
+     * scratch memory, and never fails. `reduced`, for one operand: how many leading axes, and no others, the kernel reduces, as
+     * `block_reduce` does in pieces, to the bit. Both give -1 for none; NULL is the same. */
     int (*lead)(const tg_type *x, const void *attr);
-    int (*folded)(const tg_type *x, const void *attr);
-    const tg_fold *fold;
+    int (*reduced)(const tg_type *x, const void *attr);
+    const tg_block_reduce *block_reduce;
 };
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand

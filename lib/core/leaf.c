@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/tape.h"
+#include "core/residency.h"
 
 /* When the table cannot grow, uthash undoes the insertion and says so here. */
 #undef uthash_nonfatal_oom
@@ -89,18 +89,18 @@ static tg_status fill(tg_tape *tape, tgi_node *node, const char *name, tg_dtype 
 }
 
 static tg_status give_value(tg_tape *tape, tgi_node *node, const void *data) {
-    node->flags |= TGI_KEEP | TGI_HELD | TGI_THERE;
-    if (!data) return tgi_node_allocate(tape, node);
-    node->data = (void *)data;
-    node->flags |= TGI_BORROWED;
+    tgi_set_kept(node);
+    tgi_set_resident(node);
+    if (!data) return tgi_allocate_value(tape, node);
+    tgi_borrow_value(node, data);
     return TG_OK;
 }
 
 static tg_status enter_tables(tg_tape *tape, tgi_node *node) {
     tgi_leaf *leaf = (tgi_leaf *)node->attr;
     if (node->op == &tgi_parameter) {
-        node->flags |= TGI_GRAD;
-        if (!tgi_list_push(&tape->parameters, leaf->index)) return TG_ERR_MEMORY;
+        node->requires_grad = true;
+        if (!tgi_index_list_push(&tape->parameters, leaf->index)) return TG_ERR_MEMORY;
     }
     return leaf->name && !enter(tape, leaf) ? TG_ERR_MEMORY : TG_OK;
 }
@@ -133,7 +133,8 @@ tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype
     node->dims = no_dims;
     node->small = bits;
     node->data = &node->small;
-    node->flags |= TGI_KEEP | TGI_HELD | TGI_THERE;
+    tgi_set_kept(node);
+    tgi_set_resident(node);
     return node;
 }
 
@@ -159,7 +160,7 @@ static tg_status show(tg_tape *tape, const char *what, const tgi_leaf *leaf, tgi
     tgi_node *node = tgi_new_leaf(tape, what, &tgi_input, name, dtype, shape, slot->data);
     tgi_pool_give(&tape->pool, name);
     if (!node) return tape->status;
-    node->flags &= (uint16_t)~TGI_BORROWED;
+    tgi_set_writable(node);
     slot->shown = tgi_tensor(tape, tape->count - 1);
     return TG_OK;
 }

@@ -1,7 +1,7 @@
 /* core/pool.h: buffers for values, taken and given back in any order.
  *
- * A buffer that is given back waits in the list of its size class, four classes to an octave, for the next one of that class: at
- * most a quarter of a buffer is unused (above the smallest, of 16 bytes), and a program that repeats itself finds all its buffers there.
+ * A buffer that is given back waits in the list of its size class for the next one of that class: a program that repeats itself finds
+ * all its buffers there.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_CORE_POOL_H
@@ -9,12 +9,12 @@
 
 #include <stddef.h>
 
+#include "core/size_class.h"
+
 typedef struct tgi_buffer tgi_buffer;
 
-enum { TGI_POOL_CLASSES = 256 };
-
 typedef struct tgi_pool {
-    tgi_buffer *free[TGI_POOL_CLASSES];
+    tgi_buffer *free[TGI_SIZE_CLASSES];
     tgi_buffer *all;
     size_t      bytes; /* of all buffers, taken or not */
 } tgi_pool;

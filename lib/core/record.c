@@ -8,20 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/tape.h"
+#include "core/executor.h"
+#include "core/residency.h"
 
 /* ---- appending --------------------------------------------------------------------------------------------------- */
 
 static bool grow(tg_tape *tape) {
-    uint32_t used = tape->segment_count;
+    uint32_t used = tape->chunk_count;
     if ((used & (used - 1)) == 0) { /* a power of two: the table is full */
-        tgi_node **table = realloc(tape->segments, (used ? 2 * (size_t)used : 1) * sizeof *table);
+        tgi_node **table = realloc(tape->chunks, (used ? 2 * (size_t)used : 1) * sizeof *table);
         if (!table) return false;
-        tape->segments = table;
+        tape->chunks = table;
     }
-    tape->segments[used] = malloc(TGI_SEGMENT * sizeof **tape->segments);
-    if (!tape->segments[used]) return false;
-    tape->segment_count++;
+    tape->chunks[used] = malloc(TGI_CHUNK * sizeof **tape->chunks);
+    if (!tape->chunks[used]) return false;
+    tape->chunk_count++;
     return true;
 }
 
@@ -31,7 +32,7 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
         return NULL;
     }
     const uint32_t *block = tgi_arena_take(&tape->arena, 0);
-    if (!block || (tape->count >> TGI_SEGMENT_BITS == tape->segment_count && !grow(tape))) {
+    if (!block || (tape->count >> TGI_CHUNK_BITS == tape->chunk_count && !grow(tape))) {
         tgi_out_of_memory(tape, op->name);
         return NULL;
     }
@@ -43,20 +44,20 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
                        .generation = tape->generation,
                        .rule_of = tape->rule_of,
                        .role = tape->role};
-    if (!tape->inside && tape->keep == TG_KEEP_RECORDED) node->flags |= TGI_KEEP;
+    if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_set_kept(node);
     return node;
 }
 
 /* A gradient rule that is recorded after a run may need the result, and the operands. */
 static void save(const tg_tape *tape, tgi_node *node) {
-    node->flags |= TGI_SAVE;
+    tgi_set_saved(node, true);
     for (uint32_t i = 0; i < node->count; i++)
-        tgi_node_at(tape, node->in[i])->flags |= TGI_SAVE;
+        tgi_set_saved(tgi_node_at(tape, node->in[i]), true);
 }
 
 static void forget_assign(const tg_tape *tape, const tgi_node *assign, bool has_run, uint32_t count) {
     tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, assign->in[0]));
-    leaf->last_assign = *(const uint32_t *)assign->attr;
+    leaf->last_assign = tgi_previous_assign(assign);
     if (has_run) tgi_leaf_written(tape, leaf, count);
 }
 
@@ -66,11 +67,12 @@ static void forget(tg_tape *tape, uint32_t i, uint32_t count) {
     tgi_leaf *leaf = tgi_leaf_of(node);
     if (leaf)
         tgi_leaf_forget(tape, leaf);
-    else if (node->op == &tgi_assign && node->attr)
+    else if (node->op->effect && node->attr)
         forget_assign(tape, node, i < tape->done, count);
     if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD)
         save(tape, tgi_node_at(tape, node->rule_of));
-    tgi_node_release(tape, node);
+    tgi_release_value(tape, node);
+    if (node->view) tgi_pool_give(&tape->pool, node->view->copy);
 }
 
 static void restore_gradients(tg_tape *tape) {
@@ -82,8 +84,8 @@ static void restore_gradients(tg_tape *tape) {
 }
 
 static void forget_aliases(tg_tape *tape) {
-    tgi_list *aliases = &tape->aliases;
-    uint32_t  left = 0;
+    tgi_index_list *aliases = &tape->aliases;
+    uint32_t        left = 0;
     for (uint32_t i = 0; i < aliases->count; i++)
         if (aliases->item[i] < tape->count) aliases->item[left++] = aliases->item[i];
     aliases->count = left;
@@ -148,7 +150,7 @@ static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const
 /* A derivative that reads a leaf after it was overwritten would be that of another formula. */
 static tg_status check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
-    if (node->flags & TGI_LOST && node->view && node->view->base != TGI_NONE) node = tgi_node_at(tape, node->view->base);
+    if (tgi_is_overwritten(node) && node->view && node->view->base != TGI_NONE) node = tgi_node_at(tape, node->view->base);
     const tgi_leaf *leaf = tgi_leaf_of(node);
     if (!leaf || leaf->last_assign == TGI_NONE || leaf->last_assign < tape->rule_of) return TG_OK;
     const tgi_node *assign = tgi_node_at(tape, leaf->last_assign);
@@ -204,7 +206,7 @@ static const int64_t *lasting_dims(tg_tape *tape, const tg_infer *call) {
 static bool gradients_flow(const tg_tape *tape, const tg_op *op, int count, const uint32_t *ids, tg_dtype dtype) {
     if (!op->rules || !tgi_floating(dtype)) return false;
     for (int i = 0; i < count; i++)
-        if (op->rules[op->arity < 0 ? 0 : i] && tgi_node_at(tape, ids[i])->flags & TGI_GRAD) return true;
+        if (op->rules[op->arity < 0 ? 0 : i] && tgi_node_at(tape, ids[i])->requires_grad) return true;
     return false;
 }
 
@@ -224,14 +226,14 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
     void *attr = tgi_arena_take(&tape->arena, attr_size);
     if (call->op->view) {
         node->view = tgi_arena_take(&tape->arena, sizeof *node->view + node->rank * sizeof(int64_t));
-        if (node->view) *node->view = (tgi_view){.base = TGI_NONE};
+        if (node->view) *node->view = (tgi_view_layout){.base = TGI_NONE};
     }
     if (!node->dims || !attr || (call->op->view && !node->view)) return tgi_out_of_memory(tape, call->op->name);
     if (attr_size) node->attr = memcpy(attr, call->attr, attr_size);
 
     for (int i = 0; i < call->count; i++)
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
-    if (gradients_flow(tape, call->op, call->count, ids, call->out.dtype)) node->flags |= TGI_GRAD;
+    if (gradients_flow(tape, call->op, call->count, ids, call->out.dtype)) node->requires_grad = true;
     if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) save(tape, node);
     return TG_OK;
 }
@@ -251,6 +253,10 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
                  count);
         return tgi_invalid(tape);
     }
+    if (op->effect && op != &tgi_assign) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "only tg_assign has an effect");
+        return tgi_invalid(tape);
+    }
     if (count > TG_MAX_LOOP_OPERANDS && !op->kernel && !op->view) {
         tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "an elementwise op takes %d operands at most, not %d", TG_MAX_LOOP_OPERANDS,
                  count);
@@ -268,7 +274,7 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
         tgi_truncate(tape, start);
         return tgi_invalid(tape);
     }
-    if (tape->eager) tgi_run_eagerly(tape);
+    if (tape->eager) tape->executor->run_recorded(tape);
     tgi_done(tape, TG_OK);
     return tgi_tensor(tape, tape->count - 1);
 }

@@ -5,7 +5,7 @@
  * travels as a handle too: its tape is a tag, and its reference the bits of the double. Another tag says that there is no tensor.
  *
  * SPDX-License-Identifier: MIT */
-#include "core/tape.h"
+#include "core/executor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +19,15 @@ static bool is_wanted(const char *variable) {
     return value && strcmp(value, "1") == 0;
 }
 
-tg_tape *tg_tape_new(void) {
+tg_tape *tgi_new_tape(const tgi_executor *executor) {
     tg_tape *tape = calloc(1, sizeof *tape);
     if (!tape) return NULL;
+    tape->executor = executor;
     tape->generation = 1;
     tape->rule_of = TGI_NONE;
     tape->anomaly = is_wanted("TAPEGRAD_ANOMALY");
     tape->eager = is_wanted("TAPEGRAD_EAGER");
+    tape->print_plans = is_wanted("TAPEGRAD_PLAN");
     tgi_mt19937_seed(&tape->generator, (uint32_t)default_seed);
     return tape;
 }
@@ -33,10 +35,10 @@ tg_tape *tg_tape_new(void) {
 void tg_tape_free(tg_tape *tape) {
     if (!tape) return;
     HASH_CLEAR(hh, tape->names);
-    if (tape->free_run) tape->free_run(tape);
-    for (uint32_t i = 0; i < tape->segment_count; i++)
-        free(tape->segments[i]);
-    free(tape->segments);
+    tape->executor->free(tape);
+    for (uint32_t i = 0; i < tape->chunk_count; i++)
+        free(tape->chunks[i]);
+    free(tape->chunks);
     free(tape->parameters.item);
     free(tape->aliases.item);
     tgi_arena_free(&tape->arena);
@@ -178,5 +180,5 @@ tg_dtype(tg_dtype_of)(tg_tensor x) {
 
 bool tg_requires_grad(tg_tensor x) {
     tg_tape *tape = tgi_tape_of(x);
-    return tape && !fault(tape, x) && tgi_node_at(tape, tgi_index(x))->flags & TGI_GRAD;
+    return tape && !fault(tape, x) && tgi_node_at(tape, tgi_index(x))->requires_grad;
 }

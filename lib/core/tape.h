@@ -1,6 +1,6 @@
 /* core/tape.h: what the library knows of a tape that its users do not.
  *
- * The tape is an array of instructions in segments that never move, so that an instruction can be held by pointer while
+ * The tape is an array of instructions in chunks that never move, so that an instruction can be held by pointer while
  * others are appended. What an instruction needs beside its fixed part (operands, sizes, attributes) is one block
  * of the arena; instructions and arena are both cut back by a rewind. Values live in buffers of the pool, because they
  * come and go in another order.
@@ -20,27 +20,15 @@
 
 #define TGI_NONE UINT32_MAX
 
-enum tgi_flag {
-    TGI_KEEP = 1 << 0,     /* the value stays readable after a run */
-    TGI_HELD = 1 << 1,     /* and did so in the last one */
-    TGI_GRAD = 1 << 2,     /* gradients flow through it */
-    TGI_OWNED = 1 << 3,    /* data is a buffer of the pool */
-    TGI_BORROWED = 1 << 4, /* data is the user's; of an input that shows a state it is neither */
-    TGI_LOST = 1 << 5,     /* a view whose base was overwritten when nobody seemed to want the old value */
-    TGI_ALIAS = 1 << 6,    /* a view in the tape's list of aliases */
-    TGI_THERE = 1 << 7,    /* the value is in memory, kept or not */
-    TGI_SAVE = 1 << 8      /* a gradient rule recorded later may need it */
-};
-
 /* What an instruction is there for; an assign is always an update. */
 enum tgi_role { TGI_FORWARD, TGI_BACKWARD, TGI_UPDATE };
 
-/* Where the elements of a view lie. */
-typedef struct tgi_view {
+/* Where the elements of a view are. */
+typedef struct tgi_view_layout {
     void    *copy; /* its own buffer of the pool, when it once had to outlive its base; or NULL */
     uint32_t base; /* the instruction whose memory it shows; TGI_NONE when it is a copy */
     int64_t  strides[];
-} tgi_view;
+} tgi_view_layout;
 
 /* What a leaf has beside its value: a name, and as a parameter its gradients, newest first, and what optimisers know of it. */
 typedef struct tgi_gradient {
@@ -49,12 +37,15 @@ typedef struct tgi_gradient {
     struct tgi_gradient *previous;
 } tgi_gradient;
 
-/* Who reads and writes a leaf in the plan that is being made (run/plan.c). */
-typedef struct tgi_traffic {
-    uint64_t plan;
-    uint32_t writer, reader, apart, assign;
-    uint32_t order; /* of the last step of the reader that reads it */
-} tgi_traffic;
+/* Who reads and writes a leaf in the plan that is being made (run/plan_builder.h). */
+typedef struct tgi_leaf_access {
+    uint64_t pass;           /* the pass that noted it, by its number: of another one all else is stale */
+    uint32_t assign;         /* the last assign that the views pass has come to; TGI_NONE for none, as for all that follow */
+    uint32_t writer;         /* the last unit that writes it */
+    uint32_t reader;         /* the last unit that reads it */
+    uint32_t strided_reader; /* the last unit that reads it otherwise than element by element */
+    uint32_t order;          /* of the reader's last fused op that reads it */
+} tgi_leaf_access;
 
 /* What an optimiser knows of a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the
  * steps: an input on the tape shows it, and where that is gone, the next step records another. */
@@ -72,53 +63,55 @@ typedef struct tgi_leaf {
     bool        variable;    /* an input or a parameter: can be overwritten */
     uint32_t written; /* instructions before this one had run when a tg_write, or an assign now forgotten, overwrote it last */
     uint32_t generation, pass; /* of the tape then */
-    tgi_gradient  *gradient;
-    tgi_traffic    traffic;
-    tgi_slot      *slots;
-    UT_hash_handle hh; /* in the tape's table of names */
+    tgi_gradient   *gradient;
+    tgi_leaf_access access;
+    tgi_slot       *slots;
+    UT_hash_handle  hh; /* in the tape's table of names */
 } tgi_leaf;
 
 typedef struct tgi_node {
-    const tg_op    *op;
-    const char     *file;  /* the user's source line; NULL when unknown */
-    const uint32_t *in;    /* operands; and the start of this instruction's block in the arena */
-    const int64_t  *dims;  /* may be another instruction's */
-    const void     *attr;  /* of a leaf: its tgi_leaf */
-    void           *data;  /* the value; NULL until there is memory for it */
-    tgi_view       *view;  /* of an op with a view rule, else NULL */
-    uint64_t        small; /* the memory of a value of at most 8 bytes */
-    uint32_t        line, generation, count, attr_size;
-    uint32_t        last_use; /* the last instruction so far that has it as an operand; 0 when none has */
-    uint32_t        rule_of;  /* the instruction whose gradient rule recorded it, or TGI_NONE */
-    uint8_t         dtype, rank, role;
-    uint16_t        flags;
+    const tg_op     *op;
+    const char      *file;  /* the user's source line; NULL when unknown */
+    const uint32_t  *in;    /* operands; and the start of this instruction's block in the arena */
+    const int64_t   *dims;  /* may be another instruction's */
+    const void      *attr;  /* of a leaf: its tgi_leaf */
+    void            *data;  /* the value; NULL until there is memory for it */
+    tgi_view_layout *view;  /* of an op with a view rule, else NULL */
+    uint64_t         small; /* the memory of a value of at most 8 bytes */
+    uint32_t         line, generation, count, attr_size;
+    uint32_t         last_use; /* the last instruction so far that has it as an operand; 0 when none has */
+    uint32_t         rule_of;  /* the instruction whose gradient rule recorded it, or TGI_NONE */
+    uint8_t          dtype, rank, role;
+    uint8_t          residency; /* where its value is (residency.h) */
+    bool             requires_grad;
 } tgi_node;
 
-typedef struct tgi_list {
+typedef struct tgi_index_list {
     uint32_t *item;
     uint32_t  count, capacity;
-} tgi_list;
+} tgi_index_list;
 
 /* The plans of a tape (run/cache.c). */
 typedef struct tgi_plan tgi_plan;
 
-typedef struct tgi_state {
+/* What a plan was asked for: a segment of the tape, as it then was. */
+typedef struct tgi_plan_request {
     uint32_t generation, keeps, start, end, limit;
-} tgi_state;
+} tgi_plan_request;
 
-enum { TGI_STRETCHES_MET = 8 };
+enum { TGI_SEGMENTS_MET = 8 };
 
 typedef struct tgi_plans {
-    tgi_plan       *table; /* uthash */
-    uint64_t        made, uses, hits;
-    tgi_plan       *last;  /* the one used last, and for what */
-    const tgi_plan *bound; /* the values of the whole tape have their places by this one */
-    tgi_state       state;
-    uint64_t        met[TGI_STRETCHES_MET]; /* hashes of long stretches that ran without a plan */
-    uint32_t        next_met;
+    tgi_plan        *table; /* uthash */
+    uint64_t         made, uses, hits, passes;
+    tgi_plan        *last;  /* the one used last, and for what */
+    const tgi_plan  *bound; /* the values of the whole tape have their memory by this one */
+    tgi_plan_request request;
+    uint64_t         met[TGI_SEGMENTS_MET]; /* hashes of long segments that ran without a plan */
+    uint32_t         next_met;
 } tgi_plans;
 
-/* A block of memory of a run that failed (run/planned.c). */
+/* A block of memory of a run that failed (run/run_plan.c). */
 typedef struct tgi_stranded tgi_stranded;
 
 /* The gradients that a checkpoint's rule recorded last (grad/checkpoint.c). */
@@ -127,7 +120,11 @@ typedef struct tgi_recalled {
     tg_tensor *grads; /* one an operand: a buffer of the pool */
 } tgi_recalled;
 
+typedef struct tgi_executor tgi_executor;
+
 struct tg_tape {
+    const tgi_executor *executor;
+
     /* the error */
     tg_status status;
     char      text[512];
@@ -142,37 +139,37 @@ struct tg_tape {
     uint8_t     role;    /* what is recorded is there for; set between tgi_begin and its end, which sets it back */
 
     /* the program */
-    tgi_node     **segments;
-    uint32_t       segment_count, count, generation;
+    tgi_node     **chunks; /* of instructions; they never move */
+    uint32_t       chunk_count, count, generation;
     tg_keep_policy keep;
     tgi_arena      arena;
     tgi_leaf      *names; /* uthash table of the leaves that have one */
-    tgi_list       parameters;
+    tgi_index_list parameters;
 
     /* the run */
-    uint32_t      done;    /* instructions before this one have run */
-    uint32_t      pass;    /* how often tg_run has begun anew */
-    uint32_t      touched; /* those from this one on never had memory */
-    uint32_t      leading; /* the tape begins with so many leaves */
-    bool          anomaly; /* stops at the first NaN or infinity: see tg_set_anomaly */
-    int           threads; /* that a run may use; 0: as many as OpenMP gives */
-    bool          eager;   /* runs each instruction when it is recorded */
-    tgi_pool      pool;
-    tgi_list      aliases; /* views that show a variable leaf's memory */
-    uint32_t      keeps;   /* how often what is kept was changed after it was recorded */
-    tgi_plans     plans;
-    tgi_stranded *stranded;      /* memory of runs that failed, whose values are still wanted */
-    void (*free_run)(tg_tape *); /* frees the plans, once there are any */
+    uint32_t       done;        /* instructions before this one have run */
+    uint32_t       pass;        /* how often tg_run has begun anew */
+    uint32_t       touched;     /* those from this one on never had memory */
+    uint32_t       leading;     /* the tape begins with so many leaves */
+    bool           anomaly;     /* stops at the first NaN or infinity: see tg_set_anomaly */
+    int            threads;     /* that a run may use; 0: as many as OpenMP gives */
+    bool           eager;       /* runs each instruction when it is recorded */
+    bool           print_plans; /* to stderr, when they are made */
+    tgi_pool       pool;
+    tgi_index_list aliases; /* views that show a variable leaf's memory */
+    uint32_t       keeps;   /* how often what is kept was changed after it was recorded */
+    tgi_plans      plans;
+    tgi_stranded  *stranded; /* memory of runs that failed, whose values are still wanted */
 
     tgi_recalled recalled;
 
     tgi_mt19937 generator;
 };
 
-enum { TGI_SEGMENT_BITS = 10, TGI_SEGMENT = 1 << TGI_SEGMENT_BITS };
+enum { TGI_CHUNK_BITS = 10, TGI_CHUNK = 1 << TGI_CHUNK_BITS };
 
 static inline tgi_node *tgi_node_at(const tg_tape *tape, uint32_t index) {
-    return &tape->segments[index >> TGI_SEGMENT_BITS][index & (TGI_SEGMENT - 1)];
+    return &tape->chunks[index >> TGI_CHUNK_BITS][index & (TGI_CHUNK - 1)];
 }
 
 /* ---- errors (error.c) -------------------------------------------------------------------------------------------- */
@@ -269,15 +266,12 @@ void tgi_resume(tg_tape *tape, tgi_call call);
 /* Drops the instructions from `count` on, and what belongs to them, without running anything. */
 void tgi_truncate(tg_tape *tape, uint32_t count);
 
-/* ---- for kernels of the library's own ops ------------------------------------------------------------------------ */
+/* ---- for kernels of the library's own ops (run/kernel_call.c) ---------------------------------------------------- */
 
-/* In eager mode: runs what was just recorded (run/run.c). */
-void tgi_run_eagerly(tg_tape *tape);
-
-/* How many threads a kernel may use (run/plain.c). */
+/* How many threads a kernel may use. */
 int tgi_threads(const tg_kernel_call *call);
 
-/* The tape's generator, for ops that are marked as random (run/plain.c). */
+/* The tape's generator, for ops that are marked as random. */
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call);
 
 /* ---- instructions and their values (node.c) ---------------------------------------------------------------------- */
@@ -287,26 +281,12 @@ size_t   tgi_node_bytes(const tgi_node *node);
 tg_type  tgi_node_type(const tgi_node *node);
 tg_shape tgi_node_shape(const tgi_node *node);
 
-/* Gives the instruction memory for its value, unless it has some: in the node itself when it is small, else from the
- * pool. */
-tg_status tgi_node_allocate(tg_tape *tape, tgi_node *node);
-
-/* Keeps the value in runs to come. */
-void tgi_keep_node(tg_tape *tape, uint32_t index);
-
-/* Its value is in memory; and to be read, when it is kept. */
-void tgi_is_there(tgi_node *node);
-
-/* Gives back its memory. */
-void tgi_node_release(tg_tape *tape, tgi_node *node);
-
-bool tgi_list_push(tgi_list *list, uint32_t item);
+bool tgi_index_list_push(tgi_index_list *list, uint32_t item);
 
 /* ---- leaves (leaf.c) --------------------------------------------------------------------------------------------- */
 
-/* The kinds of leaf; and the op of tg_assign, whose operands are the leaf and the value, and whose attribute is the leaf's
- * last_assign before. */
-extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter, tgi_assign;
+/* The kinds of leaf. */
+extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter;
 
 /* What tg_zero_grad leaves on the tape: nothing to run, but a place that a rewind can go back before. */
 extern const tg_op tgi_zero_grad;
@@ -334,5 +314,15 @@ void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done);
 
 /* Takes the leaf out of the tape's tables, and gives back its states. */
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
+
+/* ---- assigns (assign.c) ------------------------------------------------------------------------------------------ */
+
+extern const tg_op tgi_assign;
+
+/* The assign to the same leaf before this one, or TGI_NONE. */
+uint32_t tgi_previous_assign(const tgi_node *assign);
+
+/* The instruction of a leaf that can be overwritten; NULL and an error when it cannot. */
+tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/residency.h"
 #include "run/run.h"
 
 static uint32_t end_of(int m, const tg_tensor *results) {
@@ -21,7 +22,7 @@ static void mark_dependents(const tg_tape *tape, uint32_t end, int n, const tg_t
         if (tgi_index(inputs[j]) < end) depends[tgi_index(inputs[j])] = 1;
     for (uint32_t i = 0; i < end; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
-        if (node->op->infer && !(node->flags & TGI_THERE)) depends[i] = 1;
+        if (node->op->infer && !tgi_is_resident(node)) depends[i] = 1;
         for (uint32_t j = 0; j < node->count && !depends[i]; j++)
             depends[i] = depends[node->in[j]];
     }
@@ -79,7 +80,7 @@ tg_status tgi_find_again(tgi_again *again, tg_tape *tape, int n, const tg_tensor
 
 tg_status tgi_run_again(const tgi_again *again) {
     for (uint32_t k = 0; k < again->count; k++)
-        if (tgi_execute(again->tape, again->list[k])) return again->tape->status;
+        if (tgi_run_instruction(again->tape, again->list[k])) return again->tape->status;
     return TG_OK;
 }
 

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/residency.h"
 #include "grad/grad.h"
 #include "ops/ops.h"
 
@@ -80,9 +81,9 @@ static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
 /* What the rules of an instruction needed they have recorded. */
 static void forget_saved(const tg_tape *tape, uint32_t index) {
     tgi_node *node = tgi_node_at(tape, index);
-    node->flags &= (uint16_t)~TGI_SAVE;
+    tgi_set_saved(node, false);
     for (uint32_t j = 0; j < node->count; j++)
-        tgi_node_at(tape, node->in[j])->flags &= (uint16_t)~TGI_SAVE;
+        tgi_set_saved(tgi_node_at(tape, node->in[j]), false);
 }
 
 /* Records the gradients of an instruction's operands. They belong to the user's line that recorded the instruction. */
@@ -167,7 +168,7 @@ static tg_status check_loss(tg_tape *tape, const tgi_node *node) {
     if (tgi_node_size(node) != 1)
         return tgi_fail(tape, TG_ERR_SHAPE, "backward", "the loss is %s, not one number: reduce it, or call tg_vjp",
                         tgi_shape_text(text, node->rank, node->dims));
-    if (!(node->flags & TGI_GRAD)) return tgi_fail(tape, TG_ERR_GRADIENT, "backward", "the loss depends on no parameter");
+    if (!node->requires_grad) return tgi_fail(tape, TG_ERR_GRADIENT, "backward", "the loss depends on no parameter");
     return TG_OK;
 }
 
@@ -182,7 +183,7 @@ tg_status(tg_backward)(tg_tensor loss) {
     tape->role = TGI_BACKWARD;
     if (!begin_walk(&w, tape, tgi_index(loss) + 1, "backward")) {
         for (uint32_t i = 0; i < w.end; i++)
-            w.wanted[i] = (tgi_node_at(tape, i)->flags & TGI_GRAD) != 0;
+            w.wanted[i] = tgi_node_at(tape, i)->requires_grad;
         if (!gather(&w, tgi_index(loss), tgi_filled(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, call);
     }
     end_walk(&w);

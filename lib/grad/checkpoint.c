@@ -85,10 +85,10 @@ static tg_status check_stretch(tg_tape *tape, uint32_t start, tg_tensor y) {
         const tgi_leaf *leaf = tgi_leaf_of(node);
         if (node->op->random)
             return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch draws numbers (%s)", node->op->name);
-        if (node->op == &tgi_assign || (leaf && leaf->variable))
+        if (node->op->effect || (leaf && leaf->variable))
             return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch records %s: it may be recorded more than once",
                             node->op->name);
-        if (node->flags & TGI_GRAD)
+        if (node->requires_grad)
             return tgi_fail(tape, TG_ERR_GRADIENT, "checkpoint",
                             "%s in the stretch depends on a parameter that is not among the inputs", node->op->name);
     }

@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/residency.h"
 #include "grad/again.h"
 #include "grad/grad.h"
 #include "ops/operands.h"

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "core/residency.h"
 #include "grad/again.h"
 #include "ops/ops.h"
 #include "run/run.h"
@@ -119,7 +120,7 @@ static tg_status check_inputs(tg_tape *tape, tg_tensor y, int n, const tg_tensor
     for (int j = 0; j < n; j++) {
         node = tgi_resolve(tape, inputs[j], "gradcheck", "an input");
         if (!node) return tape->status;
-        if (node->dtype != TG_F64 || !tgi_leaf_of(node) || node->flags & TGI_BORROWED)
+        if (node->dtype != TG_F64 || !tgi_leaf_of(node) || tgi_is_borrowed(node))
             return tgi_fail(tape, TG_ERR_ARGUMENT, "gradcheck", "input %d (%s %s) is no float64 leaf in the tape's own memory",
                             j, tg_dtype_name((tg_dtype)node->dtype), node->op->name);
     }

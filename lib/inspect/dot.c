@@ -79,7 +79,7 @@ static void put_label(FILE *out, const tg_tape *tape, const tgi_node *node) {
     fputs("<<b>", out);
     tgi_put_text(out, node->op->name, true);
     fputs("</b>", out);
-    if (node->op == &tgi_assign)
+    if (node->op->effect)
         put_name(out, tgi_node_at(tape, node->in[0]));
     else
         put_operands(out, tape, node);
@@ -131,7 +131,7 @@ static int tensors_among(const tg_tape *tape, const tgi_node *node) {
 
 static void put_edges(FILE *out, const tg_tape *tape, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
-    bool            assign = node->op == &tgi_assign, numbered = !assign && tensors_among(tape, node) > 1;
+    bool            assign = node->op->effect, numbered = !assign && tensors_among(tape, node) > 1;
     for (uint32_t i = assign; i < node->count; i++) {
         if (tgi_node_at(tape, node->in[i])->op == &tgi_number) continue;
         fprintf(out, "  n%" PRIu32 " -> n%" PRIu32 " [color=\"%s\"", node->in[i], index, roles[tgi_role_of(node)].line);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 
+#include "core/residency.h"
 #include "inspect/text.h"
 
 /* How wide the columns are whose entries may also be longer. */
@@ -67,7 +68,7 @@ static void put_line(FILE *out, const tg_tape *tape, uint32_t index, int index_w
     fprintf(out, "%*s  ", index_width + 1, text);
     pad(out, put_type(out, node), TYPE_WIDTH);
     pad(out, put_formula(out, tape, node), FORMULA_WIDTH);
-    fprintf(out, "%-4s %-4s  ", node->flags & TGI_KEEP ? "keep" : "", node->flags & TGI_GRAD ? "grad" : "");
+    fprintf(out, "%-4s %-4s  ", tgi_is_kept(node) ? "keep" : "", node->requires_grad ? "grad" : "");
     put_source(out, tape, node);
     fputc('\n', out);
 }

@@ -167,7 +167,7 @@ bool tgi_is_used(const tg_tape *tape, const tgi_node *node) {
 }
 
 enum tgi_role tgi_role_of(const tgi_node *node) {
-    return node->op == &tgi_assign ? TGI_UPDATE : (enum tgi_role)node->role;
+    return node->op->effect ? TGI_UPDATE : (enum tgi_role)node->role;
 }
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */

@@ -19,4 +19,11 @@ void tgi_share_out(int shares, int64_t units, tgi_units *some, const void *job);
  * 1, at most `threads`. */
 int tgi_shares_of(int threads, int64_t units, double steps, double least);
 
+/* Before a statement that touches what several threads share. */
+#ifdef _OPENMP
+#define TGI_ONE_THREAD_AT_A_TIME _Pragma("omp critical(tapegrad)")
+#else
+#define TGI_ONE_THREAD_AT_A_TIME
+#endif
+
 #endif

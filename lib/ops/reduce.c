@@ -101,13 +101,13 @@ int tgi_leading_axes(const tg_type *x, const void *attr) {
     return lead;
 }
 
-int tgi_folded_axes(const tg_type *x, const void *attr) {
-    int folded = 0;
-    while (folded < x->rank && tgi_has_axis(attr, folded))
-        folded++;
-    for (int i = folded; i < x->rank; i++)
+int tgi_reduced_axes(const tg_type *x, const void *attr) {
+    int reduced = 0;
+    while (reduced < x->rank && tgi_has_axis(attr, reduced))
+        reduced++;
+    for (int i = reduced; i < x->rank; i++)
         if (tgi_has_axis(attr, i)) return -1;
-    return folded;
+    return reduced;
 }
 
 /* ---- sum --------------------------------------------------------------------------------------------------------- */
@@ -150,7 +150,7 @@ static void total_sum(tg_dtype dtype, int64_t blocks, int64_t n, void *partial, 
     }
 }
 
-static const tg_fold sum_fold = {take_sum, total_sum};
+static const tg_block_reduce sum_in_blocks = {take_sum, total_sum};
 
 /* Every element that was added up gets the gradient of its sum. */
 static tg_tensor sum_rule(const tg_rule_call *call) {
@@ -166,8 +166,8 @@ tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
                              .kernel = sum_kernel,
                              .rules = sum_rules,
                              .lead = tgi_leading_axes,
-                             .folded = tgi_folded_axes,
-                             .fold = &sum_fold};
+                             .reduced = tgi_reduced_axes,
+                             .block_reduce = &sum_in_blocks};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

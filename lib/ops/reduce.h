@@ -41,6 +41,6 @@ bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepd
 /* What the executor asks of a reduction's axes: how many axes lead those that are reduced, when these are the last ones; how
  * many are reduced, when they are the first ones. -1 when it is not so. */
 int tgi_leading_axes(const tg_type *x, const void *attr);
-int tgi_folded_axes(const tg_type *x, const void *attr);
+int tgi_reduced_axes(const tg_type *x, const void *attr);
 
 #endif

@@ -22,18 +22,18 @@ tg_status(tg_set_anomaly)(tg_tape *tape, bool on) {
 /* ---- searching --------------------------------------------------------------------------------------------------- */
 
 /* What is in an array. */
-typedef struct census {
+typedef struct value_stats {
     int64_t nans, infinities;
     int64_t first; /* the row-major index of the first NaN, or where there is none of the first infinity */
     double  at_first;
     double  lowest, highest; /* of what is no NaN */
-} census;
+} value_stats;
 
-static census count_all(const tg_array *x) {
-    census    c = {.first = -1, .lowest = INFINITY, .highest = -INFINITY};
-    size_t    width = tg_dtype_size(x->dtype);
-    tgi_walk  walk = tgi_walk_of(width, x->rank, x->dims, x->strides);
-    tgi_steps steps = tgi_steps_of(&walk);
+static value_stats count_all(const tg_array *x) {
+    value_stats c = {.first = -1, .lowest = INFINITY, .highest = -INFINITY};
+    size_t      width = tg_dtype_size(x->dtype);
+    tgi_walk    walk = tgi_walk_of(width, x->rank, x->dims, x->strides);
+    tgi_steps   steps = tgi_steps_of(&walk);
     for (int64_t i = 0; i < x->size; i++) {
         double value = tgi_element(x->dtype, (const char *)x->data + tgi_next(&steps) * (ptrdiff_t)width);
         if (isnan(value) ? !c.nans : isinf(value) && !c.nans && !c.infinities) {
@@ -63,7 +63,7 @@ static bool all_finite(const tgi_node *node) {
     return finite;
 }
 
-static census count_in(const tgi_node *node) {
+static value_stats count_in(const tgi_node *node) {
     tg_array array = tgi_array_of(node);
     return count_all(&array);
 }
@@ -110,7 +110,7 @@ static void say_values(sentence *s, const tgi_node *node) {
     size_t   width = tg_dtype_size(array.dtype);
     if (array.size == 0) return;
     if (array.size > FEW) {
-        census c = count_all(&array);
+        value_stats c = count_all(&array);
         say(s, ", ");
         say_number(s, c.lowest);
         say(s, " .. ");
@@ -151,7 +151,7 @@ static void say_place(sentence *s, const tgi_node *node, int64_t k) {
 }
 
 /* Where the first one is, and how many there are. */
-static void say_places(sentence *s, const tgi_node *node, const census *c) {
+static void say_places(sentence *s, const tgi_node *node, const value_stats *c) {
     int64_t size = tgi_node_size(node);
     say_place(s, node, c->first);
     if (size > 1) say(s, ", %" PRId64 " of %" PRId64 " elements", c->nans ? c->nans : c->infinities, size);
@@ -186,7 +186,7 @@ static tg_status report(tg_tape *tape, const tgi_node *node, const sentence *s) 
 static tg_status report_leaf(tg_tape *tape, const tgi_node *node, uint32_t i) {
     sentence        s = {.length = 0};
     const tgi_node *source = source_of_nan(tape, tgi_node_at(tape, node->in[i]));
-    census          c = count_in(source);
+    value_stats     c = count_in(source);
     say(&s, "NaN has come in with ");
     say_operand(&s, node, i, source);
     say(&s, ": it is there");
@@ -194,7 +194,7 @@ static tg_status report_leaf(tg_tape *tape, const tgi_node *node, uint32_t i) {
     return report(tape, node, &s);
 }
 
-static tg_status report_made(tg_tape *tape, const tgi_node *node, const census *c) {
+static tg_status report_made(tg_tape *tape, const tgi_node *node, const value_stats *c) {
     sentence s = {.length = 0};
     say(&s, "made ");
     say_number(&s, c->at_first);
@@ -210,11 +210,11 @@ static tg_status report_made(tg_tape *tape, const tgi_node *node, const census *
 }
 
 tg_status tgi_check_finite(tg_tape *tape, const tgi_node *node) {
-    if (node->op->view || node->op == &tgi_assign || all_finite(node)) return TG_OK;
-    census made = count_in(node);
-    bool   meant = false;
+    if (node->op->view || node->op->effect || all_finite(node)) return TG_OK;
+    value_stats made = count_in(node);
+    bool        meant = false;
     for (uint32_t i = 0; i < node->count; i++) {
-        census c = count_in(tgi_node_at(tape, node->in[i]));
+        value_stats c = count_in(tgi_node_at(tape, node->in[i]));
         if (made.nans && c.nans) return report_leaf(tape, node, i);
         meant |= c.nans || c.infinities;
     }

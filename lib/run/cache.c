@@ -1,10 +1,10 @@
 /* run/cache.c: the plans that a tape keeps.
  *
- * A stretch is written out: ops, operands, shapes, attributes, what lasts, and what its operands from outside look like; numbers are
+ * A segment is written out as a key: ops, operands, shapes, attributes, what lasts, and what its operands from outside look like; numbers are
  * operands, so their values do not count. The table finds a plan by the hash of this, and compares it whole. There are at most
- * so many; the one that was not used for longest goes first.
+ * MOST_PLANS; the one that was not used for longest goes first.
  *
- * A long stretch of small values is planned only when it comes a second time: to make its plan takes longer than to run it.
+ * A long segment of small values is planned only when it comes a second time: to make its plan takes longer than to run it.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -19,41 +19,41 @@
 
 enum { MOST_PLANS = 64, LONG = 1024, SMALL = 256 };
 
-/* ---- writing a stretch out --------------------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------------------------------------------- */
 
-typedef struct scribe {
+typedef struct key_writer {
     tg_tape  *tape;
     uint32_t  start, limit;
     uint64_t *words;
     size_t    count, room;
     uint64_t  hash; /* of what was written */
-} scribe;
+} key_writer;
 
-static uint64_t *take_words(scribe *s, size_t count) {
-    if (s->count + count > s->room) {
-        size_t    room = 2 * (s->room + count);
-        uint64_t *more = tgi_pool_take(&s->tape->pool, room * sizeof *more);
+static uint64_t *take_words(key_writer *k, size_t count) {
+    if (k->count + count > k->room) {
+        size_t    room = 2 * (k->room + count);
+        uint64_t *more = tgi_pool_take(&k->tape->pool, room * sizeof *more);
         if (!more) return NULL;
-        if (s->count) memcpy(more, s->words, s->count * sizeof *more);
-        tgi_pool_give(&s->tape->pool, s->words);
-        s->words = more;
-        s->room = room;
+        if (k->count) memcpy(more, k->words, k->count * sizeof *more);
+        tgi_pool_give(&k->tape->pool, k->words);
+        k->words = more;
+        k->room = room;
     }
-    s->count += count;
-    return s->words + s->count - count;
+    k->count += count;
+    return k->words + k->count - count;
 }
 
-/* An operand from outside: its type, and of a view how it lies and in what. */
-static tg_status write_outside(scribe *s, uint32_t index) {
-    const tgi_node *node = tgi_node_at(s->tape, index);
+/* An operand from outside: its type, and of a view its base and its strides. */
+static tg_status write_outside(key_writer *k, uint32_t index) {
+    const tgi_node *node = tgi_node_at(k->tape, index);
     bool            view = node->view && node->view->base != TGI_NONE;
-    uint64_t       *w = take_words(s, 2u + node->rank + (view ? 3u + node->rank : 0u));
+    uint64_t       *w = take_words(k, 2u + node->rank + (view ? 3u + node->rank : 0u));
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)view << 16;
     if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
     if (!view) return TG_OK;
-    const tgi_node *base = tgi_node_at(s->tape, node->view->base);
+    const tgi_node *base = tgi_node_at(k->tape, node->view->base);
     w += node->rank;
     *w++ = node->view->base;
     *w++ = (uint64_t)(uintptr_t)base->op;
@@ -62,26 +62,26 @@ static tg_status write_outside(scribe *s, uint32_t index) {
     return TG_OK;
 }
 
-static tg_status write_instruction(scribe *s, uint32_t index) {
-    const tgi_node *node = tgi_node_at(s->tape, index);
+static tg_status write_instruction(key_writer *k, uint32_t index) {
+    const tgi_node *node = tgi_node_at(k->tape, index);
     bool            leaf = !node->op->infer;
     size_t          attr_words = (node->attr_size + 7) / 8, in_words = (node->count + 1) / 2;
-    uint64_t       *w = take_words(s, 2 + node->rank + in_words + attr_words);
+    uint64_t       *w = take_words(k, 2 + node->rank + in_words + attr_words);
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
-    *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)(!leaf && tgi_lasts(s->tape, index, s->limit)) << 16 |
+    *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)(!leaf && tgi_lasts(k->tape, index, k->limit)) << 16 |
            (uint64_t)node->attr_size << 17 | (uint64_t)node->count << 40;
     if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
     w += node->rank;
     if (in_words) w[in_words - 1] = 0;
     for (uint32_t j = 0; j < node->count; j++)
-        ((uint32_t *)w)[j] = node->in[j] >= s->start ? node->in[j] - s->start : node->in[j] | TGI_OUTSIDE;
+        ((uint32_t *)w)[j] = node->in[j] >= k->start ? node->in[j] - k->start : node->in[j] | TGI_OUTSIDE;
     w += in_words;
     if (attr_words) w[attr_words - 1] = 0;
-    if (attr_words && node->op != &tgi_assign) memcpy(w, node->attr, node->attr_size);
-    if (attr_words && node->op == &tgi_assign) memset(w, 0, attr_words * sizeof *w);
+    if (attr_words && !node->op->effect) memcpy(w, node->attr, node->attr_size);
+    if (attr_words && node->op->effect) memset(w, 0, attr_words * sizeof *w); /* the assign before says nothing of this one */
     for (uint32_t j = 0; j < node->count; j++)
-        if (node->in[j] < s->start && write_outside(s, node->in[j])) return TG_ERR_MEMORY;
+        if (node->in[j] < k->start && write_outside(k, node->in[j])) return TG_ERR_MEMORY;
     return TG_OK;
 }
 
@@ -94,22 +94,22 @@ static uint64_t hash_more(uint64_t h, const uint64_t *words, size_t count) {
 }
 
 /* Writes instructions start .. end - 1; when they need not be compared, one over the other. */
-static tg_status write_stretch(scribe *s, uint32_t end, bool compare) {
-    for (uint32_t i = s->start; i < end; i++) {
-        size_t before = s->count;
-        if (write_instruction(s, i)) return tgi_out_of_memory(s->tape, "run");
-        s->hash = hash_more(s->hash, s->words + before, s->count - before);
-        if (!compare) s->count = 0;
+static tg_status write_segment(key_writer *k, uint32_t end, bool compare) {
+    for (uint32_t i = k->start; i < end; i++) {
+        size_t before = k->count;
+        if (write_instruction(k, i)) return tgi_out_of_memory(k->tape, "run");
+        k->hash = hash_more(k->hash, k->words + before, k->count - before);
+        if (!compare) k->count = 0;
     }
     return TG_OK;
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static tgi_plan *find(const tgi_plans *plans, const scribe *s, uint64_t hash) {
+static tgi_plan *find(const tgi_plans *plans, const key_writer *k, uint64_t hash) {
     tgi_plan *plan;
     HASH_FIND(hh, plans->table, &hash, sizeof hash, plan);
-    if (plan && plan->key_words == s->count && !memcmp(plan->key, s->words, s->count * sizeof *s->words)) return plan;
+    if (plan && plan->key_words == k->count && !memcmp(plan->key, k->words, k->count * sizeof *k->words)) return plan;
     return NULL;
 }
 
@@ -133,44 +133,47 @@ static bool add(tgi_plans *plans, tgi_plan *plan) {
     bool      added = true;
     tgi_plan *other;
     HASH_FIND(hh, plans->table, &plan->hash, sizeof plan->hash, other);
-    if (other) drop(plans, other); /* another stretch with the same hash */
+    if (other) drop(plans, other); /* another segment with the same hash */
     drop_oldest(plans);
     HASH_ADD(hh, plans->table, hash, sizeof plan->hash, plan);
     return added;
 }
 
-static tgi_plan *make(scribe *s, uint32_t end, uint64_t hash) {
-    tgi_plan *plan = tgi_make_plan(s->tape, s->start, end, s->limit);
+static tgi_plan *make(key_writer *k, uint32_t end, uint64_t hash) {
+    tgi_plan *plan = tgi_make_plan(k->tape, k->start, end, k->limit);
     if (!plan) return NULL;
-    uint64_t *key = tgi_arena_take(&plan->arena, s->count * sizeof *key);
+    uint64_t *key = tgi_arena_take(&plan->arena, k->count * sizeof *key);
     if (key) {
-        plan->key = memcpy(key, s->words, s->count * sizeof *key);
-        plan->key_words = s->count;
+        plan->key = memcpy(key, k->words, k->count * sizeof *key);
+        plan->key_words = k->count;
         plan->hash = hash;
-        if (add(&s->tape->plans, plan)) return plan;
+        if (add(&k->tape->plans, plan)) {
+            if (k->tape->print_plans) tgi_write_plan(k->tape, plan, k->start, stderr);
+            return plan;
+        }
     }
     tgi_free_plan(plan);
-    tgi_out_of_memory(s->tape, "run");
+    tgi_out_of_memory(k->tape, "run");
     return NULL;
 }
 
-static tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
-    scribe    s = {.tape = tape, .start = start, .limit = limit};
-    tgi_plan *plan = NULL;
-    if (!write_stretch(&s, end, true)) {
-        plan = find(&tape->plans, &s, s.hash);
+tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    key_writer k = {.tape = tape, .start = start, .limit = limit};
+    tgi_plan  *plan = NULL;
+    if (!write_segment(&k, end, true)) {
+        plan = find(&tape->plans, &k, k.hash);
         if (plan)
             tape->plans.hits++;
         else
-            plan = make(&s, end, s.hash);
+            plan = make(&k, end, k.hash);
     }
-    tgi_pool_give(&tape->pool, s.words);
+    tgi_pool_give(&tape->pool, k.words);
     return plan;
 }
 
-/* ---- long stretches of small values ------------------------------------------------------------------------------ */
+/* ---- long segments of small values ---------------------------------------------------------------------------------- */
 
-/* Bytes of a value of a long stretch, on average; of another one more than is small. */
+/* Bytes of a value of a long segment, on average; of another segment more than is small. */
 static size_t value_size(const tg_tape *tape, uint32_t start, uint32_t end) {
     size_t bytes = 0;
     if (end - start < LONG) return SIZE_MAX;
@@ -179,35 +182,35 @@ static size_t value_size(const tg_tape *tape, uint32_t start, uint32_t end) {
     return bytes / (end - start);
 }
 
-/* Whether it is one of the last few such stretches again; and notes it. */
+/* Whether it is one of the last few such segments again; and notes it. */
 static bool was_met_before(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plans *plans = &tape->plans;
-    scribe     s = {.tape = tape, .start = start, .limit = limit};
-    bool       met = write_stretch(&s, end, false) != TG_OK;
-    for (int i = 0; i < TGI_STRETCHES_MET; i++)
-        met |= plans->met[i] == s.hash;
-    if (!met) plans->met[plans->next_met++ % TGI_STRETCHES_MET] = s.hash;
-    tgi_pool_give(&tape->pool, s.words);
+    key_writer k = {.tape = tape, .start = start, .limit = limit};
+    bool       met = write_segment(&k, end, false) != TG_OK;
+    for (int i = 0; i < TGI_SEGMENTS_MET; i++)
+        met |= plans->met[i] == k.hash;
+    if (!met) plans->met[plans->next_met++ % TGI_SEGMENTS_MET] = k.hash;
+    tgi_pool_give(&tape->pool, k.words);
     return met;
 }
 
 /* Single numbers only when the very tape runs a second time: looking for their plan alone would take as long as to run them. */
-static bool pays(tg_tape *tape, const tgi_state *now, bool again) {
+static bool pays(tg_tape *tape, const tgi_plan_request *now, bool again) {
     size_t size = value_size(tape, now->start, now->end);
     if (size > SMALL) return true;
     if (size <= sizeof(double)) return again;
     return was_met_before(tape, now->start, now->end, now->limit) && !tape->status;
 }
 
-const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
-    tgi_plans *plans = &tape->plans;
-    tgi_state  now = {tape->generation, tape->keeps, start, end, limit};
-    if (!plans->last || memcmp(&now, &plans->state, sizeof now) || start != tape->leading) {
-        bool again = !memcmp(&now, &plans->state, sizeof now);
+tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    tgi_plans       *plans = &tape->plans;
+    tgi_plan_request now = {tape->generation, tape->keeps, start, end, limit};
+    if (!plans->last || memcmp(&now, &plans->request, sizeof now) || start != tape->leading) {
+        bool again = !memcmp(&now, &plans->request, sizeof now);
         plans->last = NULL;
-        plans->state = now;
+        plans->request = now;
         if (!pays(tape, &now, again)) return NULL;
-        plans->last = find_or_make(tape, start, end, limit);
+        plans->last = tgi_find_or_make_plan(tape, start, end, limit);
     } else
         plans->hits++;
     if (plans->last) plans->last->used = ++plans->uses;
@@ -230,8 +233,8 @@ tg_figures tg_stats(const tg_tape *tape) {
     const tgi_plan *plan = tape->plans.last;
     if (!plan) return figures;
     figures.groups = plan->group_count;
-    figures.kernels = plan->item_count - plan->group_count;
-    figures.fused = plan->step_count;
+    figures.kernels = plan->unit_count - plan->group_count;
+    figures.fused = plan->fused_count;
     figures.block_bytes = plan->block_bytes;
     return figures;
 }

@@ -1,136 +1,167 @@
-/* run/plan.h: what the executor works out once for a stretch of the tape, and uses whenever such a stretch is run.
+/* run/plan.h: what the executor works out once for a segment of the tape, and uses whenever such a segment is run.
  *
- * A plan is a list of items, run one after the other. An item is a single instruction with a kernel, or a group: instructions
- * over one domain, run together tile by tile. A plan names instructions by reference, relative to where its stretch starts, so
- * that it serves every stretch that was recorded alike.
+ * A plan is a list of units, run one after the other. A unit is a single instruction with a kernel, or a group: instructions over
+ * one domain, fused, and run together tile by tile. A plan names instructions by reference, relative to where its segment starts,
+ * so that it serves every segment that was recorded alike.
  *
- * The domain of a group is `rows` rows of `columns` elements, and a tile is some rows, or a piece of one. A step makes an
- * element for each element of the domain, or one for each row. Operands and results are in memory or in registers: pieces of
- * memory that stay in the cache, as long as a tile. What no other item and nobody later needs never leaves its register.
+ * The domain of a group is `rows` rows of `columns` elements, and a tile is some rows, or a piece of one. A fused op makes an
+ * element for each element of the domain, or one for each row. Operands and results are in memory or in registers: pieces of memory
+ * that stay in the cache, as long as a tile. What no other unit and nobody later needs never leaves its register.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_RUN_PLAN_H
 #define TGI_RUN_PLAN_H
 
+#include <stdio.h>
+
 #include "core/tape.h"
 #include "kernels/strided.h"
 
-/* An instruction, counted from the start of the stretch, or with this bit from the start of the tape. */
+/* An instruction, counted from the start of the segment, or with this bit from the start of the tape. */
 typedef uint32_t tgi_ref;
 #define TGI_OUTSIDE 0x80000000u
 
+static inline uint32_t tgi_ref_index(uint32_t start, tgi_ref ref) {
+    return ref & TGI_OUTSIDE ? ref & ~TGI_OUTSIDE : start + ref;
+}
+
 static inline tgi_node *tgi_node_of(const tg_tape *tape, uint32_t start, tgi_ref ref) {
-    return tgi_node_at(tape, ref & TGI_OUTSIDE ? ref & ~TGI_OUTSIDE : start + ref);
+    return tgi_node_at(tape, tgi_ref_index(start, ref));
 }
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
-/* How the elements of an operand lie to those of the domain. */
-typedef enum tgi_lie {
-    TGI_FLAT,   /* one after the other, as the domain's */
-    TGI_ONE,    /* one for all */
-    TGI_BY_ROW, /* one a row */
-    TGI_ACROSS, /* a row, the same for all rows */
-    TGI_APART   /* anyhow: gathered into a register first */
-} tgi_lie;
+/* How an operand's elements lie to those of the domain. */
+typedef enum tgi_access {
+    TGI_CONTIGUOUS,    /* one after the other, as the domain's */
+    TGI_SCALAR,        /* one for all */
+    TGI_PER_ROW,       /* one a row */
+    TGI_ROW_BROADCAST, /* one row, the same for all rows */
+    TGI_STRIDED        /* anyhow: gathered into a register first */
+} tgi_access;
 
 enum { TGI_NO_REGISTER = -1 };
 
-/* An operand of a step. */
-typedef struct tgi_feed {
-    tgi_ref         base;   /* the instruction in whose memory it is */
-    int32_t         reg;    /* or the register that it is in */
+/* An operand of a fused op. */
+typedef struct tgi_operand {
+    tgi_ref         base;   /* the instruction whose memory holds it */
+    int32_t         reg;    /* or the register that holds it */
     int64_t         offset; /* of its first element in the memory, in bytes */
-    const tgi_walk *walk;   /* over it, when it lies apart */
+    const tgi_walk *walk;   /* over it, when its access is strided */
     int32_t         gather; /* and the register that it is gathered into */
-    uint8_t         lie;
+    uint8_t         access;
     bool            once;  /* that is the same for every tile: rows that are all alike */
-    int64_t         width; /* bytes of an element; for a kernel that makes rows, of a row */
-} tgi_feed;
+    int64_t         width; /* bytes of an element; of an operand of a row kernel, of a row */
+} tgi_operand;
 
-typedef enum tgi_kind {
-    TGI_LOOP,   /* an elementwise op */
-    TGI_COPY,   /* a view that strides cannot say */
-    TGI_STORE,  /* an assign */
-    TGI_REDUCE, /* one element a row, from the row */
-    TGI_ROWS,   /* rows from rows: a kernel whose operands are in memory */
-    TGI_FOLD    /* a reduction of the whole domain, or of each column: its result is there after the last tile */
-} tgi_kind;
+typedef enum tgi_fused_kind {
+    TGI_FUSED_LOOP,        /* an elementwise op */
+    TGI_FUSED_COPY,        /* a view that strides cannot say */
+    TGI_FUSED_ASSIGN,      /* a leaf is overwritten */
+    TGI_FUSED_ROW_REDUCE,  /* one element a row, from the row */
+    TGI_FUSED_ROW_KERNEL,  /* rows from rows: a kernel whose operands are in memory */
+    TGI_FUSED_BLOCK_REDUCE /* a reduction of the whole domain, or of each column: its result is there after the last tile */
+} tgi_fused_kind;
 
-typedef struct tgi_step {
+typedef struct tgi_fused_op {
     const tg_op *op;
     tg_loop     *loop;
-    tgi_feed    *feeds;
-    tgi_ref      node;                       /* the instruction */
-    tgi_ref      out;                        /* in whose memory the result goes */
-    int32_t      reg;                        /* or the register */
-    uint8_t      kind, count, width, by_row; /* by_row: one element a row */
-    size_t       partial;                    /* of a fold: where its blocks are, in the scratch memory of the group, */
-    int64_t      blocks;                     /* and how many */
-} tgi_step;
+    tgi_operand *operands;
+    tgi_ref      node;                        /* the instruction */
+    tgi_ref      target;                      /* the instruction whose memory its result goes to */
+    int32_t      reg;                         /* or the register */
+    uint8_t      kind, count, width, per_row; /* per_row: one element a row */
+    size_t       partial; /* of a block reduction: where its blocks are, in the scratch memory of the group, */
+    int64_t      blocks;  /* and how many */
+} tgi_fused_op;
 
 typedef struct tgi_group {
-    tgi_step *steps;
-    uint32_t  step_count, registers;
-    int       rank, lead; /* of the domain, and how many of its axes are the rows */
-    int64_t   dims[TG_MAX_RANK];
-    int64_t   rows, columns;
-    int64_t   tile; /* elements of a tile: some rows, or when it is less than `columns` a piece of one */
-    int64_t   work; /* for an element, in steps of a loop */
-    size_t    register_bytes, partial_bytes;
-    bool      folds, assigns;
+    tgi_fused_op *ops;
+    uint32_t      op_count, registers;
+    int           rank, lead; /* of the domain, and how many of its axes are the rows */
+    int64_t       dims[TG_MAX_RANK];
+    int64_t       rows, columns;
+    int64_t       tile; /* elements of a tile: some rows, or when it is less than `columns` a piece of one */
+    int64_t       work; /* for an element, in elementwise ops */
+    size_t        register_bytes, partial_bytes;
+    bool          reduces_all, assigns, calls_kernels; /* it has a block reduction of all elements; an assign; a kernel */
 } tgi_group;
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
-typedef struct tgi_item {
-    tgi_ref    node;  /* the kernel's instruction, or the first of the group */
-    tgi_group *group; /* NULL for a kernel */
-} tgi_item;
+/* Why an instruction did not join the unit before the one that it is in. */
+typedef enum tgi_split {
+    TGI_JOINS,
+    TGI_SPLIT_FIRST,     /* there was none */
+    TGI_SPLIT_KERNEL,    /* its own code is a kernel that needs whole operands, or may fail */
+    TGI_SPLIT_BEHIND,    /* the unit before is, or stands before, such a kernel */
+    TGI_SPLIT_DOMAIN,    /* its shape is not that of the group */
+    TGI_SPLIT_OPERAND,   /* it reads what the group makes, and not element by element */
+    TGI_SPLIT_ROWS,      /* it needs rows that the group's tiles cannot have */
+    TGI_SPLIT_REDUCTION, /* it reduces, and an assign stands between */
+    TGI_SPLIT_OLD_VALUE, /* it assigns, and the old value is still read there or later */
+    TGI_SPLIT_FAILURE    /* it assigns, and something that may fail stands between */
+} tgi_split;
+
+typedef struct tgi_unit {
+    tgi_ref    node;     /* the kernel's instruction, or the first of the group */
+    tgi_group *group;    /* NULL for a kernel */
+    uint8_t    split;    /* why its first instruction did not join the unit before; */
+    uint8_t    split_by; /* the operand that decided it, counted from 0 */
+} tgi_unit;
 
 /* Where the value of an instruction goes. */
-typedef enum tgi_place {
-    TGI_BLOCK,   /* the memory that the plan has while it runs */
-    TGI_LASTING, /* memory of its own: it is there after the run */
-    TGI_SHOWN    /* a view of another's memory */
-} tgi_place;
+typedef enum tgi_allocation {
+    TGI_IN_BLOCK, /* in the memory that the plan has while it runs */
+    TGI_IN_OWN,   /* in memory of its own: it is resident after the run */
+    TGI_IN_BASE   /* a view of another's memory */
+} tgi_allocation;
 
-typedef struct tgi_bind {
+typedef struct tgi_binding {
     tgi_ref        node;
     size_t         offset;  /* in the block, or of a view in the memory of its base, in bytes */
     const int64_t *strides; /* of a view */
     tgi_ref        base;
-    uint32_t       last; /* the item after which its place in the block is another's; TGI_NONE: it is there after the run */
-    uint8_t        place;
-} tgi_bind;
+    uint32_t       last_unit; /* after which its memory in the block is another's; TGI_NONE: it is resident after the run */
+    uint8_t        allocation;
+} tgi_binding;
 
-typedef struct tgi_plan {
+struct tgi_plan {
     tgi_arena       arena; /* holds all that it points to */
-    const uint64_t *key;   /* the stretch it was made for, written out */
+    const uint64_t *key;   /* the segment it was made for, written out */
     size_t          key_words;
     uint64_t        hash, used;
-    bool            plain; /* the stretch is to be run one by one */
-    tgi_bind       *binds; /* of the values that have a place, in the order of recording */
-    tgi_item       *items;
-    uint32_t        count, bind_count, item_count, group_count, step_count;
+    bool            sequential; /* the segment is to be run one by one */
+    tgi_binding    *bindings;   /* of the values that have memory, in the order of recording */
+    tgi_unit       *units;
+    uint32_t        count, binding_count, unit_count, group_count, fused_count;
     size_t          block_bytes; /* for values */
     UT_hash_handle  hh;
-} tgi_plan;
+};
 
-/* Whether the value is to be there after the run, when what is recorded from `limit` on is about to be forgotten. */
+/* Whether the value is to be resident after the run, when what is recorded from `limit` on is about to be forgotten. */
 bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t limit);
 
 /* Works out a plan for the instructions from `start` to `end` - 1; NULL and an error when there is no memory (plan.c). */
 tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
 void      tgi_free_plan(tgi_plan *plan);
 
-/* The plan for that stretch: found, or made and kept for the next time; NULL when it does not pay to make one, and, with an
- * error, when there is no memory (cache.c). */
-const tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
+/* The plan for that segment: found, or made and kept for the next time; NULL, with an error, when there is no memory. The first one
+ * is NULL, too, when it does not pay to make one (cache.c). */
+tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
+tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
 
-/* Runs a plan (planned.c); and a group of it, all values having their places (group.c). */
+/* Writes it for a person to read; an error when there is no memory (print_plan.c). */
+tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start, FILE *out);
+
+/* ---- running one ------------------------------------------------------------------------------------------------- */
+
+/* Runs a plan (run_plan.c); and a group of it, all values having their memory (run_group.c). */
 tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start);
 tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, uint32_t start, char *scratch);
+
+/* Gives all values of the segment that starts at `start` their memory (bind.c). */
+tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block);
 
 /* Of how many threads, `most` at most, a group makes use. */
 int tgi_threads_for(const tgi_group *group, int most);

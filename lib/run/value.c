@@ -6,14 +6,23 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/residency.h"
 #include "kernels/strided.h"
+#include "run/aliases.h"
 #include "run/run.h"
+
+void tgi_copy_array(const tg_array *array, int rank, const int64_t *dims, void *out) {
+    int64_t strides[TG_MAX_RANK];
+    tgi_stretch(array->rank, array->dims, array->strides, rank, dims, strides);
+    tgi_walk walk = tgi_walk_of(tg_dtype_size(array->dtype), rank, dims, strides);
+    tgi_gather(&walk, array->data, 0, tgi_size(rank, dims), out);
+}
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static tg_status missing(tg_tape *tape, const tgi_node *node, const char *what) {
-    const char *why = node->flags & TGI_KEEP ? "ran before it was to be kept: the next tg_run keeps it"
-                                             : "is not kept: call tg_keep on it before it runs";
+    const char *why = tgi_is_kept(node) ? "ran before it was to be kept: the next tg_run keeps it"
+                                        : "is not kept: call tg_keep on it before it runs";
     return tgi_fail(tape, TG_ERR_VALUE, what, "the value of %s, recorded at %s:%u, %s", node->op->name,
                     node->file ? node->file : "?", (unsigned)node->line, why);
 }
@@ -24,7 +33,7 @@ tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *ro
     tgi_call call = {.file = tape->file, .line = tape->line};
     if (tgi_run_pending(tape)) return NULL;
     tgi_resume(tape, call);
-    if (node->flags & TGI_HELD) return node;
+    if (tgi_is_readable(node)) return node;
     missing(tape, node, what);
     return NULL;
 }

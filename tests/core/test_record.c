@@ -332,8 +332,8 @@ START_TEST(a_million_instructions) {
             y = tg_add(y, 1);
         ck_assert_int_eq(tg_instruction_count(tape), 1000001);
         CHECK_F64(y, 500000);
-        uint32_t segments = tape->segment_count;
-        ck_assert(!tg_rewind(tape, mark) && !tg_valid(y) && tape->segment_count == segments);
+        uint32_t segments = tape->chunk_count;
+        ck_assert(!tg_rewind(tape, mark) && !tg_valid(y) && tape->chunk_count == segments);
     }
     CHECK_F64(x, 0);
     tg_tape_free(tape);
@@ -363,7 +363,7 @@ START_TEST(a_step_recorded_again_takes_no_more_memory) {
         if (step > 1) {
             ck_assert_ptr_eq(tape->pool.all, newest);
             ck_assert_ptr_eq(block, last);
-            ck_assert_uint_eq(tape->segment_count, 1);
+            ck_assert_uint_eq(tape->chunk_count, 1);
         }
         newest = tape->pool.all;
         last = block;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "core/tape.h"
+#include "core/residency.h"
 #include "ops/values.h"
 
 /* ---- a chain of layers ------------------------------------------------------------------------------------------- */
@@ -78,7 +78,7 @@ START_TEST(what_lies_between_is_not_there_after_a_run) {
     CHECK_F64(y, tanh(1.5), tanh(1.5));
     int kept = 0;
     for (uint32_t i = start; i < tape->count; i++)
-        kept += strcmp(tgi_node_at(tape, i)->op->name, "matmul") == 0 && tgi_node_at(tape, i)->flags & TGI_THERE;
+        kept += strcmp(tgi_node_at(tape, i)->op->name, "matmul") == 0 && tgi_is_resident(tgi_node_at(tape, i));
     ck_assert_int_eq(kept, 0);
     tg_tape_free(tape);
 }

@@ -95,8 +95,8 @@ static void check_allocations(const op_row *row, int which) {
 
 /* Leaves room for just so many more instructions; false when that is more than a tape grows by. */
 static bool fill_segment(tg_tape *tape, long room) {
-    if (room > TGI_SEGMENT - (long)tape->count) return false;
-    while (tape->count < (uint32_t)(TGI_SEGMENT - room))
+    if (room > TGI_CHUNK - (long)tape->count) return false;
+    while (tape->count < (uint32_t)(TGI_CHUNK - room))
         tg_full(tape, TG_F64, TG_SHAPE(), 0);
     return true;
 }
@@ -140,7 +140,7 @@ START_TEST(whatever_fails_is_an_error_after_which_the_tape_still_works) {
     for (int which = 0; which < row->case_count; which++) {
         if (!is_small(&row->cases[which])) continue;
         check_allocations(row, which);
-        check_full_tape(row, which, fill_segment, TGI_SEGMENT * sizeof(tgi_node));
+        check_full_tape(row, which, fill_segment, TGI_CHUNK * sizeof(tgi_node));
     }
     check_full_tape(row, 0, fill_arena, second_chunk());
 }

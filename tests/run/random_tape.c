@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/tape.h"
+#include "core/residency.h"
 #include "run/run.h"
 
 #define PICK(p, list) (list)[roll(p, sizeof(list) / sizeof *(list))]
@@ -165,7 +165,7 @@ static bool is_rounding(program *p, tg_dtype dtype, const void *a, const void *b
 
 /* Whether it is a view that was kept when only the eager tape had run the assign to its base. */
 static bool is_kept_too_late(const program *p, const tgi_node *a, const tgi_node *b) {
-    return p->eager && b->flags & TGI_LOST && !(a->flags & TGI_LOST);
+    return p->eager && tgi_is_overwritten(b) && !tgi_is_overwritten(a);
 }
 
 static _Alignas(64) char room[2][4 * LARGEST * 8];
@@ -173,13 +173,13 @@ static _Alignas(64) char room[2][4 * LARGEST * 8];
 static void check_node(program *p, uint32_t index) {
     const tgi_node *a = tgi_node_at(p->tape[0], index), *b = tgi_node_at(p->tape[1], index);
     int64_t         size = tgi_node_size(a), where = 0;
-    bool            leaf = !a->op->infer, there = a->flags & TGI_THERE && b->flags & TGI_THERE;
+    bool            leaf = !a->op->infer, there = tgi_is_resident(a) && tgi_is_resident(b);
     AGREE(p, a->op == b->op, "instruction %u is %s and %s", index, a->op->name, b->op->name);
     if (is_kept_too_late(p, a, b) && leave(p)) return;
-    if (!leaf && a->op != &tgi_assign)
-        AGREE(p, !(a->flags & TGI_HELD) == !(b->flags & TGI_HELD), "instruction %u, %s, flags %x and %x", index, a->op->name,
-              a->flags, b->flags);
-    if ((!leaf && !there) || a->op == &tgi_assign || a->op == &tgi_zero_grad || size > 4 * LARGEST) return;
+    if (!leaf && !a->op->effect)
+        AGREE(p, tgi_is_readable(a) == tgi_is_readable(b), "instruction %u, %s, flags %x and %x", index, a->op->name,
+              a->residency, b->residency);
+    if ((!leaf && !there) || a->op->effect || a->op == &tgi_zero_grad || size > 4 * LARGEST) return;
     tg_array x = tgi_array_of(a), y = tgi_array_of(b);
     tgi_copy_array(&x, x.rank, x.dims, room[0]);
     tgi_copy_array(&y, y.rank, y.dims, room[1]);

@@ -126,8 +126,8 @@ static void digest(job *j, tg_tensor x) {
 }
 
 static void note_shares(job *j, const tgi_plan *plan) {
-    for (uint32_t i = 0; plan && i < plan->item_count; i++) {
-        int threads = plan->items[i].group ? tgi_threads_for(plan->items[i].group, THREADS) : 1;
+    for (uint32_t i = 0; plan && i < plan->unit_count; i++) {
+        int threads = plan->units[i].group ? tgi_threads_for(plan->units[i].group, THREADS) : 1;
         if (threads > j->most) j->most = threads;
     }
 }

@@ -1,4 +1,4 @@
-/* run/leaf.c: the leaves a user records, and what overwrites them from the tape.
+/* run/record_leaf.c: the leaves that a user records.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -103,46 +103,4 @@ const char *tg_name(tg_tensor x) {
     if (!tgi_tape_of(x) || !tg_valid(x)) return NULL;
     const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(x.tape, tgi_index(x)));
     return leaf ? leaf->name : NULL;
-}
-
-/* ---- assign ------------------------------------------------------------------------------------------------------ */
-
-static tg_status infer_assign(tg_infer *call) {
-    const tg_type *leaf = &call->in[0], *value = &call->in[1];
-    int            rank;
-    int64_t        dims[TG_MAX_RANK];
-    if (leaf->dtype != value->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert the value with tg_cast");
-    if (!tgi_broadcast(&rank, dims, leaf->rank, leaf->dims, value->rank, value->dims) ||
-        !tg_shape_equal(tg_shape_from(rank, dims), tg_shape_from(leaf->rank, leaf->dims)))
-        return tg_refuse(call, TG_ERR_SHAPE, "the value does not broadcast to the leaf's shape");
-    call->out = *leaf;
-    return TG_OK;
-}
-
-const tg_op tgi_assign = {.name = "assign", .arity = 2, .infer = infer_assign};
-
-tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what) {
-    tgi_node       *node = tgi_resolve(tape, x, what, "the leaf");
-    const tgi_leaf *leaf = node ? tgi_leaf_of(node) : NULL;
-    if (!node) return NULL;
-    if (!leaf || !leaf->variable)
-        tgi_fail(tape, TG_ERR_ARGUMENT, what,
-                 "only inputs and parameters can be overwritten, and this is a result or a constant (%s)", node->op->name);
-    else if (node->flags & TGI_BORROWED)
-        tgi_fail(tape, TG_ERR_ARGUMENT, what, "'%s' is borrowed memory, which is never written", leaf->name);
-    else
-        return node;
-    return NULL;
-}
-
-tg_status(tg_assign)(tg_tensor leaf, tg_tensor value) {
-    tg_tape *tape = tgi_tape_of(leaf) ? tgi_tape_of(leaf) : tgi_tape_of(value);
-    if (tgi_check(tape)) return tg_error_status(tape);
-    tgi_node *node = tgi_variable(tape, leaf, "assign");
-    if (!node) return tape->status;
-    tgi_leaf *variable = tgi_leaf_of(node);
-    tg_tensor recorded =
-        tg_record(tape, &tgi_assign, 2, ((tg_tensor[]){leaf, value}), &variable->last_assign, sizeof(uint32_t));
-    if (!tape->status) variable->last_assign = tgi_index(recorded);
-    return tape->status;
 }

@@ -1,0 +1,84 @@
+/* core/residency.c: the transitions of a value. No other file changes the residency of an instruction.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "core/residency.h"
+
+static void set(tgi_node *node, unsigned flags) {
+    node->residency = (uint8_t)(node->residency | flags);
+}
+
+static void clear(tgi_node *node, unsigned flags) {
+    node->residency = (uint8_t)(node->residency & ~flags);
+}
+
+/* ---- the state --------------------------------------------------------------------------------------------------- */
+
+void tgi_set_absent(tgi_node *node) {
+    clear(node, TGI_RESIDENT | TGI_OVERWRITTEN);
+}
+
+void tgi_set_resident(tgi_node *node) {
+    clear(node, TGI_OVERWRITTEN);
+    set(node, TGI_RESIDENT);
+}
+
+void tgi_set_overwritten(tgi_node *node) {
+    clear(node, TGI_RESIDENT);
+    set(node, TGI_OVERWRITTEN);
+}
+
+/* ---- what is wanted of it ---------------------------------------------------------------------------------------- */
+
+void tgi_set_kept(tgi_node *node) {
+    set(node, TGI_KEPT);
+}
+
+void tgi_keep_node(tg_tape *tape, uint32_t index) {
+    tgi_node *node = tgi_node_at(tape, index);
+    if (!tgi_is_kept(node)) tape->keeps++;
+    tgi_set_kept(node);
+}
+
+void tgi_set_saved(tgi_node *node, bool saved) {
+    if (saved)
+        set(node, TGI_SAVED);
+    else
+        clear(node, TGI_SAVED);
+}
+
+/* ---- its memory -------------------------------------------------------------------------------------------------- */
+
+tg_status tgi_allocate_value(tg_tape *tape, tgi_node *node) {
+    if (node->residency & (TGI_OWNED | TGI_BORROWED)) return TG_OK;
+    size_t bytes = tgi_node_bytes(node);
+    if (bytes <= sizeof node->small) {
+        node->data = &node->small;
+        return TG_OK;
+    }
+    node->data = tgi_pool_take(&tape->pool, bytes);
+    if (!node->data) return tgi_out_of_memory(tape, node->op->name);
+    set(node, TGI_OWNED);
+    return TG_OK;
+}
+
+void tgi_borrow_value(tgi_node *node, const void *data) {
+    node->data = (void *)data;
+    set(node, TGI_BORROWED);
+}
+
+void tgi_set_writable(tgi_node *node) {
+    clear(node, TGI_BORROWED);
+}
+
+void tgi_release_value(tg_tape *tape, tgi_node *node) {
+    if (node->residency & TGI_OWNED) tgi_pool_give(&tape->pool, node->data);
+    clear(node, TGI_OWNED);
+    node->data = NULL;
+}
+
+void tgi_set_alias(tgi_node *node, bool listed) {
+    if (listed)
+        set(node, TGI_ALIAS);
+    else
+        clear(node, TGI_ALIAS);
+}

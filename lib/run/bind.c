@@ -1,0 +1,104 @@
+/* run/bind.c: the last pass: what a run has to give memory; and how the run does that.
+ *
+ * Takes where each value is. Gives the list of bindings: a value that lasts has memory of its own, one that does not a part of the
+ * block, a view the memory of its base. A view has none when all that read it do so in the group of its base. After the list was bound in a
+ * run, every address that a unit uses stands in its instruction.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "core/residency.h"
+#include "run/aliases.h"
+#include "run/plan_builder.h"
+
+/* ---- the pass ---------------------------------------------------------------------------------------------------- */
+
+/* The last unit that reads what is in that memory, when it is memory of the block. */
+static uint32_t last_unit_of(const tgi_plan_builder *b, tgi_ref base) {
+    const tgi_fusion *v = tgi_fusion_of(b, base);
+    return !v || !v->made || b->liveness[base].lasts ? TGI_NONE : v->last_unit;
+}
+
+static bool needs_binding(const tgi_plan_builder *b, uint32_t i) {
+    const tgi_view_info *view = &b->views[i];
+    const tgi_fusion    *v = view->strides ? tgi_fusion_of(b, view->base) : &b->fusion[i];
+    if (view->strides) return !v || !v->made || v->in_memory;
+    return v->made && v->in_memory;
+}
+
+static tgi_binding binding_of(const tgi_plan_builder *b, uint32_t i) {
+    const tgi_view_info *view = &b->views[i];
+    if (view->strides)
+        return (tgi_binding){i, (size_t)view->offset, view->strides, view->base, last_unit_of(b, view->base), TGI_IN_BASE};
+    return (tgi_binding){i, b->offsets[i], NULL, i, last_unit_of(b, i), b->liveness[i].lasts ? TGI_IN_OWN : TGI_IN_BLOCK};
+}
+
+tg_status tgi_list_bindings(tgi_plan_builder *b) {
+    tgi_plan *plan = b->plan;
+    uint32_t  count = 0;
+    for (uint32_t i = 0; i < b->count; i++)
+        count += needs_binding(b, i);
+    plan->bindings = tgi_plan_take(b, count, sizeof *plan->bindings);
+    if (!plan->bindings) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (needs_binding(b, i)) plan->bindings[plan->binding_count++] = binding_of(b, i);
+    return TG_OK;
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+static void bind_to_block(tgi_node *node, char *memory) {
+    node->data = tgi_node_bytes(node) <= sizeof node->small ? (char *)&node->small : memory;
+    if (!node->view) return;
+    node->view->base = TGI_NONE;
+    tgi_row_major(node->rank, node->dims, node->view->strides);
+}
+
+static tg_status bind_to_own(tg_tape *tape, tgi_node *node) {
+    if (!node->view) return tgi_allocate_value(tape, node);
+    if (tgi_allocate_view_copy(tape, node)) return tape->status;
+    tgi_show_view_copy(node);
+    return TG_OK;
+}
+
+static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_binding *binding, uint32_t start) {
+    tgi_node *base = tgi_node_of(tape, start, binding->base);
+    char     *data = base->data;
+    if (base->view && base->view->base != TGI_NONE) { /* a view that will have its copy by then */
+        if (tgi_allocate_view_copy(tape, base)) return tape->status;
+        data = base->view->copy;
+    }
+    node->data = data + (int64_t)binding->offset;
+    node->view->base = tgi_ref_index(start, binding->base);
+    memcpy(node->view->strides, binding->strides, node->rank * sizeof *binding->strides);
+    return tgi_note_alias(tape, start + binding->node);
+}
+
+/* Takes back the memory of values that ran before, by another plan or one by one. */
+static void unbind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
+    uint32_t end = start + plan->count;
+    if (tape->plans.bound == plan && start == tape->leading) return;
+    for (uint32_t i = start; i < end && i < tape->touched; i++) {
+        tgi_node *node = tgi_node_at(tape, i);
+        if (!node->op->infer) continue;
+        tgi_set_absent(node);
+        tgi_release_value(tape, node);
+    }
+    if (end > tape->touched) tape->touched = end;
+}
+
+tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block) {
+    unbind_values(tape, plan, start);
+    for (uint32_t k = 0; k < plan->binding_count && !tape->status; k++) {
+        const tgi_binding *binding = &plan->bindings[k];
+        tgi_node          *node = tgi_node_at(tape, start + binding->node);
+        tgi_set_absent(node);
+        switch ((tgi_allocation)binding->allocation) {
+        case TGI_IN_BLOCK: bind_to_block(node, block + binding->offset); break;
+        case TGI_IN_OWN: bind_to_own(tape, node); break;
+        case TGI_IN_BASE: bind_to_base(tape, node, binding, start); break;
+        }
+    }
+    tape->plans.bound = tape->status ? NULL : plan;
+    return tape->status;
+}

@@ -1,0 +1,325 @@
+/* run/fuse.c: the third pass: which instructions are run together.
+ *
+ * Takes the needed instructions and the sources of their operands. Puts each instruction, in the order of recording, into a unit: one
+ * with a kernel into a new one at the end, all others, and kernels that go row by row, into a group. An instruction may join any group that
+ * comes after all that it reads, when its shape fits the group's domain, and then runs earlier than instructions recorded before it.
+ * Nobody can tell:
+ *
+ *   - Kernels may fail, so they stay where they are: nothing joins a unit before the last kernel. When one fails, what was
+ *     recorded before it has run, and nothing else.
+ *   - An assign comes after all that read the old value, and before all that read the new one. Within a group that is so when
+ *     each element is read and written by the fused ops of its own tile: both are contiguous.
+ *   - A view shows memory that an assign will overwrite: what reads it afterwards reads the copy that it has by then.
+ *   - In the group of an assign nothing can fail, nor between it and what would be run again.
+ *
+ * Gives the units in their order, the fused ops of each group in theirs, and of each value whether it must be in memory, because another
+ * unit reads it or it lasts, and which unit reads it last. After this pass the order of all work is settled.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "run/classify.h"
+
+enum { LOOK_BACK = 16 }; /* how many units are tried, from the last one back */
+
+typedef struct fuser {
+    tgi_plan_builder *b;
+    uint32_t barrier, assign_barrier, reduce_barrier; /* the first unit that a fused op, an assign, a reduction may join */
+} fuser;
+
+/* Why it does not join a unit, and by which operand; and how it would. */
+typedef struct fit {
+    tgi_split split;
+    uint32_t  operand;
+    bool      per_row;
+    int64_t   multiple;
+} fit;
+
+/* ---- units ------------------------------------------------------------------------------------------------------- */
+
+static uint32_t new_unit(tgi_plan_builder *b, uint32_t i, tgi_group *group, tgi_split split, uint32_t operand) {
+    b->units[b->unit_count] = (tgi_unit_info){.group = group,
+                                              .node = i,
+                                              .first = TGI_NONE,
+                                              .last = TGI_NONE,
+                                              .rows_multiple = 1,
+                                              .split = (uint8_t)(b->unit_count ? split : TGI_SPLIT_FIRST),
+                                              .split_by = (uint8_t)operand};
+    return b->unit_count++;
+}
+
+static uint32_t later(uint32_t a, uint32_t b) {
+    if (a == TGI_NONE || b == TGI_NONE) return a == TGI_NONE ? b : a;
+    return a > b ? a : b;
+}
+
+/* Unit k reads the operand, in its fused op `order`. */
+static void note_reading(const tgi_plan_builder *b, const tgi_source *s, uint32_t k, uint32_t order, bool contiguous) {
+    tgi_fusion *v = tgi_fusion_of(b, s->base);
+    if (v && v->made) {
+        if (v->unit == k)
+            v->last_order = order;
+        else
+            v->in_memory = true;
+        v->last_unit = later(v->last_unit, k);
+    }
+    tgi_leaf *leaf = tgi_variable_leaf(tgi_node_of(b->tape, b->start, s->base));
+    if (!leaf) return;
+    tgi_leaf_access *access = tgi_access_of_leaf(b, leaf);
+    access->reader = later(access->reader, k);
+    if (access->reader == k) access->order = order;
+    if (!contiguous) access->strided_reader = later(access->strided_reader, k);
+}
+
+static void add_kernel(fuser *f, uint32_t i) {
+    tgi_plan_builder    *b = f->b;
+    const tgi_view_info *view = &b->views[i];
+    uint32_t             k = new_unit(b, i, NULL, TGI_SPLIT_KERNEL, 0);
+    for (uint32_t j = 0; j < view->source_count; j++)
+        note_reading(b, &view->sources[j], k, 0, false);
+    b->fusion[i].unit = b->fusion[i].last_unit = k;
+    b->fusion[i].made = b->fusion[i].in_memory = true;
+    if (!tgi_is_safe(b, i)) f->barrier = f->assign_barrier = f->reduce_barrier = k + 1;
+}
+
+/* ---- whether an operand fits ------------------------------------------------------------------------------------- */
+
+/* Whether the shape has one element for each row of the domain. */
+static bool has_rows_of(const tgi_group *g, int rank, const int64_t *dims) {
+    if (g->lead < 0 || rank < g->lead || rank > g->rank) return false;
+    for (int i = 0; i < rank; i++)
+        if (dims[i] != (i < g->lead ? g->dims[i] : 1)) return false;
+    return true;
+}
+
+static tgi_access access_of_operand(const tgi_candidate *c, uint32_t j, int lead) {
+    int64_t         strides[TG_MAX_RANK];
+    const tgi_node *node = c->sources[j].node;
+    if (c->kind == TGI_FUSED_COPY) return TGI_STRIDED;
+    tgi_stretch(node->rank, node->dims, c->sources[j].strides, c->rank, c->dims, strides);
+    return tgi_access_to(c->rank, c->dims, strides, lead);
+}
+
+/* Whether an operand that is made in the very group can be read from there: element by element, tile by tile. */
+static bool reads_own_tile(const tgi_plan_builder *b, const tgi_group *g, const tgi_source *s, tgi_access access,
+                           bool per_row) {
+    const tgi_fusion *v = tgi_fusion_of(b, s->base);
+    bool              one_row = g->lead >= 0 && tgi_size(g->lead, g->dims) == 1;
+    bool              one_element = tgi_size(g->rank, g->dims) == 1;
+    if (s->offset != 0) return false;
+    if (!v || !v->made) /* a leaf that an assign of the group writes */
+        return tgi_leaf_of(s->node) && !per_row && access == TGI_CONTIGUOUS;
+    if (v->kind == TGI_FUSED_BLOCK_REDUCE) return false;
+    if (v->per_row) return access == (per_row ? TGI_CONTIGUOUS : TGI_PER_ROW) || (access == TGI_SCALAR && one_row);
+    return !per_row && (access == TGI_CONTIGUOUS || (access == TGI_SCALAR && one_element));
+}
+
+/* The unit after which the operand is there; TGI_NONE: from the start. */
+static uint32_t made_by(const tgi_plan_builder *b, const tgi_source *s) {
+    const tgi_fusion *v = tgi_fusion_of(b, s->base);
+    if (v && v->made) return v->unit;
+    return s->leaf ? tgi_access_of_leaf(b, s->leaf)->writer : TGI_NONE;
+}
+
+static bool operand_fits(const tgi_plan_builder *b, const tgi_candidate *c, uint32_t j, uint32_t k, bool per_row) {
+    const tgi_group *g = b->units[k].group;
+    uint32_t         made = made_by(b, &c->sources[j]);
+    if (made == TGI_NONE || made < k) return true;
+    if (made > k || c->kind == TGI_FUSED_ROW_KERNEL) return false;
+    int lead = per_row || g->lead < 0 ? 0 : g->lead;
+    return reads_own_tile(b, g, &c->sources[j], access_of_operand(c, j, lead), per_row);
+}
+
+/* ---- whether rows fit -------------------------------------------------------------------------------------------- */
+
+static int64_t common_divisor(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Whether the group can have rows made of the axes from `lead` on, in tiles of a multiple of that many of them. */
+static bool rows_fit(const tgi_unit_info *unit, int lead, int64_t *rows_multiple) {
+    const tgi_group *g = unit->group;
+    int64_t          columns = tgi_size(g->rank - lead, g->dims + lead);
+    int64_t          multiple = g->reduces_all ? TG_BLOCK_ELEMENTS / common_divisor(TG_BLOCK_ELEMENTS, columns) : 1;
+    *rows_multiple = unit->rows_multiple / common_divisor(unit->rows_multiple, multiple) * multiple;
+    return (g->lead < 0 || g->lead == lead) && columns <= TGI_LONGEST_TILE / *rows_multiple;
+}
+
+/* Tiles must begin with a block. */
+static bool blocks_fit(const tgi_unit_info *unit, const tgi_candidate *c, int64_t *rows_multiple) {
+    int lead = unit->group->lead;
+    *rows_multiple = unit->rows_multiple;
+    if (lead < 0) return true;
+    int64_t columns = tgi_size(c->rank - lead, c->dims + lead);
+    *rows_multiple *= TG_BLOCK_ELEMENTS / common_divisor(TG_BLOCK_ELEMENTS, columns * *rows_multiple);
+    return columns <= TGI_LONGEST_TILE / *rows_multiple;
+}
+
+static tgi_split split_of_reduction(const fuser *f, const tgi_candidate *c, uint32_t k, int64_t *rows_multiple) {
+    const tgi_unit_info *unit = &f->b->units[k];
+    if (k < f->reduce_barrier || unit->group->assigns) return TGI_SPLIT_REDUCTION;
+    bool reduces_all = c->kind == TGI_FUSED_BLOCK_REDUCE && c->axes == c->rank;
+    bool fits = reduces_all ? blocks_fit(unit, c, rows_multiple) : rows_fit(unit, c->axes, rows_multiple);
+    return fits ? TGI_JOINS : TGI_SPLIT_ROWS;
+}
+
+/* ---- whether an assign fits -------------------------------------------------------------------------------------- */
+
+static tgi_split split_of_assign(const fuser *f, const tgi_candidate *c, uint32_t k) {
+    const tgi_plan_builder *b = f->b;
+    tgi_leaf               *leaf = tgi_leaf_of(tgi_node_at(b->tape, c->node->in[0]));
+    const tgi_leaf_access  *access = tgi_access_of_leaf(b, leaf);
+    bool                    has_copy = c->sources[0].node->view && c->sources[0].base == tgi_ref_of(b, c->node->in[1]);
+    if (k < f->assign_barrier) return TGI_SPLIT_FAILURE;
+    if (has_copy) return TGI_SPLIT_OPERAND; /* a view gets its copy just before the group runs */
+    bool after_writer = access->writer == TGI_NONE || access->writer < k;
+    bool after_reader = access->reader == TGI_NONE || access->reader <= k;
+    bool after_strided = access->strided_reader == TGI_NONE || access->strided_reader < k;
+    return after_writer && after_reader && after_strided ? TGI_JOINS : TGI_SPLIT_OLD_VALUE;
+}
+
+/* ---- looking for a group ----------------------------------------------------------------------------------------- */
+
+/* Whether the instruction can join unit k, or why not. */
+static fit fit_into(const fuser *f, const tgi_candidate *c, uint32_t k) {
+    const tgi_plan_builder *b = f->b;
+    const tgi_group        *g = b->units[k].group;
+    fit                     result = {.split = TGI_JOINS, .multiple = b->units[k].rows_multiple};
+    if (!g) return (fit){.split = TGI_SPLIT_BEHIND};
+    if (!tgi_same_dims(g->rank, g->dims, c->rank, c->dims)) {
+        result.per_row = true;
+        if (c->kind != TGI_FUSED_LOOP || !has_rows_of(g, c->rank, c->dims)) result.split = TGI_SPLIT_DOMAIN;
+    }
+    for (uint32_t j = 0; j < c->count && !result.split; j++)
+        if (!operand_fits(b, c, j, k, result.per_row)) {
+            result.split = TGI_SPLIT_OPERAND;
+            result.operand = j;
+        }
+    if (result.split) return result;
+    if (c->kind == TGI_FUSED_ROW_REDUCE || c->kind == TGI_FUSED_ROW_KERNEL || c->kind == TGI_FUSED_BLOCK_REDUCE)
+        result.split = split_of_reduction(f, c, k, &result.multiple);
+    else if (c->kind == TGI_FUSED_ASSIGN)
+        result.split = split_of_assign(f, c, k);
+    return result;
+}
+
+/* The unit that it joins, or TGI_NONE: then *found says why not the last one. */
+static uint32_t find_group(const fuser *f, const tgi_candidate *c, fit *found) {
+    uint32_t count = f->b->unit_count, look_back = c->kind == TGI_FUSED_ROW_KERNEL ? 1 : LOOK_BACK;
+    uint32_t end = count > look_back + f->barrier ? count - look_back : f->barrier;
+    fit      last = {.split = TGI_SPLIT_BEHIND};
+    for (uint32_t k = count; k-- > end;) {
+        *found = fit_into(f, c, k);
+        if (!found->split) return k;
+        if (k + 1 == count) last = *found;
+    }
+    *found = (fit){.split = last.split, .operand = last.operand, .multiple = 1};
+    return TGI_NONE;
+}
+
+/* A reduction of rows that no group has may be a block reduction in one with other rows. */
+static uint32_t find_group_for(const fuser *f, tgi_candidate *c, fit *found) {
+    uint32_t      k = find_group(f, c, found);
+    tgi_candidate blocks = *c;
+    fit           blocks_found;
+    if (k != TGI_NONE || c->kind != TGI_FUSED_ROW_REDUCE || !tgi_classify_block_reduce(f->b, &blocks)) return k;
+    k = find_group(f, &blocks, &blocks_found);
+    if (k == TGI_NONE) return k;
+    *c = blocks;
+    *found = blocks_found;
+    return k;
+}
+
+/* ---- joining one ------------------------------------------------------------------------------------------------- */
+
+static uint32_t new_group(tgi_plan_builder *b, const tgi_candidate *c, const fit *found) {
+    tgi_group *g = tgi_plan_take(b, 1, sizeof *g);
+    if (!g) return TGI_NONE;
+    *g = (tgi_group){.rank = c->rank, .lead = -1};
+    memcpy(g->dims, c->dims, (size_t)c->rank * sizeof *g->dims);
+    b->plan->group_count++;
+    return new_unit(b, c->i, g, found->split, found->operand);
+}
+
+static void append_to_unit(tgi_plan_builder *b, uint32_t i, uint32_t k) {
+    tgi_unit_info *unit = &b->units[k];
+    if (unit->first == TGI_NONE)
+        unit->first = i;
+    else
+        b->fusion[unit->last].next = i;
+    unit->last = i;
+    b->fusion[i].next = TGI_NONE;
+    b->fusion[i].unit = b->fusion[i].last_unit = k;
+    b->fusion[i].order = b->fusion[i].last_order = unit->count++;
+}
+
+/* What the group, and what comes after it, may no longer have. */
+static void restrict_others(fuser *f, const tgi_candidate *c, uint32_t k) {
+    tgi_plan_builder *b = f->b;
+    tgi_group        *g = b->units[k].group;
+    bool              rows = c->kind == TGI_FUSED_ROW_REDUCE || c->kind == TGI_FUSED_ROW_KERNEL;
+    if (rows || (c->kind == TGI_FUSED_BLOCK_REDUCE && c->axes < c->rank)) g->lead = c->axes;
+    if (c->kind == TGI_FUSED_BLOCK_REDUCE && c->axes == c->rank) g->reduces_all = true;
+    if (rows) g->calls_kernels = true;
+    if (rows && f->assign_barrier < k + 1) f->assign_barrier = k + 1;
+    if (c->kind != TGI_FUSED_ASSIGN) return;
+    tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, c->node->in[0])))->writer = k;
+    g->assigns = true;
+    f->reduce_barrier = b->unit_count;
+}
+
+static void join(fuser *f, const tgi_candidate *c, uint32_t k, const fit *found) {
+    tgi_plan_builder *b = f->b;
+    tgi_fusion       *v = &b->fusion[c->i];
+    append_to_unit(b, c->i, k);
+    v->kind = (uint8_t)c->kind;
+    v->per_row = found->per_row || c->kind == TGI_FUSED_ROW_REDUCE;
+    v->made = c->kind != TGI_FUSED_ASSIGN; /* which has no value of its own */
+    v->in_memory = c->kind == TGI_FUSED_BLOCK_REDUCE || (v->made && b->liveness[c->i].lasts);
+    b->units[k].rows_multiple = found->multiple;
+    bool by_element = !found->per_row && c->kind != TGI_FUSED_ROW_KERNEL;
+    for (uint32_t j = 0; j < c->count; j++)
+        note_reading(b, &c->sources[j], k, v->order, by_element && access_of_operand(c, j, 0) == TGI_CONTIGUOUS);
+    restrict_others(f, c, k);
+}
+
+static bool is_run(const tgi_plan_builder *b, uint32_t i) {
+    const tgi_node *node = tgi_instruction(b, i);
+    if (!b->liveness[i].needed || !node->op->infer || b->views[i].strides) return false;
+    return !node->op->effect || node->in[0] != node->in[1];
+}
+
+static tg_status add(fuser *f, uint32_t i) {
+    tgi_candidate c;
+    fit           found;
+    if (!is_run(f->b, i)) return TG_OK;
+    uint32_t k = TGI_NONE;
+    bool     grouped = tgi_classify(f->b, i, &c);
+    if (grouped) k = find_group_for(f, &c, &found);
+    if (!grouped || (k == TGI_NONE && c.kind == TGI_FUSED_BLOCK_REDUCE)) {
+        add_kernel(f, i);
+        return TG_OK;
+    }
+    if (k == TGI_NONE) k = new_group(f->b, &c, &found);
+    if (k == TGI_NONE) return TG_ERR_MEMORY;
+    join(f, &c, k, &found);
+    return TG_OK;
+}
+
+tg_status tgi_fuse(tgi_plan_builder *b) {
+    fuser f = {.b = b};
+    b->fusion = tgi_builder_take(b, b->count, sizeof *b->fusion);
+    b->units = tgi_builder_take(b, b->count, sizeof *b->units);
+    if (!b->fusion || !b->units) return TG_ERR_MEMORY;
+    tgi_begin_leaf_access(b);
+    for (uint32_t i = 0; i < b->count; i++)
+        b->fusion[i] = (tgi_fusion){.unit = TGI_NONE, .last_unit = TGI_NONE};
+    for (uint32_t i = 0; i < b->count; i++)
+        if (add(&f, i)) return TG_ERR_MEMORY;
+    return TG_OK;
+}

@@ -1,0 +1,183 @@
+/* run/kernel_call.c: builds what a kernel gets, lends it memory, and takes down how it fails.
+ *
+ * A kernel may be called inside a group, on any thread, for a tile: then what it borrows comes from the tape's pool one thread at a
+ * time, and a failure is noted with the tile, so that the one in the first tile is reported, whatever the threads did.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "run/kernel_call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "kernels/threads.h"
+#include "run/run.h"
+
+enum { FEW_OPERANDS = 4, LINE = 64 };
+
+/* What a call's `executor` points to. */
+typedef struct kernel_context {
+    tg_tape             *tape;
+    const tgi_node      *node;
+    const tgi_tile_rows *tile; /* NULL for a whole value */
+    void *scratch; /* the newest buffer it borrowed: each begins with a pointer to the one before, a cache line long */
+} kernel_context;
+
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
+
+static void note_failure(const kernel_context *context, tg_status status, const char *text) {
+    tgi_tile_failure *failure = context->tile->failure;
+    TGI_ONE_THREAD_AT_A_TIME
+    if (!failure->node || context->tile->first_element < failure->tile) {
+        failure->node = context->node;
+        failure->tile = context->tile->first_element;
+        failure->status = status;
+        snprintf(failure->text, sizeof failure->text, "%s", text);
+    }
+}
+
+static tg_status fail(const kernel_context *context, tg_status status, const char *text) {
+    if (!context->tile) return tgi_fail(context->tape, status, context->node->op->name, "%s", text);
+    note_failure(context, status, text);
+    return status;
+}
+
+static bool has_failed(const kernel_context *context) {
+    if (!context->tile) return context->tape->status;
+    const tgi_tile_failure *failure = context->tile->failure;
+    return failure->node && failure->tile == context->tile->first_element;
+}
+
+tg_status tgi_report_tile_failure(tg_tape *tape, const tgi_tile_failure *failure) {
+    if (!failure->node) return TG_OK;
+    tape->file = failure->node->file;
+    tape->line = failure->node->line;
+    return tgi_fail(tape, failure->status, failure->node->op->name, "%s", failure->text);
+}
+
+tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) {
+    char    text[TGI_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return fail(call->executor, TG_ERR_VALUE, text);
+}
+
+/* ---- memory, threads, random numbers ----------------------------------------------------------------------------- */
+
+static void *take(const kernel_context *context, size_t bytes) {
+    void *memory;
+    if (!context->tile) return tgi_pool_take(&context->tape->pool, bytes);
+    TGI_ONE_THREAD_AT_A_TIME
+    memory = tgi_pool_take(&context->tape->pool, bytes);
+    return memory;
+}
+
+static void give_back(kernel_context *context) {
+    while (context->scratch) {
+        void *memory = context->scratch;
+        context->scratch = *(void **)memory;
+        if (context->tile) {
+            TGI_ONE_THREAD_AT_A_TIME
+            tgi_pool_give(&context->tape->pool, memory);
+        } else
+            tgi_pool_give(&context->tape->pool, memory);
+    }
+}
+
+void *tg_scratch(tg_kernel_call *call, size_t bytes) {
+    kernel_context *context = call->executor;
+    char           *memory = bytes < SIZE_MAX - LINE ? take(context, bytes + LINE) : NULL;
+    if (!memory) {
+        fail(context, TG_ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    *(void **)memory = context->scratch;
+    context->scratch = memory;
+    return memory + LINE;
+}
+
+const void *tg_contiguous(tg_kernel_call *call, int i) {
+    const tg_array *array = &call->in[i];
+    tgi_walk        walk = tgi_walk_of(tg_dtype_size(array->dtype), array->rank, array->dims, array->strides);
+    if (array->size == 0 || tgi_walk_is_contiguous(&walk)) return array->data;
+    void *copy = tg_scratch(call, (size_t)array->size * walk.element);
+    if (copy) tgi_gather(&walk, array->data, 0, array->size, copy);
+    return copy;
+}
+
+/* The tiles of a group are on all threads already. */
+int tgi_threads(const tg_kernel_call *call) {
+    const kernel_context *context = call->executor;
+    return context->tile ? 1 : tgi_thread_count(context->tape);
+}
+
+tgi_mt19937 *tgi_generator(const tg_kernel_call *call) {
+    const kernel_context *context = call->executor;
+    return &context->tape->generator;
+}
+
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
+
+tg_array tgi_array_of(const tgi_node *node) {
+    tg_array array = {.data = node->data, .dtype = (tg_dtype)node->dtype, .rank = node->rank, .size = tgi_node_size(node)};
+    memcpy(array.dims, node->dims, node->rank * sizeof *node->dims);
+    if (node->view)
+        memcpy(array.strides, node->view->strides, node->rank * sizeof(int64_t));
+    else
+        tgi_row_major(node->rank, node->dims, array.strides);
+    return array;
+}
+
+/* A value, or with `lead` leading axes that are rows the part of it that the tile has: these axes are then one, the last of
+ * them. */
+static tg_array rows_of(const tgi_node *node, int lead, int64_t rows, const void *data) {
+    tg_array array = {.data = (void *)data, .dtype = (tg_dtype)node->dtype, .rank = node->rank};
+    memcpy(array.dims, node->dims, node->rank * sizeof *array.dims);
+    for (int i = 0; i < lead; i++)
+        array.dims[i] = i == lead - 1 ? rows : 1;
+    array.size = tgi_size(array.rank, array.dims);
+    tgi_row_major(array.rank, array.dims, array.strides);
+    return array;
+}
+
+/* ---- the call ---------------------------------------------------------------------------------------------------- */
+
+static tg_status call_kernel(kernel_context *context, const tg_array *in, tg_array out) {
+    const tgi_node *node = context->node;
+    tg_kernel_call  call = {.op = node->op, .count = (int)node->count, .in = in, .out = out, .attr = node->attr};
+    call.executor = context;
+    tg_status status = node->op->kernel(&call);
+    give_back(context);
+    if (status && !has_failed(context)) fail(context, status, "the op's kernel failed");
+    return status;
+}
+
+static tg_status call_whole(tg_tape *tape, const tgi_node *node, tg_array *in) {
+    kernel_context context = {.tape = tape, .node = node};
+    for (uint32_t i = 0; i < node->count; i++)
+        in[i] = tgi_array_of(tgi_node_at(tape, node->in[i]));
+    call_kernel(&context, in, tgi_array_of(node));
+    return tape->status;
+}
+
+tg_status tgi_call_kernel(tg_tape *tape, const tgi_node *node) {
+    if (!node->op->kernel) return tgi_fail(tape, TG_ERR_DTYPE, node->op->name, "the op has no code for its operands");
+    tg_array few[FEW_OPERANDS];
+    if (node->count <= FEW_OPERANDS) return call_whole(tape, node, few);
+    tg_array *many = tgi_pool_take(&tape->pool, node->count * sizeof *many);
+    if (!many) return tgi_out_of_memory(tape, node->op->name);
+    tg_status status = call_whole(tape, node, many);
+    tgi_pool_give(&tape->pool, many);
+    return status;
+}
+
+void tgi_call_kernel_on_rows(tg_tape *tape, const tgi_node *node, const tgi_tile_rows *tile, const void *const *in, void *out) {
+    kernel_context context = {.tape = tape, .node = node, .tile = tile};
+    tg_array       arrays[TG_MAX_LOOP_OPERANDS];
+    for (uint32_t j = 0; j < node->count; j++)
+        arrays[j] = rows_of(tgi_node_at(tape, node->in[j]), j ? 0 : tile->lead, tile->rows, in[j]);
+    call_kernel(&context, arrays, rows_of(node, tile->lead, tile->rows, out));
+}

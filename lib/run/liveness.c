@@ -1,0 +1,34 @@
+/* run/liveness.c: the first pass: what must be computed, and what must last.
+ *
+ * Takes the instructions of the segment. Gives each two marks: `lasts`, its value is to be resident after the run, because the user
+ * keeps it, a gradient rule recorded later may read it, or it was drawn at random; and `needed`, it lasts, has an effect, or may fail
+ * (which must be seen), or something that is needed reads it. After this pass everything that is needed has needed operands.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "core/residency.h"
+#include "run/classify.h"
+
+bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t limit) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    if (index >= limit) return false;
+    return tgi_is_kept(node) || (tgi_is_saved(node) && tape->keep == TG_KEEP_RECORDED) || node->op->random;
+}
+
+static bool has_to_run(const tgi_plan_builder *b, const tgi_node *node) {
+    return node->op->effect || (node->op->kernel && !tgi_never_fails(b->tape, node));
+}
+
+tg_status tgi_find_liveness(tgi_plan_builder *b) {
+    b->liveness = tgi_builder_take(b, b->count, sizeof *b->liveness);
+    if (!b->liveness) return TG_ERR_MEMORY;
+    memset(b->liveness, 0, b->count * sizeof *b->liveness);
+    for (uint32_t i = b->count; i-- > 0;) {
+        const tgi_node *node = tgi_instruction(b, i);
+        tgi_liveness   *v = &b->liveness[i];
+        v->lasts = tgi_lasts(b->tape, b->start + i, b->limit);
+        v->needed |= v->lasts || has_to_run(b, node);
+        for (uint32_t j = 0; j < node->count && v->needed; j++)
+            if (node->in[j] >= b->start) b->liveness[node->in[j] - b->start].needed = true;
+    }
+    return TG_OK;
+}

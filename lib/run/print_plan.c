@@ -1,0 +1,196 @@
+/* run/print_plan.c: a plan as text that a person can read.
+ *
+ * One paragraph a unit: what it is, why it did not join the unit before, and a line for each instruction that runs in it: the op, its
+ * type, its source line, and after the arrow where its value goes; below it the operands and how they are read.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "run/plan.h"
+#include "run/run.h"
+
+typedef struct printer {
+    const tg_tape      *tape;
+    const tgi_plan     *plan;
+    uint32_t            start;
+    const tgi_binding **bindings; /* of each instruction of the segment, or NULL */
+    FILE               *out;
+} printer;
+
+/* ---- instructions and where they are ----------------------------------------------------------------------------- */
+
+static void put_type(const printer *p, const tgi_node *node) {
+    char text[TGI_TEXT];
+    fprintf(p->out, "%s %s", tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text, node->rank, node->dims));
+}
+
+static void put_instruction(const printer *p, tgi_ref ref) {
+    const tgi_node *node = tgi_node_of(p->tape, p->start, ref);
+    fprintf(p->out, "%%%" PRIu32 " %s ", tgi_ref_index(p->start, ref), node->op->name);
+    put_type(p, node);
+    if (node->file) fprintf(p->out, "  %s:%" PRIu32, node->file, node->line);
+}
+
+/* The memory of an instruction's value. */
+static void put_memory(const printer *p, tgi_ref ref) {
+    const tgi_node    *node = tgi_node_of(p->tape, p->start, ref);
+    const tgi_leaf    *leaf = tgi_leaf_of(node);
+    const tgi_binding *binding = ref & TGI_OUTSIDE ? NULL : p->bindings[ref];
+    if (node->op == &tgi_number)
+        fprintf(p->out, "number %g", tgi_element((tg_dtype)node->dtype, node->data));
+    else if (leaf && leaf->name)
+        fprintf(p->out, "leaf \"%s\"", leaf->name);
+    else if (binding && binding->allocation == TGI_IN_BLOCK)
+        fprintf(p->out, "block + %zu", binding->offset);
+    else if (binding && binding->allocation == TGI_IN_BASE) {
+        fprintf(p->out, "view of %%%" PRIu32, tgi_ref_index(p->start, binding->base));
+        fprintf(p->out, " + %" PRId64, (int64_t)binding->offset);
+    } else
+        fprintf(p->out, "memory of %%%" PRIu32, tgi_ref_index(p->start, ref));
+}
+
+/* ---- fused ops --------------------------------------------------------------------------------------------------- */
+
+static const char *const access_names[] = {[TGI_CONTIGUOUS] = "contiguous",
+                                           [TGI_SCALAR] = "scalar",
+                                           [TGI_PER_ROW] = "one per row",
+                                           [TGI_ROW_BROADCAST] = "row broadcast",
+                                           [TGI_STRIDED] = "strided"};
+
+static const char *const kind_names[] = {[TGI_FUSED_LOOP] = "loop",
+                                         [TGI_FUSED_COPY] = "copy",
+                                         [TGI_FUSED_ASSIGN] = "assign",
+                                         [TGI_FUSED_ROW_REDUCE] = "row reduction",
+                                         [TGI_FUSED_ROW_KERNEL] = "row kernel",
+                                         [TGI_FUSED_BLOCK_REDUCE] = "block reduction"};
+
+static void put_operand(const printer *p, const tgi_operand *x) {
+    fputs("        reads ", p->out);
+    if (x->reg != TGI_NO_REGISTER)
+        fprintf(p->out, "register %" PRId32, x->reg);
+    else
+        put_memory(p, x->base);
+    if (x->offset) fprintf(p->out, " + %" PRId64, x->offset);
+    fprintf(p->out, ", %s", access_names[x->access]);
+    if (x->gather != TGI_NO_REGISTER)
+        fprintf(p->out, ", gathered into register %" PRId32 "%s", x->gather, x->once ? " once" : "");
+    fputc('\n', p->out);
+}
+
+static void put_fused_op(const printer *p, const tgi_fused_op *op) {
+    fputs("    ", p->out);
+    put_instruction(p, op->node);
+    fprintf(p->out, "  (%s%s) -> ", kind_names[op->kind], op->per_row && op->kind == TGI_FUSED_LOOP ? ", one per row" : "");
+    if (op->reg != TGI_NO_REGISTER)
+        fprintf(p->out, "register %" PRId32, op->reg);
+    else
+        put_memory(p, op->target);
+    fputc('\n', p->out);
+    for (uint8_t j = 0; j < op->count; j++)
+        put_operand(p, &op->operands[j]);
+}
+
+/* ---- units ------------------------------------------------------------------------------------------------------- */
+
+/* Why instruction `ref` did not join the unit before. */
+static void put_split(const printer *p, const tgi_unit *unit) {
+    static const char *const reasons[] = {
+        [TGI_SPLIT_KERNEL] = "its kernel needs whole operands, or may fail",
+        [TGI_SPLIT_BEHIND] = "the unit before is a kernel",
+        [TGI_SPLIT_DOMAIN] = "its shape is not that of the group before",
+        [TGI_SPLIT_OPERAND] = "the unit before makes an operand, which is not read there element by element",
+        [TGI_SPLIT_ROWS] = "it needs rows that the tiles of the group before cannot have",
+        [TGI_SPLIT_REDUCTION] = "it reduces, and an assign stands between",
+        [TGI_SPLIT_OLD_VALUE] = "it assigns, and the group before may still read the old value",
+        [TGI_SPLIT_FAILURE] = "it assigns, and something that may fail stands between",
+    };
+    const tgi_node *node = tgi_node_of(p->tape, p->start, unit->node);
+    if (unit->split == TGI_SPLIT_FIRST) return;
+    fprintf(p->out, "    split: %s", reasons[unit->split]);
+    if (unit->split == TGI_SPLIT_OPERAND) {
+        uint32_t first = node->op->effect ? 1 : 0;
+        fprintf(p->out, ": %%%" PRIu32, node->in[first + unit->split_by]);
+    }
+    fputc('\n', p->out);
+}
+
+static void put_kernel(const printer *p, const tgi_unit *unit) {
+    const tgi_node *node = tgi_node_of(p->tape, p->start, unit->node);
+    fputs("kernel\n", p->out);
+    put_split(p, unit);
+    fputs("    ", p->out);
+    put_instruction(p, unit->node);
+    fputs(" -> ", p->out);
+    put_memory(p, unit->node);
+    fputc('\n', p->out);
+    for (uint32_t j = 0; j < node->count; j++) {
+        fputs("        reads ", p->out);
+        put_memory(p, node->in[j] >= p->start ? node->in[j] - p->start : node->in[j] | TGI_OUTSIDE);
+        fputc('\n', p->out);
+    }
+}
+
+static void put_group(const printer *p, const tgi_unit *unit) {
+    const tgi_group *g = unit->group;
+    char             text[TGI_TEXT];
+    fprintf(p->out, "group over %s: %" PRId64 " x %" PRId64, tgi_shape_text(text, g->rank, g->dims), g->rows, g->columns);
+    fprintf(p->out, ", tiles of %" PRId64 " elements, %" PRIu32 " registers of %zu bytes", g->tile, g->registers,
+            g->register_bytes);
+    if (g->partial_bytes) fprintf(p->out, ", %zu bytes of partial results", g->partial_bytes);
+    fputc('\n', p->out);
+    put_split(p, unit);
+    for (uint32_t i = 0; i < g->op_count; i++)
+        put_fused_op(p, &g->ops[i]);
+}
+
+/* ---- the plan ---------------------------------------------------------------------------------------------------- */
+
+static void put_plan(const printer *p) {
+    const tgi_plan *plan = p->plan;
+    fprintf(p->out, "plan of instructions %%%" PRIu32 " to %%%" PRIu32, p->start, p->start + plan->count - 1);
+    if (plan->sequential) {
+        fputs(": run sequentially, to report an error\n", p->out);
+        return;
+    }
+    fprintf(p->out, ": %" PRIu32 " units, %" PRIu32 " groups of %" PRIu32 " fused ops, a block of %zu bytes\n",
+            plan->unit_count, plan->group_count, plan->fused_count, plan->block_bytes);
+    for (uint32_t k = 0; k < plan->unit_count; k++) {
+        fprintf(p->out, "unit %" PRIu32 ": ", k);
+        if (plan->units[k].group)
+            put_group(p, &plan->units[k]);
+        else
+            put_kernel(p, &plan->units[k]);
+    }
+}
+
+tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start, FILE *out) {
+    size_t  bytes = plan->count * sizeof(tgi_binding *);
+    printer p = {.tape = tape, .plan = plan, .start = start, .out = out, .bindings = tgi_pool_take(&tape->pool, bytes)};
+    if (!p.bindings) return tgi_out_of_memory(tape, "print_plan");
+    memset(p.bindings, 0, bytes);
+    for (uint32_t i = 0; i < plan->binding_count; i++)
+        p.bindings[plan->bindings[i].node] = &plan->bindings[i];
+    put_plan(&p);
+    tgi_pool_give(&tape->pool, p.bindings);
+    return TG_OK;
+}
+
+tg_status(tg_print_plan)(tg_tape *tape, FILE *out) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    if (!out) return tgi_fail(tape, TG_ERR_ARGUMENT, "print_plan", "the file is NULL");
+    uint32_t start = 0;
+    while (start < tape->count && tgi_leaf_of(tgi_node_at(tape, start)))
+        start++;
+    errno = 0;
+    if (start == tape->count)
+        fputs("plan: there is nothing to run\n", out);
+    else {
+        const tgi_plan *plan = tgi_find_or_make_plan(tape, start, tape->count, tape->count);
+        if (!plan || tgi_write_plan(tape, plan, start, out)) return tape->status;
+    }
+    if (ferror(out))
+        return tgi_fail(tape, TG_ERR_IO, "print_plan", "%s", errno ? strerror(errno) : "the file cannot be written");
+    return tgi_done(tape, TG_OK);
+}

@@ -1,0 +1,285 @@
+/* run/run_group.c: runs a group, tile by tile.
+ *
+ * For each tile every fused op runs once, in order. Its operands are where the plan says, moved on to the tile; its result goes into a
+ * register or to the tile's part of its target. Block reductions put each block that a tile has into a row of partial results, which are
+ * put together at the end in an order that depends on the domain alone.
+ *
+ * Where there is work enough the tiles are shared out to threads, each with registers of its own.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/threads.h"
+#include "run/aliases.h"
+#include "run/kernel_call.h"
+#include "run/plan.h"
+#include "run/run.h"
+
+/* Elements times elementwise ops that take longer than it takes to start a thread. */
+enum { WORTH_A_THREAD = 1 << 17 };
+
+/* A group that runs, and the tile it is at: elements `start` .. `start + length` - 1 of the domain. */
+typedef struct tile {
+    tg_tape          *tape;
+    const tgi_group  *group;
+    tgi_tile_failure *failure; /* of a kernel, in any tile */
+    uint32_t          first;   /* where the segment starts */
+    char             *registers, *partials;
+    int64_t           start, length;
+    int64_t           row, rows; /* the tile's rows, or the one that it is a piece of */
+    int64_t           column, columns;
+    bool              is_first; /* of those that go through the same registers */
+} tile;
+
+/* ---- where things are -------------------------------------------------------------------------------------------- */
+
+static char *register_at(const tile *t, int32_t reg) {
+    return t->registers + (size_t)reg * t->group->register_bytes;
+}
+
+static char *memory_at(const tile *t, tgi_ref ref) {
+    return tgi_node_of(t->tape, t->first, ref)->data;
+}
+
+/* The operand's first element for this tile; per_row: of a fused op with one element a row. */
+static const char *operand_at(const tile *t, const tgi_operand *x, bool per_row) {
+    int64_t     at = per_row ? t->row : t->start;
+    const char *data = x->reg >= 0 ? register_at(t, x->reg) : memory_at(t, x->base) + x->offset;
+    switch ((tgi_access)x->access) {
+    case TGI_CONTIGUOUS: return x->reg >= 0 ? data : data + at * x->width;
+    case TGI_SCALAR: return data;
+    case TGI_PER_ROW: return x->reg >= 0 ? data : data + t->row * x->width;
+    case TGI_ROW_BROADCAST: return data + t->column * x->width;
+    case TGI_STRIDED: break;
+    }
+    char *gathered = register_at(t, x->gather);
+    if (x->once && !t->is_first) return gathered;
+    tgi_gather(x->walk, data, x->reg >= 0 ? 0 : at, per_row ? t->rows : t->length, gathered);
+    return gathered;
+}
+
+static char *result_at(const tile *t, const tgi_fused_op *op) {
+    if (op->reg >= 0) return register_at(t, op->reg);
+    return memory_at(t, op->target) + (op->per_row ? t->row : t->start) * op->width;
+}
+
+/* ---- elementwise ------------------------------------------------------------------------------------------------- */
+
+/* With operands that go by rows: one call a row. */
+static void run_rows(const tile *t, const tgi_fused_op *op, const void **in, const int64_t *steps, char *out) {
+    for (int64_t r = 0; r < t->rows; r++, out += t->columns * op->width) {
+        op->loop(t->columns, out, in, steps);
+        for (uint8_t j = 0; j < op->count; j++) {
+            const tgi_operand *x = &op->operands[j];
+            if (x->access == TGI_CONTIGUOUS || x->access == TGI_STRIDED) in[j] = (const char *)in[j] + t->columns * x->width;
+            if (x->access == TGI_PER_ROW) in[j] = (const char *)in[j] + x->width;
+        }
+    }
+}
+
+static void run_loop(const tile *t, const tgi_fused_op *op) {
+    const void *in[TG_MAX_LOOP_OPERANDS];
+    int64_t     steps[TG_MAX_LOOP_OPERANDS];
+    bool        in_rows = false;
+    for (uint8_t j = 0; j < op->count; j++) {
+        const tgi_operand *x = &op->operands[j];
+        in[j] = operand_at(t, x, op->per_row);
+        steps[j] = x->access != TGI_SCALAR && x->access != TGI_PER_ROW;
+        in_rows |= x->access == TGI_PER_ROW || x->access == TGI_ROW_BROADCAST;
+    }
+    if (in_rows && t->rows > 1)
+        run_rows(t, op, in, steps, result_at(t, op));
+    else
+        op->loop(op->per_row ? t->rows : t->length, result_at(t, op), in, steps);
+}
+
+static void fill(char *out, const char *element, int64_t count, size_t width) {
+    for (int64_t i = 0; i < count; i++)
+        memcpy(out + (size_t)i * width, element, width);
+}
+
+/* An assign, unless its value was made in place; or a copy. */
+static void run_move(const tile *t, const tgi_fused_op *op) {
+    const tgi_operand *x = &op->operands[0];
+    const char        *from = operand_at(t, x, false);
+    char              *to = result_at(t, op);
+    if (from == to) return;
+    if (x->access == TGI_SCALAR)
+        fill(to, from, t->length, (size_t)x->width);
+    else
+        memmove(to, from, (size_t)(t->length * x->width));
+}
+
+/* ---- kernels, and reductions in blocks --------------------------------------------------------------------------- */
+
+/* A kernel, for the rows of the tile. */
+static void run_kernel(const tile *t, const tgi_fused_op *op) {
+    const void   *in[TG_MAX_LOOP_OPERANDS];
+    tgi_tile_rows rows = {.lead = t->group->lead, .rows = t->rows, .first_element = t->start, .failure = t->failure};
+    for (uint8_t j = 0; j < op->count; j++)
+        in[j] = operand_at(t, &op->operands[j], false);
+    tgi_call_kernel_on_rows(t->tape, tgi_node_of(t->tape, t->first, op->node), &rows, in, result_at(t, op));
+}
+
+/* All numbers of the tile, block by block: a tile begins with a block. */
+static void reduce_elements(const tile *t, const tgi_fused_op *op, tg_dtype dtype, const char *x, char *partial) {
+    size_t width = tg_dtype_size(dtype);
+    for (int64_t i = 0; i < t->length; i += TG_BLOCK_ELEMENTS) {
+        int64_t count = t->length - i < TG_BLOCK_ELEMENTS ? t->length - i : TG_BLOCK_ELEMENTS;
+        op->op->block_reduce->take(dtype, count, 1, x + (size_t)i * width, false,
+                                   partial + (size_t)((t->start + i) / TG_BLOCK_ELEMENTS) * width);
+    }
+}
+
+/* The rows of the tile, which may reach into the next block. */
+static void reduce_rows(const tile *t, const tgi_fused_op *op, tg_dtype dtype, const char *x, char *partial) {
+    size_t bytes = (size_t)t->columns * tg_dtype_size(dtype);
+    for (int64_t r = 0; r < t->rows;) {
+        int64_t in_block = (t->row + r) % TG_BLOCK_ROWS;
+        int64_t count = t->rows - r < TG_BLOCK_ROWS - in_block ? t->rows - r : TG_BLOCK_ROWS - in_block;
+        op->op->block_reduce->take(dtype, count, t->columns, x + (size_t)r * bytes, in_block > 0,
+                                   partial + (size_t)((t->row + r) / TG_BLOCK_ROWS) * bytes);
+        r += count;
+    }
+}
+
+static bool reduces_all(const tile *t, const tgi_fused_op *op) {
+    return tgi_node_size(tgi_node_of(t->tape, t->first, op->node)) == 1;
+}
+
+static void run_block_reduce(const tile *t, const tgi_fused_op *op) {
+    tg_dtype    dtype = (tg_dtype)tgi_node_of(t->tape, t->first, op->node)->dtype;
+    const char *x = operand_at(t, &op->operands[0], false);
+    if (reduces_all(t, op))
+        reduce_elements(t, op, dtype, x, t->partials + op->partial);
+    else
+        reduce_rows(t, op, dtype, x, t->partials + op->partial);
+}
+
+static void finish_block_reduce(const tile *t, const tgi_fused_op *op) {
+    const tgi_node  *node = tgi_node_of(t->tape, t->first, op->node);
+    const tgi_group *g = t->group;
+    op->op->block_reduce->total((tg_dtype)node->dtype, op->blocks, reduces_all(t, op) ? 1 : g->columns,
+                                t->partials + op->partial, node->data);
+}
+
+/* ---- the group --------------------------------------------------------------------------------------------------- */
+
+/* What comes after a tile that failed need not run. */
+static bool is_after_failure(const tile *t) {
+    bool after;
+    if (!t->group->calls_kernels) return false;
+    TGI_ONE_THREAD_AT_A_TIME
+    after = t->failure->node && t->failure->tile < t->start;
+    return after;
+}
+
+static void run_tile(tile *t) {
+    if (is_after_failure(t)) return;
+    const tgi_fused_op *end = t->group->ops + t->group->op_count;
+    for (const tgi_fused_op *op = t->group->ops; op < end; op++)
+        switch ((tgi_fused_kind)op->kind) {
+        case TGI_FUSED_LOOP: run_loop(t, op); break;
+        case TGI_FUSED_COPY:
+        case TGI_FUSED_ASSIGN: run_move(t, op); break;
+        case TGI_FUSED_ROW_REDUCE:
+        case TGI_FUSED_ROW_KERNEL: run_kernel(t, op); break;
+        case TGI_FUSED_BLOCK_REDUCE: run_block_reduce(t, op); break;
+        }
+    t->is_first = false;
+}
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Tiles of whole rows: from one row to another. */
+static void run_rows_of(tile *t, int64_t from, int64_t to) {
+    const tgi_group *g = t->group;
+    int64_t          rows = g->tile / g->columns;
+    t->columns = g->columns;
+    for (t->row = from; t->row < to; t->row += rows) {
+        t->rows = smaller(rows, to - t->row);
+        t->start = t->row * g->columns;
+        t->length = t->rows * g->columns;
+        run_tile(t);
+    }
+}
+
+static int64_t pieces_in_row(const tgi_group *g) {
+    return (g->columns - 1) / g->tile + 1;
+}
+
+/* Tiles that are pieces of rows: from one piece to another. */
+static void run_pieces_of(tile *t, int64_t from, int64_t to) {
+    const tgi_group *g = t->group;
+    t->rows = 1;
+    for (int64_t piece = from; piece < to; piece++) {
+        t->row = piece / pieces_in_row(g);
+        t->column = piece % pieces_in_row(g) * g->tile;
+        t->start = t->row * g->columns + t->column;
+        t->length = t->columns = smaller(g->tile, g->columns - t->column);
+        run_tile(t);
+    }
+}
+
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
+
+/* How many portions there are that threads can be given, and the rows of each: whole tiles, and as many as fill the blocks of
+ * reductions by columns; where tiles are pieces of rows, such a piece. */
+static int64_t portions_of(const tgi_group *g, int64_t *rows) {
+    *rows = 1;
+    if (g->tile < g->columns) return g->rows * pieces_in_row(g);
+    *rows = g->tile / g->columns;
+    while (g->partial_bytes && *rows % TG_BLOCK_ROWS)
+        *rows *= 2;
+    return (g->rows - 1) / *rows + 1;
+}
+
+int tgi_threads_for(const tgi_group *g, int most) {
+    int64_t rows, elements = g->rows * g->columns;
+    return elements ? tgi_shares_of(most, portions_of(g, &rows), (double)elements * (double)g->work, WORTH_A_THREAD) : 1;
+}
+
+/* Which share an element is in makes no difference to it. */
+static void run_portions(const void *job, int share, int64_t from, int64_t to) {
+    tile             t = *(const tile *)job;
+    const tgi_group *g = t.group;
+    int64_t          rows;
+    portions_of(g, &rows);
+    t.is_first = true;
+    t.registers += (size_t)share * g->registers * g->register_bytes;
+    if (g->tile < g->columns)
+        run_pieces_of(&t, from, to);
+    else
+        run_rows_of(&t, from * rows, smaller(g->rows, to * rows));
+}
+
+static void run_all(const tile *t) {
+    int64_t rows, portions = portions_of(t->group, &rows);
+    tgi_share_out(tgi_threads_for(t->group, tgi_thread_count(t->tape)), portions, run_portions, t);
+}
+
+/* ---- the run of a group ------------------------------------------------------------------------------------------ */
+
+/* What the group's assigns overwrite is copied first for the views of it that are still wanted. */
+static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start) {
+    for (uint32_t i = 0; i < g->op_count && g->assigns; i++) {
+        const tgi_fused_op *op = &g->ops[i];
+        if (op->kind != TGI_FUSED_ASSIGN) continue;
+        if (tgi_detach_views(tape, tgi_ref_index(start, op->target), start + op->node)) return tape->status;
+    }
+    return TG_OK;
+}
+
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch) {
+    tgi_tile_failure failure = {.node = NULL};
+    tile             t = {.tape = tape, .group = g, .failure = &failure, .first = start, .partials = scratch};
+    t.registers = scratch + g->partial_bytes;
+    if (detach_views(tape, g, start)) return tape->status;
+    if (g->rows * g->columns > 0) run_all(&t);
+    if (tgi_report_tile_failure(tape, &failure)) return tape->status;
+    for (uint32_t i = 0; i < g->op_count; i++)
+        if (g->ops[i].kind == TGI_FUSED_BLOCK_REDUCE) finish_block_reduce(&t, &g->ops[i]);
+    return TG_OK;
+}

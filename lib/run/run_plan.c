@@ -1,0 +1,117 @@
+/* run/run_plan.c: runs a plan.
+ *
+ * First every value is bound: to memory of its own when it lasts, else to a part of the block, which is taken from the pool for this
+ * run. Then the units run. All memory that the groups need is there before the first unit, so that only a kernel can fail; what was
+ * recorded before it has then run, and what later instructions still want of that stays in the block, which is stranded until
+ * they have run.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "core/residency.h"
+#include "run/aliases.h"
+#include "run/plan.h"
+#include "run/run.h"
+
+enum { LINE = 64 };
+
+/* ---- stranded blocks --------------------------------------------------------------------------------------------- */
+
+/* Stands at the head of a block. */
+struct tgi_stranded {
+    tgi_stranded *next;
+    uint32_t      start; /* the first instruction whose value may be in it */
+    size_t        bytes;
+};
+
+_Static_assert(sizeof(tgi_stranded) <= LINE, "the head of a block is one line");
+
+/* Those that are to be read stay, unless all are to go. Returns whether there are any. */
+static bool forget_values(tg_tape *tape, const tgi_stranded *block, bool all) {
+    uintptr_t first = (uintptr_t)block, end = first + block->bytes;
+    bool      some_stay = false;
+    for (uint32_t i = block->start; i < tape->count; i++) { /* views that were recorded since are there, too */
+        tgi_node *node = tgi_node_at(tape, i);
+        if ((uintptr_t)node->data < first || (uintptr_t)node->data >= end) continue;
+        some_stay |= !all && tgi_is_readable(node);
+        if (!all && tgi_is_readable(node)) continue;
+        tgi_set_absent(node);
+        node->data = NULL;
+    }
+    return some_stay;
+}
+
+void tgi_free_stranded(tg_tape *tape, bool all) {
+    for (tgi_stranded **link = &tape->stranded; *link;) {
+        tgi_stranded *block = *link;
+        if (forget_values(tape, block, all)) {
+            link = &block->next;
+            continue;
+        }
+        *link = block->next;
+        tgi_pool_give(&tape->pool, block);
+    }
+}
+
+static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan, uint32_t start) {
+    *block = (tgi_stranded){.next = tape->stranded, .start = start, .bytes = LINE + plan->block_bytes};
+    tape->stranded = block;
+    tape->plans.bound = NULL;
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+/* What has run until `done` is resident when it lasts, or when unit k, which failed, or a later one reads it: its memory is still its
+ * own. */
+static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t start, uint32_t k) {
+    for (uint32_t i = 0; i < plan->binding_count; i++) {
+        const tgi_binding *b = &plan->bindings[i];
+        tgi_node          *node = tgi_node_at(tape, start + b->node);
+        if (start + b->node < tape->done && b->last_unit >= k && !tgi_is_overwritten(node)) tgi_set_resident(node);
+    }
+}
+
+/* *k becomes the unit that failed, or the number of units. */
+static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *scratch, uint32_t *k) {
+    for (*k = 0; *k < plan->unit_count; ++*k) {
+        const tgi_unit *unit = &plan->units[*k];
+        tape->done = start + unit->node;
+        tg_status status =
+            unit->group ? tgi_run_group(tape, unit->group, start, scratch) : tgi_run_kernel(tape, start + unit->node);
+        if (status) return status;
+    }
+    tape->done = start + plan->count;
+    return TG_OK;
+}
+
+/* Memory for the registers and the partial results of the group that takes most. */
+static size_t scratch_of(const tg_tape *tape, const tgi_plan *plan) {
+    size_t most = 0;
+    int    threads = tgi_thread_count(tape);
+    for (uint32_t k = 0; k < plan->unit_count; k++) {
+        const tgi_group *g = plan->units[k].group;
+        if (!g) continue;
+        size_t bytes = g->partial_bytes + (size_t)tgi_threads_for(g, threads) * g->registers * g->register_bytes;
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
+    char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
+    if (!block) return tgi_out_of_memory(tape, "run");
+    if (tgi_bind_values(tape, plan, start, block + LINE) || tgi_prepare_aliases(tape)) {
+        tgi_forget_aliases(tape, start);
+        tgi_pool_give(&tape->pool, block);
+        return tape->status;
+    }
+    uint32_t  k;
+    tg_status status = run_units(tape, plan, start, block + LINE + plan->block_bytes, &k);
+    mark_resident(tape, plan, start, k);
+    if (status) tgi_forget_aliases(tape, tape->done);
+    if (status)
+        strand(tape, (tgi_stranded *)block, plan, start);
+    else
+        tgi_pool_give(&tape->pool, block);
+    return status;
+}

@@ -1,0 +1,97 @@
+/* run/run_sequential.c: one instruction at a time, each into memory of its own.
+ *
+ * The simplest way to run a tape, and the one that all others must agree with.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "run/run.h"
+
+#include <string.h>
+
+#include "core/residency.h"
+#include "run/aliases.h"
+#include "run/classify.h"
+#include "run/kernel_call.h"
+
+/* ---- one instruction --------------------------------------------------------------------------------------------- */
+
+static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node);
+static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node);
+
+static tg_status check_operands(tg_tape *tape, const tgi_node *node) {
+    for (uint32_t i = 0; i < node->count; i++) {
+        const tgi_node *operand = tgi_node_at(tape, node->in[i]);
+        if (tgi_is_overwritten(operand))
+            return tgi_fail(tape, TG_ERR_VALUE, node->op->name,
+                            "operand %u (%s at %s:%u) was overwritten by an assign before it was needed: tg_keep it",
+                            (unsigned)i + 1, operand->op->name, operand->file ? operand->file : "?", (unsigned)operand->line);
+    }
+    return TG_OK;
+}
+
+tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
+    tgi_node    *node = tgi_node_at(tape, index);
+    const tg_op *op = node->op;
+    if (!op->infer) return TG_OK; /* a leaf */
+    tape->file = node->file;
+    tape->line = node->line;
+    tape->plans.bound = NULL;
+    if (index >= tape->touched) tape->touched = index + 1;
+    tgi_set_absent(node);
+    if (check_operands(tape, node)) return tape->status;
+
+    tg_status status;
+    tg_loop  *loop = tgi_loop_of(tape, node);
+    if (op->effect)
+        status = run_assign(tape, index, node);
+    else if (op->view)
+        status = run_view(tape, index, node);
+    else if (tgi_allocate_value(tape, node))
+        status = TG_ERR_MEMORY;
+    else
+        status = loop ? tgi_run_loop(tape, node, loop) : tgi_call_kernel(tape, node);
+    if (!status && tape->anomaly) status = tgi_check_finite(tape, node);
+    if (!status) tgi_set_resident(node);
+    return status;
+}
+
+tg_status tgi_run_kernel(tg_tape *tape, uint32_t index) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    tape->file = node->file;
+    tape->line = node->line;
+    return check_operands(tape, node) ? tape->status : tgi_call_kernel(tape, node);
+}
+
+/* ---- views ------------------------------------------------------------------------------------------------------- */
+
+static uint32_t base_of(const tg_tape *tape, uint32_t index) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    return node->view && node->view->base != TGI_NONE ? node->view->base : index;
+}
+
+static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
+    tg_array in = tgi_array_of(tgi_node_at(tape, node->in[0]));
+    tg_array out = {.dtype = in.dtype, .rank = node->rank, .size = tgi_node_size(node)};
+    memcpy(out.dims, node->dims, node->rank * sizeof *node->dims);
+    if (out.dtype != node->dtype) return tgi_fail(tape, TG_ERR_DTYPE, node->op->name, "a view cannot change the dtype");
+    if (!node->op->view(&in, node->attr, &out)) {
+        if (in.size == out.size) return tgi_copy_view(tape, node, &in);
+        return tgi_fail(tape, TG_ERR_SHAPE, node->op->name, "a view that copies cannot change the number of elements");
+    }
+
+    node->data = out.data;
+    node->view->base = base_of(tape, node->in[0]);
+    memcpy(node->view->strides, out.strides, node->rank * sizeof(int64_t));
+    return tgi_note_alias(tape, index);
+}
+
+/* ---- assigns ----------------------------------------------------------------------------------------------------- */
+
+static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node) {
+    const tgi_node *leaf = tgi_node_at(tape, node->in[0]);
+    const tgi_node *value = tgi_node_at(tape, node->in[1]);
+    if (leaf == value) return TG_OK;
+    if (tgi_detach_views(tape, node->in[0], index)) return tape->status;
+    tg_array array = tgi_array_of(value);
+    tgi_copy_array(&array, leaf->rank, leaf->dims, leaf->data);
+    return TG_OK;
+}

@@ -1,0 +1,308 @@
+/* run/tile.c: the fifth pass: cuts the domain of each group into tiles, gives out its registers, and writes its fused ops.
+ *
+ * Takes the groups, and what is in memory or has a target. A tile is long enough for its operands to come from memory at full speed,
+ * one page after the other, and short enough for its registers to stay in the second-level cache. Where reductions along rows or
+ * columns, or operands with one element a row or one row for all, ask for rows, a tile is made of whole rows; else the domain is one
+ * long row and a tile a piece of it.
+ *
+ * A register is taken by the fused op that makes its value, if need be in place of an operand, and free again after the last fused op
+ * that reads it. After this pass a group needs nothing but the addresses of values in memory.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "run/classify.h"
+
+/* A group while its fused ops are written. */
+typedef struct tiler {
+    tgi_plan_builder *b;
+    tgi_group        *g;
+    uint32_t          unit;
+    int32_t          *regs; /* the register of each value of the segment */
+    int32_t          *free; /* registers, a stack */
+    uint32_t          free_count;
+    size_t            width; /* of the widest element in a register */
+} tiler;
+
+/* ---- operands ---------------------------------------------------------------------------------------------------- */
+
+/* An instruction, the operands that it reads, and the shape that they are stretched to. */
+typedef struct reading {
+    const tgi_node   *node;
+    const tgi_source *sources;
+    uint32_t          count;
+    int               rank;
+    const int64_t    *dims;
+} reading;
+
+static reading reading_of(const tiler *t, uint32_t i) {
+    const tgi_fusion    *v = &t->b->fusion[i];
+    const tgi_view_info *view = &t->b->views[i];
+    reading              r = {.node = tgi_instruction(t->b, i), .sources = view->sources, .count = view->source_count};
+    bool                 whole = !v->per_row || v->kind == TGI_FUSED_ROW_REDUCE || v->kind == TGI_FUSED_BLOCK_REDUCE;
+    r.rank = whole ? t->g->rank : r.node->rank;
+    r.dims = whole ? t->g->dims : r.node->dims;
+    return r;
+}
+
+/* Whether it is made in this group, and is not to be in memory as itself. */
+static bool is_only_here(const tiler *t, const tgi_source *s) {
+    const tgi_fusion *v = tgi_fusion_of(t->b, s->base);
+    return v && v->made && v->unit == t->unit && !v->in_memory;
+}
+
+static bool is_in_register(const tiler *t, const tgi_source *s) {
+    return is_only_here(t, s) && t->b->targets[s->base] == TGI_NONE;
+}
+
+/* The instruction whose memory holds the operand, if it is in memory. */
+static tgi_ref base_of(const tiler *t, const tgi_source *s) {
+    return is_only_here(t, s) && t->b->targets[s->base] != TGI_NONE ? t->b->targets[s->base] : s->base;
+}
+
+static void stretched_strides(const reading *r, const tgi_source *s, int64_t *strides) {
+    tgi_stretch(s->node->rank, s->node->dims, s->strides, r->rank, r->dims, strides);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+/* How many operands would have to be gathered if the first `lead` axes were the rows. */
+static int count_strided(const tiler *t, uint32_t first, int lead) {
+    int count = 0;
+    for (uint32_t i = first; i != TGI_NONE; i = t->b->fusion[i].next) {
+        reading r = reading_of(t, i);
+        if (t->b->fusion[i].kind != TGI_FUSED_LOOP) continue;
+        for (uint32_t j = 0; j < r.count; j++) {
+            int64_t strides[TG_MAX_RANK];
+            stretched_strides(&r, &r.sources[j], strides);
+            count += !is_in_register(t, &r.sources[j]) && tgi_access_to(r.rank, r.dims, strides, lead) == TGI_STRIDED;
+        }
+    }
+    return count;
+}
+
+/* The rows that are best for a group which needs none: of some length, or else all is one row. */
+static int best_lead(const tiler *t, uint32_t first) {
+    int best = 0, fewest = t->g->reduces_all ? 0 : count_strided(t, first, 0);
+    for (int lead = 1; lead < t->g->rank && fewest > 0; lead++) {
+        if (tgi_size(t->g->rank - lead, t->g->dims + lead) < TGI_SHORT_ROW) break;
+        int count = count_strided(t, first, lead);
+        if (count >= fewest) continue;
+        fewest = count;
+        best = lead;
+    }
+    return best;
+}
+
+/* Elements of a tile, as far as the rows allow. */
+static int64_t usual_tile(const tiler *t, uint32_t first) {
+    size_t widest = 1;
+    for (uint32_t i = first; i != TGI_NONE; i = t->b->fusion[i].next) {
+        size_t width = tg_dtype_size((tg_dtype)tgi_instruction(t->b, i)->dtype);
+        if (width > widest) widest = width;
+    }
+    return TGI_TILE_BYTES / (int64_t)widest;
+}
+
+static int64_t power_of_two_below(int64_t x) {
+    int64_t power = 1;
+    while (2 * power <= x)
+        power *= 2;
+    return power;
+}
+
+static void cut_into_tiles(const tiler *t, const tgi_unit_info *unit) {
+    tgi_group *g = t->g;
+    int64_t    tile = usual_tile(t, unit->first);
+    bool       whole_rows = g->lead >= 0;
+    if (!whole_rows) g->lead = best_lead(t, unit->first);
+    g->rows = tgi_size(g->lead, g->dims);
+    g->columns = tgi_size(g->rank - g->lead, g->dims + g->lead);
+    int64_t size = g->rows * g->columns, smallest = unit->rows_multiple * g->columns;
+    if (size == 0)
+        tile = 1;
+    else if (whole_rows || g->columns < tile)
+        tile = smallest * power_of_two_below(tile / smallest); /* so that tiles fill the blocks of reductions */
+    g->tile = size && tile > size ? size : tile;
+}
+
+/* ---- registers --------------------------------------------------------------------------------------------------- */
+
+static int32_t new_register(tiler *t, size_t width) {
+    if (width > t->width) t->width = width;
+    return (int32_t)t->g->registers++;
+}
+
+static int32_t take_register(tiler *t, size_t width) {
+    if (!t->free_count) return new_register(t, width);
+    if (width > t->width) t->width = width;
+    return t->free[--t->free_count];
+}
+
+static void give_register(tiler *t, int32_t reg) {
+    t->free[t->free_count++] = reg;
+}
+
+/* A register for the result: that of an operand which no later fused op reads, where the loop can go over it in place. */
+static int32_t register_for(tiler *t, const tgi_fused_op *op, const reading *r, uint32_t order) {
+    for (uint32_t j = 0; j < op->count && op->kind == TGI_FUSED_LOOP; j++) {
+        const tgi_operand *x = &op->operands[j];
+        if (x->reg == TGI_NO_REGISTER || x->access != TGI_CONTIGUOUS || x->width != op->width) continue;
+        if (tgi_fusion_of(t->b, r->sources[j].base)->last_order != order) continue;
+        t->regs[r->sources[j].base] = TGI_NO_REGISTER;
+        return x->reg;
+    }
+    return take_register(t, op->width);
+}
+
+/* After a fused op: what it gathered, and what no later one reads. */
+static void give_registers(tiler *t, const tgi_fused_op *op, const reading *r, uint32_t order) {
+    for (uint32_t j = 0; j < op->count; j++) {
+        const tgi_operand *x = &op->operands[j];
+        if (x->gather != TGI_NO_REGISTER && !x->once) give_register(t, x->gather);
+        if (!is_in_register(t, &r->sources[j])) continue;
+        if (tgi_fusion_of(t->b, r->sources[j].base)->last_order != order) continue;
+        int32_t *reg = &t->regs[r->sources[j].base];
+        if (*reg != TGI_NO_REGISTER) give_register(t, *reg);
+        *reg = TGI_NO_REGISTER; /* it may be another operand, too */
+    }
+}
+
+/* ---- fused ops --------------------------------------------------------------------------------------------------- */
+
+/* Rows that are short are gathered rather than gone through one by one. */
+static tgi_access settled_access(const tgi_group *g, tgi_fused_kind kind, bool per_row, tgi_access access) {
+    bool rows = access == TGI_PER_ROW || access == TGI_ROW_BROADCAST;
+    if (kind == TGI_FUSED_COPY) return TGI_STRIDED;
+    if (rows && per_row) return TGI_STRIDED;
+    if (rows && g->rows == 1) return access == TGI_PER_ROW ? TGI_SCALAR : TGI_CONTIGUOUS;
+    if (access == TGI_ROW_BROADCAST && g->columns < TGI_REPEATED_ROW) return TGI_STRIDED;
+    if (rows && (g->columns < TGI_SHORT_ROW || kind != TGI_FUSED_LOOP)) return TGI_STRIDED;
+    return access;
+}
+
+/* An operand of a row kernel: the first by rows, the others whole. */
+static tgi_operand rows_or_all(const tgi_group *g, const tgi_source *s, bool rows) {
+    const tgi_node *x = s->node;
+    int64_t         columns = tgi_size(x->rank - g->lead, x->dims + g->lead);
+    return (tgi_operand){.base = s->base,
+                         .reg = TGI_NO_REGISTER,
+                         .offset = s->offset,
+                         .gather = TGI_NO_REGISTER,
+                         .access = rows ? TGI_PER_ROW : TGI_SCALAR,
+                         .width = columns * (int64_t)tg_dtype_size((tg_dtype)x->dtype)};
+}
+
+static tg_status gather(tiler *t, const reading *r, uint32_t j, bool copies, const int64_t *strides, tgi_operand *x) {
+    const tgi_source *s = &r->sources[j];
+    size_t            width = (size_t)x->width;
+    tgi_walk         *walk = tgi_plan_take(t->b, 1, sizeof *walk);
+    if (!walk) return TG_ERR_MEMORY;
+    *walk =
+        copies ? tgi_walk_of(width, s->node->rank, s->node->dims, s->strides) : tgi_walk_of(width, r->rank, r->dims, strides);
+    x->walk = walk;
+    x->gather = x->once ? new_register(t, width) : take_register(t, width);
+    return TG_OK;
+}
+
+static tg_status write_operand(tiler *t, const reading *r, const tgi_fusion *v, uint32_t j, tgi_operand *x) {
+    const tgi_source *s = &r->sources[j];
+    bool              per_row = v->per_row && v->kind == TGI_FUSED_LOOP, copies = v->kind == TGI_FUSED_COPY;
+    int64_t           strides[TG_MAX_RANK];
+    stretched_strides(r, s, strides);
+    *x = (tgi_operand){.base = base_of(t, s),
+                       .reg = is_in_register(t, s) ? t->regs[s->base] : TGI_NO_REGISTER,
+                       .offset = s->offset,
+                       .gather = TGI_NO_REGISTER,
+                       .width = (int64_t)tg_dtype_size((tg_dtype)s->node->dtype)};
+    tgi_access access = tgi_access_to(r->rank, r->dims, strides, per_row ? 0 : t->g->lead);
+    x->access = (uint8_t)settled_access(t->g, (tgi_fused_kind)v->kind, per_row, access);
+    if (x->access != TGI_STRIDED) return TG_OK;
+    x->once = access == TGI_ROW_BROADCAST && !copies && t->g->tile >= t->g->columns;
+    return gather(t, r, j, copies, strides, x);
+}
+
+static tg_status write_operands(tiler *t, const reading *r, const tgi_fusion *v, tgi_fused_op *op) {
+    op->operands = tgi_plan_take(t->b, r->count, sizeof *op->operands);
+    if (!op->operands) return TG_ERR_MEMORY;
+    for (uint32_t j = 0; j < r->count; j++)
+        if (v->kind == TGI_FUSED_ROW_KERNEL)
+            op->operands[j] = rows_or_all(t->g, &r->sources[j], j == 0);
+        else if (write_operand(t, r, v, j, &op->operands[j]))
+            return TG_ERR_MEMORY;
+    return TG_OK;
+}
+
+/* The scratch memory where a block reduction puts what each block comes to. */
+static void place_blocks(tgi_group *g, tgi_fused_op *op, bool whole) {
+    op->blocks = whole ? (g->rows * g->columns - 1) / TG_BLOCK_ELEMENTS + 1 : (g->rows - 1) / TG_BLOCK_ROWS + 1;
+    op->partial = g->partial_bytes;
+    g->partial_bytes += ((size_t)(op->blocks * (whole ? 1 : g->columns)) * op->width + 63) & ~(size_t)63;
+}
+
+static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
+    tgi_plan_builder *b = t->b;
+    const tgi_fusion *v = &b->fusion[i];
+    reading           r = reading_of(t, i);
+    *op = (tgi_fused_op){.op = r.node->op,
+                         .node = i,
+                         .target = i,
+                         .reg = TGI_NO_REGISTER,
+                         .kind = v->kind,
+                         .count = (uint8_t)r.count,
+                         .width = (uint8_t)tg_dtype_size((tg_dtype)r.node->dtype),
+                         .per_row = v->per_row};
+    if (write_operands(t, &r, v, op)) return TG_ERR_MEMORY;
+    t->g->work += v->kind == TGI_FUSED_ROW_KERNEL ? op->operands[0].width / op->width : 1;
+
+    if (v->kind == TGI_FUSED_LOOP) op->loop = tgi_loop_of(b->tape, r.node);
+    if (v->kind == TGI_FUSED_ASSIGN)
+        op->target = tgi_ref_of(b, r.node->in[0]);
+    else if (!v->in_memory && b->targets[i] != TGI_NONE)
+        op->target = b->targets[i];
+    else if (!v->in_memory)
+        op->reg = t->regs[i] = register_for(t, op, &r, v->order);
+    if (v->kind == TGI_FUSED_BLOCK_REDUCE) place_blocks(t->g, op, tgi_node_size(r.node) == 1);
+    give_registers(t, op, &r, v->order);
+    return TG_OK;
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
+
+static tg_status tile_group(tiler *t) {
+    const tgi_unit_info *unit = &t->b->units[t->unit];
+    tgi_group           *g = t->g = unit->group;
+    t->free_count = 0;
+    t->width = 1;
+    g->ops = tgi_plan_take(t->b, unit->count, sizeof *g->ops);
+    if (!g->ops) return TG_ERR_MEMORY;
+    cut_into_tiles(t, unit);
+    for (uint32_t i = unit->first; i != TGI_NONE; i = t->b->fusion[i].next)
+        if (write_fused_op(t, i, &g->ops[g->op_count++])) return TG_ERR_MEMORY;
+    g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;
+    t->b->plan->fused_count += g->op_count;
+    return TG_OK;
+}
+
+static uint32_t longest_group(const tgi_plan_builder *b) {
+    uint32_t longest = 0;
+    for (uint32_t k = 0; k < b->unit_count; k++)
+        if (b->units[k].count > longest) longest = b->units[k].count;
+    return longest;
+}
+
+tg_status tgi_tile(tgi_plan_builder *b) {
+    tgi_plan *plan = b->plan;
+    tiler     t = {.b = b};
+    t.regs = tgi_builder_take(b, b->count, sizeof *t.regs);
+    t.free = tgi_builder_take(b, (size_t)longest_group(b) * (TG_MAX_LOOP_OPERANDS + 1), sizeof *t.free);
+    plan->units = tgi_plan_take(b, b->unit_count, sizeof *plan->units);
+    if (!t.regs || !t.free || !plan->units) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < b->count; i++)
+        t.regs[i] = TGI_NO_REGISTER;
+    for (t.unit = 0; t.unit < b->unit_count; t.unit++) {
+        const tgi_unit_info *unit = &b->units[t.unit];
+        plan->units[t.unit] = (tgi_unit){unit->node, unit->group, unit->split, unit->split_by};
+        if (unit->group && tile_group(&t)) return TG_ERR_MEMORY;
+    }
+    plan->unit_count = b->unit_count;
+    return TG_OK;
+}
