@@ -17,13 +17,13 @@ Suite *suite_tape(void);
 Suite *suite_record(void);
 
 /* kernels */
-Suite *suite_kernel_conv(void);
-Suite *suite_kernel_pooling(void);
+Suite *suite_convolve(void);
+Suite *suite_window(void);
 Suite *suite_gamma(void);
 Suite *suite_gemm(void);
 Suite *suite_sum(void);
 Suite *suite_vmath(void);
-Suite *suite_kernel_linalg(void);
+Suite *suite_factor(void);
 Suite *suite_strided(void);
 Suite *suite_mt19937(void);
 
@@ -86,7 +86,7 @@ Suite *suite_loss(void);
 Suite *suite_class_loss(void);
 Suite *suite_attention(void);
 Suite *suite_dropout(void);
-Suite *suite_layer_norm(void);
+Suite *suite_normalization(void);
 
 /* How many representable numbers lie between a and b. */
 int64_t ulps_f32(float a, float b);
