@@ -26,7 +26,7 @@ void product(int64_t m, int64_t n, int64_t k, const float *a, bool a_transposed,
     void *scratch = aligned_alloc(64, (tgi_gemm_scratch(m, n, k, sizeof *a, 1) + 63) / 64 * 64);
     if (!scratch) abort();
     tgi_gemm_f32(m, n, k, a, a_transposed ? 1 : k, a_transposed ? m : 1, b, b_transposed ? 1 : n, b_transposed ? k : 1, c,
-                 scratch);
+                 1, scratch);
     free(scratch);
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "extreme.h"
+#include "min_max.h"
 #include "gemm.h"
 #include "sum.h"
 

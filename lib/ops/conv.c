@@ -1,7 +1,7 @@
 /* ops/conv.c: convolution, its transpose, and the gradient of its kernel.
  *
- * The three are the derivatives of one trilinear form (see kernels/conv.h), for the result y, the image x and the kernel w: each
- * is linear in the other two, and its gradients are the other two of the three. So they have derivatives of any order, and
+ * The three are the derivatives of one trilinear form (see kernels/convolve.h), for the result y, the image x and the kernel w:
+ * each is linear in the other two, and its gradients are the other two of the three. So they have derivatives of any order, and
  * there is no fourth op.
  *
  * The bias is a third operand: added by an op of its own, it makes LeNet's first layer a quarter slower, or half where vectors are
@@ -10,7 +10,7 @@
  * Over one axis, an image is one row of two axes.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/conv.h"
+#include "kernels/convolve.h"
 
 #include <tapegrad/conv.h>
 

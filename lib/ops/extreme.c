@@ -1,12 +1,12 @@
 /* ops/extreme.c: the largest and the smallest along axes, where they are, and whether any or all are true.
  *
  * One kernel serves all: it takes the elements that make one element of the result, or rows of elements that each belong to
- * another one, to loops in kernels/extreme.c. Where several are the largest, the gradient is shared among them evenly.
+ * another one, to loops in kernels/min_max.c. Where several are the largest, the gradient is shared among them evenly.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "kernels/extreme.h"
+#include "kernels/min_max.h"
 #include "kernels/strided.h"
 #include "ops/reduce.h"
 

@@ -5,7 +5,7 @@
  * and serve the rules as well, which solve with them.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/linalg.h"
+#include "kernels/factor.h"
 
 #include <string.h>
 

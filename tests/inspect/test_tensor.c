@@ -195,8 +195,8 @@ END_TEST
 
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
-Suite *suite_print_tensor(void) {
-    Suite *suite = suite_create("print_tensor");
+Suite *suite_tensor(void) {
+    Suite *suite = suite_create("tensor");
     TCase *tcase = tcase_create("values");
     tcase_add_test(tcase, columns_align_at_the_point);
     tcase_add_test(tcase, exponents_when_numbers_are_far_apart);

@@ -1,4 +1,4 @@
-/* kernels/extreme.h: the largest and the smallest of many, and where they are; NaN beats all.
+/* kernels/min_max.h: the largest and the smallest of many, and where they are; NaN beats all.
  *
  * Of several that are equal the index is that of the first. Bools are bytes of 0 and 1: any is max, all is min.
  *

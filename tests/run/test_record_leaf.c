@@ -325,8 +325,8 @@ START_TEST(an_assign_refuses_what_does_not_fit) {
 }
 END_TEST
 
-Suite *suite_leaf(void) {
-    Suite *suite = suite_create("run/leaf");
+Suite *suite_record_leaf(void) {
+    Suite *suite = suite_create("run/record leaf");
     TCase *constant = tcase_create("constant"), *borrowed = tcase_create("borrowed"), *variable = tcase_create("variable");
     TCase *name = tcase_create("name");
     tcase_add_test(constant, a_constant_is_a_copy);

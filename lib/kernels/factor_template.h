@@ -1,4 +1,4 @@
-/* kernels/linalg_template.h: factors and solves for one element type. linalg.c includes this file once a type, with T the type,
+/* kernels/factor_template.h: factors and solves for one element type. factor.c includes this file once a type, with T the type,
  * NAME(x) the name of x for that type, LAPACK(x) the LAPACK function x for it, ABS, SQRT, LOG and LARGEST.
  *
  * SPDX-License-Identifier: MIT */

@@ -1,11 +1,11 @@
-/* kernels/extreme.c: the largest and the smallest, once for each instruction set.
+/* kernels/min_max.c: the largest and the smallest, once for each instruction set.
  *
  * One loop does the work: it compares the elements of a row with the best of their columns, and the compiler turns it into
  * vector code. A run is cut into rows of BLOCK elements; the best of the columns are then the run, and halved until few are left.
  * Where it is, is looked for when it is known.
  *
  * SPDX-License-Identifier: MIT */
-#include "extreme.h"
+#include "min_max.h"
 
 #include <stdbool.h>
 #include <string.h>

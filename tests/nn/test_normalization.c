@@ -1,5 +1,5 @@
-/* tests/nn/test_layer_norm.c: layer_norm, rms_norm, group_norm, batch_norm: their rows of the op table; large means, groups of one
- * element, running statistics, and what they refuse.
+/* tests/nn/test_normalization.c: layer_norm, rms_norm, group_norm, batch_norm: their rows of the op table; large means, groups of
+ * one element, running statistics, and what they reject.
  *
  * SPDX-License-Identifier: MIT */
 #include <tapegrad/nn.h>
@@ -440,8 +440,8 @@ END_TEST
 
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
-Suite *suite_layer_norm(void) {
-    Suite *suite = suite_create("layer_norm");
+Suite *suite_normalization(void) {
+    Suite *suite = suite_create("normalization");
     TCase *tcase = tcase_create("normalisations");
     add_rows(suite, layer_norm_rows);
     tcase_add_loop_test(tcase, large_means_cost_no_digits, 0, 2);

@@ -1,6 +1,6 @@
-/* kernels/linalg.c: Cholesky, LU, triangular solves.
+/* kernels/factor.c: Cholesky, LU, triangular solves.
  *
- * All three, in linalg_template.h, go through the matrix a block of rows at a time, and look left: first the block gets, as one
+ * All three, in factor_template.h, go through the matrix a block of rows at a time, and look left: first the block gets, as one
  * matrix product, all that the finished part takes from it, then it is finished itself by rows of vector code. Nearly all the
  * work is thus done by gemm, over long inner sizes, and scratch holds one block. See
  * G. Golub and C. Van Loan, "Matrix Computations", 4th edition (2013); N. Higham, "Accuracy and Stability of Numerical
@@ -14,7 +14,7 @@
 #include "config.h"
 #endif
 
-#include "linalg.h"
+#include "factor.h"
 
 #include <float.h>
 #include <limits.h>
@@ -59,7 +59,7 @@ static bool worth_lapack(int64_t n) {
 #define SQRT sqrtf
 #define LOG logf
 #define LARGEST FLT_MAX
-#include "linalg_template.h"
+#include "factor_template.h"
 #undef T
 #undef NAME
 #undef LAPACK
@@ -75,4 +75,4 @@ static bool worth_lapack(int64_t n) {
 #define SQRT sqrt
 #define LOG log
 #define LARGEST DBL_MAX
-#include "linalg_template.h"
+#include "factor_template.h"

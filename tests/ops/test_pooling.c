@@ -1,4 +1,4 @@
-/* tests/ops/test_pool.c: pooling: its rows of the op table, with one window at a time as the formula; ties, NaN, windows beyond
+/* tests/ops/test_pooling.c: pooling: its rows of the op table, with one window at a time as the formula; ties, NaN, windows beyond
  * the edges, and what is refused.
  *
  * SPDX-License-Identifier: MIT */

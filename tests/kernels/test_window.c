@@ -1,4 +1,4 @@
-/* tests/kernels/test_pooling.c: where the largest element of a window is, against a search of each window, and means of windows
+/* tests/kernels/test_window.c: where the largest element of a window is, against a search of each window, and means of windows
  * of any sizes; that the ways back are the transposes.
  *
  * SPDX-License-Identifier: MIT */
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/kernels/pooling.h"
+#include "../../lib/kernels/window.h"
 #include "../suites.h"
 
 enum { MOST = 4096 };
@@ -117,8 +117,8 @@ MEANS_TEST(double, f64)
 
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
-Suite *suite_kernel_pooling(void) {
-    Suite *suite = suite_create("kernel_pooling");
+Suite *suite_window(void) {
+    Suite *suite = suite_create("window");
     TCase *tcase = tcase_create("windows");
     tcase_add_loop_test(tcase, the_largest_of_each_window, 0, WINDOWS);
     tcase_add_test(tcase, picked_and_put_back);

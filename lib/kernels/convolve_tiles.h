@@ -1,5 +1,5 @@
-/* kernels/conv_tiles.h: convolution by tiles in registers, for one element type. conv.c includes this file once a type, behind
- * conv_planes.h.
+/* kernels/convolve_tiles.h: convolution by tiles in registers, for one element type. convolve.c includes this file once a type,
+ * after convolve_planes.h.
  *
  * SPDX-License-Identifier: MIT */
 

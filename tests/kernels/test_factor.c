@@ -1,4 +1,4 @@
-/* tests/kernels/test_linalg.c: factors multiplied together again, and solutions put in, for sizes on both sides of every edge
+/* tests/kernels/test_factor.c: factors multiplied together again, and solutions put in, for sizes on both sides of every edge
  * of a block, and of where LAPACK may take over.
  *
  * SPDX-License-Identifier: MIT */
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/kernels/linalg.h"
+#include "../../lib/kernels/factor.h"
 #include "../suites.h"
 
 static const int64_t sizes[] = {0, 1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129, 150};
@@ -163,8 +163,8 @@ START_TEST(determinants) {
 }
 END_TEST
 
-Suite *suite_kernel_linalg(void) {
-    Suite *suite = suite_create("kernels/linalg");
+Suite *suite_factor(void) {
+    Suite *suite = suite_create("factor");
     TCase *tcase = tcase_create("factors");
     tcase_set_timeout(tcase, 30);
     tcase_add_loop_test(tcase, cholesky_gives_the_matrix_back, 0, SIZES);

@@ -1,4 +1,4 @@
-/* tests/run/test_elementwise.c: the loop of an elementwise op gets every operand right, whatever its shape and strides, against
+/* tests/run/test_run_elementwise.c: the loop of an elementwise op gets every operand right, whatever its shape and strides, against
  * an index calculation of its own.
  *
  * SPDX-License-Identifier: MIT */

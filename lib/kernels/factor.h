@@ -1,4 +1,4 @@
-/* kernels/linalg.h: factors of square matrices, and what they solve.
+/* kernels/factor.h: factors of square matrices, and what they solve.
  *
  * Matrices are row-major, in one piece, and overwritten by the result; `scratch` is tgi_linalg_scratch bytes, aligned to 64,
  * `threads` how many may be used. Sizes may be 0. The same call gives the same bits, always.

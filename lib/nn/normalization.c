@@ -1,4 +1,4 @@
-/* nn/norm.c: normalisations, composed of ops.
+/* nn/normalization.c: normalisations, composed of ops.
  *
  * Mean and variance take two passes, the second one over what is left when the mean is taken off: the difference of the mean square
  * and the square of the mean has no digits left where the mean is large. Factors that are as small as the statistics are

@@ -1,4 +1,4 @@
-/* tests/kernels/test_conv.c: convolution, its transpose and the gradient of its kernel, against the form that they share.
+/* tests/kernels/test_convolve.c: convolution, its transpose and the gradient of its kernel, against the form that they share.
  *
  * Elements are small whole numbers, so that every sum is exact in whatever order it is added up: all ways must give equal
  * results, to the last bit. Guards lie around what is written, and scratch is full of NaN.
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/kernels/conv.h"
+#include "../../lib/kernels/convolve.h"
 #include "../suites.h"
 
 enum { GUARD = 64 };
@@ -306,8 +306,8 @@ END_TEST
 
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
-Suite *suite_kernel_conv(void) {
-    Suite *suite = suite_create("kernel_conv");
+Suite *suite_convolve(void) {
+    Suite *suite = suite_create("convolve");
     TCase *tcase = tcase_create("convolutions");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, all_ways_are_right, 0, FORMS);

@@ -1,5 +1,5 @@
-/* kernels/conv_ways.h: convolution by matrix products, for one element type, and the three functions, which go from task to
- * task. conv.c includes this file once a type, behind conv_planes.h and conv_tiles.h.
+/* kernels/convolve_products.h: convolution by matrix products, for one element type, and the three functions, which go from task
+ * to task. convolve.c includes this file once a type, after convolve_planes.h and convolve_tiles.h.
  *
  * SPDX-License-Identifier: MIT */
 

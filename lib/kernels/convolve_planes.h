@@ -1,5 +1,5 @@
-/* kernels/conv_planes.h: for one element type, convolution term by term, and what goes between images and planes. conv.c
- * includes this file once a type, with T the type and NAME(x) the name of x for that type; conv.c also tells how it works.
+/* kernels/convolve_planes.h: for one element type, convolution term by term, and what goes between images and planes. convolve.c
+ * includes this file once a type, with T the type and NAME(x) the name of x for that type; convolve.c also tells how it works.
  *
  * SPDX-License-Identifier: MIT */
 

@@ -1,4 +1,4 @@
-/* ops/pool.c: pooling.
+/* ops/pooling.c: pooling.
  *
  * max_pool is two ops: one that finds where the largest elements are, through which no gradient flows, and one that picks them.
  * Picking and its transpose, which puts back what was picked, are each other's gradient; so are the mean of windows and its
@@ -7,7 +7,7 @@
  * Over one axis, an image is one row of two axes.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/pooling.h"
+#include "kernels/window.h"
 
 #include <tapegrad/conv.h>
 

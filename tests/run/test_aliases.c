@@ -129,8 +129,8 @@ START_TEST(a_view_of_a_result_holds_its_own_value) {
 }
 END_TEST
 
-Suite *suite_alias(void) {
-    Suite *suite = suite_create("run/alias");
+Suite *suite_aliases(void) {
+    Suite *suite = suite_create("run/aliases");
     TCase *view = tcase_create("view");
     tcase_add_loop_test(view, a_leaf_may_be_assigned_a_view_of_itself, 0, 2);
     tcase_add_loop_test(view, two_leaves_change_places, 0, 2);

@@ -1,10 +1,10 @@
-/* kernels/pooling.c: pooling.
+/* kernels/window.c: pooling.
  *
  * One row of windows is done at a time, and within it one element of the windows after the other, for the whole row: so there
  * are no windows at an edge to be looked at one by one, and the loops run along the rows.
  *
  * SPDX-License-Identifier: MIT */
-#include "pooling.h"
+#include "window.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ static span span_of(int64_t count, int64_t first, int64_t step, int64_t size) {
 #define T float
 #define I int32_t
 #define NAME(x) x##_f32
-#include "pooling_template.h"
+#include "window_template.h"
 #undef T
 #undef I
 #undef NAME
@@ -33,7 +33,7 @@ static span span_of(int64_t count, int64_t first, int64_t step, int64_t size) {
 #define T double
 #define I int64_t
 #define NAME(x) x##_f64
-#include "pooling_template.h"
+#include "window_template.h"
 #undef T
 #undef I
 #undef NAME

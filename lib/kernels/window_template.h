@@ -1,4 +1,4 @@
-/* kernels/pooling_template.h: pooling for one element type. pooling.c includes this file once a type, with T the type and
+/* kernels/window_template.h: pooling for one element type. window.c includes this file once a type, with T the type and
  * NAME(x) the name of x for that type.
  *
  * SPDX-License-Identifier: MIT */

@@ -1,4 +1,4 @@
-/* kernels/conv.c: convolution, forward and backward.
+/* kernels/convolve.c: convolution, forward and backward.
  *
  * The image is copied, with its padding, into planes, and read as one long vector: where the plane is `width` elements wide, the
  * element that tap (i, j) of the kernel multiplies at position q of the result lies at q + i width + j, for all q at once. So a
@@ -26,7 +26,7 @@
 #include "config.h"
 #endif
 
-#include "conv.h"
+#include "convolve.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -308,16 +308,16 @@ static area area_of(const plan *p, int64_t tile) {
 
 #define T float
 #define NAME(x) x##_f32
-#include "conv_planes.h"
-#include "conv_tiles.h"
-#include "conv_ways.h"
+#include "convolve_planes.h"
+#include "convolve_tiles.h"
+#include "convolve_products.h"
 #undef T
 #undef NAME
 
 #define T double
 #define NAME(x) x##_f64
-#include "conv_planes.h"
-#include "conv_tiles.h"
-#include "conv_ways.h"
+#include "convolve_planes.h"
+#include "convolve_tiles.h"
+#include "convolve_products.h"
 #undef T
 #undef NAME

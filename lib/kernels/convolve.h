@@ -1,4 +1,4 @@
-/* kernels/conv.h: convolution of images, and the two products that are its derivatives.
+/* kernels/convolve.h: convolution of images, and the two products that are its derivatives.
  *
  * There are `images` images of groups x in channels, x[0] x x[1] elements each, in x; results of groups x out channels, y[0] x
  * y[1] each, in y; and kernels in w, which is (groups x out) x in x k[0] x k[1]. All are row-major, in one piece, and overlap

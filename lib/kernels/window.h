@@ -1,4 +1,4 @@
-/* kernels/pooling.h: the largest of each window of an image, and the mean.
+/* kernels/window.h: the largest of each window of an image, and the mean.
  *
  * An image is x[0] x x[1] elements; a result y[0] x y[1], one for each window. Everything is row-major, in one piece, and
  * overlaps nothing.

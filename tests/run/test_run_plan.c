@@ -320,8 +320,8 @@ START_TEST(a_view_of_a_detached_view_lies_as_one_by_one) {
 }
 END_TEST
 
-Suite *suite_planned(void) {
-    Suite *suite = suite_create("run/planned");
+Suite *suite_run_plan(void) {
+    Suite *suite = suite_create("run/run plan");
     TCase *dropped = tcase_create("dropped"), *failures = tcase_create("failures"), *in_place = tcase_create("in place");
     tcase_add_test(dropped, a_view_of_a_detached_view_lies_as_one_by_one);
     tcase_add_test(dropped, it_is_lost_when_a_leaf_was_overwritten);
