@@ -20,13 +20,14 @@ void add_row_times_matrix(int64_t m, int64_t n, const float *x, const float *a, 
 #else
 #include <stdlib.h>
 
+#include "bench.h"
 #include "kernels/gemm.h"
 
 void product(int64_t m, int64_t n, int64_t k, const float *a, bool a_transposed, const float *b, bool b_transposed, float *c) {
-    void *scratch = aligned_alloc(64, (tgi_gemm_scratch(m, n, k, sizeof *a, 1) + 63) / 64 * 64);
+    void *scratch = aligned_alloc(64, (tgi_gemm_scratch(m, n, k, sizeof *a, threads) + 63) / 64 * 64);
     if (!scratch) abort();
     tgi_gemm_f32(m, n, k, a, a_transposed ? 1 : k, a_transposed ? m : 1, b, b_transposed ? 1 : n, b_transposed ? k : 1, c,
-                 scratch);
+                 threads, scratch);
     free(scratch);
 }
 
