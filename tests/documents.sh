@@ -1,7 +1,6 @@
 #!/bin/sh
 # What README.md, CONTRIBUTING.md and docs/*.md show is true: their programs compile without a warning and print what stands below
-# them, their commands succeed, and the functions, files, options and targets that they name are
-# there.
+# them, their commands succeed, and the functions, files, options and targets that they name are there.
 #
 # How the texts say what is to be done:
 #   <!-- program: NAME -->             the ```c blocks from here on, joined, are the program NAME.c; the ```text block that
