@@ -79,7 +79,8 @@ int main() {
 
     for (int step = 0; step < 1000; step++)
         tg_run(tape);
-    std::printf("y = %g x + %g\n", tg_item(a), tg_item(tg_where(tg_gt(b, 0), b, -1)));
+    tg_tensor both = tg_stack(TG_LIST(a, tg_where(tg_gt(b, 0), b, -1)), 0);
+    std::printf("y = %g x + %g\n", tg_item(tg_slice(both, 0, 0, 1, 1)), tg_item(tg_einsum("i,i", both, tg_arange(tape, TG_F64, 0, 2, 1))));
 
     int status = *tg_error(tape) ? 1 : 0;
     if (status) std::fprintf(stderr, "%s\n", tg_error(tape));

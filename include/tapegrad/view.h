@@ -93,6 +93,7 @@ typedef struct tg_list {
     const tg_tensor *x;
 } tg_list;
 tg_list tg_list_from(int count, const tg_tensor *x);
+#define TG_LIST(...) TGI_ARRAY_CALL(tg_list_from, tg_tensor, {0}, __VA_ARGS__)
 
 /* The tensors behind one another along an axis. Of one dtype, and of the same sizes along all other axes. */
 tg_tensor tg_concat(tg_list x, int axis);
@@ -140,48 +141,5 @@ tg_tensor tg_tile(tg_tensor x, int axis, int64_t count);
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
-#endif
-
-/* ---- how a call is wrapped: see tapegrad/tensor.h ------------------------------------------------------------------ */
-
-#ifndef __cplusplus
-
-static inline tg_tape *tgi_first_tape(tg_list list) {
-    return list.count > 0 ? list.x->tape : NULL;
-}
-
-#define TG_LIST(...) \
-    (tg_list_from)((int)(sizeof((tg_tensor[]){{0}, __VA_ARGS__}) / sizeof(tg_tensor)) - 1, (tg_tensor[]){{0}, __VA_ARGS__} + 1)
-
-#define TGI_LIST_CALL_WITH(f, list, ...) \
-    __extension__({ \
-        const tg_list tgi_some = (list); \
-        for (int tgi_i = 1; tgi_i < tgi_some.count; tgi_i++) \
-            (void)TGI_AT(tgi_some.x[tgi_i].tape); \
-        tg_line tgi_before = TGI_HOLD(tgi_first_tape(tgi_some)); \
-        __auto_type tgi_result = (f)(tgi_some, __VA_ARGS__); \
-        TGI_RELEASE(tgi_first_tape(tgi_some), tgi_before); \
-        tgi_result; \
-    })
-
-#else
-
-inline tg_list tgi_list(std::initializer_list<tg_tensor> x) {
-    return (tg_list_from)(static_cast<int>(x.size()), x.begin());
-}
-#define TG_LIST(...) (tgi_list)({__VA_ARGS__})
-
-namespace tgi {
-
-template <class F, class... Rest> tg_tensor list_call_with(const char *file, int line, F f, tg_list list, Rest... rest) {
-    for (int i = 0; i < list.count; i++)
-        tg_at(list.x[i].tape, file, line);
-    return f(list, rest...);
-}
-
-} // namespace tgi
-
-#define TGI_LIST_CALL_WITH(f, list, ...) tgi::list_call_with(__FILE__, __LINE__, (f), (list), __VA_ARGS__)
-
 #endif
 #endif

@@ -1,10 +1,11 @@
 #!/bin/sh
-# What README.md and CONTRIBUTING.md show is true: their programs compile without a warning and print what stands below them,
-# their commands succeed, and the files, options and targets that they name are there.
+# What README.md, CONTRIBUTING.md and docs/*.md show is true: their programs compile without a warning and print what stands below
+# them, their commands succeed, and the functions, files, options and targets that they name are there.
 #
 # How the texts say what is to be done:
 #   <!-- program: NAME -->             the ```c blocks from here on, joined, are the program NAME.c; the ```text block that
-#                                      follows is what it prints
+#                                      follows is what it prints. A ```python block on the way is the same program for Python:
+#                                      where there is PyTorch, it is run, and prints the same
 #   <!-- insert: FILE after: TEXT -->  the block that follows, in any language, belongs into FILE, below the first line that starts with
 #                                      TEXT. The document's programs use the library with all of its insertions
 #   <!-- command: COMMAND -->          the ```text block that follows is what it prints; numbers may differ by 1e-6
@@ -17,7 +18,7 @@ top_srcdir=${top_srcdir:-${srcdir:-$(dirname "$0")/..}}
 top_builddir=${top_builddir:-.}
 top_srcdir=$(cd "$top_srcdir" && pwd) && top_builddir=$(cd "$top_builddir" && pwd) || exit 99
 CC=${CC:-cc}
-flags="-std=c11 ${CPPFLAGS-} ${CFLAGS-} -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
+flags="-std=c11 -pthread ${CPPFLAGS-} ${CFLAGS-} -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 libs="${LDFLAGS-} ${LIBS-} ${TG_LIBS-} -lm"
 
 number=0
@@ -94,6 +95,7 @@ extract() {
             language = substr($0, 4); if (language == "") language = "none"
             if (language == "c" && what == "program") out = dir "/" name ".c"
             else if (what == "insert") out = dir "/insert." name ".lines"
+            else if (language == "python" && what == "program") out = dir "/" name ".py"
             else if (language == "c") problem("a c block that belongs to no program")
             else if (language == "text" && what == "program") out = dir "/" name ".out"
             else if (language == "text" && what == "command") out = dir "/command." name ".out"
@@ -140,6 +142,17 @@ run_program() {
     fi && quietly env TAPEGRAD_ISA="${3:+baseline}" "./$1" && cp "$log" "$1.printed" && quietly diff "$1.out" "$1.printed"
 }
 
+# run_python NAME: the program that the document shows beside NAME.c.
+python=${PYTHON:-python3}
+run_python() {
+    if $python -c 'import torch' 2>/dev/null; then
+        quietly $python "$1.py" && cp "$log" "$1.printed" && quietly diff "$1.out" "$1.printed"
+        report $? "$2: program $1, in Python"
+    else
+        skip "$2: program $1, in Python" "$python has no PyTorch"
+    fi
+}
+
 # close_enough EXPECTED PRINTED: word by word the same, but for numbers that differ by at most 1e-6.
 close_enough() {
     awk -v expected="$1" '
@@ -159,7 +172,7 @@ close_enough() {
 
 document() {
     dir=$root/$1
-    mkdir "$dir"
+    mkdir -p "$dir"
     cd "$dir" || exit 99
     extract "$top_srcdir/$1" "$dir"
     report $? "$1: every block has its place"
@@ -187,6 +200,7 @@ document() {
                 run_program "$name" "$include" "$objects"
                 report $? "$1: program $name"
             fi
+            if [ -e "$name.py" ]; then run_python "$name" "$1"; fi
         done <programs
     fi
 
@@ -207,9 +221,14 @@ document() {
     fi
 
     absent=$(grep -o '](\([^):#]*\))' "$top_srcdir/$1" | sed 's/](//; s/)//' | while read -r file; do
-        [ -e "$top_srcdir/$file" ] || echo "$file"
+        [ -e "$top_srcdir/$(dirname "$1")/$file" ] || echo "$file"
     done)
     nothing_of "$absent" "$1: the files it links to are there"
+
+    absent=$(grep -o -w 'tg_[a-z0-9_]*[a-z0-9]' "$top_srcdir/$1" | sort -u | while read -r name; do
+        grep -q -r -w "$name" "$include" || echo "$name"
+    done)
+    nothing_of "$absent" "$1: the functions it names are in the headers"
 
     absent=$(grep -o 'make [a-z][a-z]*`' "$top_srcdir/$1" | sed 's/make //; s/`//' | while read -r target; do
         grep -q "^$target:" "$top_builddir/Makefile" || echo "make $target"
@@ -220,19 +239,22 @@ document() {
 
 document README.md
 document CONTRIBUTING.md
+for file in "$top_srcdir"/docs/*.md; do
+    document "docs/${file##*/}"
+done
 
 # ---- options -----------------------------------------------------------------------------------------------------------
 
 "$top_builddir/examples/iris_fnn" --help >"$root/help"
-report $? "README.md: iris_fnn --help"
-absent=$(grep '^| `--' "$top_srcdir/README.md" | grep -o -e '--[a-z]*' | while read -r option; do
+report $? "docs/iris.md: iris_fnn --help"
+absent=$(grep '^| `--' "$top_srcdir/docs/iris.md" | grep -o -e '--[a-z]*' | while read -r option; do
     grep -q -w -e "$option" "$root/help" || echo "$option"
 done)
-nothing_of "$absent" "README.md: iris_fnn has the options it names"
+nothing_of "$absent" "docs/iris.md: iris_fnn has the options it names"
 absent=$(sed -n 's/^  \(--[a-z]*\) .*/\1/p' "$root/help" | while read -r option; do
-    grep -q -w -e "$option" "$top_srcdir/README.md" || [ "$option" = --help ] || echo "$option"
+    grep -q -w -e "$option" "$top_srcdir/docs/iris.md" || [ "$option" = --help ] || echo "$option"
 done)
-nothing_of "$absent" "README.md: it names the options of iris_fnn"
+nothing_of "$absent" "docs/iris.md: it names the options of iris_fnn"
 
 grep -q -e '--install-deps)' "$top_srcdir/bootstrap"
 report $? "README.md: bootstrap --install-deps"
