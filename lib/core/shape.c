@@ -1,49 +1,7 @@
-/* core/shape.c: dtypes, shapes, axes, and how shapes broadcast.
+/* core/shape.c: shapes, axes, and how shapes broadcast.
  *
  * SPDX-License-Identifier: MIT */
-#include <math.h>
-#include <string.h>
-
 #include "core/tape.h"
-
-static const struct {
-    const char *name;
-    size_t      size;
-} dtypes[TG_DTYPES] = {
-    [TG_F32] = {"float32", sizeof(float)},
-    [TG_F64] = {"float64", sizeof(double)},
-    [TG_I64] = {"int64", sizeof(int64_t)},
-    [TG_BOOL] = {"bool", sizeof(bool)},
-};
-
-static bool is_dtype(tg_dtype dtype) {
-    return (unsigned)dtype < TG_DTYPES;
-}
-
-const char *tg_dtype_name(tg_dtype dtype) {
-    return is_dtype(dtype) ? dtypes[dtype].name : "?";
-}
-
-size_t tg_dtype_size(tg_dtype dtype) {
-    return is_dtype(dtype) ? dtypes[dtype].size : 0;
-}
-
-bool tgi_floating(tg_dtype dtype) {
-    return dtype == TG_F32 || dtype == TG_F64;
-}
-
-bool tgi_convert(double value, tg_dtype dtype, void *out) {
-    bool whole = value >= -0x1p63 && value < 0x1p63 && (double)(int64_t)value == value;
-    switch (dtype) {
-    case TG_F32: memcpy(out, &(float){(float)value}, sizeof(float)); return true;
-    case TG_F64: memcpy(out, &value, sizeof value); return true;
-    case TG_I64:
-        if (whole) memcpy(out, &(int64_t){(int64_t)value}, sizeof(int64_t));
-        return whole;
-    case TG_BOOL: memcpy(out, &(bool){value != 0}, sizeof(bool)); return value == 0 || value == 1;
-    default: return false;
-    }
-}
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 

@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #include "core/arena.h"
+#include "core/dtype.h"
 #include "core/inside.h"
 #include "core/pool.h"
 #include "kernels/mt19937.h"
@@ -192,7 +193,7 @@ enum { TGI_TEXT = 256 };
 const char *tgi_shape_text(char text[TGI_TEXT], int rank, const int64_t *dims);
 const char *tgi_operands_text(char text[TGI_TEXT], int count, const tg_type *operands, bool dtypes);
 
-/* ---- shapes and dtypes (shape.c) --------------------------------------------------------------------------------- */
+/* ---- shapes (shape.c) -------------------------------------------------------------------------------------------- */
 
 /* Product of the sizes, which are known to be valid. */
 int64_t tgi_size(int rank, const int64_t *dims);
@@ -209,12 +210,6 @@ bool tgi_broadcast(int *rank, int64_t *out, int a_rank, const int64_t *a, int b_
 
 /* The axis counted from the front, or -1 when it is out of range. */
 int tgi_axis(int axis, int rank);
-
-/* Whether the dtype is float32 or float64. */
-bool tgi_floating(tg_dtype dtype);
-
-/* The value converted to `dtype` into 8 bytes at `out`; false when the dtype does not hold it. */
-bool tgi_convert(double value, tg_dtype dtype, void *out);
 
 /* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */
 

@@ -38,17 +38,14 @@ static tgi_decimal take_apart(const char *text) {
     return d;
 }
 
-static bool reads_back(const char *text, double value, tg_dtype dtype) {
-    return dtype == TG_F32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
-}
-
 tgi_decimal tgi_shortest(double value, tg_dtype dtype) {
     char text[TGI_NUMBER];
     int  digits = 0, before = errno;
+    double (*parse)(const char *) = tgi_traits_of(dtype)->parse;
     do
         snprintf(text, sizeof text, "%.*e", digits, value);
-    while (!reads_back(text, value, dtype) && ++digits <= 16);
-    errno = before; /* which strtod sets for a subnormal number */
+    while (parse(text) != value && ++digits <= 16);
+    errno = before; /* which is set for a subnormal number */
     return take_apart(text);
 }
 
@@ -95,12 +92,12 @@ static void floating_text(char text[TGI_NUMBER], double value, tg_dtype dtype) {
 }
 
 const char *tgi_element_text(char text[TGI_NUMBER], tg_dtype dtype, const void *element) {
-    switch (dtype) {
-    case TG_F32: floating_text(text, *(const float *)element, dtype); break;
-    case TG_F64: floating_text(text, *(const double *)element, dtype); break;
-    case TG_I64: snprintf(text, TGI_NUMBER, "%" PRId64, *(const int64_t *)element); break;
-    default: snprintf(text, TGI_NUMBER, "%s", *(const bool *)element ? "True" : "False"); break;
-    }
+    if (dtype == TG_I64) /* which may be beyond what a double holds */
+        snprintf(text, TGI_NUMBER, "%" PRId64, *(const int64_t *)element);
+    else if (dtype == TG_BOOL)
+        snprintf(text, TGI_NUMBER, "%s", *(const bool *)element ? "True" : "False");
+    else
+        floating_text(text, tgi_element(dtype, element), dtype);
     return text;
 }
 

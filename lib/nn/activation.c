@@ -30,17 +30,9 @@ static tg_tensor tanh_softplus(tg_tensor x) {
     return tg_tanh(tg_logaddexp(x, 0));
 }
 
-/* Refuses what is no floating tensor, in the function's name. */
+/* Rejects what is no floating tensor, in the function's name. */
 static bool takes(tg_tensor x, const char *name) {
-    tg_tape        *tape = tgi_tape_of(x);
-    const tgi_node *node = tgi_check(tape) ? NULL : tgi_resolve(tape, x, name, "the operand");
-    if (!node) return false;
-    tg_op    op = {.name = name};
-    tg_type  type = tgi_node_type(node);
-    tg_infer call = {.tape = tape, .op = &op, .count = 1, .in = &type};
-    if (tgi_floating(type.dtype)) return true;
-    tg_refuse(&call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(type.dtype));
-    return false;
+    return tgi_operand(x, name) && !tgi_require_operand(x, name, TGI_FLOATS);
 }
 
 static bool are_bounds(tg_tape *tape, const char *name, double low, double high) {

@@ -21,11 +21,8 @@ static tg_tensor mask(tg_tape *tape, const tgi_node *x, double p) {
 
 tg_tensor(tg_dropout)(tg_tensor x, double p, bool training) {
     const tgi_node *node = tgi_operand(x, "dropout");
-    if (!node || !is_probability(x.tape, p)) return tgi_invalid(tgi_tape_of(x));
-    if (!tgi_floating((tg_dtype)node->dtype)) {
-        tgi_refuse_dtype(x, "dropout");
-        return tgi_invalid(x.tape);
-    }
+    if (!node || !is_probability(x.tape, p) || tgi_require_operand(x, "dropout", TGI_FLOATS))
+        return tgi_invalid(tgi_tape_of(x));
     if (!training || p == 0) {
         tgi_done(x.tape, TG_OK);
         return x;

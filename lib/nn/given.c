@@ -33,11 +33,6 @@ bool tgi_look_given(tgi_given *given, const char *name, int needed, int count, c
 bool tgi_given_floating(const tgi_given *given, int count) {
     tg_dtype dtype = given->types[0].dtype;
     for (int i = 1; i < count; i++)
-        if (given->of[i] && given->of[i]->dtype != dtype) {
-            tg_refuse(&given->look, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
-            return false;
-        }
-    if (tgi_floating(dtype)) return true;
-    tg_refuse(&given->look, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(dtype));
-    return false;
+        if (given->of[i] && tgi_require_equal(&given->look, dtype, given->of[i]->dtype)) return false;
+    return !tgi_require_dtype(&given->look, dtype, TGI_FLOATS);
 }

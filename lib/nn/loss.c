@@ -19,9 +19,7 @@ bool tgi_given(tg_tensor x) {
 bool tgi_loss_look(tgi_loss *l, const char *name, tg_reduction reduction, int count, const tg_tensor *x) {
     *l = (tgi_loss){.tape = tgi_tape_of_any(count, x), .op = {.name = name, .arity = count}, .reduction = reduction};
     if (tgi_look(&l->look, l->tape, &l->op, count, x, l->in)) return false;
-    if (!tgi_floating(l->in[0].dtype))
-        tg_refuse(&l->look, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(l->in[0].dtype));
-    else if ((unsigned)reduction > TG_REDUCE_BATCH_MEAN)
+    if (!tgi_require_dtype(&l->look, l->in[0].dtype, TGI_FLOATS) && (unsigned)reduction > TG_REDUCE_BATCH_MEAN)
         tgi_fail(l->tape, TG_ERR_ARGUMENT, name, "%d is no tg_reduction", (int)reduction);
     return !l->tape->status;
 }
@@ -42,10 +40,7 @@ tg_tensor tgi_loss_reduce(const tgi_loss *l, tg_tensor each) {
 
 /* The operands have one dtype, and broadcast. */
 static bool are_alike(tgi_loss *l) {
-    for (int i = 1; i < l->look.count; i++)
-        if (l->in[i].dtype != l->in[0].dtype)
-            return tg_refuse(&l->look, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast") == TG_OK;
-    return tg_infer_broadcast(&l->look) == TG_OK;
+    return !tgi_require_one_dtype(&l->look) && !tg_infer_broadcast(&l->look);
 }
 
 static bool begin_with(tgi_loss *l, const char *name, tg_reduction reduction, int count, const tg_tensor *x) {

@@ -16,14 +16,15 @@ static tg_status check(tg_tape *tape, tg_dtype dtype, double start, double stop,
     return TG_OK;
 }
 
-/* Element i is start + i step, rounded once for each of the two operations. */
+/* Element i is start + i step, in double with a rounding for each of the two operations, or exact. */
 static void count_up(tgi_node *node, double start, double step, int64_t count) {
+    tg_dtype dtype = (tg_dtype)node->dtype;
+    size_t   width = tg_dtype_size(dtype);
     for (int64_t i = 0; i < count; i++)
-        switch ((tg_dtype)node->dtype) {
-        case TG_F32: ((float *)node->data)[i] = (float)(start + (double)i * step); break;
-        case TG_F64: ((double *)node->data)[i] = start + (double)i * step; break;
-        default: ((int64_t *)node->data)[i] = (int64_t)start + i * (int64_t)step; break;
-        }
+        if (dtype == TG_I64)
+            ((int64_t *)node->data)[i] = (int64_t)start + i * (int64_t)step;
+        else
+            tgi_convert(start + (double)i * step, dtype, (char *)node->data + (size_t)i * width);
 }
 
 tg_tensor(tg_arange)(tg_tape *tape, tg_dtype dtype, double start, double stop, double step) {

@@ -35,14 +35,6 @@ static conv_attr attr_of(int axes, const tg_conv_options *options) {
 
 /* ---- the shape rules --------------------------------------------------------------------------------------------- */
 
-static tg_status check_dtypes(const tg_infer *call) {
-    tg_dtype dtype = call->in[0].dtype;
-    for (int i = 1; i < call->count; i++)
-        if (call->in[i].dtype != dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
-    if (tgi_floating(dtype)) return TG_OK;
-    return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(dtype));
-}
-
 /* So that no sum of sizes below can overflow. */
 static const int64_t largest = INT32_MAX;
 
@@ -94,7 +86,8 @@ static tg_status check_bias(const tg_infer *call, int64_t channels) {
 }
 
 static tg_status check_operands(const tg_infer *call) {
-    if (check_dtypes(call) || check_settings(call)) return call->tape->status;
+    if (tgi_require_one_dtype(call) || tgi_require_dtype(call, call->in[0].dtype, TGI_FLOATS) || check_settings(call))
+        return call->tape->status;
     return check_ranks(call);
 }
 
@@ -200,11 +193,7 @@ static tg_status conv_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV, in, &scratch)) return TG_ERR_MEMORY;
-    if (call->out.dtype == TG_F32)
-        tgi_conv_f32(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
-    else
-        tgi_conv_f64(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv, &c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
 }
 
 static tg_status transpose_kernel(tg_kernel_call *call) {
@@ -213,11 +202,8 @@ static tg_status transpose_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_BACK, in, &scratch)) return TG_ERR_MEMORY;
-    if (call->out.dtype == TG_F32)
-        tgi_conv_back_f32(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
-    else
-        tgi_conv_back_f64(&c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_back, &c, in[0], in[1], in[2], call->out.data, tgi_threads(call),
+                               scratch);
 }
 
 static tg_status weight_kernel(tg_kernel_call *call) {
@@ -226,11 +212,7 @@ static tg_status weight_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_WEIGHT, in, &scratch)) return TG_ERR_MEMORY;
-    if (call->out.dtype == TG_F32)
-        tgi_conv_weight_f32(&c, in[0], in[1], call->out.data, tgi_threads(call), scratch);
-    else
-        tgi_conv_weight_f64(&c, in[0], in[1], call->out.data, tgi_threads(call), scratch);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tgi_threads(call), scratch);
 }
 
 /* ---- the gradient rules: each of the three is made of the other two ----------------------------------------------- */

@@ -310,8 +310,9 @@ static term multiply(product *p, const term *first, const term *second, uint64_t
     term   a = summed(*first, labels_of(first) & ~labels_of(second) & ~needed);
     term   b = summed(*second, labels_of(second) & ~labels_of(first) & ~needed);
     groups g = group(&a, &b, needed);
-    bool   matrices = g.inner.rank && (g.rows.rank || g.columns.rank || !g.stack.rank) && tgi_floating(p->look.in[0].dtype);
-    int    axes = g.stack.rank + g.rows.rank + g.columns.rank + (matrices ? 0 : g.inner.rank);
+    bool   matrices =
+        g.inner.rank && (g.rows.rank || g.columns.rank || !g.stack.rank) && tgi_dtype_in(p->look.in[0].dtype, TGI_FLOATS);
+    int axes = g.stack.rank + g.rows.rank + g.columns.rank + (matrices ? 0 : g.inner.rank);
     if (axes <= TG_MAX_RANK) return matrices ? by_matmul(p, &a, &b, &g) : by_mul(p, &a, &b, &g);
     REFUSE(p, "the product of the first %d operands would have %d axes, more than %d", i + 1, axes, TG_MAX_RANK);
     return (term){.x = tgi_invalid(p->look.tape)};
@@ -347,16 +348,9 @@ static tg_tensor as_tensor(const product *p, tg_tensor x, int i) {
     return made ? tgi_tensor(p->look.tape, p->look.tape->count - 1) : tgi_invalid(p->look.tape);
 }
 
-static tg_status check_dtypes(const tg_infer *look) {
-    tg_dtype dtype = look->in[0].dtype;
-    for (int i = 1; i < look->count; i++)
-        if (look->in[i].dtype != dtype) return tg_refuse(look, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
-    if (dtype == TG_BOOL) return tg_refuse(look, TG_ERR_DTYPE, "it takes no bool: convert with tg_cast");
-    return TG_OK;
-}
-
 static tg_tensor evaluate(product *p, const tg_tensor *x) {
-    if (check_dtypes(&p->look) || read_equation(p)) return tgi_invalid(p->look.tape);
+    if (tgi_require_one_dtype(&p->look) || tgi_require_dtype(&p->look, p->look.in[0].dtype, TGI_NUMBERS) || read_equation(p))
+        return tgi_invalid(p->look.tape);
     for (int i = 0; i < p->look.count; i++) {
         p->operands[i].x = as_tensor(p, x[i], i);
         if (p->look.tape->status) return p->operands[i].x;

@@ -15,8 +15,7 @@ static const double LN_2 = 0.693147180559945309417, LN_10 = 2.302585092994045684
 /* The value of a plain number in a formula; NaN for every other operand. */
 static double number_in(tg_tensor x) {
     const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
-    if (node->op != &tgi_number) return (double)NAN;
-    return node->dtype == TG_F32 ? (double)*(const float *)node->data : *(const double *)node->data;
+    return node->op == &tgi_number ? tgi_element((tg_dtype)node->dtype, node->data) : (double)NAN;
 }
 
 static bool is_nonzero_number(tg_tensor x) {
@@ -123,11 +122,13 @@ static tg_status infer_bool(tg_infer *call) {
     }
 #include "ops/elementwise_names.h"
 
-#define LOOPS_FLOAT(name) {[TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64}
+#define LOOPS_FLOAT(name) \
+    { [TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64 }
 #define LOOPS_ANGLE(name) LOOPS_FLOAT(name)
-#define LOOPS_NUMBER(name) {[TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64}
+#define LOOPS_NUMBER(name) \
+    { [TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64 }
 #define LOOPS_ANY(name) \
-    {[TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8}
+    { [TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8 }
 
 #define DEFINE_UNARY(name, shape_rule, loops, op_rules) \
     tg_tensor(tg_##name)(tg_tensor x) { \
@@ -155,9 +156,9 @@ static tg_status infer_bool(tg_infer *call) {
 
 static tg_status infer_where(tg_infer *call) {
     if (call->in[0].dtype != TG_BOOL) return tg_refuse(call, TG_ERR_DTYPE, "the condition must be bool");
-    if (call->in[1].dtype != call->in[2].dtype)
-        return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
-    call->out.dtype = call->in[1].dtype;
+    if (tgi_require_equal(call, call->in[1].dtype, call->in[2].dtype) || tgi_require_loop(call, call->in[2].dtype))
+        return call->tape->status;
+    call->out.dtype = call->in[2].dtype;
     return tg_infer_broadcast(call);
 }
 
@@ -176,7 +177,8 @@ tg_tensor(tg_where)(tg_tensor condition, tg_tensor a, tg_tensor b) {
     double             number;
     tg_tape           *tape = tgi_tape_of(condition);
     if (tgi_is_number(a, &number) && tgi_is_number(b, &number)) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, "where", "both values are plain numbers: give one as a tensor, so that its dtype is known");
+        tgi_fail(tape, TG_ERR_ARGUMENT, "where",
+                 "both values are plain numbers: give one as a tensor, so that its dtype is known");
         return tgi_invalid(tape);
     }
     if (!tgi_is_number(condition, &number)) return tg_record(NULL, &op, 3, ((tg_tensor[]){condition, a, b}), NULL, 0);
@@ -199,7 +201,7 @@ static tg_rule *const cast_rules[] = {cast_rule};
     static tg_status infer_cast_to_##to(tg_infer *call) { \
         call->out = call->in[0]; \
         call->out.dtype = TO; \
-        return TG_OK; \
+        return tgi_require_loop(call, call->in[0].dtype); \
     }
 DEFINE_CAST_OP(f32, TG_F32)
 DEFINE_CAST_OP(f64, TG_F64)
@@ -207,12 +209,13 @@ DEFINE_CAST_OP(i64, TG_I64)
 DEFINE_CAST_OP(b8, TG_BOOL)
 
 #define LOOPS_CAST(to) \
-    {[TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to}
-#define CAST_OP(to) {"cast", 1, infer_cast_to_##to, .loop = LOOPS_CAST(to), .rules = cast_rules}
+    { [TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to }
+#define CAST_OP(to) \
+    { "cast", 1, infer_cast_to_##to, .loop = LOOPS_CAST(to), .rules = cast_rules }
 
 tg_tensor(tg_cast)(tg_tensor x, tg_dtype dtype) {
-    static const tg_op ops[TG_DTYPES] = {
-        [TG_F32] = CAST_OP(f32), [TG_F64] = CAST_OP(f64), [TG_I64] = CAST_OP(i64), [TG_BOOL] = CAST_OP(b8)};
+    static const tg_op ops[TG_DTYPES] =
+        {[TG_F32] = CAST_OP(f32), [TG_F64] = CAST_OP(f64), [TG_I64] = CAST_OP(i64), [TG_BOOL] = CAST_OP(b8)};
     tg_tape *tape = tgi_tape_of(x);
     if (tgi_check(tape)) return tgi_invalid(tape);
     if (!tg_dtype_size(dtype)) {

@@ -82,6 +82,7 @@ static tg_status by_rows(tg_kernel_call *call, const extreme *e, const tgi_walk 
 static tg_status run_extreme(tg_kernel_call *call, const extreme *e) {
     const tg_array *x = &call->in[0];
     tgi_walk        kept, folded;
+    if (!e->run) return TG_ERR_DTYPE;
     if (call->out.size == 0) return TG_OK;
     two_walks(x, call->attr, &kept, &folded);
     int64_t n = x->size / call->out.size;
@@ -116,7 +117,7 @@ DEFINE_KERNEL(all, [TG_BOOL] = ONE(min_b8, .nothing = true))
 /* The shape rule of what has no answer for no elements. */
 static tg_status infer_choice(tg_infer *call, tg_dtype dtype) {
     const tg_type *x = &call->in[0];
-    if (x->dtype == TG_BOOL) return tg_refuse(call, TG_ERR_DTYPE, "it takes no bool: convert with tg_cast");
+    if (tgi_require_dtype(call, x->dtype, TGI_NUMBERS)) return call->tape->status;
     for (int i = 0; i < x->rank; i++)
         if (tgi_has_axis(call->attr, i) && x->dims[i] == 0)
             return tg_refuse(call, TG_ERR_SHAPE, "there is nothing to choose from along axis %d", i);

@@ -75,6 +75,7 @@ static tg_status infer_take_back(tg_infer *call) {
     const take_attr *attr = call->attr;
     const tg_type   *g = &call->in[0], *index = &call->in[1];
     int              axis = (int)attr->axis;
+    if (tgi_require_dtype(call, g->dtype, TGI_FLOATS)) return call->tape->status;
     call->out = (tg_type){.dtype = g->dtype, .rank = g->rank - index->rank + 1, .dims = call->dims};
     memcpy(call->dims, g->dims, (size_t)axis * sizeof(int64_t));
     call->dims[axis] = attr->size;
@@ -82,9 +83,9 @@ static tg_status infer_take_back(tg_infer *call) {
     return TG_OK;
 }
 
-#define DEFINE_ADD_SLICES(T) \
-    static void add_slices_##T(int64_t outer, int64_t count, int64_t size, int64_t inner, const int64_t *at, const T *g, \
-                               T *out) { \
+#define DEFINE_ADD_SLICES(suffix, T) \
+    static void add_slices_##suffix(int64_t outer, int64_t count, int64_t size, int64_t inner, const int64_t *at, const T *g, \
+                                    T *out) { \
         for (int64_t o = 0; o < outer; o++) \
             for (int64_t k = 0; k < count; k++, g += inner) { \
                 T *to = out + (o * size + at[k]) * inner; \
@@ -92,8 +93,8 @@ static tg_status infer_take_back(tg_infer *call) {
                     to[i] += g[i]; \
             } \
     }
-DEFINE_ADD_SLICES(float)
-DEFINE_ADD_SLICES(double)
+DEFINE_ADD_SLICES(f32, float)
+DEFINE_ADD_SLICES(f64, double)
 
 static tg_status take_back_kernel(tg_kernel_call *call) {
     const take_attr *attr = call->attr;
@@ -105,11 +106,7 @@ static tg_status take_back_kernel(tg_kernel_call *call) {
     if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
     int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
     memset(out->data, 0, (size_t)out->size * tg_dtype_size(out->dtype));
-    if (out->dtype == TG_F32)
-        add_slices_float(outer, index->size, attr->size, inner, at, g, out->data);
-    else
-        add_slices_double(outer, index->size, attr->size, inner, at, g, out->data);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
 }
 
 static tg_tensor take_back_rule(const tg_rule_call *call) {
@@ -196,7 +193,8 @@ tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
 static tg_status infer_scatter(tg_infer *call) {
     const tg_type *x = &call->in[0], *index = &call->in[1], *source = &call->in[2];
     if (infer_gather(call)) return call->tape->status;
-    if (x->dtype != source->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
+    if (tgi_require_equal(call, x->dtype, source->dtype) || tgi_require_dtype(call, x->dtype, TGI_ANY))
+        return call->tape->status;
     int64_t dims[TG_MAX_RANK];
     int     rank;
     if (!tgi_broadcast(&rank, dims, index->rank, index->dims, source->rank, source->dims) ||
@@ -214,21 +212,21 @@ typedef struct route {
 } route;
 
 /* For all indices in order: *to = formula of *to and *from. */
-#define DEFINE_SCATTER(name, T, formula) \
-    static void name##_##T(route r, const T *source, T *out) { \
+#define DEFINE_SCATTER(name, suffix, T, formula) \
+    static void name##_##suffix(route r, const T *source, T *out) { \
         for (int64_t i = 0; i < r.count; i++) { \
             T from = source[tgi_next(&r.from)], *to = out + tgi_next(&r.to) + r.at[i] * r.stride; \
             *to = (T)(formula); \
         } \
     }
-DEFINE_SCATTER(put, float, from)
-DEFINE_SCATTER(put, double, from)
-DEFINE_SCATTER(put, uint64_t, from)
-DEFINE_SCATTER(put, uint8_t, from)
-DEFINE_SCATTER(add, float, *to + from)
-DEFINE_SCATTER(add, double, *to + from)
-DEFINE_SCATTER(add, uint64_t, *to + from)
-DEFINE_SCATTER(add, uint8_t, *to | from)
+DEFINE_SCATTER(put, f32, float, from)
+DEFINE_SCATTER(put, f64, double, from)
+DEFINE_SCATTER(put, i64, uint64_t, from)
+DEFINE_SCATTER(put, b8, uint8_t, from)
+DEFINE_SCATTER(add, f32, float, *to + from)
+DEFINE_SCATTER(add, f64, double, *to + from)
+DEFINE_SCATTER(add, i64, uint64_t, *to + from)
+DEFINE_SCATTER(add, b8, uint8_t, *to | from)
 
 static tg_status scatter(tg_kernel_call *call, bool add) {
     const take_attr *attr = call->attr;
@@ -243,13 +241,8 @@ static tg_status scatter(tg_kernel_call *call, bool add) {
     tgi_stretch(source->rank, source->dims, source->strides, index->rank, index->dims, walk.strides);
     r.from = tgi_steps_of(&walk);
     r.to = beside(out, index, (int)attr->axis);
-    switch (out->dtype) {
-    case TG_F32: (add ? add_float : put_float)(r, source->data, out->data); break;
-    case TG_F64: (add ? add_double : put_double)(r, source->data, out->data); break;
-    case TG_I64: (add ? add_uint64_t : put_uint64_t)(r, source->data, out->data); break;
-    default: (add ? add_uint8_t : put_uint8_t)(r, source->data, out->data); break;
-    }
-    return TG_OK;
+    return add ? TGI_DISPATCH_ANY(out->dtype, add, r, source->data, out->data)
+               : TGI_DISPATCH_ANY(out->dtype, put, r, source->data, out->data);
 }
 
 static tg_status scatter_kernel(tg_kernel_call *call) {

@@ -26,11 +26,11 @@ static int axis_of(const void *attr) {
 static tg_status infer_concat(tg_infer *call) {
     const tg_type *first = &call->in[0];
     int            axis = axis_of(call->attr);
+    if (tgi_require_one_dtype(call)) return call->tape->status;
     call->out = (tg_type){.dtype = first->dtype, .rank = first->rank, .dims = call->dims};
     memcpy(call->dims, first->dims, (size_t)first->rank * sizeof *call->dims);
     for (int i = 1; i < call->count; i++) {
         const tg_type *x = &call->in[i];
-        if (x->dtype != first->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert with tg_cast");
         if (x->rank != first->rank) return tg_refuse(call, TG_ERR_SHAPE, "the ranks differ");
         for (int k = 0; k < x->rank; k++)
             if (k != axis && x->dims[k] != first->dims[k])
@@ -45,9 +45,9 @@ static tg_status infer_concat(tg_infer *call) {
 static tg_status infer_stack(tg_infer *call) {
     const tg_type *first = &call->in[0];
     int            axis = axis_of(call->attr);
+    if (tgi_require_one_dtype(call)) return call->tape->status;
     for (int i = 1; i < call->count; i++) {
         const tg_type *x = &call->in[i];
-        if (x->dtype != first->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert with tg_cast");
         if (!tg_shape_equal(tg_shape_from(x->rank, x->dims), tg_shape_from(first->rank, first->dims)))
             return tg_refuse(call, TG_ERR_SHAPE, "the shapes differ");
     }

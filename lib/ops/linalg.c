@@ -12,9 +12,6 @@
 #include "kernels/strided.h"
 #include "ops/operands.h"
 
-/* The kernel function f for the dtype. */
-#define CALL(f, dtype, ...) ((dtype) == TG_F32 ? f##_f32(__VA_ARGS__) : f##_f64(__VA_ARGS__))
-
 typedef struct solve_attr {
     int64_t options;
 } solve_attr;
@@ -23,8 +20,7 @@ typedef struct solve_attr {
 
 static tg_status check_square(const tg_infer *call) {
     const tg_type *a = &call->in[0];
-    if (!tgi_floating(a->dtype))
-        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(a->dtype));
+    if (tgi_require_dtype(call, a->dtype, TGI_FLOATS)) return call->tape->status;
     if (a->rank < 2) return tg_refuse(call, TG_ERR_SHAPE, "a tensor of rank %d is no matrix", a->rank);
     int64_t rows = a->dims[a->rank - 2], columns = a->dims[a->rank - 1];
     if (rows != columns)
@@ -61,9 +57,7 @@ static tg_status infer_det(tg_infer *call) {
 static tg_status infer_solve(tg_infer *call) {
     const tg_type    *a = &call->in[0], *b = &call->in[1];
     const solve_attr *attr = call->attr;
-    if (a->dtype != b->dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
-    tg_status status = check_square(call);
-    if (status) return status;
+    if (tgi_require_equal(call, a->dtype, b->dtype) || check_square(call)) return call->tape->status;
     if (b->rank == 0) return tg_refuse(call, TG_ERR_SHAPE, "a single number is no right-hand side");
 
     int     vector = b->rank == 1, across = vector || attr->options & TG_RIGHT;
@@ -148,27 +142,23 @@ typedef struct triangle_attr {
 } triangle_attr;
 
 /* A factor of 0 gives 0, whatever the element is. */
-#define DEFINE_SCALE(T) \
-    static void scale_##T(int64_t count, int64_t rows, int64_t columns, const triangle_attr *by, const T *x, T *y) { \
+#define DEFINE_SCALE(suffix, T) \
+    static void scale_##suffix(int64_t count, int64_t rows, int64_t columns, const triangle_attr *by, const T *x, T *y) { \
         for (int64_t i = 0; i < count * rows; i++) \
             for (int64_t j = 0, row = i % rows; j < columns; j++) { \
                 T factor = (T)(j < row ? by->below : j > row ? by->above : by->on); \
                 y[i * columns + j] = factor == 0 ? 0 : factor * x[i * columns + j]; \
             } \
     }
-DEFINE_SCALE(float)
-DEFINE_SCALE(double)
+DEFINE_SCALE(f32, float)
+DEFINE_SCALE(f64, double)
 
 static tg_status triangle_kernel(tg_kernel_call *call) {
     const tg_array *y = &call->out;
     const void     *x = tg_contiguous(call, 0);
     if (!x && y->size) return TG_ERR_MEMORY;
     int64_t count = tgi_size(y->rank - 2, y->dims), rows = y->dims[y->rank - 2], columns = y->dims[y->rank - 1];
-    if (y->dtype == TG_F32)
-        scale_float(count, rows, columns, call->attr, x, y->data);
-    else
-        scale_double(count, rows, columns, call->attr, x, y->data);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(y->dtype, scale, count, rows, columns, call->attr, x, y->data);
 }
 
 static tg_tensor triangle(tg_tensor x, double below, double on, double above);
@@ -213,12 +203,15 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
     for (int64_t i = 0, count = x->size ? tgi_size(rank, x->dims) : 0; i < count; i++) {
         const void *matrix = next_matrix(&t);
         void       *at = element_at(x->data, x->dtype, i * n * m);
-        int64_t     fault = unit ? 0 : CALL(tgi_triangle_fault, x->dtype, n, matrix, row, col);
+        int64_t     fault = 0;
+        if (!unit && TGI_DISPATCH_FLOATS(x->dtype, fault = tgi_triangle_fault, n, matrix, row, col)) return TG_ERR_DTYPE;
         if (fault)
             return tg_kernel_fail(call, "%s is singular: element %lld of its diagonal is 0 or NaN", matrix_text(text, &t, i),
                                   (long long)fault);
         copy_next(&b, at);
-        CALL(tgi_triangle_solve, x->dtype, n, m, matrix, row, col, upper, unit, at, tgi_threads(call), scratch);
+        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_triangle_solve, n, m, matrix, row, col, upper, unit, at, tgi_threads(call),
+                                scratch))
+            return TG_ERR_DTYPE;
     }
     return TG_OK;
 }
@@ -260,7 +253,8 @@ static tg_status cholesky_kernel(tg_kernel_call *call) {
     for (int64_t i = 0, count = l->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
         void *at = element_at(l->data, l->dtype, i * a.rows * a.rows);
         copy_next(&a, at);
-        int64_t minor = CALL(tgi_cholesky, l->dtype, a.rows, at, tgi_threads(call), scratch);
+        int64_t minor;
+        if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tgi_threads(call), scratch)) return TG_ERR_DTYPE;
         if (minor)
             return tg_kernel_fail(call, "%s is not positive definite: its leading minor of order %lld is not a positive number",
                                   matrix_text(text, &a, i), (long long)minor);
@@ -290,9 +284,9 @@ static tg_status lu_kernel(tg_kernel_call *call) {
     void           *scratch = lu->size ? scratch_for(call, n, 0) : NULL;
     if (lu->size && !scratch) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = lu->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
-        void *at = element_at(lu->data, lu->dtype, i * (n + 1) * n);
+        void *at = element_at(lu->data, lu->dtype, i * (n + 1) * n), *pivots = element_at(at, lu->dtype, n * n);
         copy_next(&a, at);
-        CALL(tgi_lu, lu->dtype, n, at, element_at(at, lu->dtype, n * n), tgi_threads(call), scratch);
+        if (TGI_DISPATCH_FLOATS(lu->dtype, tgi_lu, n, at, pivots, tgi_threads(call), scratch)) return TG_ERR_DTYPE;
     }
     return TG_OK;
 }
@@ -305,7 +299,8 @@ static tg_tensor lu_of(tg_tensor a) {
 /* Whether the factors of matrix i, the next one of the stack, solve anything: an error when they do not. */
 static tg_status check_factors(const tg_kernel_call *call, const stack *lu, int64_t i, const void *factors) {
     char    text[TGI_TEXT];
-    int64_t fault = CALL(tgi_lu_fault, lu->array->dtype, lu->columns, factors);
+    int64_t fault;
+    if (TGI_DISPATCH_FLOATS(lu->array->dtype, fault = tgi_lu_fault, lu->columns, factors)) return TG_ERR_DTYPE;
     if (fault > 0) return tg_kernel_fail(call, "%s is singular: pivot %lld is 0", matrix_text(text, lu, i), (long long)fault);
     if (fault < 0)
         return tg_kernel_fail(call, "%s holds NaN or infinity, or so large elements that its factors do",
@@ -330,7 +325,8 @@ static tg_status solve_kernel(tg_kernel_call *call) {
         void       *at = element_at(x->data, x->dtype, i * n * m);
         if (check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
         copy_next(&b, at);
-        CALL(tgi_lu_solve, x->dtype, n, m, matrix, pivots, turn, at, tgi_threads(call), scratch);
+        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_lu_solve, n, m, matrix, pivots, turn, at, tgi_threads(call), scratch))
+            return TG_ERR_DTYPE;
     }
     return TG_OK;
 }
@@ -367,16 +363,14 @@ typedef struct det_attr {
     int64_t kind;
 } det_attr;
 
-static double measure(int64_t kind, tg_dtype dtype, int64_t n, const void *lu, const void *pivots) {
-    tgi_det_f64 d;
-    if (dtype == TG_F64)
-        d = tgi_lu_det_f64(n, lu, pivots);
-    else {
-        tgi_det_f32 f = tgi_lu_det_f32(n, lu, pivots);
-        d = (tgi_det_f64){(double)f.det, (double)f.sign, (double)f.log};
+/* In double, whatever the dtype. */
+#define DEFINE_DET(suffix) \
+    static tgi_det_f64 det_##suffix(int64_t n, const void *lu, const void *pivots) { \
+        tgi_det_##suffix d = tgi_lu_det_##suffix(n, lu, pivots); \
+        return (tgi_det_f64){(double)d.det, (double)d.sign, (double)d.log}; \
     }
-    return kind == DET ? d.det : kind == SIGN ? d.sign : d.log;
-}
+DEFINE_DET(f32)
+DEFINE_DET(f64)
 
 static tg_status det_kernel(tg_kernel_call *call) {
     const tg_array *y = &call->out;
@@ -388,12 +382,14 @@ static tg_status det_kernel(tg_kernel_call *call) {
     for (int64_t i = 0; i < y->size; i++) {
         const void *matrix = next_matrix(&lu);
         const void *pivots = element_at((void *)matrix, y->dtype, lu.columns * lu.columns);
+        tgi_det_f64 d;
         if (kind != DET && check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
-        if (kind == LOG && measure(SIGN, y->dtype, lu.columns, matrix, pivots) < 0)
+        if (TGI_DISPATCH_FLOATS(y->dtype, d = det, lu.columns, matrix, pivots)) return TG_ERR_DTYPE;
+        if (kind == LOG && d.sign < 0)
             return tg_kernel_fail(call,
                                   "the determinant of %s is negative: tg_slogdet gives the logarithm of its absolute value",
                                   matrix_text(text, &lu, i));
-        tgi_convert(measure(kind, y->dtype, lu.columns, matrix, pivots), y->dtype, element_at(y->data, y->dtype, i));
+        tgi_convert(kind == DET ? d.det : kind == SIGN ? d.sign : d.log, y->dtype, element_at(y->data, y->dtype, i));
     }
     return TG_OK;
 }

@@ -18,9 +18,7 @@ static tg_type as_matrix(tg_type x, bool left, int64_t dims[2]) {
 
 static tg_status infer_matmul(tg_infer *call) {
     const tg_type *x = call->in;
-    if (x[0].dtype != x[1].dtype) return tg_refuse(call, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
-    if (!tgi_floating(x[0].dtype))
-        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(x[0].dtype));
+    if (tgi_require_one_dtype(call) || tgi_require_dtype(call, x[0].dtype, TGI_FLOATS)) return call->tape->status;
     if (x[0].rank == 0 || x[1].rank == 0) return tg_refuse(call, TG_ERR_SHAPE, "a single number is no matrix: tg_mul scales");
 
     int64_t a_dims[2], b_dims[2];
@@ -55,16 +53,13 @@ typedef struct stack {
     int64_t         a_strides[TG_MAX_RANK], b_strides[TG_MAX_RANK];
 } stack;
 
-#define MULTIPLY(function, T) \
-    function(p->m, p->n, p->k, (const T *)(const void *)a, p->a_row, p->a_col, (const T *)(const void *)b, p->b_row, p->b_col, \
-             (T *)(void *)c, p->threads, scratch)
-
-static void multiply(const product *p, const char *a, const char *b, char *c, void *scratch) {
-    if (p->dtype == TG_F32)
-        p->shared ? MULTIPLY(tgi_gemm_builtin_f32, float) : MULTIPLY(tgi_gemm_f32, float);
-    else
-        p->shared ? MULTIPLY(tgi_gemm_builtin_f64, double) : MULTIPLY(tgi_gemm_f64, double);
-}
+#define DEFINE_MULTIPLY(suffix) \
+    static void multiply_##suffix(const product *p, const void *a, const void *b, void *c, void *scratch) { \
+        (p->shared ? tgi_gemm_builtin_##suffix : tgi_gemm_##suffix)(p->m, p->n, p->k, a, p->a_row, p->a_col, b, p->b_row, \
+                                                                    p->b_col, c, p->threads, scratch); \
+    }
+DEFINE_MULTIPLY(f32)
+DEFINE_MULTIPLY(f64)
 
 /* The array with an axis of size 1 before its axis `at`. */
 static tg_array with_axis(const tg_array *array, int at) {
@@ -97,13 +92,16 @@ static const char *matrix_at(const stack *s, const tg_array *x, const int64_t *s
     return (const char *)x->data + offset * (int64_t)tg_dtype_size(x->dtype);
 }
 
+/* The shape rule lets no other dtype in. */
 static void multiply_some(const void *job, int share, int64_t from, int64_t to) {
     const stack   *s = job;
     const product *p = &s->product;
     int64_t        bytes = p->m * p->n * (int64_t)tg_dtype_size(p->dtype);
-    for (int64_t i = from; i < to; i++)
-        multiply(p, matrix_at(s, s->a, s->a_strides, i), matrix_at(s, s->b, s->b_strides, i), (char *)s->c->data + i * bytes,
-                 p->scratch + (size_t)share * p->room);
+    for (int64_t i = from; i < to; i++) {
+        const char *a = matrix_at(s, s->a, s->a_strides, i), *b = matrix_at(s, s->b, s->b_strides, i);
+        char       *c = (char *)s->c->data + i * bytes;
+        (void)TGI_DISPATCH_FLOATS(p->dtype, multiply, p, a, b, c, p->scratch + (size_t)share * p->room);
+    }
 }
 
 static tg_status multiply_stack(tg_kernel_call *call, const tg_array *a, const tg_array *b, const tg_array *c) {
@@ -137,12 +135,9 @@ static bool is_small(const tg_array *a, const tg_array *b) {
     return b->rank == 2 && tgi_gemm_is_small(b->dims[1], b->dims[0]) && is_row_major(a) && is_row_major(b);
 }
 
-static void multiply_rows(const tg_array *a, const tg_array *b, const tg_array *c) {
+static tg_status multiply_rows(const tg_array *a, const tg_array *b, const tg_array *c) {
     int64_t n = b->dims[1], k = b->dims[0], rows = c->size / n;
-    if (c->dtype == TG_F32)
-        tgi_gemm_small_f32(rows, n, k, a->data, b->data, c->data);
-    else
-        tgi_gemm_small_f64(rows, n, k, a->data, b->data, c->data);
+    return TGI_DISPATCH_FLOATS(c->dtype, tgi_gemm_small, rows, n, k, a->data, b->data, c->data);
 }
 
 static int matmul_lead(const tg_type *x, const void *attr) {
@@ -158,11 +153,7 @@ static tg_status matmul_kernel(tg_kernel_call *call) {
     if (column) b = with_axis(&b, 1);
     if (column) c = with_axis(&c, c.rank);
     if (row) c = with_axis(&c, c.rank - 1);
-    if (is_small(&a, &b)) {
-        multiply_rows(&a, &b, &c);
-        return TG_OK;
-    }
-    return multiply_stack(call, &a, &b, &c);
+    return is_small(&a, &b) ? multiply_rows(&a, &b, &c) : multiply_stack(call, &a, &b, &c);
 }
 
 /* ---- the gradient rules ------------------------------------------------------------------------------------------ */

@@ -25,7 +25,4 @@ const tgi_node *tgi_operand(tg_tensor x, const char *what);
 /* The axis of x counted from the front, or -1 with the error noted. */
 int tgi_axis_of(tg_tensor x, const char *what, int axis);
 
-/* Refuses the dtype of x, which is a tensor of the tape. */
-tg_status tgi_refuse_dtype(tg_tensor x, const char *what);
-
 #endif

@@ -79,21 +79,21 @@ static tg_status infer_put_back(tg_infer *call) {
     const part *p = call->attr;
     call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)p->whole_rank, .dims = call->dims};
     memcpy(call->dims, p->whole, sizeof call->dims);
-    return TG_OK;
+    return tgi_require_dtype(call, call->out.dtype, TGI_ANY);
 }
 
 /* out[where it came from] += x, for all elements of the part. */
-#define DEFINE_ADD(T) \
-    static void add_##T(tgi_steps from, tgi_steps to, int64_t count, const T *x, T *out) { \
+#define DEFINE_ADD(suffix, T) \
+    static void add_##suffix(tgi_steps from, tgi_steps to, int64_t count, const T *x, T *out) { \
         for (; count > 0; count--) { \
             T *at = out + tgi_next(&to); \
             *at = (T)(*at + x[tgi_next(&from)]); \
         } \
     }
-DEFINE_ADD(float)
-DEFINE_ADD(double)
-DEFINE_ADD(uint64_t)
-DEFINE_ADD(uint8_t)
+DEFINE_ADD(f32, float)
+DEFINE_ADD(f64, double)
+DEFINE_ADD(i64, uint64_t)
+DEFINE_ADD(b8, uint8_t)
 
 static tg_status put_back_kernel(tg_kernel_call *call) {
     const part     *p = call->attr;
@@ -106,13 +106,7 @@ static tg_status put_back_kernel(tg_kernel_call *call) {
     tgi_walk  from = tgi_walk_of(width, x->rank, x->dims, x->strides), to = tgi_walk_of(width, x->rank, x->dims, strides);
     tgi_steps f = tgi_steps_of(&from), t = tgi_steps_of(&to);
     void     *start = (char *)out->data + offset * (int64_t)width;
-    switch (x->dtype) {
-    case TG_F32: add_float(f, t, x->size, x->data, start); break;
-    case TG_F64: add_double(f, t, x->size, x->data, start); break;
-    case TG_I64: add_uint64_t(f, t, x->size, x->data, start); break;
-    default: add_uint8_t(f, t, x->size, x->data, start); break;
-    }
-    return TG_OK;
+    return TGI_DISPATCH_ANY(x->dtype, add, f, t, x->size, x->data, start);
 }
 
 static tg_tensor put_back_rule(const tg_rule_call *call) {

@@ -11,21 +11,15 @@ typedef struct polygamma_attr {
 } polygamma_attr;
 
 static tg_status infer_polygamma(tg_infer *call) {
-    const char *name = tg_dtype_name(call->in[0].dtype);
-    if (!tgi_floating(call->in[0].dtype)) return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", name);
     call->out = call->in[0];
-    return TG_OK;
+    return tgi_require_dtype(call, call->out.dtype, TGI_FLOATS);
 }
 
 static tg_status polygamma_kernel(tg_kernel_call *call) {
     const polygamma_attr *attr = call->attr;
     const void           *x = tg_contiguous(call, 0);
     if (!x) return TG_ERR_MEMORY;
-    if (call->out.dtype == TG_F32)
-        tgi_polygamma_f32(attr->order, call->out.size, x, call->out.data);
-    else
-        tgi_polygamma_f64(attr->order, call->out.size, x, call->out.data);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_polygamma, attr->order, call->out.size, x, call->out.data);
 }
 
 /* After the highest order that an int can say comes -1, which is refused. */

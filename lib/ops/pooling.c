@@ -38,8 +38,7 @@ static pool_attr attr_of(int axes, int64_t first, int64_t second, const tg_pool_
 static tg_status check_image(const tg_infer *call) {
     const tg_type *x = &call->in[0];
     int            axes = (int)((const pool_attr *)call->attr)->axes;
-    if (!tgi_floating(x->dtype))
-        return tg_refuse(call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(x->dtype));
+    if (tgi_require_dtype(call, x->dtype, TGI_FLOATS)) return call->tape->status;
     if (x->rank == axes + 1 || x->rank == axes + 2) return TG_OK;
     return tg_refuse(call, TG_ERR_SHAPE,
                      axes == 2 ? "the image is (N, C, H, W) or (C, H, W)" : "the image is (N, C, L) or (C, L)");
@@ -175,11 +174,7 @@ static tg_status largest_kernel(tg_kernel_call *call) {
     }
     void *scratch = tg_scratch(call, 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
     if (!from || !scratch) return TG_ERR_MEMORY;
-    if (x->dtype == TG_F32)
-        tgi_largest_f32(&w, from, y->data, scratch);
-    else
-        tgi_largest_f64(&w, from, y->data, scratch);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, scratch);
 }
 
 static tg_status pick_kernel(tg_kernel_call *call) {
@@ -187,11 +182,7 @@ static tg_status pick_kernel(tg_kernel_call *call) {
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
     if (!from || !index) return TG_ERR_MEMORY;
-    if (x->dtype == TG_F32)
-        tgi_pick_f32(images, x_size, y_size, from, index, y->data);
-    else
-        tgi_pick_f64(images, x_size, y_size, from, index, y->data);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data);
 }
 
 static tg_status unpick_kernel(tg_kernel_call *call) {
@@ -199,11 +190,7 @@ static tg_status unpick_kernel(tg_kernel_call *call) {
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
     if (!from || !index) return TG_ERR_MEMORY;
-    if (x->dtype == TG_F32)
-        tgi_unpick_f32(images, x_size, y_size, from, index, x->data);
-    else
-        tgi_unpick_f64(images, x_size, y_size, from, index, x->data);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data);
 }
 
 static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr);
@@ -291,22 +278,16 @@ static tg_status means_kernel(tg_kernel_call *call) {
     means       m;
     const void *x = tg_contiguous(call, 0);
     if (!x || !begin_means(call, &call->in[0], &call->out, &m)) return TG_ERR_MEMORY;
-    if (call->out.dtype == TG_F32)
-        tgi_means_f32(m.images, m.x, m.y, m.windows[0], m.windows[1], x, call->out.data, m.scratch);
-    else
-        tgi_means_f64(m.images, m.x, m.y, m.windows[0], m.windows[1], x, call->out.data, m.scratch);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, m.images, m.x, m.y, m.windows[0], m.windows[1], x, call->out.data,
+                               m.scratch);
 }
 
 static tg_status unmeans_kernel(tg_kernel_call *call) {
     means       m;
     const void *y = tg_contiguous(call, 0);
     if (!y || !begin_means(call, &call->out, &call->in[0], &m)) return TG_ERR_MEMORY;
-    if (call->out.dtype == TG_F32)
-        tgi_unmeans_f32(m.images, m.x, m.y, m.windows[0], m.windows[1], y, call->out.data, m.scratch);
-    else
-        tgi_unmeans_f64(m.images, m.x, m.y, m.windows[0], m.windows[1], y, call->out.data, m.scratch);
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_unmeans, m.images, m.x, m.y, m.windows[0], m.windows[1], y, call->out.data,
+                               m.scratch);
 }
 
 static tg_tensor means_back(tg_tensor y, const pool_attr *attr);

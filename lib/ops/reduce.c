@@ -87,9 +87,7 @@ bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepd
     r->shape.rank = reduce_dims(&r->attr, node->rank, node->dims, r->shape.dims);
     for (int i = 0; i < node->rank; i++)
         if (tgi_has_axis(&r->attr, i)) r->count *= node->dims[i];
-    if (tgi_floating((tg_dtype)node->dtype) || (whole && node->dtype == TG_I64)) return true;
-    tgi_refuse_dtype(x, what);
-    return false;
+    return !tgi_require_operand(x, what, whole ? TGI_NUMBERS : TGI_FLOATS);
 }
 
 int tgi_leading_axes(const tg_type *x, const void *attr) {
@@ -113,8 +111,8 @@ int tgi_reduced_axes(const tg_type *x, const void *attr) {
 /* ---- sum --------------------------------------------------------------------------------------------------------- */
 
 static tg_status infer_sum(tg_infer *call) {
-    if (call->in[0].dtype == TG_BOOL) return tg_refuse(call, TG_ERR_DTYPE, "it takes no bool: convert with tg_cast");
-    return tgi_infer_reduced(call, call->in[0].dtype);
+    tg_dtype dtype = call->in[0].dtype;
+    return tgi_require_dtype(call, dtype, TGI_NUMBERS) ? call->tape->status : tgi_infer_reduced(call, dtype);
 }
 
 static tg_status sum_kernel(tg_kernel_call *call) {
@@ -126,28 +124,16 @@ static tg_status sum_kernel(tg_kernel_call *call) {
         (summed ? axes.sum_dims : axes.kept_dims)[at] = x->dims[i];
         (summed ? axes.sum_strides : axes.kept_strides)[at] = x->strides[i];
     }
-    switch (x->dtype) {
-    case TG_F32: tgi_sum_f32(&axes, x->data, call->out.data); break;
-    case TG_F64: tgi_sum_f64(&axes, x->data, call->out.data); break;
-    default: tgi_sum_i64(&axes, x->data, call->out.data); break;
-    }
-    return TG_OK;
+    return TGI_DISPATCH_NUMBERS(x->dtype, tgi_sum, &axes, x->data, call->out.data);
 }
 
+/* The shape rule lets no other dtype in. */
 static void take_sum(tg_dtype dtype, int64_t rows, int64_t n, const void *x, bool add, void *partial) {
-    switch (dtype) {
-    case TG_F32: tgi_sum_block_f32(rows, n, x, add, partial); break;
-    case TG_F64: tgi_sum_block_f64(rows, n, x, add, partial); break;
-    default: tgi_sum_block_i64(rows, n, x, add, partial); break;
-    }
+    (void)TGI_DISPATCH_NUMBERS(dtype, tgi_sum_block, rows, n, x, add, partial);
 }
 
 static void total_sum(tg_dtype dtype, int64_t blocks, int64_t n, void *partial, void *out) {
-    switch (dtype) {
-    case TG_F32: tgi_sum_blocks_f32(blocks, n, partial, out); break;
-    case TG_F64: tgi_sum_blocks_f64(blocks, n, partial, out); break;
-    default: tgi_sum_blocks_i64(blocks, n, partial, out); break;
-    }
+    (void)TGI_DISPATCH_NUMBERS(dtype, tgi_sum_blocks, blocks, n, partial, out);
 }
 
 static const tg_block_reduce sum_in_blocks = {take_sum, total_sum};

@@ -15,21 +15,20 @@ typedef struct scan_attr {
 } scan_attr;
 
 static tg_status infer_cumsum(tg_infer *call) {
-    if (call->in[0].dtype == TG_BOOL) return tg_refuse(call, TG_ERR_DTYPE, "it takes no bool: convert with tg_cast");
     call->out = call->in[0];
-    return TG_OK;
+    return tgi_require_dtype(call, call->out.dtype, TGI_NUMBERS);
 }
 
 /* x and y are (outer, n, inner). */
-#define DEFINE_CUMSUM(T) \
-    static void cumsum_##T(int64_t outer, int64_t n, int64_t inner, const T *x, T *y) { \
+#define DEFINE_CUMSUM(suffix, T) \
+    static void cumsum_##suffix(int64_t outer, int64_t n, int64_t inner, const T *x, T *y) { \
         for (int64_t o = 0; o < outer; o++, x += n * inner, y += n * inner) \
             for (int64_t i = 0; i < n * inner; i++) \
                 y[i] = i < inner ? x[i] : y[i - inner] + x[i]; \
     }
-DEFINE_CUMSUM(float)
-DEFINE_CUMSUM(double)
-DEFINE_CUMSUM(uint64_t)
+DEFINE_CUMSUM(f32, float)
+DEFINE_CUMSUM(f64, double)
+DEFINE_CUMSUM(i64, uint64_t)
 
 static tg_status cumsum_kernel(tg_kernel_call *call) {
     const tg_array *y = &call->out;
@@ -37,12 +36,7 @@ static tg_status cumsum_kernel(tg_kernel_call *call) {
     const void     *x = tg_contiguous(call, 0);
     if (!x) return TG_ERR_MEMORY;
     int64_t outer = tgi_size(axis, y->dims), inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1), n = y->dims[axis];
-    switch (y->dtype) {
-    case TG_F32: cumsum_float(outer, n, inner, x, y->data); break;
-    case TG_F64: cumsum_double(outer, n, inner, x, y->data); break;
-    default: cumsum_uint64_t(outer, n, inner, x, y->data); break;
-    }
-    return TG_OK;
+    return TGI_DISPATCH_NUMBERS(y->dtype, cumsum, outer, n, inner, x, y->data);
 }
 
 /* Each element went into all sums from its own on: a running sum from the other end. */
@@ -73,8 +67,7 @@ static tg_tensor running_product(tg_tensor x, int axis) {
 
 tg_tensor(tg_cumprod)(tg_tensor x, int axis) {
     int at = tgi_axis_of(x, "cumprod", axis);
-    if (at >= 0 && tg_dtype_of(x) == TG_BOOL) tgi_refuse_dtype(x, "cumprod");
-    if (at < 0 || x.tape->status) return tgi_invalid(tgi_tape_of(x));
+    if (at < 0 || tgi_require_operand(x, "cumprod", TGI_NUMBERS)) return tgi_invalid(tgi_tape_of(x));
     tgi_call call = tgi_begin(x.tape);
     return tgi_end_with(x.tape, call, running_product(x, at));
 }

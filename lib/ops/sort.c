@@ -15,30 +15,30 @@ typedef struct sort_attr {
 static tg_status infer_argsort(tg_infer *call) {
     call->out = call->in[0];
     call->out.dtype = TG_I64;
-    return TG_OK;
+    return tgi_require_dtype(call, call->in[0].dtype, TGI_ANY);
 }
 
 /* ---- a stable merge sort of indices by the values they stand for ------------------------------------------------- */
 
 /* NaN counts as the largest number. */
-#define DEFINE_SORT(T) \
-    static bool before_##T(T a, T b, bool descending) { \
+#define DEFINE_SORT(suffix, T) \
+    static bool before_##suffix(T a, T b, bool descending) { \
         if (a != a || b != b) return descending ? a != a && b == b : a == a && b != b; \
         return descending ? a > b : a < b; \
     } \
-    static void merge_##T(const T *x, const int64_t *a, const int64_t *middle, const int64_t *end, int64_t *out, \
-                          bool descending) { \
+    static void merge_##suffix(const T *x, const int64_t *a, const int64_t *middle, const int64_t *end, int64_t *out, \
+                               bool descending) { \
         for (const int64_t *b = middle, *first_end = middle; a < first_end || b < end; out++) \
-            *out = b < end && (a == first_end || before_##T(x[*b], x[*a], descending)) ? *b++ : *a++; \
+            *out = b < end && (a == first_end || before_##suffix(x[*b], x[*a], descending)) ? *b++ : *a++; \
     } \
-    static void sort_##T(const T *x, int64_t n, int64_t *index, int64_t *spare, bool descending) { \
+    static void sort_##suffix(const T *x, int64_t n, int64_t *index, int64_t *spare, bool descending) { \
         int64_t *from = index, *to = spare; \
         for (int64_t i = 0; i < n; i++) \
             index[i] = i; \
         for (int64_t run = 1; run < n; run *= 2) { \
             for (int64_t i = 0; i < n; i += 2 * run) { \
                 int64_t middle = i + run < n ? i + run : n, end = i + 2 * run < n ? i + 2 * run : n; \
-                merge_##T(x, from + i, from + middle, from + end, to + i, descending); \
+                merge_##suffix(x, from + i, from + middle, from + end, to + i, descending); \
             } \
             int64_t *sorted = to; \
             to = from; \
@@ -46,19 +46,10 @@ static tg_status infer_argsort(tg_infer *call) {
         } \
         if (from != index) memcpy(index, from, (size_t)n * sizeof *index); \
     }
-DEFINE_SORT(float)
-DEFINE_SORT(double)
-DEFINE_SORT(int64_t)
-DEFINE_SORT(uint8_t)
-
-static void sort_row(tg_dtype dtype, const void *x, int64_t n, int64_t *index, int64_t *spare, bool descending) {
-    switch (dtype) {
-    case TG_F32: sort_float(x, n, index, spare, descending); break;
-    case TG_F64: sort_double(x, n, index, spare, descending); break;
-    case TG_I64: sort_int64_t(x, n, index, spare, descending); break;
-    default: sort_uint8_t(x, n, index, spare, descending); break;
-    }
-}
+DEFINE_SORT(f32, float)
+DEFINE_SORT(f64, double)
+DEFINE_SORT(i64, int64_t)
+DEFINE_SORT(b8, uint8_t)
 
 /* ---- the kernel: row by row, each gathered first ----------------------------------------------------------------- */
 
@@ -80,14 +71,15 @@ static tg_status argsort_kernel(tg_kernel_call *call) {
     to = from;
     memcpy(to.strides, out->strides, sizeof to.strides);
     tgi_steps f = tgi_steps_of(&from), t = tgi_steps_of(&to);
-    for (; rows > 0; rows--) {
+    tg_status status = TG_OK;
+    for (; rows > 0 && !status; rows--) {
         int64_t *put = (int64_t *)out->data + tgi_next(&t);
         tgi_gather(&along, (const char *)x->data + tgi_next(&f) * (int64_t)width, 0, n, row);
-        sort_row(x->dtype, row, n, index, index + n, attr->descending != 0);
+        status = TGI_DISPATCH_ANY(x->dtype, sort, row, n, index, index + n, attr->descending != 0);
         for (int64_t i = 0; i < n; i++)
             put[i * stride] = index[i];
     }
-    return TG_OK;
+    return status;
 }
 
 /* ---- recording functions ----------------------------------------------------------------------------------------- */

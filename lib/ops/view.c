@@ -37,13 +37,6 @@ int tgi_axis_of(tg_tensor x, const char *what, int axis) {
     return from_front;
 }
 
-tg_status tgi_refuse_dtype(tg_tensor x, const char *what) {
-    const tg_op op = {.name = what};
-    tg_type     type = tgi_node_type(tgi_node_at(x.tape, tgi_index(x)));
-    tg_infer    call = {.tape = x.tape, .op = &op, .count = 1, .in = &type};
-    return tg_refuse(&call, TG_ERR_DTYPE, "it takes no %s: convert with tg_cast", tg_dtype_name(type.dtype));
-}
-
 /* ---- reshape ----------------------------------------------------------------------------------------------------- */
 
 static tg_status infer_reshape(tg_infer *call) {

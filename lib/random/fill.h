@@ -4,11 +4,11 @@
  * SPDX-License-Identifier: MIT */
 
 /* In [low, high): the one way to `high` is a rounding up, and is turned back to `low`. */
-static void OF(fill_uniform)(tgi_mt19937 *generator, REAL *out, int64_t n, REAL low, REAL high) {
-    REAL width = high - low;
+static void OF(fill_uniform)(tgi_mt19937 *generator, REAL *out, int64_t n, double low, double high) {
+    REAL start = (REAL)low, end = (REAL)high, width = end - start;
     for (int64_t i = 0; i < n; i++) {
-        REAL x = OF(unit)(generator) * width + low;
-        out[i] = x == high ? low : x;
+        REAL x = OF(unit)(generator) * width + start;
+        out[i] = x == end ? start : x;
     }
 }
 

@@ -12,7 +12,6 @@
  * Arguments are checked, and memory is there, before the first word is drawn: a call that fails leaves the generator as it was.
  *
  * SPDX-License-Identifier: MIT */
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -72,13 +71,13 @@ static tg_tensor result(tg_tape *tape, const tgi_node *leaf) {
 }
 
 static tg_status check_floating(tg_tape *tape, const char *what, tg_dtype dtype) {
-    if (tgi_floating(dtype)) return TG_OK;
+    if (tgi_dtype_in(dtype, TGI_FLOATS)) return TG_OK;
     return tgi_fail(tape, TG_ERR_DTYPE, what, "the dtype is %s, not float32 or float64", tg_dtype_name(dtype));
 }
 
-/* Whether a finite number of that floating dtype comes of it. Not NaN. */
+/* Whether the value, converted to that floating dtype, is finite. */
 static bool in_range(tg_dtype dtype, double value) {
-    return fabs(value) <= (dtype == TG_F32 ? (double)FLT_MAX : DBL_MAX);
+    return fabs(value) <= tgi_traits_of(dtype)->largest;
 }
 
 static tg_status check_in_range(tg_tape *tape, const char *what, tg_dtype dtype, const char *role, double value) {
@@ -100,8 +99,7 @@ tg_status(tg_seed)(tg_tape *tape, uint64_t seed) {
 static tg_tensor uniform(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double low, double high) {
     if (tgi_check(tape) || check_floating(tape, what, dtype)) return tgi_invalid(tape);
     tgi_node *leaf = new_leaf(tape, what, dtype, shape);
-    if (leaf && dtype == TG_F32) fill_uniform_f32(&tape->generator, leaf->data, tgi_node_size(leaf), (float)low, (float)high);
-    if (leaf && dtype == TG_F64) fill_uniform_f64(&tape->generator, leaf->data, tgi_node_size(leaf), low, high);
+    if (leaf) (void)TGI_DISPATCH_FLOATS(dtype, fill_uniform, &tape->generator, leaf->data, tgi_node_size(leaf), low, high);
     return result(tape, leaf);
 }
 
@@ -129,8 +127,7 @@ tg_tensor(tg_uniform)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double low,
 static tg_tensor normal(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double mean, double deviation) {
     if (tgi_check(tape) || check_floating(tape, what, dtype)) return tgi_invalid(tape);
     tgi_node *leaf = new_leaf(tape, what, dtype, shape);
-    if (leaf && dtype == TG_F32) fill_normal_f32(&tape->generator, leaf->data, tgi_node_size(leaf), mean, deviation);
-    if (leaf && dtype == TG_F64) fill_normal_f64(&tape->generator, leaf->data, tgi_node_size(leaf), mean, deviation);
+    if (leaf) (void)TGI_DISPATCH_FLOATS(dtype, fill_normal, &tape->generator, leaf->data, tgi_node_size(leaf), mean, deviation);
     return result(tape, leaf);
 }
 
@@ -153,10 +150,10 @@ tg_tensor(tg_normal)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean,
 
 /* ---- integers ---------------------------------------------------------------------------------------------------- */
 
-/* All the integers from -limit to limit are numbers of the dtype. */
+/* Whether every integer from low up to high is a number of the dtype. */
 static tg_status check_integers(tg_tape *tape, tg_dtype dtype, int64_t low, int64_t high) {
-    int64_t limit = dtype == TG_F32 ? INT64_C(1) << FLT_MANT_DIG : INT64_C(1) << DBL_MANT_DIG;
-    if (dtype != TG_I64 && !tgi_floating(dtype))
+    int64_t limit = INT64_C(1) << tgi_traits_of(dtype)->precision;
+    if (!tgi_dtype_in(dtype, TGI_NUMBERS))
         return tgi_fail(tape, TG_ERR_DTYPE, "randint", "the dtype is %s, not int64, float32 or float64", tg_dtype_name(dtype));
     if (low >= high) return tgi_fail(tape, TG_ERR_ARGUMENT, "randint", "low %" PRId64 " is not below high %" PRId64, low, high);
     if (dtype == TG_I64 || (low >= -limit && high - 1 <= limit)) return TG_OK;
@@ -175,11 +172,13 @@ tg_tensor(tg_randint)(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t low
     if (tgi_check(tape) || check_integers(tape, dtype, low, high)) return tgi_invalid(tape);
     tgi_node *leaf = new_leaf(tape, "randint", dtype, shape);
     uint64_t  range = (uint64_t)high - (uint64_t)low;
+    size_t    width = tg_dtype_size(dtype);
     for (int64_t i = 0, n = leaf ? tgi_node_size(leaf) : 0; i < n; i++) {
         int64_t x = one_integer(&tape->generator, low, range);
-        if (dtype == TG_F32) ((float *)leaf->data)[i] = (float)x;
-        if (dtype == TG_F64) ((double *)leaf->data)[i] = (double)x;
-        if (dtype == TG_I64) ((int64_t *)leaf->data)[i] = x;
+        if (dtype == TG_I64)
+            ((int64_t *)leaf->data)[i] = x;
+        else
+            tgi_convert((double)x, dtype, (char *)leaf->data + (size_t)i * width);
     }
     return result(tape, leaf);
 }
@@ -225,13 +224,12 @@ tg_tensor(tg_bernoulli)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p)
         return tgi_invalid(tape);
     }
     tgi_node *leaf = new_leaf(tape, "bernoulli", dtype, shape);
-    for (int64_t i = 0, n = leaf ? tgi_node_size(leaf) : 0; i < n; i++) {
-        bool one = unit_f64(&tape->generator) < p;
-        if (dtype == TG_F32) ((float *)leaf->data)[i] = one;
-        if (dtype == TG_F64) ((double *)leaf->data)[i] = one;
-        if (dtype == TG_I64) ((int64_t *)leaf->data)[i] = one;
-        if (dtype == TG_BOOL) ((bool *)leaf->data)[i] = one;
-    }
+    size_t    width = tg_dtype_size(dtype);
+    uint64_t  bits[2] = {0}; /* of 0 and 1 */
+    for (int i = 0; i < 2; i++)
+        tgi_convert(i, dtype, &bits[i]);
+    for (int64_t i = 0, n = leaf ? tgi_node_size(leaf) : 0; i < n; i++)
+        memcpy((char *)leaf->data + (size_t)i * width, &bits[unit_f64(&tape->generator) < p], width);
     return result(tape, leaf);
 }
 
@@ -246,22 +244,21 @@ static tg_status infer_mask(tg_infer *call) {
     const mask_attr *attr = call->attr;
     call->out = (tg_type){.dtype = (tg_dtype)attr->dtype, .rank = (int)attr->rank, .dims = call->dims};
     memcpy(call->dims, attr->dims, sizeof attr->dims);
-    return TG_OK;
+    return tgi_require_dtype(call, call->out.dtype, TGI_FLOATS);
 }
+
+#define DEFINE_FILL_MASK(suffix, T) \
+    static void fill_mask_##suffix(tgi_mt19937 *generator, T *out, int64_t n, double p) { \
+        T scale = 1 / (T)p; \
+        for (int64_t i = 0; i < n; i++) \
+            out[i] = unit_f64(generator) < p ? scale : 0; \
+    }
+DEFINE_FILL_MASK(f32, float)
+DEFINE_FILL_MASK(f64, double)
 
 static tg_status mask_kernel(tg_kernel_call *call) {
     const mask_attr *attr = call->attr;
-    tgi_mt19937     *generator = tgi_generator(call);
-    float            narrow = 1 / (float)attr->p;
-    double           wide = 1 / attr->p;
-    for (int64_t i = 0; i < call->out.size; i++) {
-        bool one = unit_f64(generator) < attr->p;
-        if (call->out.dtype == TG_F32)
-            ((float *)call->out.data)[i] = one ? narrow : 0;
-        else
-            ((double *)call->out.data)[i] = one ? wide : 0;
-    }
-    return TG_OK;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, fill_mask, tgi_generator(call), call->out.data, call->out.size, attr->p);
 }
 
 tg_tensor tgi_random_mask(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p) {

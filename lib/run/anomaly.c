@@ -48,24 +48,28 @@ static value_stats count_all(const tg_array *x) {
     return c;
 }
 
-/* The search in a result that is in order, as almost all are; results lie row-major. */
-static bool all_finite(const tgi_node *node) {
-    bool         finite = true;
-    int64_t      size = tgi_node_size(node);
-    const float *f = node->data;
-    if (node->dtype == TG_F32)
-        for (int64_t i = 0; i < size; i++)
-            finite &= isfinite(f[i]) != 0;
-    const double *d = node->data;
-    if (node->dtype == TG_F64)
-        for (int64_t i = 0; i < size; i++)
-            finite &= isfinite(d[i]) != 0;
-    return finite;
-}
-
 static value_stats count_in(const tgi_node *node) {
     tg_array array = tgi_array_of(node);
     return count_all(&array);
+}
+
+#define DEFINE_ALL_FINITE(suffix, T) \
+    static bool all_finite_##suffix(int64_t n, const T *x) { \
+        bool finite = true; \
+        for (int64_t i = 0; i < n; i++) \
+            finite &= isfinite(x[i]) != 0; \
+        return finite; \
+    }
+DEFINE_ALL_FINITE(f32, float)
+DEFINE_ALL_FINITE(f64, double)
+
+/* The search in a result that is in order, as almost all are; results are row-major. Dtypes without a fast one are counted. */
+static bool all_finite(const tgi_node *node) {
+    bool finite = true;
+    if (!tgi_floating((tg_dtype)node->dtype)) return true;
+    if (!TGI_DISPATCH_FLOATS(node->dtype, finite = all_finite, tgi_node_size(node), node->data)) return finite;
+    value_stats s = count_in(node);
+    return !s.nans && !s.infinities;
 }
 
 /* Where a NaN that a view shows has come from. When that was overwritten since, it is not there any more, and the view holds a
@@ -159,7 +163,7 @@ static void say_places(sentence *s, const tgi_node *node, const value_stats *c) 
 
 /* What an elementwise op had made the k-th element of: " from 0 and 3". */
 static void say_sources(sentence *s, const tg_tape *tape, const tgi_node *node, int64_t k) {
-    if (!node->count || !node->op->loop[tgi_node_at(tape, node->in[node->count - 1])->dtype]) return;
+    if (!node->count || !tgi_loop_of(node->op, (tg_dtype)tgi_node_at(tape, node->in[node->count - 1])->dtype)) return;
     for (uint32_t i = 0; i < node->count; i++) {
         tg_array x = tgi_array_of(tgi_node_at(tape, node->in[i]));
         int64_t  strides[TG_MAX_RANK], offset = 0;

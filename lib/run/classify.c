@@ -8,9 +8,9 @@
 
 /* ---- what the op says -------------------------------------------------------------------------------------------- */
 
-tg_loop *tgi_loop_of(const tg_tape *tape, const tgi_node *node) {
+tg_loop *tgi_node_loop(const tg_tape *tape, const tgi_node *node) {
     if (!node->count || node->count > TG_MAX_LOOP_OPERANDS) return NULL;
-    return node->op->loop[tgi_node_at(tape, node->in[node->count - 1])->dtype];
+    return tgi_loop_of(node->op, (tg_dtype)tgi_node_at(tape, node->in[node->count - 1])->dtype);
 }
 
 /* How many leading axes the kernel goes through one by one; -1: it does not. What is drawn at random is drawn in one order. */
@@ -95,7 +95,7 @@ bool tgi_classify(const tgi_plan_builder *b, uint32_t i, tgi_candidate *c) {
         c->kind = TGI_FUSED_ASSIGN;
     else if (node->op->view)
         c->kind = TGI_FUSED_COPY;
-    else if (!tgi_loop_of(b->tape, node))
+    else if (!tgi_node_loop(b->tape, node))
         return tgi_is_safe(b, i) && classify_kernel(b, c);
     return true;
 }

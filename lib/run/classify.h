@@ -31,6 +31,6 @@ bool tgi_classify(const tgi_plan_builder *b, uint32_t i, tgi_candidate *c);
 bool tgi_classify_block_reduce(const tgi_plan_builder *b, tgi_candidate *c);
 
 /* The loop of an elementwise instruction; NULL when it is none. */
-tg_loop *tgi_loop_of(const tg_tape *tape, const tgi_node *node);
+tg_loop *tgi_node_loop(const tg_tape *tape, const tgi_node *node);
 
 #endif

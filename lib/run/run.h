@@ -34,9 +34,6 @@ tg_status tgi_check_finite(tg_tape *tape, const tgi_node *node);
  * (value.c). */
 tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *role);
 
-/* An element as a double (an int64 beyond 2^53 is rounded) (value.c). */
-double tgi_element(tg_dtype dtype, const void *data);
-
 /* The value of an instruction that has run (kernel_call.c). */
 tg_array tgi_array_of(const tgi_node *node);
 

@@ -40,7 +40,7 @@ tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     if (check_operands(tape, node)) return tape->status;
 
     tg_status status;
-    tg_loop  *loop = tgi_loop_of(tape, node);
+    tg_loop  *loop = tgi_node_loop(tape, node);
     if (op->effect)
         status = run_assign(tape, index, node);
     else if (op->view)

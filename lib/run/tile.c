@@ -253,7 +253,7 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
     if (write_operands(t, &r, v, op)) return TG_ERR_MEMORY;
     t->g->work += v->kind == TGI_FUSED_ROW_KERNEL ? op->operands[0].width / op->width : 1;
 
-    if (v->kind == TGI_FUSED_LOOP) op->loop = tgi_loop_of(b->tape, r.node);
+    if (v->kind == TGI_FUSED_LOOP) op->loop = tgi_node_loop(b->tape, r.node);
     if (v->kind == TGI_FUSED_ASSIGN)
         op->target = tgi_ref_of(b, r.node->in[0]);
     else if (!v->in_memory && b->targets[i] != TGI_NONE)

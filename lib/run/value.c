@@ -44,15 +44,6 @@ static tgi_node *readable(tg_tensor x, const char *what) {
     return tgi_check(tape) ? NULL : tgi_value(tape, x, what, "the tensor");
 }
 
-double tgi_element(tg_dtype dtype, const void *data) {
-    switch (dtype) {
-    case TG_F32: return *(const float *)data;
-    case TG_F64: return *(const double *)data;
-    case TG_I64: return (double)*(const int64_t *)data;
-    default: return *(const bool *)data;
-    }
-}
-
 double(tg_item)(tg_tensor x) {
     double number = NAN;
     if (tgi_is_number(x, &number)) return number;

@@ -1,29 +1,10 @@
-/* tests/core/test_shape.c: dtypes, shapes, axes; broadcasting against NumPy's rule said in another way.
+/* tests/core/test_shape.c: shapes, axes; broadcasting against NumPy's rule said in another way.
  *
  * SPDX-License-Identifier: MIT */
-#include <math.h>
 #include <string.h>
 
 #include "core/tape.h"
 #include "support.h"
-
-START_TEST(dtypes_have_names_and_sizes) {
-    static const struct {
-        int         dtype;
-        const char *name;
-        size_t      size;
-    } rows[] = {{TG_F32, "float32", 4}, {TG_F64, "float64", 8}, {TG_I64, "int64", 8}, {TG_BOOL, "bool", 1},
-                {TG_DTYPES, "?", 0},    {-1, "?", 0},           {1000, "?", 0}};
-    ck_assert_str_eq(tg_dtype_name((tg_dtype)rows[_i].dtype), rows[_i].name);
-    ck_assert_uint_eq(tg_dtype_size((tg_dtype)rows[_i].dtype), rows[_i].size);
-}
-END_TEST
-
-START_TEST(only_two_dtypes_float) {
-    ck_assert(tgi_floating(TG_F32) && tgi_floating(TG_F64));
-    ck_assert(!tgi_floating(TG_I64) && !tgi_floating(TG_BOOL) && !tgi_floating(TG_DTYPES));
-}
-END_TEST
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
@@ -119,7 +100,7 @@ START_TEST(shapes_broadcast_as_numpys) {
 }
 END_TEST
 
-/* ---- axes and numbers -------------------------------------------------------------------------------------------- */
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
 
 START_TEST(axes_count_from_both_ends) {
     for (int axis = -12; axis < 12; axis++) {
@@ -129,57 +110,15 @@ START_TEST(axes_count_from_both_ends) {
 }
 END_TEST
 
-START_TEST(int64_holds_whole_numbers_only) {
-    static const double good[] = {0, -0.0, 1, -1, 0x1p52, 0x1p62, -0x1p63, 9007199254740993.0};
-    static const double bad[] = {0.5, -1.5, 1e-300, 0x1p63, -0x1.1p63, 1e300, INFINITY, -INFINITY, NAN};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        int64_t out = 42;
-        ck_assert(tgi_convert(good[i], TG_I64, &out));
-        ck_assert(out == (int64_t)good[i]);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        int64_t out = 42;
-        ck_assert(!tgi_convert(bad[i], TG_I64, &out));
-    }
-}
-END_TEST
-
-START_TEST(bool_holds_0_and_1_only) {
-    static const double bad[] = {0.5, -1, 2, 1e300, NAN, INFINITY};
-    bool                out;
-    ck_assert(tgi_convert(0, TG_BOOL, &out) && !out);
-    ck_assert(tgi_convert(1, TG_BOOL, &out) && out);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert(!tgi_convert(bad[i], TG_BOOL, &out));
-    ck_assert(!tgi_convert(1, TG_DTYPES, &out));
-}
-END_TEST
-
-START_TEST(floats_hold_anything) {
-    static const double numbers[] = {0.1, -0.0, INFINITY, 0x1p-1074, 3.5};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        double wide;
-        float  narrow;
-        ck_assert(tgi_convert(numbers[i], TG_F64, &wide) && wide == numbers[i]);
-        ck_assert(tgi_convert(numbers[i], TG_F32, &narrow) && narrow == (float)numbers[i]);
-    }
-}
-END_TEST
-
 Suite *suite_shape(void) {
     Suite *suite = suite_create("core/shape");
     TCase *tcase = tcase_create("shape");
-    tcase_add_loop_test(tcase, dtypes_have_names_and_sizes, 0, 7);
-    tcase_add_test(tcase, only_two_dtypes_float);
     tcase_add_loop_test(tcase, shapes_of_every_rank, 0, 9);
     tcase_add_test(tcase, the_macro_counts);
     tcase_add_test(tcase, what_is_no_shape_has_size_minus_1);
     tcase_add_test(tcase, empty_shapes);
     tcase_add_test(tcase, shapes_broadcast_as_numpys);
     tcase_add_loop_test(tcase, axes_count_from_both_ends, 0, 9);
-    tcase_add_test(tcase, int64_holds_whole_numbers_only);
-    tcase_add_test(tcase, bool_holds_0_and_1_only);
-    tcase_add_test(tcase, floats_hold_anything);
     suite_add_tcase(suite, tcase);
     return suite;
 }
