@@ -2,7 +2,7 @@
  * handed to tg_record.
  *
  * An op is a name, a shape rule, the code that computes it, and one gradient rule an operand. The code is one of
- *   loop    for elementwise ops: one plain loop a dtype; the executor broadcasts and walks strides around it;
+ *   loops   for elementwise ops: one plain loop a dtype; the executor broadcasts and walks strides around it;
  *   view    for results that are the operand's own elements in another order: the new strides, nothing computed;
  *   kernel  for everything else: the whole result at once.
  *
@@ -92,6 +92,16 @@ enum { TG_MAX_LOOP_OPERANDS = 8 };
  * same for all n. out overlaps no operand, or is exactly one of them. */
 typedef void tg_loop(int64_t n, void *out, const void *const *in, const int64_t *step);
 
+/* The loops of an op, by the dtype of the last operand; NULL for those that the op does not take. `count` says how many dtypes
+ * there were when the table was compiled: no more are looked at. */
+typedef struct tg_loops {
+    int      count;
+    tg_loop *by_dtype[TG_DTYPES];
+} tg_loops;
+
+/* static const tg_loops neg_loops = TG_LOOPS([TG_F32] = neg_f32, [TG_F64] = neg_f64); */
+#define TG_LOOPS(...) {TG_DTYPES, {__VA_ARGS__}}
+
 /* Says where the result's elements lie in the operand's memory: fills out->data and out->strides, out->dims being there
  * already. False when strides cannot say it: the operand's elements are then copied in row-major order. */
 typedef bool tg_view(const tg_array *in, const void *attr, tg_array *out);
@@ -138,9 +148,9 @@ struct tg_op {
     tg_status (*infer)(tg_infer *call);
     tg_kernel      *kernel;
     tg_view        *view;
-    tg_loop        *loop[TG_DTYPES]; /* by the dtype of the last operand; NULL for those that the op does not take */
-    tg_rule *const *rules;           /* one an operand, NULL where no gradient flows; or NULL for none at all. For any
-                                       number of operands: a single rule, for all */
+    const tg_loops *loops;
+    tg_rule *const *rules;  /* one an operand, NULL where no gradient flows; or NULL for none at all. For any number of
+                               operands: a single rule, for all */
     bool            random; /* the result does not follow from operands and attr alone: each run makes it anew, once, and
                                        two instructions that look the same have each their own */
     tg_effect       effect;

@@ -127,8 +127,8 @@ static tg_tensor bce_rule_target(const tg_rule_call *call) {
 static tg_rule *const bce_rules[] = {bce_rule_p, bce_rule_target};
 
 static tg_tensor bce(tg_tensor p, tg_tensor target) {
-    static const tg_op op = {"bce", 2, tg_infer_elementwise, .loop = {[TG_F32] = bce_f32, [TG_F64] = bce_f64},
-                             .rules = bce_rules};
+    static const tg_loops loops = TG_LOOPS([TG_F32] = bce_f32, [TG_F64] = bce_f64);
+    static const tg_op    op = {"bce", 2, tg_infer_elementwise, .loops = &loops, .rules = bce_rules};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){p, target}), NULL, 0);
 }
 

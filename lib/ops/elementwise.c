@@ -122,22 +122,22 @@ static tg_status infer_bool(tg_infer *call) {
     }
 #include "ops/elementwise_names.h"
 
-#define LOOPS_FLOAT(name) \
-    { [TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64 }
+#define LOOPS_FLOAT(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64)
 #define LOOPS_ANGLE(name) LOOPS_FLOAT(name)
-#define LOOPS_NUMBER(name) \
-    { [TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64 }
+#define LOOPS_NUMBER(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64)
 #define LOOPS_ANY(name) \
-    { [TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8 }
+    TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8)
 
-#define DEFINE_UNARY(name, shape_rule, loops, op_rules) \
+#define DEFINE_UNARY(name, shape_rule, op_loops, op_rules) \
     tg_tensor(tg_##name)(tg_tensor x) { \
-        static const tg_op op = {#name, 1, shape_rule, .loop = loops(name), .rules = op_rules}; \
+        static const tg_loops loops = op_loops(name); \
+        static const tg_op    op = {#name, 1, shape_rule, .loops = &loops, .rules = op_rules}; \
         return tg_record(NULL, &op, 1, &x, NULL, 0); \
     }
-#define DEFINE_BINARY(name, shape_rule, loops, op_rules) \
+#define DEFINE_BINARY(name, shape_rule, op_loops, op_rules) \
     tg_tensor(tg_##name)(tg_tensor a, tg_tensor b) { \
-        static const tg_op op = {#name, 2, shape_rule, .loop = loops(name), .rules = op_rules}; \
+        static const tg_loops loops = op_loops(name); \
+        static const tg_op    op = {#name, 2, shape_rule, .loops = &loops, .rules = op_rules}; \
         return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0); \
     }
 #define UNARY(name, dtypes, formula, gradient) DEFINE_UNARY(name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
@@ -145,7 +145,8 @@ static tg_status infer_bool(tg_infer *call) {
     DEFINE_BINARY(name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
 #define TERNARY(name, dtypes, formula, ...) \
     tg_tensor(tg_##name)(tg_tensor x, tg_tensor low, tg_tensor high) { \
-        static const tg_op op = {#name, 3, tg_infer_elementwise, .loop = LOOPS_##dtypes(name), .rules = name##_rules}; \
+        static const tg_loops loops = LOOPS_##dtypes(name); \
+        static const tg_op    op = {#name, 3, tg_infer_elementwise, .loops = &loops, .rules = name##_rules}; \
         return tg_record(NULL, &op, 3, ((tg_tensor[]){x, low, high}), NULL, 0); \
     }
 #define PREDICATE(name, formula) DEFINE_UNARY(name, infer_bool, LOOPS_ANY, NULL)
@@ -173,9 +174,10 @@ static tg_tensor where_rule_b(const tg_rule_call *call) {
 static tg_rule *const where_rules[] = {NULL, where_rule_a, where_rule_b};
 
 tg_tensor(tg_where)(tg_tensor condition, tg_tensor a, tg_tensor b) {
-    static const tg_op op = {"where", 3, infer_where, .loop = LOOPS_ANY(where), .rules = where_rules};
-    double             number;
-    tg_tape           *tape = tgi_tape_of(condition);
+    static const tg_loops loops = LOOPS_ANY(where);
+    static const tg_op    op = {"where", 3, infer_where, .loops = &loops, .rules = where_rules};
+    double                number;
+    tg_tape              *tape = tgi_tape_of(condition);
     if (tgi_is_number(a, &number) && tgi_is_number(b, &number)) {
         tgi_fail(tape, TG_ERR_ARGUMENT, "where",
                  "both values are plain numbers: give one as a tensor, so that its dtype is known");
@@ -197,25 +199,23 @@ static tg_tensor cast_rule(const tg_rule_call *call) {
 
 static tg_rule *const cast_rules[] = {cast_rule};
 
-#define DEFINE_CAST_OP(to, TO) \
+#define DEFINE_CAST(to, TO) \
     static tg_status infer_cast_to_##to(tg_infer *call) { \
         call->out = call->in[0]; \
         call->out.dtype = TO; \
         return tgi_require_loop(call, call->in[0].dtype); \
-    }
-DEFINE_CAST_OP(f32, TG_F32)
-DEFINE_CAST_OP(f64, TG_F64)
-DEFINE_CAST_OP(i64, TG_I64)
-DEFINE_CAST_OP(b8, TG_BOOL)
-
-#define LOOPS_CAST(to) \
-    { [TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to }
-#define CAST_OP(to) \
-    { "cast", 1, infer_cast_to_##to, .loop = LOOPS_CAST(to), .rules = cast_rules }
+    } \
+    static const tg_loops to_##to##_loops = TG_LOOPS([TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, \
+                                                     [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to); \
+    static const tg_op    cast_to_##to = {"cast", 1, infer_cast_to_##to, .loops = &to_##to##_loops, .rules = cast_rules};
+DEFINE_CAST(f32, TG_F32)
+DEFINE_CAST(f64, TG_F64)
+DEFINE_CAST(i64, TG_I64)
+DEFINE_CAST(b8, TG_BOOL)
 
 tg_tensor(tg_cast)(tg_tensor x, tg_dtype dtype) {
-    static const tg_op ops[TG_DTYPES] =
-        {[TG_F32] = CAST_OP(f32), [TG_F64] = CAST_OP(f64), [TG_I64] = CAST_OP(i64), [TG_BOOL] = CAST_OP(b8)};
+    static const tg_op *const casts[TG_DTYPES] =
+        {[TG_F32] = &cast_to_f32, [TG_F64] = &cast_to_f64, [TG_I64] = &cast_to_i64, [TG_BOOL] = &cast_to_b8};
     tg_tape *tape = tgi_tape_of(x);
     if (tgi_check(tape)) return tgi_invalid(tape);
     if (!tg_dtype_size(dtype)) {
@@ -226,5 +226,5 @@ tg_tensor(tg_cast)(tg_tensor x, tg_dtype dtype) {
         tgi_done(tape, TG_OK);
         return x;
     }
-    return tg_record(NULL, &ops[dtype], 1, &x, NULL, 0);
+    return tg_record(NULL, casts[dtype], 1, &x, NULL, 0);
 }

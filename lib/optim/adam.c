@@ -34,26 +34,28 @@ typedef struct adam {
 TGI_EACH_ADAM_LOOP(DEFINE_LOOP)
 
 /* No gradient flows through an assign: there are no rules. */
-#define OP(name, arity) {#name, arity, tg_infer_elementwise, .loop = {[TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64}}
+#define DEFINE_OP(name, arity) \
+    static const tg_loops name##_loops = TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64); \
+    static const tg_op    name = {#name, arity, tg_infer_elementwise, .loops = &name##_loops};
+DEFINE_OP(adam_mean, 3)
+DEFINE_OP(adam_square, 4)
+DEFINE_OP(adam_weight, 8)
 
 /* m + rest (g - m), rest being 1 - beta1 */
 static tg_tensor mean_of(tg_tensor m, tg_tensor g, double beta) {
-    static const tg_op op = OP(adam_mean, 3);
-    return tg_record(NULL, &op, 3, ((tg_tensor[]){m, g, tg_num(1 - beta)}), NULL, 0);
+    return tg_record(NULL, &adam_mean, 3, ((tg_tensor[]){m, g, tg_num(1 - beta)}), NULL, 0);
 }
 
 /* beta v + (1 - beta) g^2 */
 static tg_tensor square_of(tg_tensor v, tg_tensor g, double beta) {
-    static const tg_op op = OP(adam_square, 4);
-    return tg_record(NULL, &op, 4, ((tg_tensor[]){v, g, tg_num(beta), tg_num(1 - beta)}), NULL, 0);
+    return tg_record(NULL, &adam_square, 4, ((tg_tensor[]){v, g, tg_num(beta), tg_num(1 - beta)}), NULL, 0);
 }
 
 /* w - size m' / (sqrt(past v + g^2) + eps), m' being the new mean */
 static tg_tensor weight_after(tg_tensor w, tg_tensor m, tg_tensor v, tg_tensor g, const tg_adam_options *o, tg_tensor size,
                               tg_tensor eps) {
-    static const tg_op op = OP(adam_weight, 8);
-    tg_tensor          rest = tg_num(1 - o->beta1), past = tg_num(o->beta2 / (1 - o->beta2));
-    return tg_record(NULL, &op, 8, ((tg_tensor[]){w, m, v, g, rest, past, size, eps}), NULL, 0);
+    tg_tensor rest = tg_num(1 - o->beta1), past = tg_num(o->beta2 / (1 - o->beta2));
+    return tg_record(NULL, &adam_weight, 8, ((tg_tensor[]){w, m, v, g, rest, past, size, eps}), NULL, 0);
 }
 
 /* ---- the step ---------------------------------------------------------------------------------------------------- */

@@ -54,6 +54,22 @@ START_TEST(an_op_without_loops_takes_no_dtype) {
 }
 END_TEST
 
+static void do_nothing(int64_t n, void *out, const void *const *in, const int64_t *step) {
+    (void)n, (void)out, (void)in, (void)step;
+}
+
+/* One compiled when there were two dtypes; what stands behind its count is no part of it. */
+START_TEST(a_table_of_loops_ends_at_its_count) {
+    static const tg_loops full = TG_LOOPS([TG_F64] = do_nothing, [TG_I64] = do_nothing),
+                          two = {2, {[TG_F64] = do_nothing, [TG_I64] = do_nothing}};
+    static const tg_op now = {.name = "now", .loops = &full}, then = {.name = "then", .loops = &two};
+    ck_assert_int_eq(full.count, TG_DTYPES);
+    ck_assert(tgi_loop_of(&now, TG_F64) == do_nothing && tgi_loop_of(&now, TG_I64) == do_nothing && !tgi_loop_of(&now, TG_F32));
+    ck_assert(tgi_loop_of(&then, TG_F64) == do_nothing && !tgi_loop_of(&then, TG_I64));
+    ck_assert(!tgi_loop_of(&op, TG_F64));
+}
+END_TEST
+
 START_TEST(a_function_rejects_its_operand_in_its_own_name) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_constant(tape, TG_BOOL, TG_SHAPE(1), (bool[]){true});
@@ -92,6 +108,7 @@ Suite *suite_infer(void) {
     tcase_add_test(tcase, operands_have_one_dtype);
     tcase_add_test(tcase, a_set_admits_its_dtypes_and_no_other);
     tcase_add_test(tcase, an_op_without_loops_takes_no_dtype);
+    tcase_add_test(tcase, a_table_of_loops_ends_at_its_count);
     tcase_add_test(tcase, a_function_rejects_its_operand_in_its_own_name);
     tcase_add_test(tcase, every_kind_of_op_says_it_alike);
     suite_add_tcase(suite, tcase);

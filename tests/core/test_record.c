@@ -288,8 +288,9 @@ static void add_all(int64_t n, void *out, const void *const *in, const int64_t *
 }
 
 START_TEST(an_elementwise_op_of_no_operands_is_refused) {
-    static const tg_op any = {.name = "any", .arity = -1, .infer = tg_infer_elementwise, .loop = {[TG_F64] = add_all}};
-    tg_tape           *tape = tg_tape_new();
+    static const tg_loops loops = TG_LOOPS([TG_F64] = add_all);
+    static const tg_op    any = {.name = "any", .arity = -1, .infer = tg_infer_elementwise, .loops = &loops};
+    tg_tape              *tape = tg_tape_new();
     VECTOR(tape, 1, 2);
     tg_tensor y = tg_record(tape, &any, 0, NULL, NULL, 0);
     ck_assert(!tg_valid(y) && tg_error_status(tape) != TG_OK);

@@ -34,10 +34,11 @@ static tg_tensor nan_rule(const tg_rule_call *call) {
 }
 
 static tg_rule *const wrong_rules[] = {wrong_rule}, *const shallow_rules[] = {shallow_rule}, *const nan_rules[] = {nan_rule};
-static const tg_op wrong = {"wrong", 1, tg_infer_elementwise, .loop = {[TG_F64] = cube_loop}, .rules = wrong_rules};
-static const tg_op shallow = {"shallow", 1, tg_infer_elementwise, .loop = {[TG_F64] = cube_loop}, .rules = shallow_rules};
-static const tg_op lost = {"lost", 1, tg_infer_elementwise, .loop = {[TG_F64] = cube_loop}, .rules = nan_rules};
-static const tg_op silent = {"silent", 1, tg_infer_elementwise, .loop = {[TG_F64] = cube_loop}};
+static const tg_loops cube_loops = TG_LOOPS([TG_F64] = cube_loop);
+static const tg_op    wrong = {"wrong", 1, tg_infer_elementwise, .loops = &cube_loops, .rules = wrong_rules};
+static const tg_op    shallow = {"shallow", 1, tg_infer_elementwise, .loops = &cube_loops, .rules = shallow_rules};
+static const tg_op    lost = {"lost", 1, tg_infer_elementwise, .loops = &cube_loops, .rules = nan_rules};
+static const tg_op    silent = {"silent", 1, tg_infer_elementwise, .loops = &cube_loops};
 
 static tg_tensor record(const tg_op *op, tg_tensor x) {
     return tg_record(x.tape, op, 1, &x, NULL, 0);

@@ -71,7 +71,8 @@ static void same_loop(int64_t n, void *out, const void *const *in, const int64_t
 }
 
 static tg_rule *const bad_rules[] = {bad_rule};
-static const tg_op    bad = {"bad", 1, tg_infer_elementwise, .loop = {[TG_F64] = same_loop}, .rules = bad_rules};
+static const tg_loops same_loops = TG_LOOPS([TG_F64] = same_loop);
+static const tg_op    bad = {"bad", 1, tg_infer_elementwise, .loops = &same_loops, .rules = bad_rules};
 
 START_TEST(a_gradient_of_the_wrong_kind_is_an_error) {
     static const tg_status   expected[] = {TG_ERR_GRADIENT, TG_ERR_GRADIENT, TG_ERR_GRADIENT,

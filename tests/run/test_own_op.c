@@ -206,9 +206,10 @@ static void add_up(int64_t n, void *out, const void *const *in, const int64_t *s
 }
 
 START_TEST(a_loop_has_eight_operands_at_most) {
-    static const tg_op op = {.name = "add_up", .arity = -1, .infer = tg_infer_elementwise, .loop = {[TG_F64] = add_up}};
-    tg_tape           *tape = tg_tape_new();
-    tg_tensor          x[9];
+    static const tg_loops loops = TG_LOOPS([TG_F64] = add_up);
+    static const tg_op    op = {.name = "add_up", .arity = -1, .infer = tg_infer_elementwise, .loops = &loops};
+    tg_tape              *tape = tg_tape_new();
+    tg_tensor             x[9];
     for (int i = 0; i < 9; i++)
         x[i] = VECTOR(tape, i, 10 * i);
     CHECK_F64(tg_record(tape, &op, 8, x, NULL, 0), 28, 280);

@@ -22,7 +22,8 @@ static void mix(int64_t n, void *out, const void *const *in, const int64_t *step
     }
 }
 
-static const tg_op op_mix = {.name = "mix", .arity = -1, .infer = tg_infer_elementwise, .loop = {[TG_F64] = mix}};
+static const tg_loops mix_loops = TG_LOOPS([TG_F64] = mix);
+static const tg_op    op_mix = {.name = "mix", .arity = -1, .infer = tg_infer_elementwise, .loops = &mix_loops};
 
 /* An operand, and the same numbers where the test can see them. */
 typedef struct operand {
@@ -185,15 +186,13 @@ COPY_LOOP(int64_t)
 COPY_LOOP(bool)
 
 START_TEST(every_dtype_is_gathered) {
-    static const tg_op copy =
-        {.name = "copy",
-         .arity = 1,
-         .infer = tg_infer_elementwise,
-         .loop = {[TG_F32] = copy_float, [TG_F64] = copy_double, [TG_I64] = copy_int64_t, [TG_BOOL] = copy_bool}};
-    tg_tape  *tape = tg_tape_new();
-    tg_tensor x = tg_cast(tg_constant(tape, TG_I64, TG_SHAPE(2, 3), (int64_t[]){0, 1, 1, 1, 0, 1}), (tg_dtype)_i);
-    tg_tensor view = tg_broadcast_to(tg_transpose(x, 0, 1), TG_SHAPE(2, 3, 2));
-    tg_tensor y = tg_record(tape, &copy, 1, &view, NULL, 0);
+    static const tg_loops loops =
+        TG_LOOPS([TG_F32] = copy_float, [TG_F64] = copy_double, [TG_I64] = copy_int64_t, [TG_BOOL] = copy_bool);
+    static const tg_op copy = {.name = "copy", .arity = 1, .infer = tg_infer_elementwise, .loops = &loops};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          x = tg_cast(tg_constant(tape, TG_I64, TG_SHAPE(2, 3), (int64_t[]){0, 1, 1, 1, 0, 1}), (tg_dtype)_i);
+    tg_tensor          view = tg_broadcast_to(tg_transpose(x, 0, 1), TG_SHAPE(2, 3, 2));
+    tg_tensor          y = tg_record(tape, &copy, 1, &view, NULL, 0);
     ck_assert_int_eq(tg_dtype_of(y), _i);
     CHECK_F64(tg_cast(y, TG_F64), 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1);
     tg_tape_free(tape);
