@@ -60,11 +60,17 @@ DEFINE_COPY_RUN(uint8_t)
 DEFINE_COPY_RUN(uint32_t)
 DEFINE_COPY_RUN(uint64_t)
 
+static void copy_run_of_any(size_t element, int64_t n, int64_t stride, const char *from, char *to) {
+    for (int64_t i = 0; i < n; i++, from += stride * (ptrdiff_t)element, to += element)
+        memcpy(to, from, element);
+}
+
 static void copy_run(size_t element, int64_t n, int64_t stride, const void *from, void *to) {
     switch (element) {
     case 1: copy_run_uint8_t(n, stride, from, to); break;
     case 4: copy_run_uint32_t(n, stride, from, to); break;
-    default: copy_run_uint64_t(n, stride, from, to); break;
+    case 8: copy_run_uint64_t(n, stride, from, to); break;
+    default: copy_run_of_any(element, n, stride, from, to); break;
     }
 }
 

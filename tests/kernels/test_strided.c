@@ -49,7 +49,7 @@ static void check_gathered(size_t width, const unsigned char *out, const unsigne
 }
 
 static void gather_parts(uint32_t state, size_t width, const unsigned char *origin) {
-    static unsigned char out[300 * 8];
+    static unsigned char out[300 * 16];
     int                  rank;
     int64_t              dims[8], strides[8];
     random_array(&state, &rank, dims, strides);
@@ -65,8 +65,8 @@ static void gather_parts(uint32_t state, size_t width, const unsigned char *orig
 }
 
 START_TEST(gathers_any_part_of_any_array) {
-    static const size_t  widths[] = {1, 4, 8};
-    static unsigned char memory[MEMORY * 8];
+    static const size_t  widths[] = {1, 2, 3, 4, 8, 16};
+    static unsigned char memory[MEMORY * 16];
     for (size_t i = 0; i < sizeof memory; i++)
         memory[i] = (unsigned char)(i * 7 + i / 251);
     for (uint32_t seed = 0; seed < ARRAYS; seed++)
@@ -143,7 +143,7 @@ END_TEST
 Suite *suite_strided(void) {
     Suite *suite = suite_create("kernels/strided");
     TCase *gather = tcase_create("gather"), *walk = tcase_create("walk");
-    tcase_add_loop_test(gather, gathers_any_part_of_any_array, 0, 3);
+    tcase_add_loop_test(gather, gathers_any_part_of_any_array, 0, 6);
     tcase_add_loop_test(gather, gathers_nothing_of_an_empty_array, 0, 5);
     suite_add_tcase(suite, gather);
     tcase_add_test(walk, row_major_strides);
