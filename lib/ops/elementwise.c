@@ -199,19 +199,21 @@ static tg_tensor cast_rule(const tg_rule_call *call) {
 
 static tg_rule *const cast_rules[] = {cast_rule};
 
-#define DEFINE_CAST(to, TO) \
+/* What comes after TO are the loops, by the dtype that is cast from. */
+#define DEFINE_CAST(to, TO, ...) \
     static tg_status infer_cast_to_##to(tg_infer *call) { \
         call->out = call->in[0]; \
         call->out.dtype = TO; \
         return tgi_require_loop(call, call->in[0].dtype); \
     } \
-    static const tg_loops to_##to##_loops = TG_LOOPS([TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, \
-                                                     [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to); \
+    static const tg_loops to_##to##_loops = TG_LOOPS(__VA_ARGS__); \
     static const tg_op    cast_to_##to = {"cast", 1, infer_cast_to_##to, .loops = &to_##to##_loops, .rules = cast_rules};
-DEFINE_CAST(f32, TG_F32)
-DEFINE_CAST(f64, TG_F64)
-DEFINE_CAST(i64, TG_I64)
-DEFINE_CAST(b8, TG_BOOL)
+#define FROM_ANY(to) \
+    [TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to
+DEFINE_CAST(f32, TG_F32, FROM_ANY(f32))
+DEFINE_CAST(f64, TG_F64, FROM_ANY(f64))
+DEFINE_CAST(i64, TG_I64, FROM_ANY(i64))
+DEFINE_CAST(b8, TG_BOOL, FROM_ANY(b8))
 
 tg_tensor(tg_cast)(tg_tensor x, tg_dtype dtype) {
     static const tg_op *const casts[TG_DTYPES] =
