@@ -33,39 +33,10 @@
 
 #include "gemm.h"
 #include "threads.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-#define NO_INLINE __attribute__((noinline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-/* Bytes in a vector register, and those of the widest: rows in scratch are whole numbers of these. */
-#if defined __AVX512F__
-enum { VECTOR_BYTES = 64 };
-#elif defined __AVX__
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
-enum { WIDEST = 64 };
+#include "vector.h"
 
 /* The most rows and vectors of a tile. */
 enum { MOST_ROWS = 6, MOST_VECTORS = 8 };
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t round_up(int64_t x, int64_t step) {
-    return (x + step - 1) / step * step;
-}
 
 /* ---- the plan ---------------------------------------------------------------------------------------------------- */
 
@@ -87,10 +58,10 @@ typedef struct plan {
 /* How many positions there are in a task: a tile of at most `wanted`, or as many images as have not more. */
 static void choose_tile(plan *p, int64_t wanted) {
     const int64_t *y = p->c->y;
-    p->tile[1] = most(1, least(y[1], wanted));
-    p->tile[0] = most(1, least(y[0], wanted / p->tile[1]));
+    p->tile[1] = max_of(1, min_of(y[1], wanted));
+    p->tile[0] = max_of(1, min_of(y[0], wanted / p->tile[1]));
     bool cut = p->tile[0] < y[0] || p->tile[1] < y[1];
-    p->batch = cut ? 1 : most(1, least(p->c->images, wanted / most(1, y[0] * y[1])));
+    p->batch = cut ? 1 : max_of(1, min_of(p->c->images, wanted / max_of(1, y[0] * y[1])));
 }
 
 /* The planes of a tile, or for the transpose those of the whole result. */
@@ -108,22 +79,23 @@ enum { SECOND_CACHE = 256 << 10 };
 /* How many positions of the result need so many elements of a plane: whole rows, if it can be. */
 static int64_t positions_in(const plan *p, int64_t elements) {
     int64_t across = p->c->y[1] + p->shift[1];
-    return elements >= across ? elements / across * p->c->y[1] : most(1, elements - p->shift[1]);
+    return elements >= across ? elements / across * p->c->y[1] : max_of(1, elements - p->shift[1]);
 }
 
 static void plan_tiles(plan *p, tgi_conv_kind kind, int64_t element) {
     const tgi_conv *c = p->c;
     int64_t         phases = p->phases[0] * p->phases[1], whole = (c->y[0] + p->shift[0]) * (c->y[1] + p->shift[1]);
     int64_t         rows = kind == TGI_CONV ? MOST_ROWS : c->out, planes = kind == TGI_CONV_BACK ? 0 : c->in * phases;
-    choose_tile(p, positions_in(p, most(SECOND_CACHE / most(1, (rows + planes) * element), 256)));
+    choose_tile(p, positions_in(p, max_of(SECOND_CACHE / max_of(1, (rows + planes) * element), 256)));
     bool cut = p->tile[0] < c->y[0] || p->tile[1] < c->y[1];
     set_planes(p, kind);
-    p->pitch = round_up((p->tile[0] - 1) * p->plane[1] + p->tile[1], WIDEST / element);
+    p->pitch = round_up((p->tile[0] - 1) * p->plane[1] + p->tile[1], WIDEST_BYTES / element);
     p->batch = 1;
     if (kind == TGI_CONV_BACK)
-        p->block = least(c->in, round_up(most(1, SECOND_CACHE / most(1, phases * whole * element)), MOST_ROWS));
+        p->block = min_of(c->in, round_up(max_of(1, SECOND_CACHE / max_of(1, phases * whole * element)), MOST_ROWS));
     if (kind == TGI_CONV_WEIGHT && !cut)
-        p->batch = most(1, least(c->images, SECOND_CACHE / 2 / most(1, (c->in * p->channel + c->out * p->pitch) * element)));
+        p->batch =
+            max_of(1, min_of(c->images, SECOND_CACHE / 2 / max_of(1, (c->in * p->channel + c->out * p->pitch) * element)));
     p->rows = p->batch * rows * p->pitch;
 }
 
@@ -146,7 +118,7 @@ static void plan_products(plan *p, tgi_conv_kind kind, int64_t element) {
         p->pitch = c->y[0] * c->y[1];
         return;
     }
-    choose_tile(p, most(2 * SECOND_CACHE / most(1, depth * element), 256));
+    choose_tile(p, max_of(2 * SECOND_CACHE / max_of(1, depth * element), 256));
     set_planes(p, kind);
     p->pitch = p->batch * p->tile[0] * p->tile[1];
     p->columns = depth * p->pitch;
@@ -192,7 +164,7 @@ static plan plan_of(const tgi_conv *c, tgi_conv_kind kind, size_t element) {
     plan p = {.c = c, .way = c->way, .taps = c->k[0] * c->k[1], .block = c->in};
     for (int a = 0; a < 2; a++) {
         int64_t reach = (c->k[a] - 1) * c->dilation[a];
-        p.phases[a] = least(c->stride[a], reach + 1);
+        p.phases[a] = min_of(c->stride[a], reach + 1);
         p.shift[a] = reach / c->stride[a];
     }
     if (p.way == TGI_CONV_BEST) p.way = best_way(&p);
@@ -201,7 +173,7 @@ static plan plan_of(const tgi_conv *c, tgi_conv_kind kind, size_t element) {
     if (p.way == TGI_CONV_PRODUCT) plan_products(&p, kind, (int64_t)element);
     if (p.way == TGI_CONV_PLAIN) return p;
     int64_t sets = p.way == TGI_CONV_TILES ? p.batch : 1;
-    p.planes = sets * p.block * p.channel + 2 * (int64_t)(WIDEST / element);
+    p.planes = sets * p.block * p.channel + 2 * (int64_t)(WIDEST_BYTES / element);
     return p;
 }
 
@@ -213,18 +185,18 @@ typedef struct parts {
 } parts;
 
 static size_t behind(size_t start, int64_t count, size_t element) {
-    return (start + (size_t)count * element + WIDEST - 1) / WIDEST * WIDEST;
+    return (start + (size_t)count * element + WIDEST_BYTES - 1) / WIDEST_BYTES * WIDEST_BYTES;
 }
 
 static parts parts_of(const plan *p, tgi_conv_kind kind, size_t element) {
     parts at = {0};
-    if (p->way == TGI_CONV_PLAIN) return (parts){.end = WIDEST};
+    if (p->way == TGI_CONV_PLAIN) return (parts){.end = WIDEST_BYTES};
     at.planes = behind(at.offsets, p->block * p->taps, sizeof(int64_t));
     at.rows = behind(at.planes, p->planes, element);
     at.columns = behind(at.rows, p->rows, element);
     at.product = behind(at.columns, p->columns, element);
     at.multiply = behind(at.product, p->product, element);
-    at.end = at.multiply + (p->way == TGI_CONV_PRODUCT ? product_scratch(p, kind, element) : WIDEST);
+    at.end = at.multiply + (p->way == TGI_CONV_PRODUCT ? product_scratch(p, kind, element) : WIDEST_BYTES);
     return at;
 }
 
@@ -288,8 +260,8 @@ typedef struct span {
 
 static span span_of(int64_t count, int64_t first, int64_t step, int64_t size) {
     span s = {first < 0 ? (step - 1 - first) / step : 0, first < size ? (size - 1 - first) / step + 1 : 0};
-    s.to = most(0, least(s.to, count));
-    s.from = least(s.from, s.to);
+    s.to = max_of(0, min_of(s.to, count));
+    s.from = min_of(s.from, s.to);
     return s;
 }
 
@@ -302,22 +274,24 @@ static area area_of(const plan *p, int64_t tile) {
     int64_t across = (p->c->y[1] + p->tile[1] - 1) / p->tile[1];
     area    a = {.at = {tile / across * p->tile[0], tile % across * p->tile[1]}};
     for (int i = 0; i < 2; i++)
-        a.size[i] = least(p->tile[i], p->c->y[i] - a.at[i]);
+        a.size[i] = min_of(p->tile[i], p->c->y[i] - a.at[i]);
     return a;
 }
 
 #define T float
 #define NAME(x) x##_f32
 #include "convolve_planes.h"
-#include "convolve_tiles.h"
 #include "convolve_products.h"
+#include "convolve_tiles.h"
+#include "convolve_units.h"
 #undef T
 #undef NAME
 
 #define T double
 #define NAME(x) x##_f64
 #include "convolve_planes.h"
-#include "convolve_tiles.h"
 #include "convolve_products.h"
+#include "convolve_tiles.h"
+#include "convolve_units.h"
 #undef T
 #undef NAME

@@ -3,13 +3,8 @@
  *
  * SPDX-License-Identifier: MIT */
 
-/* A vector in a register, and one in memory that is aligned like its elements only. */
-typedef T NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
-typedef T NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
 #define VECTOR NAME(vector)
-#define LOOSE NAME(loose)
-
-enum { NAME(lanes) = VECTOR_BYTES / sizeof(T) };
+#define UNALIGNED NAME(unaligned)
 #define LANES NAME(lanes)
 
 /* The parts of scratch. */

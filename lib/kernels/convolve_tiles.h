@@ -26,8 +26,8 @@ static ALWAYS_INLINE void NAME(tile)(int rows, int vectors, bool indirect, bool 
     const T *a = s->a, *b = s->b + q;
     int64_t  a_row = s->a_row, a_col = s->a_col, b_row = s->b_row, depth = s->depth;
     for (int64_t k = 0; k < depth; k++, a += a_col) {
-        const LOOSE *bk = (const LOOSE *)(b + (indirect ? s->offsets[k] : k * b_row));
-        VECTOR       bv[MOST_VECTORS];
+        const UNALIGNED *bk = (const UNALIGNED *)(b + (indirect ? s->offsets[k] : k * b_row));
+        VECTOR           bv[MOST_VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) bv[v] = bk[v];
         UNROLL for (int i = 0; i < rows; i++) {
             T ai = a[i * a_row];
@@ -35,7 +35,7 @@ static ALWAYS_INLINE void NAME(tile)(int rows, int vectors, bool indirect, bool 
         }
     }
     UNROLL for (int i = 0; i < rows; i++) {
-        LOOSE *ci = (LOOSE *)(s->c + i * s->c_row + q);
+        UNALIGNED *ci = (UNALIGNED *)(s->c + i * s->c_row + q);
         UNROLL for (int v = 0; v < vectors; v++) ci[v] = add ? (VECTOR)(ci[v] + sum[i][v]) : sum[i][v];
     }
 }
@@ -156,9 +156,9 @@ static ALWAYS_INLINE void NAME(scalars_of)(int rows, int taps, const SCALARS *s,
         UNROLL for (int j = 0; j < taps; j++) xt[j] = x + s->offsets[t + j];
         for (int64_t q = 0; q < s->count; q += LANES) {
             VECTOR xv[3];
-            UNROLL for (int j = 0; j < taps; j++) xv[j] = *(const LOOSE *)(xt[j] + q);
+            UNROLL for (int j = 0; j < taps; j++) xv[j] = *(const UNALIGNED *)(xt[j] + q);
             UNROLL for (int i = 0; i < rows; i++) {
-                VECTOR yv = *(const LOOSE *)(y + i * s->y_row + q);
+                VECTOR yv = *(const UNALIGNED *)(y + i * s->y_row + q);
                 UNROLL for (int j = 0; j < taps; j++) sum[i][j] += yv * xv[j];
             }
         }

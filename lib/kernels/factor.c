@@ -21,12 +21,9 @@
 #include <math.h>
 
 #include "gemm.h"
+#include "vector.h"
 
 enum { BLOCK = TGI_LINALG_BLOCK };
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* Bytes for the products' own scratch, in front of the product; none is larger than n x n times n x m. */
 static size_t product_scratch(int64_t n, int64_t m, size_t element, int threads) {

@@ -43,7 +43,7 @@ static void NAME(solve_row)(int64_t m, const T *t, int64_t row, int64_t col, boo
 
 static void NAME(solve_lower)(int64_t n, int64_t m, const T *t, int64_t row, int64_t col, bool unit, T *x, NAME(work) work) {
     for (int64_t start = 0; start < n; start += BLOCK) {
-        int64_t end = least(start + BLOCK, n);
+        int64_t end = min_of(start + BLOCK, n);
         NAME(subtract)(end - start, m, start, t + start * row, row, col, x, m, 1, x + start * m, m, work);
         for (int64_t i = start; i < end; i++)
             NAME(solve_row)(m, t, row, col, unit, x, i, start, i);
@@ -98,7 +98,7 @@ static int64_t NAME(cholesky_block)(int64_t n, T *a, int64_t start, int64_t end)
 static int64_t NAME(cholesky_builtin)(int64_t n, T *a, NAME(work) work) {
     int64_t minor = 0;
     for (int64_t start = 0; start < n && !minor; start += BLOCK) {
-        int64_t end = least(start + BLOCK, n);
+        int64_t end = min_of(start + BLOCK, n);
         NAME(subtract)(end - start, n - start, start, a + start, 1, n, a + start, n, 1, a + start * (n + 1), n, work);
         minor = NAME(cholesky_block)(n, a, start, end);
     }
@@ -182,7 +182,7 @@ static void NAME(lu_below)(int64_t n, T *a, int64_t start, int64_t end) {
 
 static void NAME(lu_builtin)(int64_t n, T *a, T *pivots, NAME(work) work) {
     for (int64_t start = 0; start < n; start += BLOCK) {
-        int64_t end = least(start + BLOCK, n);
+        int64_t end = min_of(start + BLOCK, n);
         T      *block = a + start * (n + 1), *below = a + end * n + start;
         NAME(subtract)(end - start, n - start, start, a + start * n, n, 1, a + start, n, 1, block, n, work);
         NAME(lu_block)(n, a, pivots, start, end);

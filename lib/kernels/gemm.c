@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include "gemm.h"
 #include "gemm_sizes.h"
+#include "isa.h"
 
 #include <limits.h>
 #include <string.h>
@@ -43,7 +44,7 @@ enum { THREADS_TO_BEAT = 2 };
  * AVX-512 is then twice as fast (MLP of 512 units, batch 128, on one thread: 2.3 ms a step, and 4.0 by that BLAS). */
 static bool is_blas_slow(void) {
 #ifdef TGI_HAVE_AVX
-    if (tgi_isa() != TGI_AVX512 || !openblas_get_corename || !openblas_get_num_threads) return false;
+    if (tgi_isa() != TGI_ISA_avx512 || !openblas_get_corename || !openblas_get_num_threads) return false;
     const char *core = openblas_get_corename();
     return openblas_get_num_threads() <= THREADS_TO_BEAT && (!strcmp(core, "Haswell") || !strcmp(core, "Zen"));
 #else
@@ -118,7 +119,7 @@ bool tgi_gemm_is_small(int64_t n, int64_t k) {
     void tgi_gemm_small_##suffix(int64_t m, int64_t n, int64_t k, const T *a, const T *b, T *c) { \
         _Alignas(64) char last_panel[SMALL_BYTES]; \
         for (int64_t i = 0, rows = rows_at_once(n, k); i < m; i += rows) \
-            tgi_gemm_builtin_##suffix(least(m - i, rows), n, k, a + i * k, k, 1, b, n, 1, c + i * n, 1, last_panel); \
+            tgi_gemm_builtin_##suffix(min_of(m - i, rows), n, k, a + i * k, k, 1, b, n, 1, c + i * n, 1, last_panel); \
     }
 DEFINE_SMALL(f32, float)
 DEFINE_SMALL(f64, double)
@@ -128,7 +129,7 @@ DEFINE_SMALL(f64, double)
 /* Room for a block of A and one of B for each thread, or for the two squares. */
 size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element, int threads) {
     size_t  blocks = (size_t)threads_for(m, n, k, threads) * room_of(m, n, k, element);
-    int64_t squares = (least(m, TGI_GEMM_COPY) + least(n, TGI_GEMM_COPY)) * least(k, TGI_GEMM_COPY);
+    int64_t squares = (min_of(m, TGI_GEMM_COPY) + min_of(n, TGI_GEMM_COPY)) * min_of(k, TGI_GEMM_COPY);
     size_t  copies = (size_t)squares * element;
     return (blocks > copies ? blocks : (copies + 63) / 64 * 64) + 64;
 }

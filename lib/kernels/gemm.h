@@ -13,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "isa.h"
-
 /* A BLAS where configure found one, else the built-in product, on so many threads at most. `scratch` is tgi_gemm_scratch bytes,
  * aligned to 64. */
 void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
@@ -42,8 +40,6 @@ void tgi_gemm_builtin_f32(int64_t m, int64_t n, int64_t k, const float *a, int64
                           int64_t b_row, int64_t b_col, float *c, int threads, void *scratch);
 void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
                           int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
-TGI_DECLARE_ISAS(tgi_gemm_builtin_f32)
-TGI_DECLARE_ISAS(tgi_gemm_builtin_f64)
 
 /* The blocks in which the product is made, here so that tests can step over their edges: a block of A is at most MC x KC, and
  * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to copy them, with fewer than BLAS it does not

@@ -39,13 +39,13 @@ static NAME(operand) NAME(operand_part)(NAME(operand) x, int64_t i, int64_t j, i
 static void NAME(by_blas)(int64_t m, int64_t n, int64_t k, NAME(operand) a, NAME(operand) b, T *c, T *scratch) {
     int64_t m_step = a.copy ? TGI_GEMM_COPY : m, n_step = b.copy ? TGI_GEMM_COPY : n;
     int64_t k_step = a.copy || b.copy ? TGI_GEMM_COPY : k;
-    T      *a_copy = scratch, *b_copy = scratch + (a.copy ? least(m, m_step) * least(k, k_step) : 0);
+    T      *a_copy = scratch, *b_copy = scratch + (a.copy ? min_of(m, m_step) * min_of(k, k_step) : 0);
     for (int64_t j = 0; j < n; j += n_step)
         for (int64_t p = 0; p < k; p += k_step) {
-            int64_t jn = least(n - j, n_step), pk = least(k - p, k_step);
+            int64_t jn = min_of(n - j, n_step), pk = min_of(k - p, k_step);
             NAME(operand) bp = NAME(operand_part)(b, p, j, pk, jn, b_copy);
             for (int64_t i = 0; i < m; i += m_step) {
-                int64_t im = least(m - i, m_step);
+                int64_t im = min_of(m - i, m_step);
                 NAME(operand) ap = NAME(operand_part)(a, i, p, im, pk, a_copy);
                 BLAS(gemm)
                 (CblasRowMajor, ap.order, bp.order, (int)im, (int)jn, (int)pk, 1, ap.at, (int)ap.pitch, bp.at, (int)bp.pitch,

@@ -17,6 +17,7 @@
  * SPDX-License-Identifier: MIT */
 #include "gemm.h"
 #include "gemm_sizes.h"
+#include "isa.h"
 
 #include <string.h>
 
@@ -26,21 +27,11 @@
 #include <arm_neon.h>
 #endif
 
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-#define NO_INLINE __attribute__((noinline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-/* Bytes in a vector register, and the rows of a tile: their sums, two vectors of B and an element of A fill the registers. */
+/* The rows of a tile: their sums, two vectors of B and an element of A fill the registers. */
 #if defined __AVX512F__
-enum { VECTOR_BYTES = 64, MR = 8 };
-#elif defined __AVX__
-enum { VECTOR_BYTES = 32, MR = 6 };
+enum { MR = 8 };
 #else
-enum { VECTOR_BYTES = 16, MR = 6 };
+enum { MR = 6 };
 #endif
 
 /* a * b + c for vectors, and for numbers. */

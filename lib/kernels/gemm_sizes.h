@@ -8,23 +8,16 @@
 
 #include "gemm.h"
 #include "threads.h"
-
-static inline int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static inline int64_t round_up(int64_t x, int64_t step) {
-    return (x + step - 1) / step * step;
-}
+#include "vector.h"
 
 /* Elements in a block of A, and of B, their panels filled up: as many for every instruction set and type, so that scratch does
  * not depend on them. ROWS is a multiple of every MR, COLUMNS of every NR. */
 static inline int64_t a_room(int64_t m, int64_t k) {
-    return round_up(least(m, TGI_GEMM_MC), TGI_GEMM_ROWS) * least(k, TGI_GEMM_KC);
+    return round_up(min_of(m, TGI_GEMM_MC), TGI_GEMM_ROWS) * min_of(k, TGI_GEMM_KC);
 }
 
 static inline int64_t b_room(int64_t n, int64_t k) {
-    return round_up(least(n, TGI_GEMM_NC), TGI_GEMM_COLUMNS) * least(k, TGI_GEMM_KC);
+    return round_up(min_of(n, TGI_GEMM_NC), TGI_GEMM_COLUMNS) * min_of(k, TGI_GEMM_KC);
 }
 
 /* Bytes for a block of each: what a thread needs, in whole cache lines. */
@@ -53,7 +46,7 @@ static inline pieces pieces_of(int64_t m, int64_t n, int64_t k, int threads) {
     int64_t most = threads_for(m, n, k, threads), rows = m / TGI_GEMM_ROWS, columns = n / TGI_GEMM_COLUMNS;
     pieces  best = {1, 1};
     for (int64_t down = 1; down <= most && (down <= rows || down == 1); down++) {
-        int64_t across = least(most / down, columns > 1 ? columns : 1), more = down * across - best.down * best.across;
+        int64_t across = min_of(most / down, columns > 1 ? columns : 1), more = down * across - best.down * best.across;
         if (more > 0 || (more == 0 && m / down + n / across < m / best.down + n / best.across)) best = (pieces){down, across};
     }
     return best;

@@ -1,16 +1,13 @@
-/* kernels/gemm_template.h: the built-in product for one element type. gemm_builtin.c includes this file once a type, with T the type
- * and NAME(x) the name of x for that type; gemm_builtin.c also tells how it works.
+/* kernels/gemm_template.h: the built-in product for one element type. gemm_builtin.c includes this file once a type, with T the
+ * type and NAME(x) the name of x for that type; gemm_builtin.c also tells how it works.
  *
  * SPDX-License-Identifier: MIT */
 
-/* A vector in a register, and one in memory that is aligned like its elements only. */
-typedef T NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
-typedef T NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
 #define VECTOR NAME(vector)
-#define LOOSE NAME(loose)
-
-enum { NAME(lanes) = VECTOR_BYTES / sizeof(T), NAME(nr) = 2 * NAME(lanes) };
+#define UNALIGNED NAME(unaligned)
 #define LANES NAME(lanes)
+
+enum { NAME(nr) = 2 * LANES };
 #define NR NAME(nr)
 #define MULTIPLY_ADD NAME(MULTIPLY_ADD)
 #define NUMBER_ADD NAME(NUMBER_ADD)
@@ -50,8 +47,8 @@ static ALWAYS_INLINE void NAME(multiply)(int rows, int64_t k, const T *a, int64_
                                          int64_t b_row, VECTOR (*sum)[2]) {
     UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (VECTOR){0};
     for (int64_t p = 0; p < k; p++) {
-        const LOOSE *bp = (const LOOSE *)(b + p * b_row);
-        VECTOR       b0 = bp[0], b1 = bp[1];
+        const UNALIGNED *bp = (const UNALIGNED *)(b + p * b_row);
+        VECTOR           b0 = bp[0], b1 = bp[1];
         UNROLL for (int i = 0; i < rows; i++) {
             VECTOR ai = a[i * a_row + p * a_col] - (VECTOR){0};
             sum[i][0] = MULTIPLY_ADD(ai, b0, sum[i][0]);
@@ -64,7 +61,7 @@ static ALWAYS_INLINE void NAME(multiply)(int rows, int64_t k, const T *a, int64_
 static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T *c, int64_t pitch, bool add) {
     if (cols == NR) {
         UNROLL for (int i = 0; i < rows; i++) {
-            LOOSE *ci = (LOOSE *)(c + i * pitch);
+            UNALIGNED *ci = (UNALIGNED *)(c + i * pitch);
             if (add) sum[i][0] += ci[0], sum[i][1] += ci[1];
             ci[0] = sum[i][0], ci[1] = sum[i][1];
         }
@@ -72,8 +69,8 @@ static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T 
     }
     T all[MR][NR];
     UNROLL for (int i = 0; i < rows; i++) {
-        *(LOOSE *)all[i] = sum[i][0];
-        *(LOOSE *)(all[i] + LANES) = sum[i][1];
+        *(UNALIGNED *)all[i] = sum[i][0];
+        *(UNALIGNED *)(all[i] + LANES) = sum[i][1];
     }
     for (int64_t j = 0; j < cols; j++)
         UNROLL for (int i = 0; i < rows; i++) c[i * pitch + j] = add ? c[i * pitch + j] + all[i][j] : all[i][j];
@@ -127,7 +124,7 @@ static void NAME(make_strip)(STRIP s, bool packed) {
  * together lie together. The last panel is filled up with zeros. */
 static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX x, T *panel) {
     for (int64_t i = 0; i < count; i += width, panel += width * k) {
-        int rows = (int)least(count - i, width);
+        int rows = (int)min_of(count - i, width);
         for (int64_t p = 0; p < k; p++) {
             const T *from = x.at + i * x.row + p * x.col;
             T       *to = panel + p * width;
@@ -150,7 +147,7 @@ static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX
 static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed, MATRIX b, int64_t direct, const T *panels,
                         T *c, int64_t pitch, bool add) {
     for (int64_t j = 0; j < n; j += NR) {
-        STRIP s = {m, least(n - j, NR), k, a, NULL, NR, c + j, pitch, add};
+        STRIP s = {m, min_of(n - j, NR), k, a, NULL, NR, c + j, pitch, add};
         if (j < direct)
             s.b = b.at + j, s.b_row = b.row;
         else
@@ -165,13 +162,13 @@ static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T 
     bool pack = at_least(TGI_GEMM_PACK, m, n, k);
     T   *a_panels = scratch, *b_panels = pack ? scratch + a_room(m, k) : scratch;
     for (int64_t j = 0; j < n; j += TGI_GEMM_NC) {
-        int64_t jn = least(n - j, TGI_GEMM_NC), direct = pack || b.col != 1 ? 0 : jn - jn % NR;
+        int64_t jn = min_of(n - j, TGI_GEMM_NC), direct = pack || b.col != 1 ? 0 : jn - jn % NR;
         for (int64_t p = 0; p < k; p += TGI_GEMM_KC) {
-            int64_t pk = least(k - p, TGI_GEMM_KC);
+            int64_t pk = min_of(k - p, TGI_GEMM_KC);
             MATRIX  bp = NAME(part)(b, p, j);
             NAME(pack)(NR, jn - direct, pk, NAME(transposed)(NAME(part)(bp, 0, direct)), b_panels);
             for (int64_t i = 0; i < m; i += TGI_GEMM_MC) {
-                int64_t im = least(m - i, TGI_GEMM_MC);
+                int64_t im = min_of(m - i, TGI_GEMM_MC);
                 MATRIX  ai = NAME(part)(a, i, p);
                 if (pack) {
                     NAME(pack)(MR, im, pk, ai, a_panels);
@@ -192,9 +189,9 @@ static ALWAYS_INLINE void NAME(dot)(int cols, int chains, int64_t k, const T *a,
     int64_t p = 0;
     for (; p + chains * LANES <= k; p += chains * LANES)
         UNROLL for (int v = 0; v < chains; v++) {
-            VECTOR av = *(const LOOSE *)(a + p + v * LANES);
+            VECTOR av = *(const UNALIGNED *)(a + p + v * LANES);
             UNROLL for (int j = 0; j < cols; j++) sum[j][v] =
-                MULTIPLY_ADD(av, *(const LOOSE *)(b + j * b_col + p + v * LANES), sum[j][v]);
+                MULTIPLY_ADD(av, *(const UNALIGNED *)(b + j * b_col + p + v * LANES), sum[j][v]);
         }
     UNROLL for (int j = 0; j < cols; j++) {
         UNROLL for (int half = chains / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[j][v] +=
@@ -211,7 +208,7 @@ static ALWAYS_INLINE void NAME(dot)(int cols, int chains, int64_t k, const T *a,
 static void NAME(dots)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c, T *scratch) {
     int64_t step = a_step == 1 ? k : TGI_GEMM_KC;
     for (int64_t p = 0; p < k; p += step) {
-        int64_t  j = 0, pk = least(k - p, step);
+        int64_t  j = 0, pk = min_of(k - p, step);
         const T *ap = a + p, *bp = b.at + p;
         if (a_step != 1) {
             NAME(pack)(1, 1, pk, (MATRIX){a + p * a_step, 0, a_step}, scratch);
@@ -231,10 +228,10 @@ static ALWAYS_INLINE void NAME(add_rows)(int rows, int64_t n, const T *a, int64_
     UNROLL for (int p = 0; p < rows; p++) ap[p] = a[p * a_step];
     if (b.col == 1)
         for (; j + LANES <= n; j += LANES) {
-            VECTOR sum = *(LOOSE *)(c + j);
+            VECTOR sum = *(UNALIGNED *)(c + j);
             UNROLL for (int p = 0; p < rows; p++) sum =
-                MULTIPLY_ADD(ap[p] - (VECTOR){0}, *(const LOOSE *)(b.at + p * b.row + j), sum);
-            *(LOOSE *)(c + j) = sum;
+                MULTIPLY_ADD(ap[p] - (VECTOR){0}, *(const UNALIGNED *)(b.at + p * b.row + j), sum);
+            *(UNALIGNED *)(c + j) = sum;
         }
     for (; j < n; j++)
         UNROLL for (int p = 0; p < rows; p++) c[j] = NUMBER_ADD(ap[p], b.at[p * b.row + j * b.col], c[j]);
@@ -288,8 +285,10 @@ static void NAME(make_pieces)(const void *some, int share, int64_t from, int64_t
 }
 
 /* With one column, the row that is its transpose is made. */
-void TGI_FOR_ISA(NAME(tgi_gemm_builtin))(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
-                                         int64_t b_row, int64_t b_col, T *c, int threads, void *scratch) {
+TGI_KERNEL(NAME(tgi_gemm_builtin),
+           (int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row, int64_t b_col,
+            T *c, int threads, void *scratch),
+           (m, n, k, a, a_row, a_col, b, b_row, b_col, c, threads, scratch)) {
     if (m == 0 || n == 0) return;
     if (k == 0) {
         memset(c, 0, (size_t)(m * n) * sizeof *c);
@@ -306,7 +305,7 @@ void TGI_FOR_ISA(NAME(tgi_gemm_builtin))(int64_t m, int64_t n, int64_t k, const 
 }
 
 #undef VECTOR
-#undef LOOSE
+#undef UNALIGNED
 #undef LANES
 #undef NR
 #undef MULTIPLY_ADD

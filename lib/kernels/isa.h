@@ -1,8 +1,8 @@
 /* kernels/isa.h: one source, several instruction sets.
  *
- * What is worth it is compiled once for each set that the compiler knows, with TGI_ISA its name, and a function f defined there
- * as TGI_FOR_ISA(f) is f_baseline, f_avx2 and so on. Callers call f itself, which is defined once, and goes on to the best that
- * the processor has. The choice is made once in a process; TAPEGRAD_ISA in the environment, the name of a set, may ask for less.
+ * The files that isa.mk lists are compiled once for each set that the compiler knows, with TGI_ISA its name. A function f that one
+ * of them defines by TGI_KERNEL is f_baseline, f_avx2 and so on, and f itself, which calls the best that the processor has. The
+ * choice is made once in a process; TAPEGRAD_ISA in the environment, the name of a set, may ask for less.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_ISA_H
@@ -14,12 +14,16 @@
 
 #include <stdbool.h>
 
-/* The baseline is what the compiler makes by itself: SSE2 on x86-64, NEON on aarch64. */
+/* F(f, NAME) for every set, a better one after a lesser one. The baseline is what the compiler makes by itself: SSE2 on x86-64,
+ * NEON on aarch64. */
 #ifdef TGI_HAVE_AVX
-enum { TGI_BASELINE, TGI_AVX2, TGI_AVX512, TGI_ISAS };
+#define TGI_EACH_ISA(F, f) F(f, baseline) F(f, avx2) F(f, avx512)
 #else
-enum { TGI_BASELINE, TGI_ISAS };
+#define TGI_EACH_ISA(F, f) F(f, baseline)
 #endif
+
+#define TGI_ISA_NUMBER(f, isa) TGI_ISA_##isa,
+enum { TGI_EACH_ISA(TGI_ISA_NUMBER, ) TGI_ISAS };
 
 /* Their names. */
 extern const char *const tgi_isa_names[TGI_ISAS];
@@ -43,35 +47,28 @@ static inline int tgi_isa(void) {
 
 /* ---- one function for each set ----------------------------------------------------------------------------------- */
 
-#ifndef TGI_ISA
-#define TGI_ISA baseline
-#endif
-#define TGI_JOIN(name, isa) name##_##isa
-#define TGI_JOIN_VALUES(name, isa) TGI_JOIN(name, isa)
-#define TGI_FOR_ISA(name) TGI_JOIN_VALUES(name, TGI_ISA)
+#define TGI_DECLARE_FOR(f, isa) __typeof__(f) f##_##isa;
+#define TGI_ELEMENT_FOR(f, isa) f##_##isa,
+#define TGI_JOIN(f, isa) f##_##isa
+#define TGI_NAME_FOR(f, isa) TGI_JOIN(f, isa)
 
-/* All of a name, as declarators and as the elements of an array. */
-#ifdef TGI_HAVE_AVX
-#define TGI_ALL_ISAS(name) name##_baseline, name##_avx2, name##_avx512
+/* The head of the definition of f, a void function that is declared already:
+ *
+ *     TGI_KERNEL(tgi_sum_f32, (int64_t n, const float *x, float *out), (n, x, out)) {
+ *
+ * With the baseline goes the function that calls the one that was picked. */
+#ifdef TGI_ISA
+#define TGI_KERNEL(f, parameters, arguments) \
+    __typeof__(f) TGI_NAME_FOR(f, TGI_ISA); \
+    void          TGI_NAME_FOR(f, TGI_ISA) parameters
 #else
-#define TGI_ALL_ISAS(name) name##_baseline
-#endif
-
-/* Declares them, f being declared. */
-#define TGI_DECLARE_ISAS(f) __typeof__(f) TGI_ALL_ISAS(f);
-
-/* Calls the one that was picked. */
-#define TGI_CALL_PICKED(f, ...) \
-    static __typeof__(f) *const all[TGI_ISAS] = {TGI_ALL_ISAS(f)}; \
-    all[tgi_isa()](__VA_ARGS__)
-
-/* ---- loops that are to become vector code ------------------------------------------------------------------------ */
-
-/* For i from 0 to n - 1, where the result is one of the operands, or overlaps none: no step of the loop waits for another. */
-#ifdef __clang__
-#define FOR_ALL _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < n; i++)
-#else
-#define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+#define TGI_KERNEL(f, parameters, arguments) \
+    TGI_EACH_ISA(TGI_DECLARE_FOR, f) \
+    void f parameters { \
+        static __typeof__(f) *const each[TGI_ISAS] = {TGI_EACH_ISA(TGI_ELEMENT_FOR, f)}; \
+        each[tgi_isa()] arguments; \
+    } \
+    void TGI_NAME_FOR(f, baseline) parameters
 #endif
 
 #endif

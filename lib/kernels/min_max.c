@@ -10,7 +10,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "isa.h"
+
 enum { BLOCK = 128, FEW = 16 };
+
+#define ROW_PARAMETERS (int64_t row, int64_t n, const void *x, void *best, int64_t *index)
 
 /* NaN, which is not equal to itself, beats all. */
 #define DEFINE_EXTREME(name, T, BEATS) \
@@ -40,11 +44,11 @@ enum { BLOCK = 128, FEW = 16 };
             name##_take(width, best + width, best); \
         return name##_of_few(FEW, best); \
     } \
-    void TGI_FOR_ISA(tgi_##name)(int64_t n, const void *x, void *out) { \
+    TGI_KERNEL(tgi_##name, (int64_t n, const void *x, void *out), (n, x, out)) { \
         T best = name##_run(n, x); \
         memcpy(out, &best, sizeof best); \
     } \
-    void TGI_FOR_ISA(tgi_##name##_row)(int64_t row, int64_t n, const void *x, void *best, int64_t *index) { \
+    TGI_KERNEL(tgi_##name##_row, ROW_PARAMETERS, (row, n, x, best, index)) { \
         (void)row, (void)index; \
         name##_take(n, x, best); \
     }
@@ -71,11 +75,11 @@ enum { BLOCK = 128, FEW = 16 };
     }
 
 #define DEFINE_INDEX(name, extreme, suffix, T, BEATS) \
-    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, const void *x, void *out) { \
+    TGI_KERNEL(tgi_##name##_##suffix, (int64_t n, const void *x, void *out), (n, x, out)) { \
         int64_t at = index_##suffix(n, x, extreme##_##suffix##_run(n, x)); \
         memcpy(out, &at, sizeof at); \
     } \
-    void TGI_FOR_ISA(tgi_##name##_##suffix##_row)(int64_t row, int64_t n, const void *x, void *best, int64_t *index) { \
+    TGI_KERNEL(tgi_##name##_##suffix##_row, ROW_PARAMETERS, (row, n, x, best, index)) { \
         const T *restrict p = x; \
         T *restrict b = best; \
         for (int64_t j = 0; j < n; j++) { \

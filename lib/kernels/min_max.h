@@ -8,8 +8,6 @@
 
 #include <stdint.h>
 
-#include "isa.h"
-
 /* Of n >= 1 neighbours in memory: out is one element, or an int64_t for the index. */
 typedef void tgi_extreme_run(int64_t n, const void *x, void *out);
 
@@ -22,14 +20,21 @@ typedef void tgi_extreme_row(int64_t row, int64_t n, const void *x, void *best, 
     F(max_f32) \
     F(max_f64) \
     F(max_i64) \
-    F(max_b8) F(min_f32) F(min_f64) F(min_i64) F(min_b8) F(argmax_f32) F(argmax_f64) F(argmax_i64) F(argmin_f32) F(argmin_f64) \
-        F(argmin_i64)
+    F(max_b8) \
+    F(min_f32) \
+    F(min_f64) \
+    F(min_i64) \
+    F(min_b8) \
+    F(argmax_f32) \
+    F(argmax_f64) \
+    F(argmax_i64) \
+    F(argmin_f32) \
+    F(argmin_f64) \
+    F(argmin_i64)
 
 #define TGI_DECLARE_EXTREME(name) \
     tgi_extreme_run tgi_##name; \
-    tgi_extreme_row tgi_##name##_row; \
-    TGI_DECLARE_ISAS(tgi_##name) \
-    TGI_DECLARE_ISAS(tgi_##name##_row)
+    tgi_extreme_row tgi_##name##_row;
 TGI_EACH_EXTREME(TGI_DECLARE_EXTREME)
 #undef TGI_DECLARE_EXTREME
 

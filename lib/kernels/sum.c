@@ -18,25 +18,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-#if defined __AVX512F__
-enum { VECTOR_BYTES = 64 };
-#elif defined __AVX__
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
+#include "isa.h"
+#include "vector.h"
 
 enum { LANES = 32, SPARE_BYTES = 8192 };
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
@@ -180,38 +165,17 @@ static int64_t levels_of(int64_t rows) {
 #undef T
 #undef NAME
 
-void TGI_FOR_ISA(tgi_sum_f32)(const tgi_sum_axes *axes, const float *x, float *out) {
-    sum_f32(axes, x, out);
-}
-
-void TGI_FOR_ISA(tgi_sum_f64)(const tgi_sum_axes *axes, const double *x, double *out) {
-    sum_f64(axes, x, out);
-}
-
-void TGI_FOR_ISA(tgi_sum_i64)(const tgi_sum_axes *axes, const int64_t *x, int64_t *out) {
-    sum_u64(axes, (const uint64_t *)x, (uint64_t *)out);
-}
-
-void TGI_FOR_ISA(tgi_sum_block_f32)(int64_t rows, int64_t n, const float *x, bool add, float *sum) {
-    sum_block_f32(rows, n, x, add, sum);
-}
-
-void TGI_FOR_ISA(tgi_sum_block_f64)(int64_t rows, int64_t n, const double *x, bool add, double *sum) {
-    sum_block_f64(rows, n, x, add, sum);
-}
-
-void TGI_FOR_ISA(tgi_sum_block_i64)(int64_t rows, int64_t n, const int64_t *x, bool add, int64_t *sum) {
-    sum_block_u64(rows, n, (const uint64_t *)x, add, (uint64_t *)sum);
-}
-
-void TGI_FOR_ISA(tgi_sum_blocks_f32)(int64_t blocks, int64_t n, float *sums, float *out) {
-    sum_blocks_f32(blocks, n, sums, out);
-}
-
-void TGI_FOR_ISA(tgi_sum_blocks_f64)(int64_t blocks, int64_t n, double *sums, double *out) {
-    sum_blocks_f64(blocks, n, sums, out);
-}
-
-void TGI_FOR_ISA(tgi_sum_blocks_i64)(int64_t blocks, int64_t n, int64_t *sums, int64_t *out) {
-    sum_blocks_u64(blocks, n, (uint64_t *)sums, (uint64_t *)out);
-}
+/* Integers wrap around: they are added as the unsigned ones that they are in memory. */
+#define DEFINE_SUMS(suffix, T, as, U) \
+    TGI_KERNEL(tgi_sum_##suffix, (const tgi_sum_axes *axes, const T *x, T *out), (axes, x, out)) { \
+        sum_##as(axes, (const U *)x, (U *)out); \
+    } \
+    TGI_KERNEL(tgi_sum_block_##suffix, (int64_t rows, int64_t n, const T *x, bool add, T *sum), (rows, n, x, add, sum)) { \
+        sum_block_##as(rows, n, (const U *)x, add, (U *)sum); \
+    } \
+    TGI_KERNEL(tgi_sum_blocks_##suffix, (int64_t blocks, int64_t n, T * sums, T * out), (blocks, n, sums, out)) { \
+        sum_blocks_##as(blocks, n, (U *)sums, (U *)out); \
+    }
+DEFINE_SUMS(f32, float, f32, float)
+DEFINE_SUMS(f64, double, f64, double)
+DEFINE_SUMS(i64, int64_t, u64, uint64_t)

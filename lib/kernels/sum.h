@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "isa.h"
-
 typedef struct tgi_sum_axes {
     int     kept_rank, sum_rank; /* at most 8 each */
     int64_t kept_dims[8], kept_strides[8];
@@ -34,16 +32,6 @@ void tgi_sum_block_i64(int64_t rows, int64_t n, const int64_t *x, bool add, int6
 void tgi_sum_blocks_f32(int64_t blocks, int64_t n, float *sums, float *out);
 void tgi_sum_blocks_f64(int64_t blocks, int64_t n, double *sums, double *out);
 void tgi_sum_blocks_i64(int64_t blocks, int64_t n, int64_t *sums, int64_t *out);
-
-/* Each is there once for every instruction set. */
-#define TGI_DECLARE_SUMS(suffix) \
-    TGI_DECLARE_ISAS(tgi_sum_##suffix) \
-    TGI_DECLARE_ISAS(tgi_sum_block_##suffix) \
-    TGI_DECLARE_ISAS(tgi_sum_blocks_##suffix)
-TGI_DECLARE_SUMS(f32)
-TGI_DECLARE_SUMS(f64)
-TGI_DECLARE_SUMS(i64)
-#undef TGI_DECLARE_SUMS
 
 /* The blocks in which it is done, here so that tests can step over their edges: that many numbers side by side in memory, or
  * elsewhere, or rows of numbers, are added up in one go; and fewer columns than COLUMNS are added up one by one. */

@@ -3,14 +3,11 @@
  *
  * SPDX-License-Identifier: MIT */
 
-/* A vector in a register, and one in memory that is aligned like its elements only. */
-typedef T NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
-typedef T NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
 #define VECTOR NAME(vector)
-#define LOOSE NAME(loose)
+#define UNALIGNED NAME(unaligned)
+#define WIDTH NAME(lanes)
 
-enum { NAME(width) = VECTOR_BYTES / sizeof(T), NAME(vectors) = LANES / NAME(width) };
-#define WIDTH NAME(width)
+enum { NAME(vectors) = LANES / WIDTH };
 #define VECTORS NAME(vectors)
 
 /* ---- numbers that come one after the other ----------------------------------------------------------------------- */
@@ -43,12 +40,12 @@ static T NAME(total)(const TREE *tree) {
 static T NAME(add_neighbours)(int64_t n, const T *x) {
     VECTOR  sum[VECTORS];
     int64_t i = LANES;
-    UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = *(const LOOSE *)(x + v * WIDTH);
+    UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = *(const UNALIGNED *)(x + v * WIDTH);
     for (; i + LANES <= n; i += LANES)
-        UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += *(const LOOSE *)(x + i + v * WIDTH);
+        UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += *(const UNALIGNED *)(x + i + v * WIDTH);
     UNROLL for (int half = VECTORS / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[v] += sum[v + half];
     T lane[WIDTH];
-    *(LOOSE *)lane = sum[0];
+    *(UNALIGNED *)lane = sum[0];
     for (int half = WIDTH / 2; half > 0; half /= 2)
         for (int l = 0; l < half; l++)
             lane[l] += lane[l + half];
@@ -76,7 +73,7 @@ static T NAME(add_axis)(int64_t n, const T *x, int64_t stride) {
     TREE tree;
     tree.count = 0;
     for (int64_t i = 0; i < n; i += block)
-        NAME(push)(&tree, NAME(add_axis)(least(n - i, block), x + i * stride, stride));
+        NAME(push)(&tree, NAME(add_axis)(min_of(n - i, block), x + i * stride, stride));
     return NAME(total)(&tree);
 }
 
@@ -111,7 +108,7 @@ static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
         return;
     }
     for (; j + WIDTH <= n; j += WIDTH)
-        *(LOOSE *)(sum + j) += *(const LOOSE *)(row + j);
+        *(UNALIGNED *)(sum + j) += *(const UNALIGNED *)(row + j);
     for (; j < n; j++)
         sum[j] += row[j];
 }
@@ -120,10 +117,10 @@ static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
 static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR eight = *(const LOOSE *)(row[0] + j);
-        if (add) eight += *(LOOSE *)(sum + j);
-        UNROLL for (int r = 1; r < 8; r++) eight += *(const LOOSE *)(row[r] + j);
-        *(LOOSE *)(sum + j) = eight;
+        VECTOR eight = *(const UNALIGNED *)(row[0] + j);
+        if (add) eight += *(UNALIGNED *)(sum + j);
+        UNROLL for (int r = 1; r < 8; r++) eight += *(const UNALIGNED *)(row[r] + j);
+        *(UNALIGNED *)(sum + j) = eight;
     }
     for (; j < n; j++) {
         T eight = add ? sum[j] + row[0][j] : row[0][j];
@@ -157,7 +154,7 @@ static void NAME(add_rows)(walk *rows, int64_t count, int64_t n, const T *x, T *
     int64_t part = part_of(count);
     NAME(add_rows)(rows, part, n, x, sum, spare);
     for (int64_t i = part; i < count; i += part) {
-        NAME(add_rows)(rows, least(count - i, part), n, x, spare, spare + n);
+        NAME(add_rows)(rows, min_of(count - i, part), n, x, spare, spare + n);
         NAME(add_row)(n, spare, sum, true);
     }
 }
@@ -171,7 +168,7 @@ static void NAME(sum_columns)(const walk *kept, const walk *sum, const T *x, T *
         const T *from = x + next(&rest);
         for (int64_t j = 0; j < n; j += width) {
             walk w = *sum;
-            NAME(add_rows)(&w, rows, least(n - j, width), from + j, out + j, spare);
+            NAME(add_rows)(&w, rows, min_of(n - j, width), from + j, out + j, spare);
         }
     }
 }
@@ -224,7 +221,7 @@ static void NAME(sum)(const tgi_sum_axes *axes, const T *x, T *out) {
 }
 
 #undef VECTOR
-#undef LOOSE
+#undef UNALIGNED
 #undef WIDTH
 #undef VECTORS
 #undef TREE

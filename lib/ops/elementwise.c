@@ -116,12 +116,6 @@ static tg_status infer_bool(tg_infer *call) {
     return status;
 }
 
-#define LOOP(name) \
-    void tgi_##name(int64_t n, void *out, const void *const *in, const int64_t *step) { \
-        TGI_CALL_PICKED(tgi_##name, n, out, in, step); \
-    }
-#include "ops/elementwise_names.h"
-
 #define LOOPS_FLOAT(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64)
 #define LOOPS_ANGLE(name) LOOPS_FLOAT(name)
 #define LOOPS_NUMBER(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64)

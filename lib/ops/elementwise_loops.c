@@ -9,6 +9,8 @@
 #include "ops/elementwise_loops.h"
 
 #include "kernels/gamma.h"
+#include "kernels/isa.h"
+#include "kernels/vector.h"
 #include "kernels/vmath.h"
 
 #include <tgmath.h>
@@ -100,13 +102,15 @@ DEFINE_REMAINDER(i64, int64_t)
 /* lgamma itself writes to a variable that all threads share. */
 #define LGAMMA(x) BY_DTYPE(x, lgammaf_r, lgamma_r, NULL)(x, &(int){0})
 
+#define PARAMETERS (int64_t n, void *out, const void *const *in, const int64_t *step)
+
 /* ---- the rows of the table --------------------------------------------------------------------------------------- */
 
 #define DEFINE_UNARY(name, suffix, T, result, formula) \
     INLINE result name##_of_##suffix(T x) { \
         return (result)(formula); \
     } \
-    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step)) { \
         const T *x = in[0]; \
         result  *y = out; \
         if (step[0]) \
@@ -130,7 +134,7 @@ DEFINE_REMAINDER(i64, int64_t)
             for (int64_t i = 0; i < n; i++) \
                 y[i] = name##_of_##suffix(x[i]); \
     } \
-    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step)) { \
         enum { BLOCK = 256 }; \
         const T *x = in[0]; \
         T       *y = out, one = 0; \
@@ -147,7 +151,7 @@ DEFINE_REMAINDER(i64, int64_t)
     INLINE result name##_of_##suffix(T a, T b) { \
         return (result)(formula); \
     } \
-    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step)) { \
         const T *a = in[0], *b = in[1]; \
         result  *y = out; \
         if (step[0] && step[1]) \
@@ -164,7 +168,7 @@ DEFINE_REMAINDER(i64, int64_t)
     INLINE T name##_of_##suffix(T x, T low, T high) { \
         return (T)(formula); \
     } \
-    void TGI_FOR_ISA(tgi_##name##_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step)) { \
         const T *x = in[0], *low = in[1], *high = in[2]; \
         T       *y = out; \
         if (step[0] && !step[1] && !step[2]) \
@@ -212,7 +216,7 @@ typedef uint64_t bits_of_64 __attribute__((may_alias));
         U mask = (U)(0 - (U)condition); \
         return (U)((a & mask) | (b & ~mask)); \
     } \
-    void TGI_FOR_ISA(tgi_where_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_where_##suffix, PARAMETERS, (n, out, in, step)) { \
         const uint8_t *condition = in[0]; \
         const U       *a = in[1], *b = in[2]; \
         U             *y = out; \
@@ -235,7 +239,7 @@ DEFINE_WHERE(b8, bits_of_8)
 #define FITS_INT64(x) ((x) >= -0x1p63f && (x) < 0x1p63f)
 
 #define DEFINE_CAST(from, From, to, To, formula) \
-    void TGI_FOR_ISA(tgi_##from##_to_##to)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_##from##_to_##to, PARAMETERS, (n, out, in, step)) { \
         const From *p = in[0]; \
         To         *y = out; \
         FOR_ALL { \

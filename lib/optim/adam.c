@@ -27,12 +27,6 @@ typedef struct adam {
 
 /* ---- the ops ----------------------------------------------------------------------------------------------------- */
 
-#define DEFINE_LOOP(name) \
-    void tgi_##name(int64_t n, void *out, const void *const *in, const int64_t *step) { \
-        TGI_CALL_PICKED(tgi_##name, n, out, in, step); \
-    }
-TGI_EACH_ADAM_LOOP(DEFINE_LOOP)
-
 /* No gradient flows through an assign: there are no rules. */
 #define DEFINE_OP(name, arity) \
     static const tg_loops name##_loops = TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64); \

@@ -8,6 +8,11 @@
 
 #include <tgmath.h>
 
+#include "kernels/isa.h"
+#include "kernels/vector.h"
+
+#define PARAMETERS (int64_t n, void *out, const void *const *in, const int64_t *step)
+
 #define DEFINE_LOOPS(suffix, T) \
     static inline T mean_##suffix(T m, T g, T rest) { \
         return m + rest * (g - m); \
@@ -18,7 +23,7 @@
     static inline T weight_##suffix(T w, T m, T v, T g, T rest, T past, T size, T eps) { \
         return w - size * mean_##suffix(m, g, rest) / (sqrt(past * v + g * g) + eps); \
     } \
-    void TGI_FOR_ISA(tgi_adam_mean_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_adam_mean_##suffix, PARAMETERS, (n, out, in, step)) { \
         const T *m = in[0], *g = in[1], rest = *(const T *)in[2]; \
         T       *y = out; \
         if (step[1]) \
@@ -26,7 +31,7 @@
         else \
             FOR_ALL y[i] = mean_##suffix(m[i], *g, rest); \
     } \
-    void TGI_FOR_ISA(tgi_adam_square_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_adam_square_##suffix, PARAMETERS, (n, out, in, step)) { \
         const T *v = in[0], *g = in[1], beta = *(const T *)in[2], rest = *(const T *)in[3]; \
         T       *y = out; \
         if (step[1]) \
@@ -34,7 +39,7 @@
         else \
             FOR_ALL y[i] = square_##suffix(v[i], *g, beta, rest); \
     } \
-    void TGI_FOR_ISA(tgi_adam_weight_##suffix)(int64_t n, void *out, const void *const *in, const int64_t *step) { \
+    TGI_KERNEL(tgi_adam_weight_##suffix, PARAMETERS, (n, out, in, step)) { \
         const T *w = in[0], *m = in[1], *v = in[2], *g = in[3]; \
         const T  rest = *(const T *)in[4], past = *(const T *)in[5], size = *(const T *)in[6], eps = *(const T *)in[7]; \
         T       *y = out; \

@@ -5,15 +5,12 @@
 #define TGI_OPTIM_ADAM_LOOPS_H
 
 #include "core/inside.h"
-#include "kernels/isa.h"
 
 #define TGI_EACH_ADAM_LOOP(LOOP) \
-    LOOP(adam_mean_f32) LOOP(adam_mean_f64) LOOP(adam_square_f32) LOOP(adam_square_f64) LOOP(adam_weight_f32) LOOP(adam_weight_f64)
+    LOOP(adam_mean_f32) \
+    LOOP(adam_mean_f64) LOOP(adam_square_f32) LOOP(adam_square_f64) LOOP(adam_weight_f32) LOOP(adam_weight_f64)
 
-/* tgi_NAME calls the loop for the instruction set that was picked. */
-#define DECLARE(name) \
-    tg_loop tgi_##name; \
-    TGI_DECLARE_ISAS(tgi_##name)
+#define DECLARE(name) tg_loop tgi_##name;
 TGI_EACH_ADAM_LOOP(DECLARE)
 #undef DECLARE
 

@@ -1,0 +1,67 @@
+/* kernels/vector.h: what kernels in vector code share.
+ *
+ * A vector is as wide as the registers of the instruction set that the file is compiled for. Which elements are in a vector
+ * together must not show in a result: only elements that have nothing to do with each other may be.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_KERNELS_VECTOR_H
+#define TGI_KERNELS_VECTOR_H
+
+#include <stdint.h>
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NO_INLINE __attribute__((noinline))
+
+/* ---- loops ------------------------------------------------------------------------------------------------------- */
+
+/* Before a loop of a constant number of passes: none is left of it. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* For i from 0 to n - 1, where the result is one of the operands, or overlaps none: no pass of the loop waits for another. */
+#ifdef __clang__
+#define FOR_ALL _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < n; i++)
+#else
+#define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+#endif
+
+/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+
+/* Bytes in a vector, and in one of the widest set: scratch memory, which is the same for all, is divided into pieces of these. */
+#if defined __AVX512F__
+enum { VECTOR_BYTES = 64 };
+#elif defined __AVX__
+enum { VECTOR_BYTES = 32 };
+#else
+enum { VECTOR_BYTES = 16 };
+#endif
+enum { WIDEST_BYTES = 64 };
+
+/* A vector in a register; one in memory, aligned as its elements are; and how many elements it has. */
+#define DEFINE_VECTOR(T, suffix) \
+    typedef T vector_##suffix __attribute__((vector_size(VECTOR_BYTES))); \
+    typedef T unaligned_##suffix __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias)); \
+    enum { lanes_##suffix = VECTOR_BYTES / sizeof(T) };
+DEFINE_VECTOR(float, f32)
+DEFINE_VECTOR(double, f64)
+DEFINE_VECTOR(uint64_t, u64)
+#undef DEFINE_VECTOR
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
+
+static inline int64_t min_of(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static inline int64_t max_of(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static inline int64_t round_up(int64_t x, int64_t step) {
+    return (x + step - 1) / step * step;
+}
+
+#endif
