@@ -172,11 +172,18 @@ struct tg_op {
  * must live as long as the tape. */
 tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size);
 
+/* The same for a call that stands on that line of the user's source; `file` must live as long as the tape. The macro tg_record is this,
+ * with the line that it stands on. */
+tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
+                       size_t attr_size);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
 
-#define tg_record(tape, ...) TGI_TAPE_CALL(tg_record, tape, __VA_ARGS__)
+#ifndef TGI_INSIDE
+#define tg_record(...) (tg_record_at)(__FILE__, __LINE__, __VA_ARGS__)
+#endif
 
 #endif

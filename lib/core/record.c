@@ -109,7 +109,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
 /* ---- the operands ------------------------------------------------------------------------------------------------ */
 
 static tg_tape *tape_of_operands(int count, const tg_tensor *in) {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && in; i++)
         if (tgi_tape_of(in[i])) return tgi_tape_of(in[i]);
     return NULL;
 }
@@ -240,7 +240,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
 
 /* The call is over for the tapes of operands that belong elsewhere. */
 static void leave_other_tapes(const tg_tape *tape, int count, const tg_tensor *in) {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && in; i++)
         if (in[i].tape != tape && tgi_tape_of(in[i])) tgi_done(in[i].tape, TG_OK);
 }
 
@@ -277,6 +277,12 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
     if (tape->eager) tape->executor->run_recorded(tape);
     tgi_done(tape, TG_OK);
     return tgi_tensor(tape, tape->count - 1);
+}
+
+tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
+                       size_t attr_size) {
+    if (!tape) tape = tape_of_operands(count, in);
+    return (tg_record)(tg_at(tape, file, line), op, count, in, attr, attr_size);
 }
 
 /* ---- calls that record more than one ----------------------------------------------------------------------------- */

@@ -1,0 +1,152 @@
+/* tests/run/test_print_plan.c: a printed plan tells which instructions are run together, where values are, and why a unit is split off.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/values.h"
+
+/* What tg_print_plan writes; freed by the caller. */
+static char *printed_plan(tg_tape *tape) {
+    char  *text = NULL;
+    size_t size = 0;
+    FILE  *out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_eq(tg_print_plan(tape, out), TG_OK);
+    ck_assert_int_eq(fclose(out), 0);
+    return text;
+}
+
+/* The plan's text has these lines in it, in this order. */
+static void check_lines(tg_tape *tape, const char *const *lines) {
+    char       *text = printed_plan(tape);
+    const char *from = text;
+    for (; *lines; lines++) {
+        const char *found = strstr(from, *lines);
+        ck_assert_msg(found, "'%s' does not follow in\n%s", *lines, text);
+        from = found + strlen(*lines);
+    }
+    free(text);
+}
+#define CHECK_LINES(tape, ...) check_lines(tape, (const char *const[]){__VA_ARGS__, NULL})
+
+START_TEST(a_chain_is_one_group_with_registers) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 1, 2, 3);
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
+    tg_tensor y = tg_mul(2, tg_exp(x));
+    ck_assert(!tg_keep(y));
+    CHECK_LINES(tape, "1 units, 1 groups of 2 fused ops, a block of 0 bytes", "unit 0: group over (3): 1 x 3, tiles of 3 elements",
+                " exp float64 (3)", "test_print_plan.c:", "(loop) -> memory of %", "reads leaf \"x\", contiguous",
+                " mul float64 (3)", "-> memory of %", "reads number 2, scalar");
+    ck_assert_int_eq(tg_stats(tape).plans, 1);
+    CHECK_F64(y, 2 * exp(1), 2 * exp(2), 2 * exp(3));
+    finish(tape);
+}
+END_TEST
+
+START_TEST(a_register_is_told) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 1, 2, 3);
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
+    tg_tensor e = tg_exp(x), y = tg_add(tg_mul(e, e), e);
+    ck_assert(!tg_keep(y));
+    CHECK_LINES(tape, "1 registers of 64 bytes", " exp float64 (3)", "(loop) -> register 0", " mul float64 (3)",
+                "reads register 0, contiguous");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(a_kernel_is_a_unit_and_what_follows_says_why_it_is_split_off) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 3, 1, 2), index = tg_argsort(x, 0, false), y = tg_exp(tg_neg(x));
+    ck_assert(tg_valid(index) && tg_valid(y));
+    CHECK_LINES(tape, "unit 0: kernel\n", "argsort int64 (3)", "unit 1: group over (3)", "split: the unit before is a kernel");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(another_shape_is_another_group) {
+    tg_tape *tape = tg_tape_new();
+    tg_exp(PARAMETER(tape, "x", 1, 2, 3));
+    tg_exp(PARAMETER(tape, "y", 1, 2));
+    CHECK_LINES(tape, "unit 0: group over (3)", "unit 1: group over (2)", "split: its shape is not that of the group before");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(an_operand_that_is_not_read_element_by_element_is_named) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_parameter(tape, "x", tg_full(tape, TG_F64, TG_SHAPE(4, 4), 1));
+    char      text[100];
+    tg_tensor y = tg_exp(x), z = tg_neg(tg_transpose(y, 0, 1));
+    ck_assert(tg_valid(z));
+    snprintf(text, sizeof text, "split: the unit before makes an operand, which is not read there element by element: %%%d",
+             (int)tg_instruction_count(tape) - 2);
+    CHECK_LINES(tape, "unit 0: group over (4, 4)", "unit 1: group over (4, 4)", text, "neg float64 (4, 4)", "strided, gathered");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(an_update_is_made_in_the_leaf) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = PARAMETER(tape, "w", 1, 2);
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
+    ck_assert(!tg_assign(w, tg_mul(w, 2)));
+    CHECK_LINES(tape, "mul float64 (2)", "-> leaf \"w\"", "assign float64 (2)", "(assign) -> leaf \"w\"");
+    CHECK_F64(w, 2, 4);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(printing_runs_nothing) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = PARAMETER(tape, "w", 1, 2);
+    ck_assert(!tg_assign(w, tg_mul(w, 2)));
+    free(printed_plan(tape));
+    free(printed_plan(tape));
+    CHECK_F64(w, 2, 4);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(nothing_to_run_is_said) {
+    tg_tape *tape = tg_tape_new();
+    CHECK_LINES(tape, "plan: there is nothing to run\n");
+    PARAMETER(tape, "w", 1, 2);
+    CHECK_LINES(tape, "plan: there is nothing to run\n");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(no_file_is_an_error) {
+    tg_tape *tape = tg_tape_new();
+    FAILS(tape, tg_print_plan(tape, NULL), TG_ERR_ARGUMENT, "print_plan: the file is NULL");
+    ck_assert_int_eq((tg_print_plan)(NULL, stdout), TG_ERR_HANDLE);
+    FILE *full = fopen("/dev/full", "w");
+    if (full) {
+        setvbuf(full, NULL, _IONBF, 0);
+        FAILS(tape, tg_print_plan(tape, full), TG_ERR_IO, "print_plan: ");
+        fclose(full);
+    }
+    finish(tape);
+}
+END_TEST
+
+Suite *suite_print_plan(void) {
+    Suite *suite = suite_create("run/print plan");
+    TCase *plan = tcase_create("plan");
+    tcase_add_test(plan, a_chain_is_one_group_with_registers);
+    tcase_add_test(plan, a_register_is_told);
+    tcase_add_test(plan, a_kernel_is_a_unit_and_what_follows_says_why_it_is_split_off);
+    tcase_add_test(plan, another_shape_is_another_group);
+    tcase_add_test(plan, an_operand_that_is_not_read_element_by_element_is_named);
+    tcase_add_test(plan, an_update_is_made_in_the_leaf);
+    tcase_add_test(plan, printing_runs_nothing);
+    tcase_add_test(plan, nothing_to_run_is_said);
+    tcase_add_test(plan, no_file_is_an_error);
+    suite_add_tcase(suite, plan);
+    return suite;
+}
