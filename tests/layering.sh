@@ -40,6 +40,9 @@ report 'lib/ holds the layers that are looked at' \
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
+# A name says which file is meant without its directory.
+report 'the names of files in lib/ are unique' "$(for file in */*.[ch]; do basename "$file"; done | sort | uniq -d)"
+
 layer kernels 'kernels'
 layer core core public 'kernels/mt19937\.h'
 layer run 'core|kernels|run' public

@@ -12,21 +12,21 @@
  * number of threads, but for a BLAS.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef TGI_KERNELS_CONV_H
-#define TGI_KERNELS_CONV_H
+#ifndef TGI_KERNELS_CONVOLVE_H
+#define TGI_KERNELS_CONVOLVE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* The ways in which it is done: one term after the other; by tiles in registers; by matrix products. */
-typedef enum tgi_conv_way { TGI_CONV_BEST, TGI_CONV_PLAIN, TGI_CONV_TILES, TGI_CONV_PRODUCT } tgi_conv_way;
+/* The methods: one term after the other; tiles in registers; matrix products. */
+typedef enum tgi_conv_method { TGI_CONV_BEST, TGI_CONV_DIRECT, TGI_CONV_TILES, TGI_CONV_PRODUCT } tgi_conv_method;
 
-/* [0] is down, [1] across. k, stride and dilation are at least 1, (y - 1) stride + (k - 1) dilation < x + 2 padding. `way` is
- * the best one when it is 0; tests set it. */
+/* [0] is down, [1] across. k, stride and dilation are at least 1, (y - 1) stride + (k - 1) dilation < x + 2 padding. `method`
+ * is 0 for the best one; tests set it. */
 typedef struct tgi_conv {
-    int64_t      images, groups, in, out;
-    int64_t      x[2], y[2], k[2], stride[2], padding[2], dilation[2];
-    tgi_conv_way way;
+    int64_t         images, groups, in, out;
+    int64_t         x[2], y[2], k[2], stride[2], padding[2], dilation[2];
+    tgi_conv_method method;
 } tgi_conv;
 
 /* y from x and w; x from y and w, on so many threads at most. `bias` is added to each channel of the result; NULL for none. */

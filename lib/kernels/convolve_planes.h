@@ -15,13 +15,15 @@ typedef struct NAME(work) {
 } NAME(work);
 #define WORK NAME(work)
 
-static WORK NAME(work_in)(const plan *p, tgi_conv_kind kind, void *scratch) {
-    parts at = parts_of(p, kind, sizeof(T));
-    char *start = scratch;
-    WORK  w = {(int64_t *)start,          (T *)(start + at.planes),  (T *)(start + at.rows),
-               (T *)(start + at.columns), (T *)(start + at.product), start + at.multiply};
-    if (p->way == TGI_CONV_PLAIN) return w;
-    find_offsets(p, w.offsets);
+static WORK NAME(work_in)(const conv_plan *p, void *scratch, int64_t share) {
+    char *start = (char *)scratch + (size_t)share * p->room;
+    WORK  w = {(int64_t *)(void *)start,
+               (T *)(void *)(start + p->at.planes),
+               (T *)(void *)(start + p->at.rows),
+               (T *)(void *)(start + p->at.columns),
+               (T *)(void *)(start + p->at.product),
+               start + p->at.multiply};
+    tgi_conv_offsets(p, w.offsets);
     memset(w.planes, 0, (size_t)p->planes * sizeof(T));
     return w;
 }
@@ -91,17 +93,17 @@ static void NAME(set_channels)(int64_t images, int64_t channels, int64_t size, c
             NAME(set)(size, bias ? bias[i] : 0, x);
 }
 
-static NO_INLINE void NAME(plain)(const tgi_conv *c, const T *x, const T *w, const T *bias, T *y) {
+static NO_INLINE void NAME(direct)(const tgi_conv *c, const T *x, const T *w, const T *bias, T *y) {
     NAME(set_channels)(c->images, c->groups * c->out, c->y[0] * c->y[1], bias, y);
     NAME(terms)(c, TGI_CONV, (T *)x, (T *)w, y);
 }
 
-static NO_INLINE void NAME(plain_back)(const tgi_conv *c, const T *y, const T *w, const T *bias, T *x) {
+static NO_INLINE void NAME(direct_back)(const tgi_conv *c, const T *y, const T *w, const T *bias, T *x) {
     NAME(set_channels)(c->images, c->groups * c->in, c->x[0] * c->x[1], bias, x);
     NAME(terms)(c, TGI_CONV_BACK, x, (T *)w, (T *)y);
 }
 
-static NO_INLINE void NAME(plain_weight)(const tgi_conv *c, const T *x, const T *y, T *w) {
+static NO_INLINE void NAME(direct_weight)(const tgi_conv *c, const T *x, const T *y, T *w) {
     NAME(set)(c->groups * c->out * c->in * c->k[0] * c->k[1], 0, w);
     NAME(terms)(c, TGI_CONV_WEIGHT, (T *)x, w, (T *)y);
 }
@@ -115,7 +117,7 @@ static int64_t NAME(row_of)(const tgi_conv *c, int64_t at, int64_t phase, int64_
 }
 
 /* Copies an image's channels into the planes of an area, with zeros around. */
-static void NAME(fill)(const plan *p, int64_t channels, const int64_t *at, const T *x, T *to) {
+static void NAME(fill)(const conv_plan *p, int64_t channels, const int64_t *at, const T *x, T *to) {
     const tgi_conv *c = p->c;
     int64_t         step = c->stride[1], width = p->plane[1];
     for (int64_t n = 0; n < channels; n++, x += c->x[0] * c->x[1])
@@ -144,7 +146,7 @@ static void NAME(fill)(const plan *p, int64_t channels, const int64_t *at, const
 }
 
 /* Adds the planes of the whole result to an image's channels. */
-static void NAME(unfill)(const plan *p, int64_t channels, const T *from, T *x) {
+static void NAME(unfill)(const conv_plan *p, int64_t channels, const T *from, T *x) {
     const tgi_conv *c = p->c;
     int64_t         step = c->stride[1], width = p->plane[1];
     for (int64_t n = 0; n < channels; n++, x += c->x[0] * c->x[1])
@@ -169,7 +171,7 @@ static void NAME(unfill)(const plan *p, int64_t channels, const T *from, T *x) {
  * of the area `width`. */
 
 /* With zeros between the rows, and behind the last one up to `length`. */
-static void NAME(take)(const plan *p, const area *a, const T *y, int64_t width, int64_t pitch, int64_t length, T *to) {
+static void NAME(take)(const conv_plan *p, const area *a, const T *y, int64_t width, int64_t pitch, int64_t length, T *to) {
     const tgi_conv *c = p->c;
     for (int64_t o = 0; o < c->out; o++, to += pitch) {
         int64_t end = 0;
@@ -186,7 +188,7 @@ static void NAME(take)(const plan *p, const area *a, const T *y, int64_t width, 
     }
 }
 
-static void NAME(put)(const plan *p, const area *a, int64_t from_channel, int64_t channels, const T *from, int64_t width,
+static void NAME(put)(const conv_plan *p, const area *a, int64_t from_channel, int64_t channels, const T *from, int64_t width,
                       int64_t pitch, const T *bias, T *y) {
     const tgi_conv *c = p->c;
     for (int64_t o = 0; o < channels; o++, from += pitch)

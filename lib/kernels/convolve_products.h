@@ -11,7 +11,7 @@ static void NAME(multiply)(int64_t m, int64_t n, int64_t k, const T *a, int64_t 
 }
 
 /* The shifted rows of an area of the planes, each `pitch` elements from the next, made. */
-static void NAME(make_columns)(const plan *p, const WORK *work, const area *a, int64_t pitch, T *to) {
+static void NAME(make_columns)(const conv_plan *p, const WORK *work, const area *a, int64_t pitch, T *to) {
     for (int64_t t = 0; t < p->c->in * p->taps; t++, to += pitch) {
         const T *from = work->planes + work->offsets[t];
         for (int64_t i = 0; i < a->size[0]; i++)
@@ -21,7 +21,7 @@ static void NAME(make_columns)(const plan *p, const WORK *work, const area *a, i
 }
 
 /* And added to where they come from. */
-static void NAME(add_columns)(const plan *p, const WORK *work, const area *a, int64_t pitch, const T *from) {
+static void NAME(add_columns)(const conv_plan *p, const WORK *work, const area *a, int64_t pitch, const T *from) {
     for (int64_t t = 0; t < p->c->in * p->taps; t++, from += pitch) {
         T *to = work->planes + work->offsets[t] + a->at[0] * p->plane[1] + a->at[1];
         for (int64_t i = 0; i < a->size[0]; i++)
@@ -31,8 +31,8 @@ static void NAME(add_columns)(const plan *p, const WORK *work, const area *a, in
 }
 
 /* One area of one group of `images` images. */
-static void NAME(product)(const plan *p, const WORK *work, const area *a, int64_t images, const T *x, const T *w, const T *bias,
-                          T *y) {
+static void NAME(product)(const conv_plan *p, const WORK *work, const area *a, int64_t images, const T *x, const T *w,
+                          const T *bias, T *y) {
     const tgi_conv *c = p->c;
     int64_t         depth = c->in * p->taps, size = a->size[0] * a->size[1], pitch = images * size;
     for (int64_t n = 0; n < images; n++) {
@@ -46,7 +46,7 @@ static void NAME(product)(const plan *p, const WORK *work, const area *a, int64_
 }
 
 /* All areas of one group of `images` images. */
-static void NAME(back_product)(const plan *p, const WORK *work, int64_t images, const T *y, const T *w, T *x) {
+static void NAME(back_product)(const conv_plan *p, const WORK *work, int64_t images, const T *y, const T *w, T *x) {
     const tgi_conv *c = p->c;
     int64_t         depth = c->in * p->taps, tiles = tiles_of(p);
     for (int64_t tile = 0; tile < tiles; tile++) {
@@ -63,8 +63,8 @@ static void NAME(back_product)(const plan *p, const WORK *work, int64_t images, 
     }
 }
 
-static void NAME(weight_product)(const plan *p, const WORK *work, const area *a, int64_t images, const T *x, const T *y, T *w,
-                                 bool first) {
+static void NAME(weight_product)(const conv_plan *p, const WORK *work, const area *a, int64_t images, const T *x, const T *y,
+                                 T *w, bool first) {
     const tgi_conv *c = p->c;
     int64_t         depth = c->in * p->taps, size = a->size[0] * a->size[1], pitch = images * size;
     for (int64_t n = 0; n < images; n++) {

@@ -76,12 +76,12 @@ static void NAME(some_back_rows)(const STRIP *s, int64_t rows) {
 }
 
 /* The elements of a tile's rows, the positions between them included. */
-static int64_t NAME(length)(const plan *p, const area *a) {
+static int64_t NAME(length)(const conv_plan *p, const area *a) {
     return round_up((a->size[0] - 1) * p->plane[1] + a->size[1], LANES);
 }
 
 /* One tile of one group of an image. */
-static void NAME(tiles)(const plan *p, const WORK *work, const area *a, const T *x, const T *w, const T *bias, T *y) {
+static void NAME(tiles)(const conv_plan *p, const WORK *work, const area *a, const T *x, const T *w, const T *bias, T *y) {
     const tgi_conv *c = p->c;
     STRIP           s = {.depth = c->in * p->taps,
                          .count = NAME(length)(p, a),
@@ -102,7 +102,7 @@ static void NAME(tiles)(const plan *p, const WORK *work, const area *a, const T 
 
 /* One tile of the result, added to the planes of `channels` channels of x. Rows that are made together belong to different
  * channels: they do not overlap. */
-static void NAME(back_tile)(const plan *p, const WORK *work, const area *a, int64_t channels, const T *y, const T *w) {
+static void NAME(back_tile)(const conv_plan *p, const WORK *work, const area *a, int64_t channels, const T *y, const T *w) {
     const tgi_conv *c = p->c;
     T              *planes = work->planes + a->at[0] * p->plane[1] + a->at[1];
     STRIP           s = {.depth = c->out,
@@ -123,7 +123,7 @@ static void NAME(back_tile)(const plan *p, const WORK *work, const area *a, int6
     }
 }
 
-static void NAME(back_block)(const plan *p, const WORK *work, int64_t channels, const T *y, const T *w, T *x) {
+static void NAME(back_block)(const conv_plan *p, const WORK *work, int64_t channels, const T *y, const T *w, T *x) {
     NAME(set)(channels * p->channel, 0, work->planes);
     for (int64_t tile = 0; tile < tiles_of(p); tile++) {
         area a = area_of(p, tile);
@@ -131,6 +131,14 @@ static void NAME(back_block)(const plan *p, const WORK *work, int64_t channels, 
     }
     NAME(unfill)(p, channels, work->planes, x);
 }
+
+typedef T NAME(narrow) __attribute__((vector_size(NARROW_BYTES)));
+typedef T NAME(unaligned_narrow) __attribute__((vector_size(NARROW_BYTES), aligned(sizeof(T)), may_alias));
+#define NARROW NAME(narrow)
+#define UNALIGNED_NARROW NAME(unaligned_narrow)
+
+enum { NAME(narrow_lanes) = NARROW_BYTES / sizeof(T) };
+#define NARROW_LANES NAME(narrow_lanes)
 
 /* w[o][t] (+)= the scalar product of row o of the result with row t of the planes, over `images` of them, for rows x taps of
  * them, both constants. */
@@ -148,24 +156,24 @@ typedef struct NAME(scalars) {
 #define SCALARS NAME(scalars)
 
 static ALWAYS_INLINE void NAME(scalars_of)(int rows, int taps, const SCALARS *s, int64_t o, int64_t t) {
-    VECTOR sum[4][3];
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < taps; j++) sum[i][j] = (VECTOR){0};
+    NARROW sum[4][3];
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < taps; j++) sum[i][j] = (NARROW){0};
     for (int64_t n = 0; n < s->images; n++) {
         const T *y = s->y + o * s->y_row + n * s->y_image, *x = s->x + n * s->x_image;
         const T *xt[3];
         UNROLL for (int j = 0; j < taps; j++) xt[j] = x + s->offsets[t + j];
-        for (int64_t q = 0; q < s->count; q += LANES) {
-            VECTOR xv[3];
-            UNROLL for (int j = 0; j < taps; j++) xv[j] = *(const UNALIGNED *)(xt[j] + q);
+        for (int64_t q = 0; q < s->count; q += NARROW_LANES) {
+            NARROW xv[3];
+            UNROLL for (int j = 0; j < taps; j++) xv[j] = *(const UNALIGNED_NARROW *)(xt[j] + q);
             UNROLL for (int i = 0; i < rows; i++) {
-                VECTOR yv = *(const UNALIGNED *)(y + i * s->y_row + q);
+                NARROW yv = *(const UNALIGNED_NARROW *)(y + i * s->y_row + q);
                 UNROLL for (int j = 0; j < taps; j++) sum[i][j] += yv * xv[j];
             }
         }
     }
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < taps; j++) {
         T total = 0, *w = s->w + (o + i) * s->w_row + t + j;
-        UNROLL for (int lane = 0; lane < LANES; lane++) total += sum[i][j][lane];
+        UNROLL for (int lane = 0; lane < NARROW_LANES; lane++) total += sum[i][j][lane];
         *w = s->add ? *w + total : total;
     }
 }
@@ -184,8 +192,8 @@ SCALARS_OF(1)
 #undef SCALARS_OF
 
 /* One tile, of one group of `images` images, added to w unless it is the first. */
-static void NAME(weight_tiles)(const plan *p, const WORK *work, const area *a, int64_t images, const T *x, const T *y, T *w,
-                               bool first) {
+static void NAME(weight_tiles)(const conv_plan *p, const WORK *work, const area *a, int64_t images, const T *x, const T *y,
+                               T *w, bool first) {
     const tgi_conv *c = p->c;
     int64_t         depth = c->in * p->taps, o = 0;
     SCALARS         s = {.images = images,

@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: MIT
 
 isa_sources = \
+	lib/kernels/convolve.c \
 	lib/kernels/gemm_builtin.c \
 	lib/kernels/min_max.c \
 	lib/kernels/sum.c \
+	lib/kernels/window.c \
 	lib/ops/elementwise_loops.c \
 	lib/optim/adam_loops.c
 

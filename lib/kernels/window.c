@@ -1,7 +1,9 @@
-/* kernels/window.c: pooling.
+/* kernels/window.c: the maximum and the mean of windows, once for each instruction set.
  *
  * One row of windows is done at a time, and within it one element of the windows after the other, for the whole row: so there
  * are no windows at an edge to be looked at one by one, and the loops run along the rows.
+ *
+ * A row of the result, or an image where windows may share elements of it, needs nothing of another: threads share them out.
  *
  * SPDX-License-Identifier: MIT */
 #include "window.h"
@@ -10,17 +12,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The windows p from `from` up to and without `to`, of `count`, for which first + p step is from 0 up to size - 1. */
-typedef struct span {
-    int64_t from, to;
-} span;
+#include "isa.h"
+#include "span.h"
+#include "threads.h"
 
-static span span_of(int64_t count, int64_t first, int64_t step, int64_t size) {
-    span s = {first < 0 ? (step - 1 - first) / step : 0, first < size ? (size - 1 - first) / step + 1 : 0};
-    if (s.to > count) s.to = count;
-    if (s.from > s.to) s.from = s.to;
-    return s;
-}
+/* Elements that take longer than it takes to start a thread. */
+enum { WORTH_A_THREAD = 1 << 16 };
 
 #define T float
 #define I int32_t

@@ -1,11 +1,11 @@
-/* kernels/window.h: the largest of each window of an image, and the mean.
+/* kernels/window.h: the maximum of each window of an image, and the mean.
  *
  * An image is x[0] x x[1] elements; a result y[0] x y[1], one for each window. Everything is row-major, in one piece, and
- * overlaps nothing.
+ * overlaps nothing. So many threads are used at most; the same call gives the same bits for any number of them.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef TGI_KERNELS_POOLING_H
-#define TGI_KERNELS_POOLING_H
+#ifndef TGI_KERNELS_WINDOW_H
+#define TGI_KERNELS_WINDOW_H
 
 #include <stdint.h>
 
@@ -15,32 +15,36 @@ typedef struct tgi_windows {
 } tgi_windows;
 
 /* Where in its image the largest element of each window is: the first of several; the last NaN if there is one; -1 in a window
- * without elements. An image has at most INT32_MAX elements; `scratch` is 2 y[1] elements. */
-void tgi_largest_f32(const tgi_windows *w, const float *x, int64_t *index, void *scratch);
-void tgi_largest_f64(const tgi_windows *w, const double *x, int64_t *index, void *scratch);
+ * without elements. An image has at most INT32_MAX elements; `scratch` is 2 y[1] elements a thread. */
+void tgi_largest_f32(const tgi_windows *w, const float *x, int64_t *index, int threads, void *scratch);
+void tgi_largest_f64(const tgi_windows *w, const double *x, int64_t *index, int threads, void *scratch);
 
 /* y[i] = x[index[i]], image by image, from x_size elements to y_size; -infinity for an index of -1. And back: what was taken is
- * added to where it was, in zeros. */
-void tgi_pick_f32(int64_t images, int64_t x_size, int64_t y_size, const float *x, const int64_t *index, float *y);
-void tgi_pick_f64(int64_t images, int64_t x_size, int64_t y_size, const double *x, const int64_t *index, double *y);
-void tgi_unpick_f32(int64_t images, int64_t x_size, int64_t y_size, const float *y, const int64_t *index, float *x);
-void tgi_unpick_f64(int64_t images, int64_t x_size, int64_t y_size, const double *y, const int64_t *index, double *x);
+ * added to the element that it was taken from, in zeros. */
+void tgi_pick_f32(int64_t images, int64_t x_size, int64_t y_size, const float *x, const int64_t *index, float *y, int threads);
+void tgi_pick_f64(int64_t images, int64_t x_size, int64_t y_size, const double *x, const int64_t *index, double *y,
+                  int threads);
+void tgi_unpick_f32(int64_t images, int64_t x_size, int64_t y_size, const float *y, const int64_t *index, float *x,
+                    int threads);
+void tgi_unpick_f64(int64_t images, int64_t x_size, int64_t y_size, const double *y, const int64_t *index, double *x,
+                    int threads);
 
 /* Windows along one axis: the elements from `from` up to and without `to`, whose sum is divided by `count`. */
 typedef struct tgi_window {
     int64_t from, to, count;
 } tgi_window;
 
-/* The sums of x over the windows down[i] x across[j], each divided by the product of the counts; 0 for those without elements.
- * And back: each y, so divided, is added to the elements of its window. `scratch` is x_sizes[1]
- * elements. */
-void tgi_means_f32(int64_t images, const int64_t *x_sizes, const int64_t *y_sizes, const tgi_window *down,
-                   const tgi_window *across, const float *x, float *y, void *scratch);
-void tgi_means_f64(int64_t images, const int64_t *x_sizes, const int64_t *y_sizes, const tgi_window *down,
-                   const tgi_window *across, const double *x, double *y, void *scratch);
-void tgi_unmeans_f32(int64_t images, const int64_t *x_sizes, const int64_t *y_sizes, const tgi_window *down,
-                     const tgi_window *across, const float *y, float *x, void *scratch);
-void tgi_unmeans_f64(int64_t images, const int64_t *x_sizes, const int64_t *y_sizes, const tgi_window *down,
-                     const tgi_window *across, const double *y, double *x, void *scratch);
+/* Window i of the rows with window j of the columns is one element of the result. */
+typedef struct tgi_means {
+    int64_t           images, x[2], y[2];
+    const tgi_window *down, *across;
+} tgi_means;
+
+/* The sums of x over the windows, each divided by the product of the counts; 0 for those without elements. And back: each y, so
+ * divided, is added to the elements of its window. `scratch` is x[1] elements a thread. */
+void tgi_means_f32(const tgi_means *m, const float *x, float *y, int threads, void *scratch);
+void tgi_means_f64(const tgi_means *m, const double *x, double *y, int threads, void *scratch);
+void tgi_unmeans_f32(const tgi_means *m, const float *y, float *x, int threads, void *scratch);
+void tgi_unmeans_f64(const tgi_means *m, const double *y, double *x, int threads, void *scratch);
 
 #endif

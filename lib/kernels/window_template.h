@@ -1,7 +1,19 @@
-/* kernels/window_template.h: pooling for one element type. window.c includes this file once a type, with T the type and
+/* kernels/window_template.h: maximum and mean for one element type. window.c includes this file once a type, with T the type and
  * NAME(x) the name of x for that type.
  *
  * SPDX-License-Identifier: MIT */
+
+/* Operands as they are given; what a function does not have is 0. */
+typedef struct NAME(job) {
+    const tgi_windows *w;
+    const tgi_means   *m;
+    int64_t            x_size, y_size;
+    const T           *in;
+    const int64_t     *index;
+    T                 *out, *scratch;
+    int64_t           *index_out;
+} NAME(job);
+#define JOB NAME(job)
 
 /* ---- the largest ------------------------------------------------------------------------------------------------- */
 
@@ -48,12 +60,18 @@ static void NAME(look_at)(const tgi_windows *w, int64_t down, bool first_row, co
     }
 }
 
-void NAME(tgi_largest)(const tgi_windows *w, const T *x, int64_t *index, void *scratch) {
-    ROW r = {scratch, (I *)((T *)scratch + w->y[1])};
-    for (int64_t row = 0; row < w->images * w->y[0]; row++, index += w->y[1]) {
-        const T *image = x + row / w->y[0] * w->x[0] * w->x[1];
+/* A unit is a row of windows. */
+static void NAME(some_largest)(const void *some, int share, int64_t from, int64_t to) {
+    const JOB         *job = some;
+    const tgi_windows *w = job->w;
+    int64_t            width = w->y[1];
+    T                 *best = job->scratch + share * 2 * width;
+    ROW                r = {best, (I *)(void *)(best + width)};
+    for (int64_t row = from; row < to; row++) {
+        const T *image = job->in + row / w->y[0] * w->x[0] * w->x[1];
+        int64_t *index = job->index_out + row * width;
         bool     first = true;
-        for (int64_t p = 0; p < w->y[1]; p++)
+        for (int64_t p = 0; p < width; p++)
             r.index[p] = -1;
         for (int64_t i = 0; i < w->k[0]; i++) {
             int64_t down = row % w->y[0] * w->stride[0] + i * w->dilation[0] - w->padding[0];
@@ -61,22 +79,60 @@ void NAME(tgi_largest)(const tgi_windows *w, const T *x, int64_t *index, void *s
             NAME(look_at)(w, down, first, image, r);
             first = false;
         }
-        for (int64_t p = 0; p < w->y[1]; p++)
+        for (int64_t p = 0; p < width; p++)
             index[p] = r.index[p];
     }
 }
 
-void NAME(tgi_pick)(int64_t images, int64_t x_size, int64_t y_size, const T *x, const int64_t *index, T *y) {
-    for (int64_t n = 0; n < images; n++, x += x_size, index += y_size, y += y_size)
-        for (int64_t i = 0; i < y_size; i++)
-            y[i] = index[i] < 0 ? (T)-INFINITY : x[index[i]];
+TGI_KERNEL(NAME(tgi_largest), (const tgi_windows *w, const T *x, int64_t *index, int threads, void *scratch),
+           (w, x, index, threads, scratch)) {
+    int64_t rows = w->images * w->y[0];
+    double  steps = (double)rows * (double)w->y[1] * (double)w->k[0] * (double)w->k[1];
+    JOB     job = {.w = w, .in = x, .index_out = index, .scratch = scratch};
+    tgi_share_out(tgi_shares_of(threads, rows, steps, WORTH_A_THREAD), rows, NAME(some_largest), &job);
 }
 
-void NAME(tgi_unpick)(int64_t images, int64_t x_size, int64_t y_size, const T *y, const int64_t *index, T *x) {
-    memset(x, 0, (size_t)(images * x_size) * sizeof *x);
-    for (int64_t n = 0; n < images; n++, x += x_size, index += y_size, y += y_size)
-        for (int64_t i = 0; i < y_size; i++)
+/* ---- picking, image by image ------------------------------------------------------------------------------------- */
+
+static void NAME(some_picked)(const void *some, int share, int64_t from, int64_t to) {
+    const JOB *job = some;
+    (void)share;
+    for (int64_t n = from; n < to; n++) {
+        const T       *x = job->in + n * job->x_size;
+        const int64_t *index = job->index + n * job->y_size;
+        T             *y = job->out + n * job->y_size;
+        for (int64_t i = 0; i < job->y_size; i++)
+            y[i] = index[i] < 0 ? (T)-INFINITY : x[index[i]];
+    }
+}
+
+TGI_KERNEL(NAME(tgi_pick),
+           (int64_t images, int64_t x_size, int64_t y_size, const T *x, const int64_t *index, T *y, int threads),
+           (images, x_size, y_size, x, index, y, threads)) {
+    JOB job = {.x_size = x_size, .y_size = y_size, .in = x, .index = index, .out = y};
+    int shares = tgi_shares_of(threads, images, (double)images * (double)y_size, WORTH_A_THREAD);
+    tgi_share_out(shares, images, NAME(some_picked), &job);
+}
+
+static void NAME(some_unpicked)(const void *some, int share, int64_t from, int64_t to) {
+    const JOB *job = some;
+    (void)share;
+    memset(job->out + from * job->x_size, 0, (size_t)((to - from) * job->x_size) * sizeof(T));
+    for (int64_t n = from; n < to; n++) {
+        const T       *y = job->in + n * job->y_size;
+        const int64_t *index = job->index + n * job->y_size;
+        T             *x = job->out + n * job->x_size;
+        for (int64_t i = 0; i < job->y_size; i++)
             if (index[i] >= 0) x[index[i]] += y[i];
+    }
+}
+
+TGI_KERNEL(NAME(tgi_unpick),
+           (int64_t images, int64_t x_size, int64_t y_size, const T *y, const int64_t *index, T *x, int threads),
+           (images, x_size, y_size, y, index, x, threads)) {
+    JOB job = {.x_size = x_size, .y_size = y_size, .in = y, .index = index, .out = x};
+    int shares = tgi_shares_of(threads, images, (double)images * (double)(x_size + y_size), WORTH_A_THREAD);
+    tgi_share_out(shares, images, NAME(some_unpicked), &job);
 }
 
 /* ---- the mean ---------------------------------------------------------------------------------------------------- */
@@ -87,39 +143,55 @@ static T NAME(divisor)(const tgi_window *down, const tgi_window *across) {
     return count ? (T)count : 1;
 }
 
-void NAME(tgi_means)(int64_t images, const int64_t *x_sizes, const int64_t *y_sizes, const tgi_window *down,
-                     const tgi_window *across, const T *x, T *y, void *scratch) {
-    int64_t width = x_sizes[1];
-    T      *sum = scratch;
-    for (int64_t row = 0; row < images * y_sizes[0]; row++, y += y_sizes[1]) {
-        const tgi_window *d = &down[row % y_sizes[0]];
-        const T          *image = x + row / y_sizes[0] * x_sizes[0] * width;
+static double NAME(steps_of)(const tgi_means *m) {
+    return (double)m->images * ((double)m->x[0] * (double)m->x[1] + (double)m->y[0] * (double)m->y[1]);
+}
+
+/* A unit is a row of windows. */
+static void NAME(some_means)(const void *some, int share, int64_t from, int64_t to) {
+    const JOB       *job = some;
+    const tgi_means *m = job->m;
+    int64_t          width = m->x[1];
+    T               *sum = job->scratch + share * width;
+    for (int64_t row = from; row < to; row++) {
+        const tgi_window *d = &m->down[row % m->y[0]];
+        const T          *image = job->in + row / m->y[0] * m->x[0] * width;
+        T                *y = job->out + row * m->y[1];
         for (int64_t i = 0; i < width; i++)
             sum[i] = d->from < d->to ? image[d->from * width + i] : 0;
         for (int64_t k = d->from + 1; k < d->to; k++)
             for (int64_t i = 0; i < width; i++)
                 sum[i] += image[k * width + i];
-        for (int64_t j = 0; j < y_sizes[1]; j++) {
+        for (int64_t j = 0; j < m->y[1]; j++) {
             T total = 0;
-            for (int64_t k = across[j].from; k < across[j].to; k++)
+            for (int64_t k = m->across[j].from; k < m->across[j].to; k++)
                 total += sum[k];
-            y[j] = total / NAME(divisor)(d, &across[j]);
+            y[j] = total / NAME(divisor)(d, &m->across[j]);
         }
     }
 }
 
-void NAME(tgi_unmeans)(int64_t images, const int64_t *x_sizes, const int64_t *y_sizes, const tgi_window *down,
-                       const tgi_window *across, const T *y, T *x, void *scratch) {
-    int64_t width = x_sizes[1];
-    T      *sum = scratch;
-    memset(x, 0, (size_t)(images * x_sizes[0] * width) * sizeof *x);
-    for (int64_t row = 0; row < images * y_sizes[0]; row++, y += y_sizes[1]) {
-        const tgi_window *d = &down[row % y_sizes[0]];
-        T                *image = x + row / y_sizes[0] * x_sizes[0] * width;
+TGI_KERNEL(NAME(tgi_means), (const tgi_means *m, const T *x, T *y, int threads, void *scratch), (m, x, y, threads, scratch)) {
+    int64_t rows = m->images * m->y[0];
+    JOB     job = {.m = m, .in = x, .out = y, .scratch = scratch};
+    tgi_share_out(tgi_shares_of(threads, rows, NAME(steps_of)(m), WORTH_A_THREAD), rows, NAME(some_means), &job);
+}
+
+/* A unit is an image: windows may overlap. */
+static void NAME(some_unmeans)(const void *some, int share, int64_t from, int64_t to) {
+    const JOB       *job = some;
+    const tgi_means *m = job->m;
+    int64_t          width = m->x[1], x_size = m->x[0] * width;
+    T               *sum = job->scratch + share * width;
+    memset(job->out + from * x_size, 0, (size_t)((to - from) * x_size) * sizeof(T));
+    for (int64_t row = from * m->y[0]; row < to * m->y[0]; row++) {
+        const tgi_window *d = &m->down[row % m->y[0]];
+        const T          *y = job->in + row * m->y[1];
+        T                *image = job->out + row / m->y[0] * x_size;
         memset(sum, 0, (size_t)width * sizeof *sum);
-        for (int64_t j = 0; j < y_sizes[1]; j++) {
-            T part = y[j] / NAME(divisor)(d, &across[j]);
-            for (int64_t k = across[j].from; k < across[j].to; k++)
+        for (int64_t j = 0; j < m->y[1]; j++) {
+            T part = y[j] / NAME(divisor)(d, &m->across[j]);
+            for (int64_t k = m->across[j].from; k < m->across[j].to; k++)
                 sum[k] += part;
         }
         for (int64_t k = d->from; k < d->to; k++)
@@ -128,4 +200,11 @@ void NAME(tgi_unmeans)(int64_t images, const int64_t *x_sizes, const int64_t *y_
     }
 }
 
+TGI_KERNEL(NAME(tgi_unmeans), (const tgi_means *m, const T *y, T *x, int threads, void *scratch), (m, y, x, threads, scratch)) {
+    JOB job = {.m = m, .in = y, .out = x, .scratch = scratch};
+    int shares = tgi_shares_of(threads, m->images, NAME(steps_of)(m), WORTH_A_THREAD);
+    tgi_share_out(shares, m->images, NAME(some_unmeans), &job);
+}
+
 #undef ROW
+#undef JOB

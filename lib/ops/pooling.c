@@ -172,9 +172,9 @@ static tg_status largest_kernel(tg_kernel_call *call) {
         w.padding[a] = i < 0 ? 0 : attr->padding[i];
         w.dilation[a] = i < 0 ? 1 : attr->dilation[i];
     }
-    void *scratch = tg_scratch(call, 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
+    void *scratch = tg_scratch(call, (size_t)tgi_threads(call) * 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
     if (!from || !scratch) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, scratch);
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, tgi_threads(call), scratch);
 }
 
 static tg_status pick_kernel(tg_kernel_call *call) {
@@ -182,7 +182,7 @@ static tg_status pick_kernel(tg_kernel_call *call) {
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
     if (!from || !index) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data);
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data, tgi_threads(call));
 }
 
 static tg_status unpick_kernel(tg_kernel_call *call) {
@@ -190,7 +190,7 @@ static tg_status unpick_kernel(tg_kernel_call *call) {
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
     if (!from || !index) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data);
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, tgi_threads(call));
 }
 
 static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr);
@@ -252,42 +252,43 @@ static void find_windows(const pool_attr *attr, int axis, int64_t size, int64_t 
     }
 }
 
-/* The sizes of images and results, and the windows. False, with the error noted, when there is no memory. */
-typedef struct means {
-    int64_t     images, x[2], y[2];
-    tgi_window *windows[2];
-    void       *scratch;
-} means;
+/* The windows along axis `a` of two. NULL, with the error noted, when there is no memory. */
+static tgi_window *windows_of(tg_kernel_call *call, const tgi_means *m, int a) {
+    const pool_attr *attr = call->attr;
+    tgi_window      *windows = tg_scratch(call, (size_t)m->y[a] * sizeof *windows);
+    if (windows) find_windows(attr, a - (2 - (int)attr->axes), m->x[a], m->y[a], windows);
+    return windows;
+}
 
-static bool begin_means(tg_kernel_call *call, const tg_array *x, const tg_array *y, means *m) {
+/* The sizes of images and results, and the windows. NULL, with the error noted, when there is no memory; else scratch. */
+static void *begin_means(tg_kernel_call *call, const tg_array *x, const tg_array *y, tgi_means *m) {
     const pool_attr *attr = call->attr;
     m->images = images_of(x, attr);
     for (int a = 0; a < 2; a++) {
         int axis = a - (2 - (int)attr->axes);
         m->x[a] = axis < 0 ? 1 : x->dims[x->rank - attr->axes + axis];
         m->y[a] = axis < 0 ? 1 : y->dims[y->rank - attr->axes + axis];
-        m->windows[a] = tg_scratch(call, (size_t)m->y[a] * sizeof *m->windows[a]);
-        if (!m->windows[a]) return false;
-        find_windows(attr, axis, m->x[a], m->y[a], m->windows[a]);
     }
-    m->scratch = tg_scratch(call, (size_t)m->x[1] * tg_dtype_size(x->dtype));
-    return m->scratch != NULL;
+    m->down = windows_of(call, m, 0);
+    m->across = m->down ? windows_of(call, m, 1) : NULL;
+    if (!m->across) return NULL;
+    return tg_scratch(call, (size_t)tgi_threads(call) * (size_t)m->x[1] * tg_dtype_size(x->dtype));
 }
 
 static tg_status means_kernel(tg_kernel_call *call) {
-    means       m;
+    tgi_means   m;
     const void *x = tg_contiguous(call, 0);
-    if (!x || !begin_means(call, &call->in[0], &call->out, &m)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, m.images, m.x, m.y, m.windows[0], m.windows[1], x, call->out.data,
-                               m.scratch);
+    void       *scratch = x ? begin_means(call, &call->in[0], &call->out, &m) : NULL;
+    if (!scratch) return TG_ERR_MEMORY;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, &m, x, call->out.data, tgi_threads(call), scratch);
 }
 
 static tg_status unmeans_kernel(tg_kernel_call *call) {
-    means       m;
+    tgi_means   m;
     const void *y = tg_contiguous(call, 0);
-    if (!y || !begin_means(call, &call->out, &call->in[0], &m)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_unmeans, m.images, m.x, m.y, m.windows[0], m.windows[1], y, call->out.data,
-                               m.scratch);
+    void       *scratch = y ? begin_means(call, &call->out, &call->in[0], &m) : NULL;
+    if (!scratch) return TG_ERR_MEMORY;
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_unmeans, &m, y, call->out.data, tgi_threads(call), scratch);
 }
 
 static tg_tensor means_back(tg_tensor y, const pool_attr *attr);

@@ -1,6 +1,6 @@
 /* tests/kernels/test_convolve.c: convolution, its transpose and the gradient of its kernel, against the form that they share.
  *
- * Elements are small whole numbers, so that every sum is exact in whatever order it is added up: all ways must give equal
+ * Elements are small whole numbers, so that every sum is exact in whatever order it is added up: all methods must give equal
  * results, to the last bit. Guards lie around what is written, and scratch is full of NaN.
  *
  * SPDX-License-Identifier: MIT */
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../lib/kernels/convolve.h"
+#include "../../lib/kernels/isa.h"
 #include "../suites.h"
 
 enum { GUARD = 64 };
@@ -103,7 +104,7 @@ static void add_bias(const tgi_conv *c, tgi_conv_kind kind, const long double *b
         call_##suffix(c, kind, a, bias ? b : NULL, sizeof(T) / 4, scratch); \
         for (size_t k = 0; k < elements_of(c, made[kind]); k++) \
             if ((long double)((T *)a[made[kind]])[k] != expected[k]) \
-                ck_abort_msg(#suffix " kind %d way %d: element %zu is %g, not %Lg", (int)kind, (int)c->way, k, \
+                ck_abort_msg(#suffix " kind %d method %d: element %zu is %g, not %Lg", (int)kind, (int)c->method, k, \
                              (double)((T *)a[made[kind]])[k], expected[k]); \
         for (int i = 0; i < 3; i++) \
             check_guards_and_free(a[i], elements_of(c, i) * sizeof(T)); \
@@ -113,7 +114,7 @@ static void add_bias(const tgi_conv *c, tgi_conv_kind kind, const long double *b
 CALL_OF(float, f32)
 CALL_OF(double, f64)
 
-/* All ways, for both types. */
+/* All methods, for both types. */
 static void check_kind(tgi_conv c, tgi_conv_kind kind, bool with_bias) {
     long double *a[3], *bias = calloc((size_t)(c.groups * (c.in + c.out)) + 1, sizeof *bias);
     uint32_t     state = 1;
@@ -128,8 +129,8 @@ static void check_kind(tgi_conv c, tgi_conv_kind kind, bool with_bias) {
         bias[i] = small_number(&state);
     add_terms(&c, kind, a);
     if (with_bias) add_bias(&c, kind, bias, a[made[kind]]);
-    for (int way = TGI_CONV_BEST; way <= TGI_CONV_PRODUCT; way++) {
-        c.way = (tgi_conv_way)way;
+    for (int method = TGI_CONV_BEST; method <= TGI_CONV_PRODUCT; method++) {
+        c.method = (tgi_conv_method)method;
         check_f32(&c, kind, (const long double *const *)a, with_bias ? bias : NULL, a[made[kind]]);
         check_f64(&c, kind, (const long double *const *)a, with_bias ? bias : NULL, a[made[kind]]);
     }
@@ -191,7 +192,7 @@ static const tgi_conv forms[] = {
 };
 enum { FORMS = sizeof forms / sizeof *forms };
 
-START_TEST(all_ways_are_right) {
+START_TEST(all_methods_are_right) {
     check(with_result(forms[_i], 0));
 }
 END_TEST
@@ -221,7 +222,7 @@ END_TEST
 
 /* ---- numbers that are none --------------------------------------------------------------------------------------- */
 
-/* An infinity in one operand, at every place in turn, and a NaN: exactly what the terms make of it, whatever the way. */
+/* An infinity in one operand, at every place in turn, and a NaN: exactly what the terms make of it, whatever the method. */
 static void check_infinity(tgi_conv c, tgi_conv_kind kind, int operand, double what) {
     long double *a[3];
     size_t       count = elements_of(&c, operand);
@@ -243,8 +244,8 @@ static void check_infinity(tgi_conv c, tgi_conv_kind kind, int operand, double w
         call_f64(&c, kind, (void *const *)x, NULL, 3, scratch);
         for (size_t k = 0; k < elements_of(&c, made[kind]); k++) {
             double got = x[made[kind]][k], expected = (double)a[made[kind]][k];
-            ck_assert_msg(isnan(expected) ? isnan(got) : got == expected, "way %d kind %d operand %d: %g, not %g", (int)c.way,
-                          (int)kind, operand, got, expected);
+            ck_assert_msg(isnan(expected) ? isnan(got) : got == expected, "method %d kind %d operand %d: %g, not %g",
+                          (int)c.method, (int)kind, operand, got, expected);
         }
         check_guards_and_free(scratch, tgi_conv_scratch(&c, kind, sizeof(double), 3));
         for (int i = 0; i < 3; i++) {
@@ -255,7 +256,7 @@ static void check_infinity(tgi_conv c, tgi_conv_kind kind, int operand, double w
 }
 
 START_TEST(infinities_go_where_they_belong) {
-    tgi_conv c = with_result((tgi_conv){2, 1, 2, 3, {9, 10}, {0}, {3, 2}, {1, 2}, {2, 1}, {1, 1}, (tgi_conv_way)_i}, 0);
+    tgi_conv c = with_result((tgi_conv){2, 1, 2, 3, {9, 10}, {0}, {3, 2}, {1, 2}, {2, 1}, {1, 1}, (tgi_conv_method)_i}, 0);
     for (int kind = TGI_CONV; kind <= TGI_CONV_WEIGHT; kind++)
         for (int operand = 0; operand < 3; operand++) {
             if (operand == made[kind]) continue;
@@ -304,17 +305,48 @@ START_TEST(threads_make_no_difference) {
 }
 END_TEST
 
+/* ---- instruction sets -------------------------------------------------------------------------------------------- */
+
+/* Without matrix products, which may multiply and add in one rounding, an element is the same sum with every set. */
+START_TEST(instruction_sets_make_no_difference) {
+    static const tgi_conv same[] = {{13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, TGI_CONV_TILES},
+                                    {2, 2, 5, 6, {31, 17}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, TGI_CONV_TILES},
+                                    {2, 1, 3, 4, {20, 21}, {0}, {3, 3}, {1, 2}, {1, 1}, {1, 1}, TGI_CONV_DIRECT}};
+    tgi_conv              c = with_result(same[_i], 0);
+    int                   picked = tgi_isa();
+    for (int kind = TGI_CONV; kind <= TGI_CONV_WEIGHT; kind++) {
+        void *baseline[3];
+        for (int isa = 0; tgi_use_isa(isa); isa++) {
+            void  *made_by_isa[3], **a = isa ? made_by_isa : baseline;
+            size_t room = tgi_conv_scratch(&c, (tgi_conv_kind)kind, sizeof(float), 1);
+            void  *scratch = guarded(room);
+            fill_with_fractions(&c, a);
+            call_f32(&c, (tgi_conv_kind)kind, a, NULL, 1, scratch);
+            check_guards_and_free(scratch, room);
+            if (!isa) continue;
+            ck_assert_mem_eq(baseline[made[kind]], a[made[kind]], elements_of(&c, made[kind]) * sizeof(float));
+            for (int i = 0; i < 3; i++)
+                check_guards_and_free(a[i], elements_of(&c, i) * sizeof(float));
+        }
+        for (int i = 0; i < 3; i++)
+            check_guards_and_free(baseline[i], elements_of(&c, i) * sizeof(float));
+    }
+    tgi_use_isa(picked);
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_convolve(void) {
     Suite *suite = suite_create("convolve");
     TCase *tcase = tcase_create("convolutions");
     tcase_set_timeout(tcase, 300);
-    tcase_add_loop_test(tcase, all_ways_are_right, 0, FORMS);
+    tcase_add_loop_test(tcase, all_methods_are_right, 0, FORMS);
     tcase_add_loop_test(tcase, a_smaller_result, 0, FORMS);
     tcase_add_loop_test(tcase, several_tasks, 0, LARGE);
     tcase_add_loop_test(tcase, infinities_go_where_they_belong, 0, TGI_CONV_PRODUCT + 1);
     tcase_add_loop_test(tcase, threads_make_no_difference, 0, 6);
+    tcase_add_loop_test(tcase, instruction_sets_make_no_difference, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
 }

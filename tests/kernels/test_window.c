@@ -53,8 +53,8 @@ START_TEST(the_largest_of_each_window) {
     for (int64_t i = 0; i < w->images * x_size; i++)
         narrow[i] = (float)(x[i] = some_number(&state));
     index[w->images * y_size] = index_f32[w->images * y_size] = 77;
-    tgi_largest_f64(w, x, index, scratch);
-    tgi_largest_f32(w, narrow, index_f32, scratch);
+    tgi_largest_f64(w, x, index, 1, scratch);
+    tgi_largest_f32(w, narrow, index_f32, 1, scratch);
     for (int64_t i = 0; i < w->images * y_size; i++) {
         int64_t p = i % y_size, expected = largest_in(w, x + i / y_size * x_size, p / w->y[1], p % w->y[1]);
         ck_assert_int_eq(index[i], expected);
@@ -68,12 +68,12 @@ START_TEST(picked_and_put_back) {
     static const int64_t index[] = {2, 2, -1, 0, 1, 2};
     const double         x[] = {1, 2, 3, 4, 5, 6};
     double               y[6], back[6];
-    tgi_pick_f64(2, 3, 3, x, index, y);
+    tgi_pick_f64(2, 3, 3, x, index, y, 1);
     ck_assert(y[0] == 3 && y[1] == 3 && y[2] == -(double)INFINITY && y[3] == 4 && y[4] == 5 && y[5] == 6);
-    tgi_unpick_f64(2, 3, 3, (double[]){1, 10, 100, 3, 4, 5}, index, back);
+    tgi_unpick_f64(2, 3, 3, (double[]){1, 10, 100, 3, 4, 5}, index, back, 1);
     ck_assert(back[0] == 0 && back[1] == 0 && back[2] == 11 && back[3] == 3 && back[4] == 4 && back[5] == 5);
     float y_f32[6];
-    tgi_unpick_f32(1, 3, 3, (float[]){1, 10, 100}, index, y_f32);
+    tgi_unpick_f32(1, 3, 3, (float[]){1, 10, 100}, index, y_f32, 1);
     ck_assert(y_f32[0] == 0 && y_f32[1] == 0 && y_f32[2] == 11);
 }
 END_TEST
@@ -82,7 +82,7 @@ END_TEST
 
 /* Windows that overlap, skip, and have nothing in them; whole numbers over powers of 2, so that sums are exact. */
 static const tgi_window down[] = {{0, 2, 2}, {1, 4, 4}, {4, 4, 1}}, across[] = {{2, 5, 4}, {0, 1, 1}, {5, 5, 0}, {0, 5, 8}};
-static const int64_t    x_sizes[] = {4, 5}, y_sizes[] = {3, 4};
+static const tgi_means  means = {2, {4, 5}, {3, 4}, down, across};
 
 static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
     bool inside = i >= down[p].from && i < down[p].to && j >= across[q].from && j < across[q].to;
@@ -94,7 +94,7 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
         T x[40], y[24], back[40], scratch[5]; \
         for (int i = 0; i < 40; i++) \
             x[i] = (T)(i * i % 17); \
-        tgi_means_##suffix(2, x_sizes, y_sizes, down, across, x, y, scratch); \
+        tgi_means_##suffix(&means, x, y, 1, scratch); \
         for (int64_t n = 0; n < 24; n++) { \
             double sum = 0; \
             for (int64_t i = 0; i < 20; i++) \
@@ -103,7 +103,7 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
         } \
         for (int n = 0; n < 24; n++) \
             y[n] = (T)(n * n % 19); \
-        tgi_unmeans_##suffix(2, x_sizes, y_sizes, down, across, y, back, scratch); \
+        tgi_unmeans_##suffix(&means, y, back, 1, scratch); \
         for (int64_t i = 0; i < 40; i++) { \
             double sum = 0; \
             for (int64_t n = 0; n < 12; n++) \
@@ -115,6 +115,45 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
 MEANS_TEST(float, f32)
 MEANS_TEST(double, f64)
 
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
+
+/* Six images, of sizes that are worth several threads; fractions, whose sums depend on their order. */
+enum { IMAGES = 6, SIDE = 160, ELEMENTS = IMAGES * SIDE * SIDE, MOST_THREADS = 7 };
+
+/* What all functions make of the same numbers: five results of at most ELEMENTS. */
+typedef struct results {
+    int64_t index[ELEMENTS];
+    float   picked[ELEMENTS], unpicked[ELEMENTS], means[ELEMENTS], unmeans[ELEMENTS];
+} results;
+
+static void make_results(int threads, const float *x, results *r) {
+    static float      scratch[MOST_THREADS * 2 * SIDE];
+    const tgi_windows w = {IMAGES, {SIDE, SIDE}, {SIDE, SIDE}, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
+    tgi_window        along[SIDE];
+    for (int64_t i = 0; i < SIDE; i++)
+        along[i] = (tgi_window){i ? i - 1 : 0, i < SIDE - 1 ? i + 2 : SIDE, 3};
+    const tgi_means m = {IMAGES, {SIDE, SIDE}, {SIDE, SIDE}, along, along};
+    tgi_largest_f32(&w, x, r->index, threads, scratch);
+    tgi_pick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->picked, threads);
+    tgi_unpick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->unpicked, threads);
+    tgi_means_f32(&m, x, r->means, threads, scratch);
+    tgi_unmeans_f32(&m, x, r->unmeans, threads, scratch);
+}
+
+START_TEST(threads_make_no_difference) {
+    static float   x[ELEMENTS];
+    static results one, many;
+    for (int i = 0; i < ELEMENTS; i++)
+        x[i] = sinf((float)i);
+    make_results(1, x, &one);
+    for (int threads = 2; threads <= MOST_THREADS; threads++) {
+        memset(&many, 0xff, sizeof many);
+        make_results(threads, x, &many);
+        ck_assert_mem_eq(&one, &many, sizeof one);
+    }
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_window(void) {
@@ -124,6 +163,7 @@ Suite *suite_window(void) {
     tcase_add_test(tcase, picked_and_put_back);
     tcase_add_test(tcase, means_of_any_windows_f32);
     tcase_add_test(tcase, means_of_any_windows_f64);
+    tcase_add_test(tcase, threads_make_no_difference);
     suite_add_tcase(suite, tcase);
     return suite;
 }

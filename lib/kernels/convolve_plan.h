@@ -1,0 +1,63 @@
+/* kernels/convolve_plan.h: how a convolution is divided into units of work, and its scratch memory into parts.
+ *
+ * A plan depends on sizes and on the number of threads, never on the instruction set: so the scratch memory does not, and an
+ * element of the result is the same sum whatever set it is made with.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_KERNELS_CONVOLVE_PLAN_H
+#define TGI_KERNELS_CONVOLVE_PLAN_H
+
+#include <stdbool.h>
+
+#include "convolve.h"
+#include "vector.h"
+
+/* The most rows and vectors of a tile. */
+enum { MOST_ROWS = 6, MOST_VECTORS = 8 };
+
+/* A unit has `batch` images, or a tile of one image, tile[0] x tile[1] positions of the result; the transpose instead has
+ * `batch` images and `block` channels, and goes through their tiles. */
+typedef struct conv_plan {
+    const tgi_conv *c;
+    tgi_conv_kind   kind;
+    tgi_conv_method method;
+    bool            pointwise; /* products of the images as they are: no planes, a unit is an image */
+    int64_t         taps;      /* of the kernel, for one channel */
+    int64_t         phases[2]; /* residues that have a plane */
+    int64_t         shift[2];  /* how far the kernel reaches, in elements of a plane */
+    int64_t         tile[2], batch, block;
+    int64_t         plane[2], channel;              /* sizes of a plane, elements of the planes of a channel */
+    int64_t         pitch;                          /* of the rows in `rows` */
+    int64_t         planes, rows, columns, product; /* elements of the parts of scratch */
+    struct {
+        size_t planes, rows, columns, product, multiply, sum;
+    } at;           /* where they begin, in bytes: first come the offsets, last a share's own gradient of the kernel */
+    int64_t units;  /* some images, or for the transpose a group of them, else a tile: what needs nothing of another */
+    int     shares; /* how many threads are worth it */
+    size_t  room;   /* bytes of scratch for a share */
+} conv_plan;
+
+conv_plan tgi_conv_plan(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads);
+
+/* How far each tap of each channel of a block is from where the planes begin. */
+void tgi_conv_offsets(const conv_plan *p, int64_t *offsets);
+
+static inline int64_t tiles_of(const conv_plan *p) {
+    const int64_t *y = p->c->y;
+    return (y[0] + p->tile[0] - 1) / p->tile[0] * ((y[1] + p->tile[1] - 1) / p->tile[1]);
+}
+
+/* The part of the result that a tile covers. */
+typedef struct area {
+    int64_t at[2], size[2];
+} area;
+
+static inline area area_of(const conv_plan *p, int64_t tile) {
+    int64_t across = (p->c->y[1] + p->tile[1] - 1) / p->tile[1];
+    area    a = {.at = {tile / across * p->tile[0], tile % across * p->tile[1]}};
+    for (int i = 0; i < 2; i++)
+        a.size[i] = min_of(p->tile[i], p->c->y[i] - a.at[i]);
+    return a;
+}
+
+#endif
