@@ -119,7 +119,7 @@ tg_status tg_assign(tg_tensor leaf, tg_tensor value);
 
 /* ---- reading and writing values ---------------------------------------------------------------------------------- */
 
-/* Each runs what is pending. Each gives the error TG_ERR_VALUE for a value that is not kept, or that was overwritten. */
+/* tg_item, tg_read and tg_data run what is pending. They give TG_ERR_VALUE for a value that is not kept, or was overwritten. */
 
 /* The element of a tensor that has one element, as a double; an int64 beyond 2^53 is rounded. NaN after an error; TG_ERR_SHAPE if
  * there is not one element. */
