@@ -1,7 +1,7 @@
 /* tapegrad: reverse-mode automatic differentiation for C.
  *
- * Write formulas on tensors; the tape records them, and their derivatives of any order, as one program, and runs it. A whole
- * program, which fits a line through two points:
+ * You write formulas on tensors. The tape records them, and their derivatives of any order, as one program, and runs it. This is a
+ * whole program, which fits a line through two points:
  *
  *     #include <stdio.h>
  *     #include <tapegrad.h>
@@ -27,22 +27,22 @@
  *         return status;
  *     }
  *
- * The manual is in the headers, one topic each:
+ * The reference manual is in the headers, one topic each. Guides are in docs/, the first one is docs/tutorial.md.
  *     tapegrad/tensor.h   handles, dtypes, shapes, plain numbers
- *     tapegrad/tape.h     the tape: leaves, running, reading and writing, marks, errors
- *     tapegrad/ops.h      the formulas
- *     tapegrad/view.h     parts of tensors, tensors put together
+ *     tapegrad/tape.h     the tape: errors, leaves, running, reading and writing values, rewinding
+ *     tapegrad/ops.h      arithmetic, functions, comparisons, matrix product, reductions, reshaping
+ *     tapegrad/view.h     slices, concatenation, padding, repetition
  *     tapegrad/index.h    elements chosen by index, sorting
  *     tapegrad/product.h  products: einsum, tensordot, dot
  *     tapegrad/linalg.h   linear algebra
- *     tapegrad/nn.h       the functions of neural networks
+ *     tapegrad/nn.h       activations, softmax, normalisations, dropout, attention
  *     tapegrad/loss.h     losses
  *     tapegrad/conv.h     convolution, pooling
- *     tapegrad/grad.h     derivatives and their check
+ *     tapegrad/grad.h     derivatives, their check, checkpointing
  *     tapegrad/random.h   random numbers
- *     tapegrad/optim.h    updates
- *     tapegrad/inspect.h  looking inside: printing tapes and values, graphs, the origin of a NaN
- *     tapegrad/op.h       an op of your own
+ *     tapegrad/optim.h    optimizers
+ *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
+ *     tapegrad/op.h       ops of your own
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_H

@@ -225,6 +225,12 @@ document() {
     done)
     nothing_of "$absent" "$1: the files it links to are there"
 
+    tree='(bench|data|docs|examples|include|lib|tests)'
+    absent=$(grep -o -E '`'"$tree"'/[a-zA-Z0-9_./]*`' "$top_srcdir/$1" | tr -d '`' | grep -v NAME | while read -r file; do
+        [ -e "$top_srcdir/$file" ] || [ -e "$top_builddir/$file" ] || echo "$file"
+    done)
+    nothing_of "$absent" "$1: the files it names are there"
+
     absent=$(grep -o -w 'tg_[a-z0-9_]*[a-z0-9]' "$top_srcdir/$1" | sort -u | while read -r name; do
         grep -q -r -w "$name" "$include" || echo "$name"
     done)

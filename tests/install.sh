@@ -75,7 +75,7 @@ int main() {
     tg_tensor error = tg_sub(tg_add(tg_mul(a, x), b), y);
     tg_tensor loss = tg_mul(0.5f, tg_sum_axes(tg_square(error), TG_AXES(0), false));
     tg_backward(loss);
-    tg_sgd_step(tape, 0.2);
+    tg_sgd_step_with(tape, 0.2, NULL);
 
     for (int step = 0; step < 1000; step++)
         tg_run(tape);

@@ -1,11 +1,12 @@
 /* tapegrad/conv.h: convolution and pooling, over one axis or two.
  *
- * All are PyTorch's of the same name. An image is (N, C, H, W): N of them, with C channels of H x W elements; over one axis it is
- * (N, C, L). Without N it is a single one, and so is the result. Elements are float32 or float64; everything is
- * differentiable to any order.
+ * All have the names and definitions of PyTorch's functions. Images are (N, C, H, W): N images with C channels of H x W elements.
+ * Over one axis they are (N, C, L). Without N it is a single image, and so is the result. Elements are float32 or float64. All
+ * functions are differentiable to any order. TG_ERR_SHAPE for shapes that do not fit, TG_ERR_ARGUMENT for options that are out of
+ * range.
  *
- * What is set per axis has two places, [0] for H and [1] for W; over one axis only [0] counts. What is 0 is PyTorch's
- * default, and options of NULL are all zeros:
+ * Options for each axis have two elements, [0] for H and [1] for W; over one axis only [0] is used. 0 means PyTorch's default, and
+ * NULL for the options means all 0:
  *     tg_conv2d(x, w, bias, &(tg_conv_options){.stride = {2, 2}, .padding = {1, 1}})
  *
  * SPDX-License-Identifier: MIT */
@@ -23,25 +24,26 @@ extern "C" {
 /* ---- convolution ------------------------------------------------------------------------------------------------- */
 
 typedef struct tg_conv_options {
-    int64_t stride[2];   /* from one position of the kernel to the next; 0 is 1 */
-    int64_t padding[2];  /* zeros on either side */
-    int64_t dilation[2]; /* from one element of the kernel to the next; 0 is 1 */
-    int64_t
-        output_padding[2]; /* transposes only: by how much the result is larger at the end; below the stride or the dilation */
-    int64_t groups;        /* the channels fall into so many groups, each with kernels of its own; 0 is 1 */
+    int64_t stride[2];         /* from one position of the kernel to the next; 0 means 1 */
+    int64_t padding[2];        /* zeros on each side */
+    int64_t dilation[2];       /* from one element of the kernel to the next; 0 means 1 */
+    int64_t output_padding[2]; /* transposes only: what is added to the size at the end; less than stride or dilation */
+    int64_t groups;            /* the number of groups of channels, each with its own kernels; 0 means 1 */
 } tg_conv_options;
 
-/* y[n][o] = bias[o] + the sum over channels c, i, j of w[o][c][i][j] x[n][c][. stride + i dilation - padding][...]: kernels are
- * not turned around. w is (O, C / groups, KH, KW), or (O, C / groups, K); groups divides C and O, and group g of the result's
- * O channels is made of group g of the image's. The result is (N, O, ...), with sizes
+/* The convolution (a cross-correlation: kernels are not reversed). Over one axis, with one group,
+ *     y[n][o][t] = bias[o] + sum over c, k of w[o][c][k] x[n][c][t stride + k dilation - padding]
+ * where x is 0 outside of the image. Over two axes it is the same with two indices. w is (O, C / groups, KH, KW), or (O, C /
+ * groups, K). `groups` divides C and O, and the outputs of group g are computed from the channels of group g. bias is (O), or
+ * TG_NONE. The result is (N, O, ...), with sizes
  *     (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1, rounded down.
- * bias is (O), or TG_NONE. An infinity or a NaN reaches what is made of it, and no zero of the padding makes a NaN of an infinity. */
+ * An infinity in w times a zero of the padding gives no NaN. */
 tg_tensor tg_conv1d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options);
 tg_tensor tg_conv2d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options);
 
-/* Its transpose, the gradient of the convolution for its image: adds w[c][o][i][j] x[n][c][p][q] to the result's
- * [n][o][p stride + i dilation - padding][...], where that exists. w is (C, O / groups, KH, KW), or (C, O / groups, K); the
- * result is (N, O, ...), with sizes
+/* The transposed convolution, which is the gradient of a convolution for its image: each w[c][o][k] x[n][c][t] is added to
+ * y[n][o][t stride + k dilation - padding], if that element exists. w is (C, O / groups, KH, KW), or (C, O / groups, K). bias is
+ * (O), or TG_NONE. The result is (N, O, ...), with sizes
  *     (size - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output_padding. */
 tg_tensor tg_conv_transpose1d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options);
 tg_tensor tg_conv_transpose2d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options);
@@ -54,27 +56,28 @@ tg_tensor tg_conv_transpose2d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg
 /* ---- pooling ----------------------------------------------------------------------------------------------------- */
 
 typedef struct tg_pool_options {
-    int64_t stride[2];   /* from one window to the next; 0 is the size of the window */
-    int64_t padding[2];  /* on either side, at most half of the window */
-    int64_t dilation[2]; /* max_pool only: from one element of a window to the next; 0 is 1 */
-    bool    ceil_mode; /* one more window where a part of one is left at the end, unless it would begin in the padding there */
-    bool    exclude_pad; /* avg_pool only: divides by the number of the image's own elements, without those of the padding;
-                            PyTorch's count_include_pad is the opposite */
+    int64_t stride[2];   /* from one window to the next; 0 means the size of the window */
+    int64_t padding[2];  /* on each side, at most half of the window */
+    int64_t dilation[2]; /* max_pool only: from one element of a window to the next; 0 means 1 */
+    bool    ceil_mode;   /* rounds sizes up: one more window at the end, unless it would begin in the padding there */
+    bool    exclude_pad; /* avg_pool only: divides by the number of elements without the padding; PyTorch's
+                            count_include_pad is the opposite */
 } tg_pool_options;
 
-/* The largest element of each window of `size` elements, or `height` x `width` of them. It gets the gradient: the first of
- * several. NaN where one is NaN; of several, the last one gets the gradient. Padding counts for nothing; a window without an
- * element of the image, which only dilation can make, gives -inf. The result has sizes
- *     (size + 2 padding - dilation (window - 1) - 1) / stride + 1, rounded down, or up in ceil_mode. */
+/* The largest element of each window of `size`, or `height` x `width`, elements. The first of several largest elements gets the
+ * gradient. NaN if the window has a NaN, and then the last NaN gets the gradient. Padding is ignored. A window without an element
+ * of the image, which is possible with dilation only, gives -inf. The result has sizes
+ *     (size + 2 padding - dilation (window - 1) - 1) / stride + 1, rounded down, or up with ceil_mode. */
 tg_tensor tg_max_pool1d(tg_tensor x, int64_t size, const tg_pool_options *options);
 tg_tensor tg_max_pool2d(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options);
 
-/* The mean of each window, whose padding is zeros. What ceil_mode lets reach beyond the padding is not counted. */
+/* The mean of each window, where padding counts as zeros. What is beyond the padding, with ceil_mode, is not counted. Sizes as for
+ * max_pool, without dilation. */
 tg_tensor tg_avg_pool1d(tg_tensor x, int64_t size, const tg_pool_options *options);
 tg_tensor tg_avg_pool2d(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options);
 
-/* The means of as many windows as asked for, of nearly the same size: window i is from i n / size, rounded down, up to and
- * without (i + 1) n / size, rounded up. A size of 1 gives the mean of the whole image. */
+/* The means of `size`, or `height` x `width`, windows of nearly the same size. Along an axis of n elements, window i begins at
+ * i n / size, rounded down, and ends before (i + 1) n / size, rounded up. A size of 1 gives the mean of the whole image. */
 tg_tensor tg_adaptive_avg_pool1d(tg_tensor x, int64_t size);
 tg_tensor tg_adaptive_avg_pool2d(tg_tensor x, int64_t height, int64_t width);
 

@@ -1,10 +1,11 @@
 /* tapegrad/index.h: elements chosen by their indices, and sorting.
  *
- * Indices are int64 tensors, and count from 0; no gradient flows through them. An index out of range is an error of the run,
- * which names it. Everything else may have any dtype, and is differentiable to any order: each element's gradient goes back
- * to where it came from, and adds up where it was chosen more than once.
+ * Indices are int64 tensors, and count from 0 (TG_ERR_DTYPE for others). No gradient flows through them. A negative index, or one
+ * that is too large, makes the run fail with TG_ERR_VALUE and an error that names it. The other operands may have any dtype, and
+ * are differentiable to any order: the gradient of each element goes back to where the element came from, and adds up where it was
+ * chosen more than once.
  *
- * What a bool tensor chooses is tg_where's: tg_where(mask, value, x) is what others call a masked fill.
+ * To choose by a bool tensor use tg_where, in tapegrad/ops.h: tg_where(mask, value, x) is a masked fill.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_INDEX_H
@@ -20,24 +21,24 @@ extern "C" {
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
-/* The slices of x with these indices along an axis: the indices' axes stand where it was, as in NumPy's take. For a vector
- * of indices it is PyTorch's index_select; for a table x of rows and axis 0 it looks up embeddings; for a plain number it is
- * one slice, and the axis goes. */
+/* The slices of x with these indices along an axis, as NumPy's take. In the result's shape the axes of `index` replace the axis. A
+ * vector of indices gives PyTorch's index_select. For a table x of rows, axis 0 looks up embeddings. A plain number gives one
+ * slice, and the axis is removed. */
 tg_tensor tg_take(tg_tensor x, tg_tensor index, int axis);
 
-/* For each index one element, x[...][index][...], the index being the one along `axis`. The result has the shape of the
- * indices, which have the rank of x, and along other axes at most its sizes. As PyTorch's gather and NumPy's
+/* For each index one element: result[i][j] = x[index[i][j]][j] for axis 0 of a matrix, and so on. The result has the shape of
+ * `index`, which has the rank of x, and along the other axes at most the sizes of x. As PyTorch's gather and NumPy's
  * take_along_axis. */
 tg_tensor tg_gather(tg_tensor x, tg_tensor index, int axis);
 
-/* x with x[...][index][...] = source, for each index; shapes as tg_gather's, and the source broadcasts to that of the
- * indices. Where several go to one place the last one stays, and gets the gradient. */
+/* A copy of x in which x[index[i][j]][j] = source[i][j], for axis 0 of a matrix, and so on. Shapes as in tg_gather; `source`
+ * broadcasts to the shape of `index`. Where several elements go to one place the last one stays, and gets the gradient. */
 tg_tensor tg_scatter(tg_tensor x, tg_tensor index, tg_tensor source, int axis);
 
-/* The same with x[...][index][...] += source. Added in order; bool is what any of them was. */
+/* The same with += instead of =. Elements are added in row-major order. For bool, += is a logical or. */
 tg_tensor tg_scatter_add(tg_tensor x, tg_tensor index, tg_tensor source, int axis);
 
-/* For each index, along a new last axis, `classes` zeros with a 1 at the index. */
+/* For each index, along a new last axis, `classes` elements of `dtype`: a 1 at the index, and zeros. */
 tg_tensor tg_one_hot(tg_tensor index, int64_t classes, tg_dtype dtype);
 
 #define tg_take(x, index, ...) TGI_CALL2_WITH(tg_take, x, index, __VA_ARGS__)
@@ -48,13 +49,14 @@ tg_tensor tg_one_hot(tg_tensor index, int64_t classes, tg_dtype dtype);
 
 /* ---- sorting ----------------------------------------------------------------------------------------------------- */
 
-/* The indices that sort x along an axis. Equal elements stay in their order; NaN counts as larger than all numbers. */
+/* The indices that sort x along an axis, int64. Equal elements keep their order. NaN counts as larger than all numbers. */
 tg_tensor tg_argsort(tg_tensor x, int axis, bool descending);
 
-/* x sorted along an axis. The indices that tg_argsort would give go to *indices unless that is NULL. */
+/* x sorted along an axis. *indices becomes what tg_argsort gives; `indices` may be NULL. */
 tg_tensor tg_sort(tg_tensor x, int axis, bool descending, tg_tensor *indices);
 
-/* The k largest, or the k smallest, along an axis, the first one first; and their indices. */
+/* The k largest elements along an axis, the largest first, or the k smallest, the smallest first. *indices becomes their indices,
+ * int64; `indices` may be NULL. TG_ERR_ARGUMENT if k is negative or more than the size of the axis. */
 tg_tensor tg_topk(tg_tensor x, int64_t k, int axis, bool largest, tg_tensor *indices);
 
 #define tg_argsort(x, ...) TGI_CALL1_WITH(tg_argsort, x, __VA_ARGS__)

@@ -1,10 +1,16 @@
-/* tapegrad/ops.h: the formulas. Each function records one instruction, or a few, and returns its result.
+/* tapegrad/ops.h: arithmetic, functions, comparisons, the matrix product, reductions, reshaping. Each function records one
+ * instruction, or a few, and returns the result.
  *
- * Every operand may be a plain number; it takes the dtype of the tensors beside it. Shapes broadcast as NumPy's: aligned
- * at the last axis, a size of 1 stretches. Dtypes must agree, or it is an error that names both. Every function here
- * returns an invalid tensor after an error and passes one on, so a formula is checked once, at its end. Unless said otherwise,
- * operands are float32 or float64, and the result has their dtype. All are differentiable to any order where a derivative
- * exists; what the gradient is where it does not is said with the function.
+ * Operands. Every operand may be a plain number: it takes the dtype of the tensors beside it. Shapes broadcast as in NumPy: they
+ * are aligned at the last axis, and a size of 1 is repeated. Unless said otherwise, operands are float32 or float64, all of one
+ * dtype, and the result has that dtype. "int64 too" means that the function also takes int64.
+ *
+ * Errors. TG_ERR_DTYPE for dtypes that differ or are not taken, TG_ERR_SHAPE for shapes that do not broadcast and for axes that do
+ * not exist or are named twice. After an error a function returns an invalid tensor, and a function of an invalid tensor returns
+ * one too. So a formula is checked once, at its end.
+ *
+ * Gradients. All functions are differentiable to any order where a derivative exists. Where it does not, the gradient is the value
+ * of its formula, unless another one is given here. docs/numerics.md has a table.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_OPS_H
@@ -20,46 +26,46 @@ extern "C" {
 
 /* ---- elementwise, one operand ------------------------------------------------------------------------------------ */
 
-tg_tensor tg_neg(tg_tensor x);     /* -x; int64 too */
-tg_tensor tg_abs(tg_tensor x);     /* |x|; int64 too. Gradient 0 at 0 */
-tg_tensor tg_sign(tg_tensor x);    /* -1, 0 or 1; NaN for NaN; int64 too. Gradient 0 everywhere */
-tg_tensor tg_square(tg_tensor x);  /* x^2; int64 too */
-tg_tensor tg_sqrt(tg_tensor x);    /* square root; NaN below 0. Gradient infinite at 0 */
-tg_tensor tg_exp(tg_tensor x);     /* e^x */
-tg_tensor tg_log(tg_tensor x);     /* natural logarithm; -inf at 0, NaN below */
-tg_tensor tg_log1p(tg_tensor x);   /* log(1 + x), exact for small x */
-tg_tensor tg_expm1(tg_tensor x);   /* e^x - 1, exact for small x */
-tg_tensor tg_sin(tg_tensor x);     /* sine, x in radians */
-tg_tensor tg_cos(tg_tensor x);     /* cosine, x in radians */
-tg_tensor tg_tanh(tg_tensor x);    /* hyperbolic tangent */
-tg_tensor tg_sigmoid(tg_tensor x); /* 1 / (1 + e^-x); 0 and 1 at the extremes */
-tg_tensor tg_relu(tg_tensor x);    /* max(x, 0); NaN for NaN; int64 too. Gradient 0 at 0, 1 at NaN */
-tg_tensor tg_reciprocal(tg_tensor x); /* 1 / x */
-tg_tensor tg_rsqrt(tg_tensor x);      /* 1 / sqrt(x); infinite at 0, NaN below */
-tg_tensor tg_cbrt(tg_tensor x);       /* cube root, of negative numbers too. Gradient infinite at 0 */
+tg_tensor tg_neg(tg_tensor x);        /* -x; int64 too */
+tg_tensor tg_abs(tg_tensor x);        /* |x|; int64 too. Gradient 0 at 0 */
+tg_tensor tg_sign(tg_tensor x);       /* -1, 0 or 1; NaN for NaN; int64 too. Gradient 0 */
+tg_tensor tg_square(tg_tensor x);     /* x^2; int64 too */
+tg_tensor tg_sqrt(tg_tensor x);       /* square root; NaN below 0. Gradient infinite at 0 */
+tg_tensor tg_exp(tg_tensor x);        /* e^x */
+tg_tensor tg_log(tg_tensor x);        /* natural logarithm; -inf at 0, NaN below 0 */
+tg_tensor tg_log1p(tg_tensor x);      /* log(1 + x), accurate for small x; -inf at -1, NaN below -1 */
+tg_tensor tg_expm1(tg_tensor x);      /* e^x - 1, accurate for small x */
+tg_tensor tg_sin(tg_tensor x);        /* sine, x in radians */
+tg_tensor tg_cos(tg_tensor x);        /* cosine, x in radians */
+tg_tensor tg_tanh(tg_tensor x);       /* hyperbolic tangent */
+tg_tensor tg_sigmoid(tg_tensor x);    /* 1 / (1 + e^-x); 0 at -inf, 1 at inf */
+tg_tensor tg_relu(tg_tensor x);       /* max(x, 0); NaN for NaN; int64 too. Gradient 0 at 0, 1 at NaN */
+tg_tensor tg_reciprocal(tg_tensor x); /* 1 / x; infinite at 0 */
+tg_tensor tg_rsqrt(tg_tensor x);      /* 1 / sqrt(x); infinite at 0, NaN below 0 */
+tg_tensor tg_cbrt(tg_tensor x);       /* cube root; negative for negative x. Gradient infinite at 0 */
 tg_tensor tg_exp2(tg_tensor x);       /* 2^x */
-tg_tensor tg_log2(tg_tensor x);       /* logarithm to base 2 */
-tg_tensor tg_log10(tg_tensor x);      /* logarithm to base 10 */
+tg_tensor tg_log2(tg_tensor x);       /* logarithm to base 2; -inf at 0, NaN below 0 */
+tg_tensor tg_log10(tg_tensor x);      /* logarithm to base 10; -inf at 0, NaN below 0 */
 tg_tensor tg_tan(tg_tensor x);        /* tangent, x in radians */
 tg_tensor tg_asin(tg_tensor x);       /* arcsine; NaN outside [-1, 1]. Gradient infinite at -1 and 1 */
 tg_tensor tg_acos(tg_tensor x);       /* arccosine; NaN outside [-1, 1]. Gradient infinite at -1 and 1 */
-tg_tensor tg_atan(tg_tensor x);       /* arctangent */
+tg_tensor tg_atan(tg_tensor x);       /* arctangent, between -pi/2 and pi/2 */
 tg_tensor tg_sinh(tg_tensor x);       /* hyperbolic sine */
 tg_tensor tg_cosh(tg_tensor x);       /* hyperbolic cosine */
 tg_tensor tg_asinh(tg_tensor x);      /* inverse of sinh */
 tg_tensor tg_acosh(tg_tensor x);      /* inverse of cosh; NaN below 1. Gradient infinite at 1 */
-tg_tensor tg_atanh(tg_tensor x);      /* inverse of tanh; infinite at -1 and 1, NaN beyond */
+tg_tensor tg_atanh(tg_tensor x);      /* inverse of tanh; infinite at -1 and 1, NaN outside [-1, 1] */
 tg_tensor tg_erf(tg_tensor x);        /* error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x */
-tg_tensor tg_erfc(tg_tensor x);       /* 1 - erf(x), exact where erf(x) is near 1 */
+tg_tensor tg_erfc(tg_tensor x);       /* 1 - erf(x), accurate where erf(x) is near 1 */
 tg_tensor tg_lgamma(tg_tensor x);     /* log |Gamma(x)|; infinite at 0, -1, -2, ... */
 tg_tensor tg_digamma(tg_tensor x);    /* derivative of lgamma; -inf at 0, inf at -0.0, NaN at -1, -2, ... */
-tg_tensor tg_floor(tg_tensor x);      /* the largest whole number that is not above x; int64 too. Gradient 0 everywhere */
-tg_tensor tg_ceil(tg_tensor x);       /* the smallest that is not below x; int64 too. Gradient 0 everywhere */
-tg_tensor tg_round(tg_tensor x);      /* the nearest, the even one of two; int64 too. Gradient 0 everywhere */
-tg_tensor tg_trunc(tg_tensor x);      /* the nearest towards 0; int64 too. Gradient 0 everywhere */
+tg_tensor tg_floor(tg_tensor x);      /* rounds down; int64 too. Gradient 0 */
+tg_tensor tg_ceil(tg_tensor x);       /* rounds up; int64 too. Gradient 0 */
+tg_tensor tg_round(tg_tensor x);      /* rounds to the nearest integer, ties to the even one; int64 too. Gradient 0 */
+tg_tensor tg_trunc(tg_tensor x);      /* rounds towards 0; int64 too. Gradient 0 */
 
-/* The derivative of digamma of that order, at least 0; its own derivative is the next order. Infinite at 0, -1, -2, ...: the
- * limit from the right. */
+/* The derivative of digamma of the given order; order 0 is digamma itself. Infinite at 0, -1, -2, ...: the limit from the right.
+ * TG_ERR_ARGUMENT for a negative order. */
 tg_tensor tg_polygamma(int order, tg_tensor x);
 
 #define tg_neg(x) TGI_CALL1(tg_neg, x)
@@ -112,16 +118,16 @@ tg_tensor tg_sub(tg_tensor a, tg_tensor b); /* a - b; int64 too, modulo 2^64 */
 tg_tensor tg_mul(tg_tensor a, tg_tensor b); /* a * b; int64 too, modulo 2^64 */
 tg_tensor tg_div(tg_tensor a, tg_tensor b); /* a / b, IEEE 754: infinite or NaN where b is 0 */
 
-/* a^b, as C's pow: NaN for a negative a and a b that is no integer; 0^0 is 1. The gradient for a is 0 where b is 0, that for b is
- * 0 where a is 0 and b is at least 0. */
+/* a^b, as C's pow: NaN for a negative a and a b that is not an integer; 0^0 is 1. The gradient for a is 0 where b is 0. The
+ * gradient for b is 0 where a is 0 and b is at least 0. */
 tg_tensor tg_pow(tg_tensor a, tg_tensor b);
 
-/* The smaller, the larger of the two; NaN if either is; int64 too. Where they are equal, each gets half of the gradient; where
- * one is NaN, both get it. */
+/* The smaller and the larger of a and b; NaN if either is NaN; int64 too. Where a and b are equal, each gets half of the gradient.
+ * Where one is NaN, both get the whole gradient. */
 tg_tensor tg_minimum(tg_tensor a, tg_tensor b);
 tg_tensor tg_maximum(tg_tensor a, tg_tensor b);
 
-/* The angle of the point (b, a), from -pi to pi, as C's atan2. Gradients 0 where both are 0. */
+/* The angle of the point (b, a) in radians, from -pi to pi, as C's atan2(a, b). Gradients 0 where both are 0. */
 tg_tensor tg_atan2(tg_tensor a, tg_tensor b);
 
 /* sqrt(a^2 + b^2), without overflow. Gradients NaN where both are 0. */
@@ -130,8 +136,8 @@ tg_tensor tg_hypot(tg_tensor a, tg_tensor b);
 /* log(e^a + e^b), without overflow. Where both are the same infinity, each gets half of the gradient. */
 tg_tensor tg_logaddexp(tg_tensor a, tg_tensor b);
 
-/* The rest of a / b: fmod has the sign of a, as C's; remainder has that of b, as Python's %. NaN where b is 0. int64 too: 0
- * where b is 0. The gradient for b is the negative of the whole quotient. */
+/* The remainder of a / b. fmod has the sign of a, as in C; remainder has the sign of b, as Python's %. NaN where b is 0. int64 too,
+ * with 0 where b is 0. The gradient for a is 1; for b it is minus the integer quotient. */
 tg_tensor tg_fmod(tg_tensor a, tg_tensor b);
 tg_tensor tg_remainder(tg_tensor a, tg_tensor b);
 
@@ -148,8 +154,8 @@ tg_tensor tg_remainder(tg_tensor a, tg_tensor b);
 #define tg_fmod(a, b) TGI_CALL2(tg_fmod, a, b)
 #define tg_remainder(a, b) TGI_CALL2(tg_remainder, a, b)
 
-/* x where it is between the bounds, else the bound that it is beyond; `high` where low > high; NaN if any is NaN. int64 too. A
- * bound of -INFINITY or INFINITY is none. The gradient goes to what was taken; at a bound, to x. */
+/* min(max(x, low), high); `high` where low > high; NaN if any of them is NaN; int64 too. -INFINITY and INFINITY stand for no bound.
+ * The gradient goes to the operand that was taken; to x where x equals a bound. */
 tg_tensor tg_clamp(tg_tensor x, tg_tensor low, tg_tensor high);
 #define tg_clamp(x, low, high) TGI_CALL3(tg_clamp, x, low, high)
 
@@ -170,16 +176,16 @@ tg_tensor tg_ge(tg_tensor a, tg_tensor b); /* a >= b */
 #define tg_gt(a, b) TGI_CALL2(tg_gt, a, b)
 #define tg_ge(a, b) TGI_CALL2(tg_ge, a, b)
 
-/* ---- what is true: the result is bool; no gradient flows --------------------------------------------------------- */
+/* ---- logic and tests: the result is bool; no gradient flows ------------------------------------------------------- */
 
-/* Operands of any one dtype: what is not 0 is true, NaN too. int64 and bool are always finite. */
+/* Operands of any one dtype. Every value but 0 is true, NaN too. int64 and bool values are always finite. */
 tg_tensor tg_logical_and(tg_tensor a, tg_tensor b);
 tg_tensor tg_logical_or(tg_tensor a, tg_tensor b);
 tg_tensor tg_logical_xor(tg_tensor a, tg_tensor b);
 tg_tensor tg_logical_not(tg_tensor x);
 tg_tensor tg_isnan(tg_tensor x);
 tg_tensor tg_isinf(tg_tensor x);
-tg_tensor tg_isfinite(tg_tensor x); /* neither */
+tg_tensor tg_isfinite(tg_tensor x); /* neither NaN nor infinite */
 
 #define tg_logical_and(a, b) TGI_CALL2(tg_logical_and, a, b)
 #define tg_logical_or(a, b) TGI_CALL2(tg_logical_or, a, b)
@@ -189,77 +195,81 @@ tg_tensor tg_isfinite(tg_tensor x); /* neither */
 #define tg_isinf(x) TGI_CALL1(tg_isinf, x)
 #define tg_isfinite(x) TGI_CALL1(tg_isfinite, x)
 
-/* a where the bool tensor `condition` is true (a plain number: 0 or 1), b elsewhere; all three broadcast. a and b are of any
- * one dtype, and at least one of them is a tensor. Each gets the gradient of the elements taken from it, and exactly 0 for the
- * others. */
+/* a where the bool tensor `condition` is true, b elsewhere; all three broadcast. The condition may be a plain number, 0 or 1. a and
+ * b have one dtype, any one; at least one of them is a tensor. Each gets the gradient of the elements that were taken from it, and
+ * exactly 0 for the others. */
 tg_tensor tg_where(tg_tensor condition, tg_tensor a, tg_tensor b);
 #define tg_where(condition, a, b) TGI_CALL3(tg_where, condition, a, b)
 
-/* The same values in another dtype, from and to any of the four, as C converts: floating to int64 drops the fraction (NaN and
- * what is out of range become INT64_MIN), anything but 0 is true. The gradient is cast back; between floating dtypes only.
- * x itself where it has that dtype already. */
+/* The values converted to another dtype, as C does: floating to int64 drops the fraction; every value but 0 becomes true. NaN, and
+ * values that int64 cannot hold, become INT64_MIN. x itself if it has the dtype already. The gradient is cast back; gradients
+ * flow between floating dtypes only. */
 tg_tensor tg_cast(tg_tensor x, tg_dtype dtype);
 #define tg_cast(x, ...) TGI_CALL1_WITH(tg_cast, x, __VA_ARGS__)
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
-/* The matrix product, as NumPy's matmul: (..., m, k) x (..., k, n) gives (..., m, n), the axes in front broadcast. An
- * operand of rank 1 is a row at the left, a column at the right, and its axis of size 1 is left out of the result: two of them
- * give their dot product, rank 0. Transposed operands are not copied. */
+/* The matrix product, as NumPy's matmul: (..., m, k) x (..., k, n) gives (..., m, n). The leading axes broadcast. An operand of
+ * rank 1 is a row on the left, (k) for (1, k), and a column on the right, (k) for (k, 1); the axis of size 1 is left out of the
+ * result, so that two vectors give their dot product, rank 0. float32 and float64 only. Transposed operands are not copied. */
 tg_tensor tg_matmul(tg_tensor a, tg_tensor b);
 #define tg_matmul(a, b) TGI_CALL2(tg_matmul, a, b)
 
 /* ---- reductions -------------------------------------------------------------------------------------------------- */
 
-/* The sum of all elements, or over the given axes; with keepdim the reduced axes stay, with size 1. int64 too, modulo 2^64.
- * Empty sums are 0. Added up in a fixed order, in blocks, so that the rounding error grows with the logarithm of the
- * count. Over no axes, TG_AXES(), nothing is added up: every element is a sum of its own. */
+/* Every reduction comes in two forms: over all elements, with a result of rank 0, and over the given axes. With keepdim the reduced
+ * axes stay, with size 1; else they are removed. Over no axes, TG_AXES(), each element is reduced by itself. */
+
+/* The sum; int64 too, modulo 2^64. The sum of no elements is 0. The order is fixed, in blocks, so that the rounding error grows
+ * with the logarithm of the number of elements. */
 tg_tensor tg_sum(tg_tensor x);
 tg_tensor tg_sum_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
-/* The same, divided by the number of elements added up; NaN where there are none. */
+/* The sum divided by the number of elements; NaN for no elements. */
 tg_tensor tg_mean(tg_tensor x);
 tg_tensor tg_mean_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
-/* The product; int64 too, modulo 2^64. Empty products are 1. All derivatives are right where factors are 0. */
+/* The product; int64 too, modulo 2^64. The product of no elements is 1. All derivatives are right where factors are 0. */
 tg_tensor tg_prod(tg_tensor x);
 tg_tensor tg_prod_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
-/* The largest, the smallest; NaN if any is; int64 too. Of no elements there is none: an error. Where several are the largest,
- * they share the gradient evenly, as PyTorch's amax. */
+/* The largest and the smallest element; NaN if any is NaN; int64 too. TG_ERR_SHAPE for no elements. Where several elements are the
+ * largest they share the gradient equally, as in PyTorch's amax. */
 tg_tensor tg_max(tg_tensor x);
 tg_tensor tg_max_axes(tg_tensor x, tg_axes axes, bool keepdim);
 tg_tensor tg_min(tg_tensor x);
 tg_tensor tg_min_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
-/* Where along an axis the largest, the smallest is, counted from 0: the first of several; the first NaN if there is one. int64. */
+/* The index of the largest and of the smallest element along an axis, as int64: the first of several; the first NaN if there is
+ * one. int64 too. TG_ERR_SHAPE for no elements. */
 tg_tensor tg_argmax(tg_tensor x, int axis, bool keepdim);
 tg_tensor tg_argmin(tg_tensor x, int axis, bool keepdim);
 
-/* Whether any is true, whether all are, of bool only: false and true for no elements. */
+/* Whether any element is true, and whether all are. For bool only. For no elements: false, and true. */
 tg_tensor tg_any(tg_tensor x);
 tg_tensor tg_any_axes(tg_tensor x, tg_axes axes, bool keepdim);
 tg_tensor tg_all(tg_tensor x);
 tg_tensor tg_all_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
-/* The variance, and its square root: of n elements the sum of (x - mean)^2, divided by max(0, n - correction). As in PyTorch
- * the correction is usually 1 (and is so in tg_var and tg_std), or 0 for the mean square. The gradient of std is 0 where it is
- * 0. */
+/* The variance and its square root. The variance of n elements is the sum of (x - mean)^2, divided by max(0, n - correction). The
+ * correction is 1 in tg_var and tg_std, as in PyTorch; 0 divides by n. NaN for one element and a correction of 1. The gradient of
+ * std is 0 where std is 0. */
 tg_tensor tg_var(tg_tensor x);
 tg_tensor tg_var_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim);
 tg_tensor tg_std(tg_tensor x);
 tg_tensor tg_std_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim);
 
-/* The logarithm of the sum of e^x, without overflow; -inf for no elements. */
+/* log(sum of e^x), without overflow; -inf for no elements. */
 tg_tensor tg_logsumexp(tg_tensor x);
 tg_tensor tg_logsumexp_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
-/* The p-norm, (sum of |x|^p)^(1/p): the Euclidean one for p = 2, the largest |x| for INFINITY, the smallest for -INFINITY; for 0
- * how many are not 0. The gradient is 0 at the zero vector. */
+/* The p-norm, (sum of |x|^p)^(1/p). p = 2 is the Euclidean norm, INFINITY the largest |x|, -INFINITY the smallest |x|, and 0 the
+ * number of elements that are not 0, through which no gradient flows. The gradient is 0 at the zero vector. */
 tg_tensor tg_norm(tg_tensor x, double p);
 tg_tensor tg_norm_axes(tg_tensor x, tg_axes axes, double p, bool keepdim);
 
-/* Sums and products of the first 1, 2, 3, ... elements along an axis; int64 too, modulo 2^64. */
+/* Element i of the result is the sum, or the product, of elements 0 to i along the axis; int64 too, modulo 2^64. All derivatives
+ * are right where factors are 0. */
 tg_tensor tg_cumsum(tg_tensor x, int axis);
 tg_tensor tg_cumprod(tg_tensor x, int axis);
 
@@ -290,18 +300,18 @@ tg_tensor tg_cumprod(tg_tensor x, int axis);
 #define tg_cumsum(x, ...) TGI_CALL1_WITH(tg_cumsum, x, __VA_ARGS__)
 #define tg_cumprod(x, ...) TGI_CALL1_WITH(tg_cumprod, x, __VA_ARGS__)
 
-/* ---- views: any dtype; the elements are not copied where strides can say it --------------------------------------- */
+/* ---- views: of any dtype; the elements are not copied where strides can express the result ------------------------ */
 
-/* The same elements, in row-major order, in another shape of the same size. One size may be -1: what is left. */
+/* The same elements, in row-major order, in another shape of the same size. One size may be -1: it is computed from the others. */
 tg_tensor tg_reshape(tg_tensor x, tg_shape shape);
 
-/* The axes in another order: axis i of the result is axis axes[i] of x. Names every axis once. */
+/* The axes in another order: axis i of the result is axis axes.axis[i] of x. Every axis is named once. */
 tg_tensor tg_permute(tg_tensor x, tg_axes axes);
 
-/* The two axes exchanged; negative ones count from the end. tg_transpose(x, -1, -2) transposes matrices. */
+/* Two axes exchanged. Negative axes count from the end: tg_transpose(x, -1, -2) transposes matrices. */
 tg_tensor tg_transpose(tg_tensor x, int axis0, int axis1);
 
-/* x stretched to a shape that it broadcasts to. */
+/* x broadcast to the shape. */
 tg_tensor tg_broadcast_to(tg_tensor x, tg_shape shape);
 
 #define tg_reshape(x, ...) TGI_CALL1_WITH(tg_reshape, x, __VA_ARGS__)

@@ -1,15 +1,15 @@
-/* tapegrad/tape.h: the tape. Make one, put leaves on it, record, run, read.
+/* tapegrad/tape.h: the tape: errors, leaves, running, reading and writing values, rewinding.
  *
- * The tape is a program. An op checks its operands' shapes at once and appends one instruction; nothing is computed yet.
- * tg_run is one pass over the whole program, and may be repeated; reading a value first runs what has not run yet. A
- * program may instead be recorded afresh in every step: tg_rewind forgets what was recorded after a mark. Either way
- * the steady state allocates nothing.
+ * The tape is a program. An op checks its operands' shapes at once and appends one instruction. Nothing is computed yet. tg_run is
+ * one pass over the whole program, and may be repeated. Reading a value first runs what is pending: what was recorded and has
+ * not run yet. Instead, a program may be recorded again in every step: tg_rewind forgets what was recorded after a mark. In the
+ * steady state neither way allocates memory.
  *
  *   - Instructions take effect in the order in which they were recorded. tg_assign is the only one with a side effect.
- *   - Values that the user recorded are kept and can be read after a run. What tg_backward, an optimiser or a composed
- *     function records on the inside is not, unless tg_keep says so.
- *   - The first error stays in the tape, with the user's source line. From then on nothing is recorded or run, every
- *     call returns, and no value is lost, until tg_clear_error. Formulas need no check in each line.
+ *   - Values that the user recorded are kept and can be read after a run. Values that tg_backward, an optimizer or a composed
+ *     function records inside are not kept, unless tg_keep is called for them.
+ *   - The first error stays in the tape, with the user's source line. From then on nothing is recorded or run, every call
+ *     returns at once, and no value is lost, until tg_clear_error. So formulas need no check in each line.
  *   - One tape belongs to one thread at a time. Different tapes share nothing.
  *
  * SPDX-License-Identifier: MIT */
@@ -26,137 +26,144 @@ extern "C" {
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
-/* A new, empty tape, to be freed with tg_tape_free. NULL when there is no memory; every function takes a NULL tape and
- * reports it, so that one check at the end is enough. */
+/* A new, empty tape. The caller frees it with tg_tape_free. NULL when there is no memory: every function takes a NULL tape, and
+ * tg_error describes it, so that one check at the end is enough. */
 tg_tape *tg_tape_new(void);
 
-/* Frees the tape and all it holds. Memory that was lent with tg_borrow stays the caller's. NULL is ignored. */
+/* Frees the tape and all that it owns. Memory given to tg_borrow or tg_borrow_parameter stays the caller's. NULL is ignored. */
 void tg_tape_free(tg_tape *tape);
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 /* The first error since the last tg_clear_error, as one line without a newline:
  *     iris_fnn.c:42: matmul: (100, 2) x (3, 32): inner sizes 2 and 3 differ
- * "" when there is none. The text is the tape's, and valid until tg_clear_error or tg_tape_free. */
+ * "" when there is none. The tape owns the text; it is valid until tg_clear_error or tg_tape_free. */
 const char *tg_error(const tg_tape *tape);
 
-/* The kind of that error; TG_OK when there is none. */
+/* The status of that error; TG_OK when there is none. */
 tg_status tg_error_status(const tg_tape *tape);
 
-/* Forgets the error. What was recorded before it is still there, and recording, running and reading go on. */
+/* Forgets the error. What was recorded before it is still there, and recording, running and reading work again. */
 void tg_clear_error(tg_tape *tape);
 
-/* ---- leaves: values that nobody computes ------------------------------------------------------------------------- */
+/* ---- leaves: values that no instruction computes ----------------------------------------------------------------- */
 
-/* A constant with a copy of `data`: row-major elements of `dtype`, tg_shape_size(shape) of them. `data` may be NULL when
- * there are none. */
+/* Each returns the new leaf, or an invalid tensor after an error. */
+
+/* A constant with a copy of `data`: tg_shape_size(shape) elements of `dtype`, row-major. `data` may be NULL when there are no
+ * elements. */
 tg_tensor tg_constant(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
-/* A constant in the caller's memory, which must stay valid as long as the leaf, and aligned for its dtype. It is read in
- * every run, never written, never freed; many tapes may borrow the same memory. tg_write and tg_assign refuse it. */
+/* A constant in the caller's memory, which must stay valid as long as the leaf, and must be aligned for its dtype. The library
+ * reads it in every run and never writes or frees it. Many tapes may borrow the same memory, on different threads too. tg_write and
+ * tg_assign give an error for it. */
 tg_tensor tg_borrow(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
-/* A constant with every element `value`. tg_full(tape, TG_F32, TG_SHAPE(3, 4), 0) is NumPy's zeros((3, 4)). */
+/* A constant whose elements are all `value`. tg_full(tape, TG_F32, TG_SHAPE(3, 4), 0) is NumPy's zeros((3, 4)). */
 tg_tensor tg_full(tg_tape *tape, tg_dtype dtype, tg_shape shape, double value);
 
-/* A leaf to be filled by tg_write between runs; zeros until then. `name` is copied; NULL for none. */
+/* A leaf that is filled by tg_write between runs; zeros until then. `name` is copied. It may be NULL for no name; otherwise it must
+ * not be the name of another input or parameter on the tape (TG_ERR_NAME). */
 tg_tensor tg_input(tg_tape *tape, const char *name, tg_dtype dtype, tg_shape shape);
 
-/* A leaf that gradients are wanted for, of a floating dtype, with a copy of the value of `init` (which is run when it has
- * not been). `init` may be a plain number for a parameter of rank 0 and float64. `name` is copied, and must be neither
- * NULL, nor empty, nor the name of another input or parameter on the tape. */
+/* A leaf that gradients are computed for, of a floating dtype. It starts as a copy of the value of `init`, which runs first if it
+ * is pending. A plain number as `init` gives a parameter of rank 0 and float64. `name` is copied. It must not be NULL, empty, or
+ * the name of another input or parameter on the tape (TG_ERR_NAME). */
 tg_tensor tg_parameter(tg_tape *tape, const char *name, tg_tensor init);
 
-/* The parameter whose value stays in the caller's memory, as tg_borrow's: gradients can be taken, tg_assign refuses it,
- * and so does an optimiser's step. */
+/* A parameter in the caller's memory, as by tg_borrow. It has gradients. tg_write, tg_assign and an optimizer's step give an error
+ * for it. */
 tg_tensor tg_borrow_parameter(tg_tape *tape, const char *name, tg_dtype dtype, tg_shape shape, const void *data);
 
-/* The input or parameter of that name; the error TG_ERR_NAME and an invalid tensor where there is none. */
+/* The input or parameter of that name. The error TG_ERR_NAME and an invalid tensor if there is none. */
 tg_tensor tg_find(tg_tape *tape, const char *name);
 
-/* The parameters in the order in which they were recorded: the first one for i = 0. An invalid tensor, and no error, for i
- * past the last. tg_parameter_count is their number. */
+/* The parameters in the order in which they were recorded, from i = 0 on, and their number. An invalid tensor, and no error, if i
+ * is out of range. */
 tg_tensor tg_parameter_at(tg_tape *tape, int64_t i);
 int64_t   tg_parameter_count(const tg_tape *tape);
 
-/* The leaf's name; NULL for what has none. The text is the tape's. */
+/* The name of a leaf; NULL if it has none. The tape owns the text; it is valid as long as the leaf. */
 const char *tg_name(tg_tensor x);
 
 /* ---- what a tensor is -------------------------------------------------------------------------------------------- */
 
-/* True for a handle that can be used now. Never an error. */
+/* Whether the handle can be used now. Never an error. */
 bool tg_valid(tg_tensor x);
 
-/* Shape, number of elements, dtype. For an invalid handle: the error TG_ERR_HANDLE, and rank TG_MAX_RANK + 1, -1,
- * TG_DTYPES. For a plain number: rank 0, 1, TG_F64. */
+/* The shape, the number of elements, the dtype. For an invalid handle: a shape of rank TG_MAX_RANK + 1, -1, TG_DTYPES, and the
+ * error TG_ERR_HANDLE. For a plain number: a shape of rank 0, 1, TG_F64. */
 tg_shape tg_shape_of(tg_tensor x);
 int64_t  tg_size(tg_tensor x);
 tg_dtype tg_dtype_of(tg_tensor x);
 
-/* Whether gradients flow through it: it is a parameter, or depends on one by differentiable ops. */
+/* Whether it is a parameter, or depends on one by differentiable ops. False for an invalid handle; never an error. */
 bool tg_requires_grad(tg_tensor x);
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-/* One pass over the whole tape in the order of recording. Returns the tape's status. When an instruction fails, the
- * assigns before it are done, those after it are not, and the error names it. */
+/* Runs the whole tape once, in the order of recording. Returns the tape's status. When an instruction fails, the assigns before it
+ * are done, those after it are not, and the error names the instruction. */
 tg_status tg_run(tg_tape *tape);
 
-/* How many threads a run of this tape may use: `count`, or for 0, as in a new tape, as many as OpenMP gives (the number of
- * processors, or OMP_NUM_THREADS). Small work stays on one thread. The results are the same bits for any number. A BLAS starts
- * threads of its own, which this does not count, and may give other bits with another number of them: see its own settings.
- * Without OpenMP there is one thread. */
+/* Sets how many threads a run of this tape may use. 0, as in a new tape, means as many as OpenMP gives: the number of processors,
+ * or OMP_NUM_THREADS. Small work stays on one thread. The results have the same bits for any number. Without OpenMP there is one
+ * thread. TG_ERR_ARGUMENT for a negative count. A BLAS starts threads of its own, which this number does not limit, and may give
+ * other bits with another number of them: see the settings of the BLAS. */
 tg_status tg_set_threads(tg_tape *tape, int count);
 
-/* Records that `leaf` (an input or a parameter, in the tape's own memory) is overwritten by `value`, of the same dtype and
- * of a shape that broadcasts to the leaf's. Instructions recorded before see the old value, those after it the new one.
- * A gradient does not flow through an assign. `value` may be a plain number. */
+/* Records that `leaf` is overwritten by `value`. The leaf is an input or a parameter in the tape's own memory. The value has the
+ * same dtype and a shape that broadcasts to the leaf's, or is a plain number. Instructions recorded before the assign see the old
+ * value, those after it the new one. No gradient flows through an assign. */
 tg_status tg_assign(tg_tensor leaf, tg_tensor value);
 
 /* ---- reading and writing values ---------------------------------------------------------------------------------- */
 
-/* The only element of a tensor that has one, as a double (an int64 beyond 2^53 is rounded). Runs what is pending. NaN
- * and an error where there is no such value. */
+/* tg_item, tg_read and tg_data run what is pending. They give TG_ERR_VALUE for a value that is not kept, or was overwritten. */
+
+/* The element of a tensor that has one element, as a double; an int64 beyond 2^53 is rounded. NaN after an error; TG_ERR_SHAPE if
+ * there is not one element. */
 double tg_item(tg_tensor x);
 
-/* Copies the elements, row-major, into `values`, which has room for `count` elements of the tensor's dtype; `count` must be
- * tg_size(x). Runs what is pending. */
+/* Copies the elements, row-major, to `values`, an array of `count` elements of the tensor's dtype. `count` must be tg_size(x)
+ * (TG_ERR_SHAPE). */
 tg_status tg_read(tg_tensor x, void *values, int64_t count);
 
-/* The elements, row-major, in the tape's memory: valid until the next run, rewind, assign or write, and not to be written.
- * Runs what is pending. NULL and an error where there is no such value. */
+/* The elements, row-major, in memory that the tape owns: they must not be written, and are valid until the next run, rewind, assign
+ * or write. NULL after an error. */
 const void *tg_data(tg_tensor x);
 
-/* Overwrites an input or a parameter with `count` elements of its dtype, at once: what is pending will see it, what has run
- * has not. `count` must be tg_size(leaf). Refused for constants, for borrowed memory, and for what is no leaf. */
+/* Overwrites an input or a parameter at once, with `count` elements of its dtype, which are copied. What is pending will see the
+ * new elements. Runs nothing. `count` must be tg_size(leaf) (TG_ERR_SHAPE). TG_ERR_ARGUMENT for a constant, for borrowed memory,
+ * and for a tensor that is not a leaf. */
 tg_status tg_write(tg_tensor leaf, const void *values, int64_t count);
 
-/* Keeps the value of x readable in runs to come, whoever recorded it. */
+/* Keeps the value of x readable in future runs, even if it was recorded inside a function of the library. */
 tg_status tg_keep(tg_tensor x);
 
-/* What is kept: every value that the user records (from the start), or only what tg_keep was called for (least memory).
- * It counts for what is recorded from now on. */
+/* What is kept of the values recorded from now on: all that the user records (the default), or only those that tg_keep is called
+ * for, which takes the least memory. */
 typedef enum tg_keep_policy { TG_KEEP_RECORDED, TG_KEEP_ASKED } tg_keep_policy;
 tg_status tg_set_keep(tg_tape *tape, tg_keep_policy policy);
 
-/* ---- what a tape does and takes ---------------------------------------------------------------------------------- */
+/* ---- figures ----------------------------------------------------------------------------------------------------- */
 
-/* Figures for tuning and for tests; what they count may change from version to version. */
+/* For tuning and for tests. What they count may change from version to version. */
 typedef struct tg_figures {
     int64_t instructions;     /* on the tape now */
-    int64_t plans, plan_hits; /* stretches that were planned; and that were run by a plan there already was */
-    int64_t groups, kernels;  /* in the plan that was run last: groups of instructions fused, and instructions run alone */
-    int64_t fused;            /* and the instructions in its groups */
-    size_t  block_bytes;      /* and the memory it takes for values that are not kept */
-    size_t  bytes;            /* memory for values, kept or not: the most so far, since it is given back with the tape only */
+    int64_t plans, plan_hits; /* segments that were planned; runs of a segment by a plan that existed already */
+    int64_t groups, kernels;  /* in the plan that ran last: groups of fused instructions; instructions that run alone */
+    int64_t fused;            /* in the plan that ran last: instructions in its groups */
+    size_t  block_bytes;      /* in the plan that ran last: memory for values that are not kept */
+    size_t  bytes;            /* memory for all values: the most so far, because it is given back only with the tape */
 } tg_figures;
 
-/* All zeros for a NULL tape. */
+/* The figures of a tape; zeros for a tape of NULL. */
 tg_figures tg_stats(const tg_tape *tape);
 
 /* ---- marks ------------------------------------------------------------------------------------------------------- */
 
-/* A position on a tape. */
+/* A position on a tape. Both members are private to the library. */
 typedef struct tg_mark {
     tg_tape *tape;
     uint64_t ref;
@@ -165,16 +172,16 @@ typedef struct tg_mark {
 /* The position after all that has been recorded so far. */
 tg_mark tg_tape_mark(tg_tape *tape);
 
-/* Forgets everything recorded after the mark; handles to it become stale, its memory is used again. Updates that are pending
- * happen first: an assign that was recorded is done, whether or not anybody looked at a value. Gradients that
- * tg_grad gave at the mark are its gradients again. A mark that was itself rewound past is an error, and so is the status
- * of an update that fails; the tape is then as it was, or, where the update failed, holds what was recorded. */
+/* Forgets everything that was recorded after the mark. Handles to it become stale, and its memory is used again. What is pending
+ * and ends in an assign runs first, so that an update that was recorded happens, whether or not a value was read. tg_grad gives the
+ * gradients that it gave at the mark. TG_ERR_HANDLE for a mark that the tape was rewound past. When a pending update fails, its
+ * error is returned and nothing is forgotten. */
 tg_status tg_rewind(tg_tape *tape, tg_mark mark);
 
-/* The same without the updates: what is pending after the mark does not happen. The way out when an update fails each time. */
+/* The same without running: pending updates after the mark do not happen. Use it when an update fails each time. */
 tg_status tg_discard(tg_tape *tape, tg_mark mark);
 
-/* Number of instructions on the tape, leaves and plain numbers included. */
+/* The number of instructions on the tape, leaves and plain numbers included. 0 for a tape of NULL. */
 int64_t tg_instruction_count(const tg_tape *tape);
 
 #pragma GCC visibility pop

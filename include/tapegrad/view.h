@@ -1,7 +1,8 @@
-/* tapegrad/view.h: parts of tensors, and tensors put together.
+/* tapegrad/view.h: slices, diagonals, concatenation, padding, repetition.
  *
- * All take any dtype and are differentiable to any order: each element's gradient goes back to where it came from, and adds
- * up where it was used more than once. Axes may be negative: they count from the end. What is called a view copies nothing.
+ * All functions take any dtype and are differentiable to any order: the gradient of each element goes back to where the element
+ * came from, and adds up where it was used more than once. Negative axes count from the end. What is called a view copies nothing.
+ * TG_ERR_SHAPE for axes and sizes that do not fit, TG_ERR_ARGUMENT for other arguments that are out of range.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_VIEW_H
@@ -17,12 +18,12 @@ extern "C" {
 
 /* ---- views of parts ---------------------------------------------------------------------------------------------- */
 
-/* Bounds for tg_slice: behind the last element, before the first. */
+/* Bounds for tg_slice: after the last element, and before the first. */
 #define TG_END INT64_MAX
 #define TG_BEGIN INT64_MIN
 
-/* Every step-th element along an axis, from start on, up to stop and without it: Python's x[start:stop:step]. Negative
- * bounds count from the end, and bounds beyond an edge are moved to it. The step is not 0.
+/* Every step-th element along an axis, from start up to but not including stop: Python's x[start:stop:step]. Negative bounds count
+ * from the end. Bounds that are out of range are moved to the nearest edge. The step may be negative, but not 0.
  *     tg_slice(x, 0, 2, TG_END, 1)          x[2:]
  *     tg_slice(x, -1, 0, -1, 1)             x[..., 0:-1]
  *     tg_slice(x, 1, TG_END, TG_BEGIN, -1)  x[:, ::-1] */
@@ -31,25 +32,25 @@ tg_tensor tg_slice(tg_tensor x, int axis, int64_t start, int64_t stop, int64_t s
 /* The elements in reverse order along each of these axes. */
 tg_tensor tg_flip(tg_tensor x, tg_axes axes);
 
-/* The elements whose index along axis1 is the one along axis0 plus `offset`. The two axes go, and the diagonal becomes the
- * last one. It may be empty. */
+/* The elements whose index along axis1 is the index along axis0 plus `offset`. The two axes are removed, and the diagonal becomes
+ * the last axis. It may be empty. */
 tg_tensor tg_diagonal(tg_tensor x, int64_t offset, int axis0, int axis1);
 
-/* Windows of `size` neighbours along an axis, one every `step`: (..., n, ...) gives (..., (n - size) / step + 1, ..., size).
- * What does not fill a window is left out. As PyTorch's Tensor.unfold. */
+/* Windows of `size` neighbours along an axis, one every `step` elements: (..., n, ...) gives (..., (n - size) / step + 1, ...,
+ * size). Elements at the end that do not fill a window are left out. As PyTorch's Tensor.unfold. */
 tg_tensor tg_unfold(tg_tensor x, int axis, int64_t size, int64_t step);
 
-/* The axes from `first` to `last`, that one too, as one. */
+/* The axes from `first` to `last`, including both, as one axis. */
 tg_tensor tg_flatten(tg_tensor x, int first, int last);
 
-/* Without the axes of size 1; or without these axes, which have size 1. */
+/* x without its axes of size 1, or without the given axes, which must have size 1. */
 tg_tensor tg_squeeze(tg_tensor x);
 tg_tensor tg_squeeze_axes(tg_tensor x, tg_axes axes);
 
-/* With an axis of size 1 more, which is then this one. */
+/* x with an additional axis of size 1, which has the index `axis` in the result. */
 tg_tensor tg_unsqueeze(tg_tensor x, int axis);
 
-/* The value of x, through which no gradient flows. */
+/* The value of x; no gradient flows through it. */
 tg_tensor tg_detach(tg_tensor x);
 
 #define tg_slice(x, ...) TGI_CALL1_WITH(tg_slice, x, __VA_ARGS__)
@@ -64,12 +65,12 @@ tg_tensor tg_detach(tg_tensor x);
 
 /* ---- diagonals and triangles of matrices ------------------------------------------------------------------------- */
 
-/* Of a vector: the matrix with it as its diagonal, zeros elsewhere. Of a matrix: its diagonal. offset > 0 means above the main
- * diagonal, offset < 0 below. */
+/* For a vector: the square matrix that has it as its diagonal, and zeros elsewhere. For a matrix: its diagonal. An offset above 0
+ * is a diagonal above the main one, an offset below 0 one below it. */
 tg_tensor tg_diag(tg_tensor x, int64_t offset);
 
-/* The lower triangle, the upper triangle of the last two axes: zeros above, below the diagonal at this offset, which belongs
- * to both. */
+/* The lower and the upper triangle of the matrices in the last two axes. tg_tril has zeros above the diagonal at this offset,
+ * tg_triu zeros below it. */
 tg_tensor tg_tril(tg_tensor x, int64_t offset);
 tg_tensor tg_triu(tg_tensor x, int64_t offset);
 
@@ -77,17 +78,18 @@ tg_tensor tg_triu(tg_tensor x, int64_t offset);
 #define tg_tril(x, ...) TGI_CALL1_WITH(tg_tril, x, __VA_ARGS__)
 #define tg_triu(x, ...) TGI_CALL1_WITH(tg_triu, x, __VA_ARGS__)
 
-/* ---- a counting leaf --------------------------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
-/* The constant start, start + step, start + 2 step, ... as long as it is before stop, as NumPy's arange. Not for bool; int64
- * takes whole numbers only. For a grid, give each of its axes a place with tg_unsqueeze: the rest is broadcasting. */
+/* The constant start, start + step, start + 2 step, ... up to but not including stop, as NumPy's arange. The step may be negative,
+ * but not 0. float32 and float64; int64 with a start and a step that are integers. For a grid, take one range for each axis, place
+ * it with tg_unsqueeze, and broadcast. */
 tg_tensor tg_arange(tg_tape *tape, tg_dtype dtype, double start, double stop, double step);
 #define tg_arange(tape, ...) TGI_TAPE_CALL(tg_arange, tape, __VA_ARGS__)
 
-/* ---- put together ------------------------------------------------------------------------------------------------ */
+/* ---- concatenation and its opposite ------------------------------------------------------------------------------ */
 
-/* Some tensors: TG_LIST(a, b, c) wherever a tg_list is wanted, or tg_list_from(count, x) for an array of them, which must
- * live until the call returns. */
+/* A list of tensors: TG_LIST(a, b, c), or tg_list_from(count, x) for an array, which is not copied and must live until the call
+ * that takes the list returns. */
 typedef struct tg_list {
     int              count;
     const tg_tensor *x;
@@ -95,17 +97,18 @@ typedef struct tg_list {
 tg_list tg_list_from(int count, const tg_tensor *x);
 #define TG_LIST(...) TGI_ARRAY_CALL(tg_list_from, tg_tensor, {0}, __VA_ARGS__)
 
-/* The tensors behind one another along an axis. Of one dtype, and of the same sizes along all other axes. */
+/* The tensors, at least one, one after another along an axis. They have one dtype, and the same sizes along all other axes. */
 tg_tensor tg_concat(tg_list x, int axis);
 
-/* The tensors, of one dtype and shape, along a new axis, which is then this one. */
+/* The tensors, which have one dtype and shape, along a new axis, which has the index `axis` in the result. */
 tg_tensor tg_stack(tg_list x, int axis);
 
-/* Cut up along an axis, into parts of these sizes, which add up to the axis's: parts[i] becomes a view. */
+/* Cuts x along an axis into parts of the given sizes, which add up to the size of the axis. Fills parts[0] to parts[count - 1] with
+ * views. */
 tg_status tg_split(tg_tensor x, int axis, int count, const int64_t *sizes, tg_tensor *parts);
 
-/* Cut up along an axis, into `count` views of the same size, as PyTorch's chunk: where the axis cannot be divided so, the
- * last ones are smaller, and may be empty (where PyTorch gives fewer). */
+/* Cuts x along an axis into `count` views of the same size, as PyTorch's chunk. If the axis cannot be divided evenly, the last ones
+ * are smaller, and may be empty (PyTorch gives fewer). */
 tg_status tg_chunk(tg_tensor x, int axis, int count, tg_tensor *parts);
 
 #define tg_concat(list, ...) TGI_LIST_CALL_WITH(tg_concat, list, __VA_ARGS__)
@@ -113,24 +116,24 @@ tg_status tg_chunk(tg_tensor x, int axis, int count, tg_tensor *parts);
 #define tg_split(x, ...) TGI_CALL1_WITH(tg_split, x, __VA_ARGS__)
 #define tg_chunk(x, ...) TGI_CALL1_WITH(tg_chunk, x, __VA_ARGS__)
 
-/* ---- around, and over and over ----------------------------------------------------------------------------------- */
+/* ---- padding and repetition -------------------------------------------------------------------------------------- */
 
 typedef enum tg_pad_mode {
-    TG_PAD_CONSTANT, /* the value */
-    TG_PAD_REFLECT,  /* x mirrored at its first or last element: 3 2 1 2 3. At most size - 1 elements */
-    TG_PAD_EDGE      /* the first or the last element again */
+    TG_PAD_CONSTANT, /* the given value */
+    TG_PAD_REFLECT,  /* x mirrored at its first or last element, 1 2 3 as 3 2 1 2 3 2 1; at most size - 1 elements on a side */
+    TG_PAD_EDGE      /* the first or the last element repeated */
 } tg_pad_mode;
 
-/* `before` elements before x along an axis, and `after` behind it. The value counts for TG_PAD_CONSTANT only. */
+/* x with `before` more elements before it along an axis, and `after` more after it. `value` is used by TG_PAD_CONSTANT only. */
 tg_tensor tg_pad(tg_tensor x, int axis, int64_t before, int64_t after, tg_pad_mode mode, double value);
 
-/* The elements moved by `shift` along an axis; what leaves at the end comes in at the start. */
+/* The elements moved by `shift` along an axis: element i becomes element i + shift, and those past the end come in at the start. */
 tg_tensor tg_roll(tg_tensor x, int axis, int64_t shift);
 
-/* Each element `count` times: 1 1 2 2 3 3. */
+/* Each element along an axis `count` times: 1 2 3 gives 1 1 2 2 3 3. As NumPy's repeat. */
 tg_tensor tg_repeat(tg_tensor x, int axis, int64_t count);
 
-/* All of x `count` times: 1 2 3 1 2 3. */
+/* x `count` times along an axis: 1 2 3 gives 1 2 3 1 2 3. */
 tg_tensor tg_tile(tg_tensor x, int axis, int64_t count);
 
 #define tg_pad(x, ...) TGI_CALL1_WITH(tg_pad, x, __VA_ARGS__)

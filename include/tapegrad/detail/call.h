@@ -4,11 +4,11 @@
  * be wrapped as the library's are (docs/extending.md shows it).
  *
  * Every function of tensors has a macro of the same name. It evaluates each argument once, converts plain numbers to tensors, tells
- * the tapes of the tensors the line that it stands on, and calls the function. A preprocessor does not expand a macro inside its own
- * expansion, so the macro can call the function of the same name; the parentheses in (f) keep other macros away.
+ * the tapes of the tensors the line that it stands on, and calls the function. A preprocessor does not expand a macro inside its
+ * own expansion, so the macro can call the function of the same name; the parentheses in (f) keep other macros away.
  *
  *     TGI_CALL1(f, a) to TGI_CALL3                 f(a), f(a, b), f(a, b, c): functions of tensors alone
- *     TGI_CALL1_WITH(f, a, ...) to TGI_CALL5_WITH  the same with other arguments behind the tensors
+ *     TGI_CALL1_WITH(f, a, ...) to TGI_CALL5_WITH  the same with other arguments after the tensors
  *     TGI_LIST_CALL(f, first, ...)                 f(first, count, array of the tensors)
  *     TGI_LIST_CALL_WITH(f, list, ...)             f(list, ...) of a tg_list
  *     TGI_TAPE_CALL(f, tape, ...)                  f(tape, ...) of plain arguments

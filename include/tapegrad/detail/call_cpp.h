@@ -34,22 +34,27 @@ inline void at(const char *file, int line, const tg_tensor &x) {
 
 /* ---- the call: all arguments have been evaluated before the line is set -------------------------------------------- */
 
-template <class F, class... Arguments> auto call(const char *file, int line, F f, Arguments... arguments)
-    -> decltype(f(arguments...)) {
+/* Keeps an argument from being deduced: its type is that of the function's parameter, so that NULL may stand for any pointer. */
+template <class T> struct type_identity { typedef T type; };
+
+template <class Result, class... Parameter>
+Result call(const char *file, int line, Result (*f)(Parameter...), typename type_identity<Parameter>::type... arguments) {
     const int each[] = {0, (at(file, line, arguments), 0)...};
     (void)each;
     return f(arguments...);
 }
 
-template <class F, class First, class... X> tg_tensor list_call(const char *file, int line, F f, First first, X... x) {
+template <class Result, class First, class... X> Result list_call(const char *file, int line,
+                                                                  Result (*f)(First, int, const tg_tensor *),
+                                                                  typename type_identity<First>::type first, X... x) {
     const tg_tensor list[] = {tensor(x)...};
     for (const tg_tensor &item : list)
         at(file, line, item);
     return f(first, static_cast<int>(sizeof...(x)), list);
 }
 
-template <class F, class List, class... Rest>
-tg_tensor list_call_with(const char *file, int line, F f, List list, Rest... rest) {
+template <class Result, class List, class... Rest> Result
+list_call_with(const char *file, int line, Result (*f)(List, Rest...), List list, typename type_identity<Rest>::type... rest) {
     for (int i = 0; i < list.count; i++)
         at(file, line, list.x[i]);
     return f(list, rest...);
