@@ -152,7 +152,7 @@ struct tg_op {
     tg_rule *const *rules;  /* one an operand, NULL where no gradient flows; or NULL for none at all. For any number of
                                operands: a single rule, for all */
     bool            random; /* the result does not follow from operands and attr alone: each run makes it anew, once, and
-                                       two instructions that look the same have each their own */
+                               two instructions that look the same have each their own */
     tg_effect       effect;
 
     /* What else the executor may know of a kernel, for speed; x: the types of the operands, which are in row-major order. `lead`:

@@ -184,7 +184,7 @@ tg_status(tg_backward)(tg_tensor loss) {
     if (!begin_walk(&w, tape, tgi_index(loss) + 1, "backward")) {
         for (uint32_t i = 0; i < w.end; i++)
             w.wanted[i] = tgi_node_at(tape, i)->requires_grad;
-        if (!gather(&w, tgi_index(loss), tgi_filled(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, call);
+        if (!gather(&w, tgi_index(loss), tgi_full_like(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, call);
     }
     end_walk(&w);
     return tgi_end(tape, call);
@@ -248,8 +248,8 @@ static tg_status resolve_list(tg_tape *tape, int count, const tg_tensor *list, c
 /* The seed in the shape of its output. */
 static tg_tensor seed_for(tg_tape *tape, tg_tensor output, const tg_tensor *seed) {
     double number;
-    if (!seed) return tgi_filled(output, 1);
-    if (tgi_is_number(*seed, &number)) return tgi_filled(output, number);
+    if (!seed) return tgi_full_like(output, 1);
+    if (tgi_is_number(*seed, &number)) return tgi_full_like(output, number);
     const tgi_node *node = tgi_resolve(tape, *seed, "vjp", "the seed");
     if (!node) return tgi_invalid(tape);
     if (node->dtype != tg_dtype_of(output)) {
@@ -271,7 +271,7 @@ static tg_status plant_seeds(walk *w, int m, const tg_tensor *outputs, const tg_
 static void collect(walk *w, int n, const tg_tensor *inputs, tg_tensor *grads) {
     for (int j = 0; j < n; j++) {
         uint32_t index = w->gradient[tgi_index(inputs[j])];
-        grads[j] = index == TGI_NONE ? tgi_filled(inputs[j], 0) : tgi_tensor(w->tape, index);
+        grads[j] = index == TGI_NONE ? tgi_full_like(inputs[j], 0) : tgi_tensor(w->tape, index);
         if (w->tape->status) return;
     }
 }

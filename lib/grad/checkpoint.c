@@ -57,7 +57,7 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
 static tg_tensor checkpoint_rule(const tg_rule_call *call) {
     tg_tape      *tape = call->g.tape;
     tgi_recalled *last = &tape->recalled;
-    if (call->which == 0) return tgi_filled(call->x[0], 0); /* nothing leads there */
+    if (call->which == 0) return tgi_full_like(call->x[0], 0); /* nothing leads there */
     bool same = last->grads && last->y == call->y.ref && last->g == call->g.ref && tg_valid(last->grads[call->which]);
     if (!same) {
         tgi_pool_give(&tape->pool, last->grads);

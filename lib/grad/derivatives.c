@@ -39,7 +39,7 @@ tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor
     tape->role = TGI_BACKWARD;
     tg_tensor *u = take_tensors(tape, m, "jvp"), *g = take_tensors(tape, n, "jvp");
     for (int i = 0; i < m && u && tgi_resolve(tape, outputs[i], "jvp", "an output"); i++)
-        u[i] = tgi_filled(outputs[i], 0);
+        u[i] = tgi_full_like(outputs[i], 0);
     if (!tape->status && !tg_vjp(tape, m, outputs, u, n, inputs, g)) {
         tgi_resume(tape, call);
         tg_vjp(tape, n, g, tangents, m, u, results);
@@ -136,7 +136,7 @@ static tg_tensor record_matrix(const char *what, tg_tensor y, tg_tensor x, tgi_c
     int64_t rows = tgi_node_size(node[0]), columns = tgi_node_size(node[1]);
     if (rows == 0 || columns == 0) return tgi_full(tape, what, (tg_dtype)node[0]->dtype, shape, 0);
     if (rows <= columns) return tg_reshape(stack_rows(what, y, x, 0, call), shape);
-    u = tgi_filled(y, 0);
+    u = tgi_full_like(y, 0);
     if (tape->status || tg_vjp(tape, 1, &y, &u, 1, &x, &g)) return tgi_invalid(tape);
     tgi_resume(tape, call);
     return tg_reshape(stack_rows(what, g, u, 1, call), shape);

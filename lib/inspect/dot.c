@@ -56,7 +56,7 @@ static void put_name(FILE *out, const tgi_node *node) {
 
 /* "sub(1, ·)": the operands, when there are numbers among them. */
 static void put_operands(FILE *out, const tg_tape *tape, const tgi_node *node) {
-    char text[TGI_NUMBER];
+    char text[TGI_NUMBER_TEXT];
     bool numbers = false;
     for (uint32_t i = 0; i < node->count; i++)
         numbers |= tgi_node_at(tape, node->in[i])->op == &tgi_number;

@@ -27,7 +27,7 @@ static int put_name(FILE *out, const tgi_node *node) {
 }
 
 static int put_operand(FILE *out, const tg_tape *tape, uint32_t index) {
-    char            text[TGI_NUMBER];
+    char            text[TGI_NUMBER_TEXT];
     const tgi_node *node = tgi_node_at(tape, index);
     if (node->op == &tgi_number) return fprintf(out, "%s", tgi_short_text(text, (tg_dtype)node->dtype, node->data));
     int written = fprintf(out, "%%%" PRIu32, index);
@@ -36,7 +36,7 @@ static int put_operand(FILE *out, const tg_tape *tape, uint32_t index) {
 
 /* "matmul(%0, %1)", "parameter "w1"", "number 0.5". */
 static int put_formula(FILE *out, const tg_tape *tape, const tgi_node *node) {
-    char text[TGI_NUMBER];
+    char text[TGI_NUMBER_TEXT];
     int  written = fprintf(out, "%s", node->op->name);
     if (node->op == &tgi_number) return written + fprintf(out, " %s", tgi_short_text(text, (tg_dtype)node->dtype, node->data));
     if (!node->op->infer) return written + put_name(out, node);

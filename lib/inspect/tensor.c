@@ -12,7 +12,7 @@
 
 enum { PRECISION = 8, THRESHOLD = 1000, EDGE = 3, LINE_WIDTH = 75 };
 
-/* Every element takes `left` characters up to the point, and the point and `right` more behind it, unless `right` is
+/* Every element takes `left` characters up to the point, and the point and `right` more after it, unless `right` is
  * NO_POINT. Scientific: `places` digits after the point, `exponent` in the exponent. */
 enum { NO_POINT = -1 };
 typedef struct format {
@@ -26,7 +26,7 @@ typedef struct printer {
     int64_t  index[TG_MAX_RANK];
     format   format;
     double   lowest, highest; /* |x| of what is finite and not 0 */
-    int      column, spaces;  /* of the line under way: what is written, and blanks that end it if nothing follows */
+    int      column, spaces;  /* of the current line: what is written, and pending blanks, which are dropped at its end */
 } printer;
 
 /* ---- the elements that are shown --------------------------------------------------------------------------------- */
@@ -47,12 +47,12 @@ static const void *element(const printer *p) {
     return (const char *)p->x.data + offset * (int64_t)tg_dtype_size(p->x.dtype);
 }
 
-/* Calls `look` at each element that is shown. The array is not empty. */
-static void for_each_shown(printer *p, void (*look)(printer *p, const void *element)) {
+/* Calls `visit` for each element that is shown. The array is not empty. */
+static void for_each_shown(printer *p, void (*visit)(printer *p, const void *element)) {
     int axis;
     memset(p->index, 0, sizeof p->index);
     do {
-        look(p, element(p));
+        visit(p, element(p));
         for (axis = p->x.rank - 1; axis >= 0; axis--) {
             p->index[axis] = next_shown(p, axis, p->index[axis]);
             if (p->index[axis] < p->x.dims[axis]) break;
@@ -67,12 +67,12 @@ static void widen(int *width, ptrdiff_t to) {
     if (*width < to) *width = (int)to;
 }
 
-static void look_at_length(printer *p, const void *element) {
-    char text[TGI_NUMBER];
+static void measure_length(printer *p, const void *element) {
+    char text[TGI_NUMBER_TEXT];
     widen(&p->format.left, (ptrdiff_t)strlen(tgi_element_text(text, p->x.dtype, element)));
 }
 
-static void look_at_size(printer *p, const void *element) {
+static void measure_size(printer *p, const void *element) {
     double size = fabs(tgi_element(p->x.dtype, element));
     if (!isfinite(size) || size == 0) return;
     p->lowest = fmin(p->lowest, size);
@@ -80,15 +80,15 @@ static void look_at_size(printer *p, const void *element) {
 }
 
 /* The number in as many digits as it needs, and no more than PRECISION after the point. */
-static char *finite_text(char text[TGI_NUMBER], const printer *p, double value) {
+static char *finite_text(char text[TGI_NUMBER_TEXT], const printer *p, double value) {
     bool        scientific = p->format.exponent > 0;
     tgi_decimal d = tgi_shortest(value, p->x.dtype);
     if (tgi_places(&d, scientific) > PRECISION) d = tgi_rounded(value, PRECISION, scientific);
     return tgi_decimal_text(text, &d, p->format.exponent, p->format.places);
 }
 
-static void look_at_finite(printer *p, const void *element) {
-    char   text[TGI_NUMBER];
+static void measure_finite(printer *p, const void *element) {
+    char   text[TGI_NUMBER_TEXT];
     double value = tgi_element(p->x.dtype, element);
     if (!isfinite(value)) return;
     const char *point = strchr(finite_text(text, p, value), '.'), *e = strchr(text, 'e');
@@ -101,7 +101,7 @@ static void look_at_finite(printer *p, const void *element) {
 }
 
 /* "nan" and "-inf" end where the other numbers end. */
-static void look_at_other(printer *p, const void *element) {
+static void measure_special(printer *p, const void *element) {
     double value = tgi_element(p->x.dtype, element);
     if (!isfinite(value)) widen(&p->format.left, 3 + (value < 0) - 1 - p->format.right);
 }
@@ -110,16 +110,16 @@ static void find_format(printer *p) {
     p->format = (format){.right = NO_POINT};
     if (p->x.dtype == TG_BOOL) p->format.left = 5; /* "False" */
     if (!tgi_floating(p->x.dtype)) {
-        for_each_shown(p, look_at_length);
+        for_each_shown(p, measure_length);
         return;
     }
     p->lowest = INFINITY;
     p->highest = 0;
-    for_each_shown(p, look_at_size);
+    for_each_shown(p, measure_size);
     p->format.right = 0;
     if (p->highest >= 1e8 || p->lowest < 1e-4 || p->highest / p->lowest > 1000) p->format.exponent = 2;
-    for_each_shown(p, look_at_finite);
-    for_each_shown(p, look_at_other);
+    for_each_shown(p, measure_finite);
+    for_each_shown(p, measure_special);
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------------------- */
@@ -137,7 +137,7 @@ static void new_line(printer *p, int indent) {
 }
 
 /* The element, `*before` of the blanks before it, and `*after` of those that may follow. */
-static const char *aligned(char text[TGI_NUMBER], const printer *p, int *before, int *after) {
+static const char *aligned(char text[TGI_NUMBER_TEXT], const printer *p, int *before, int *after) {
     const void *at = element(p);
     int         width = p->format.left + 1 + p->format.right;
     *after = 0;
@@ -165,7 +165,7 @@ static void put_word(printer *p, const char *text, int before, int after) {
 }
 
 static void print_row(printer *p) {
-    char text[TGI_NUMBER];
+    char text[TGI_NUMBER_TEXT];
     int  last = p->x.rank - 1, before, after;
     for (int64_t i = 0; i < p->x.dims[last]; i = next_shown(p, last, i)) {
         if (is_cut(p, last) && i == p->x.dims[last] - p->edge) put_word(p, "...", 0, 0);
@@ -201,7 +201,7 @@ static void print_axis(printer *p, int axis) {
 }
 
 static void print_array(FILE *out, const tg_array *x) {
-    char    text[TGI_NUMBER];
+    char    text[TGI_NUMBER_TEXT];
     printer p = {.out = out, .x = *x, .edge = x->size > THRESHOLD ? EDGE : INT64_MAX};
     if (x->size == 0)
         put(&p, "[]");

@@ -1,7 +1,7 @@
 /* inspect/text.c: how numbers, names and instructions are written.
  *
- * The C library rounds numbers; what it prints is taken apart into digits and exponent, so that nothing of the user's locale
- * gets into what another program may read.
+ * The C library rounds numbers; what it prints is parsed into digits and exponent, so that the user's locale does not affect what
+ * another program may read.
  *
  * SPDX-License-Identifier: MIT */
 #include "inspect/text.h"
@@ -18,8 +18,8 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* Takes apart what "%.*e" or "%.*f" printed, with whatever decimal point. */
-static tgi_decimal take_apart(const char *text) {
+/* Parses what "%.*e" or "%.*f" printed, with any decimal point. */
+static tgi_decimal parse_decimal(const char *text) {
     tgi_decimal d = {.negative = *text == '-'};
     bool        fraction = false;
     for (text += d.negative; *text && *text != 'e'; text++) {
@@ -39,20 +39,20 @@ static tgi_decimal take_apart(const char *text) {
 }
 
 tgi_decimal tgi_shortest(double value, tg_dtype dtype) {
-    char text[TGI_NUMBER];
+    char text[TGI_NUMBER_TEXT];
     int  digits = 0, before = errno;
     double (*parse)(const char *) = tgi_traits_of(dtype)->parse;
     do
         snprintf(text, sizeof text, "%.*e", digits, value);
     while (parse(text) != value && ++digits <= 16);
     errno = before; /* which is set for a subnormal number */
-    return take_apart(text);
+    return parse_decimal(text);
 }
 
 tgi_decimal tgi_rounded(double value, int places, bool scientific) {
-    char text[TGI_NUMBER];
+    char text[TGI_NUMBER_TEXT];
     snprintf(text, sizeof text, scientific ? "%.*e" : "%.*f", places, value);
-    return take_apart(text);
+    return parse_decimal(text);
 }
 
 int tgi_places(const tgi_decimal *d, bool scientific) {
@@ -66,7 +66,7 @@ static char *put_digits(char *end, const tgi_decimal *d, int from, int to) {
     return end;
 }
 
-char *tgi_decimal_text(char text[TGI_NUMBER], const tgi_decimal *d, int exponent, int places) {
+char *tgi_decimal_text(char text[TGI_NUMBER_TEXT], const tgi_decimal *d, int exponent, int places) {
     char *end = text;
     int   whole = exponent ? 1 : d->point, needed = tgi_places(d, exponent != 0);
     if (needed > places) places = needed;
@@ -75,13 +75,13 @@ char *tgi_decimal_text(char text[TGI_NUMBER], const tgi_decimal *d, int exponent
     *end++ = '.';
     end = put_digits(end, d, whole, whole + places);
     *end = 0;
-    if (exponent) snprintf(end, TGI_NUMBER - (size_t)(end - text), exponent > 2 ? "e%+04d" : "e%+03d", d->point - 1);
+    if (exponent) snprintf(end, TGI_NUMBER_TEXT - (size_t)(end - text), exponent > 2 ? "e%+04d" : "e%+03d", d->point - 1);
     return text;
 }
 
-static void floating_text(char text[TGI_NUMBER], double value, tg_dtype dtype) {
+static void floating_text(char text[TGI_NUMBER_TEXT], double value, tg_dtype dtype) {
     if (!isfinite(value)) {
-        snprintf(text, TGI_NUMBER, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+        snprintf(text, TGI_NUMBER_TEXT, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
         return;
     }
     tgi_decimal d = tgi_shortest(value, dtype);
@@ -91,17 +91,17 @@ static void floating_text(char text[TGI_NUMBER], double value, tg_dtype dtype) {
     if (!is_digit(point[1])) memmove(point, point + 1, strlen(point));
 }
 
-const char *tgi_element_text(char text[TGI_NUMBER], tg_dtype dtype, const void *element) {
+const char *tgi_element_text(char text[TGI_NUMBER_TEXT], tg_dtype dtype, const void *element) {
     if (dtype == TG_I64) /* which may be beyond what a double holds */
-        snprintf(text, TGI_NUMBER, "%" PRId64, *(const int64_t *)element);
+        snprintf(text, TGI_NUMBER_TEXT, "%" PRId64, *(const int64_t *)element);
     else if (dtype == TG_BOOL)
-        snprintf(text, TGI_NUMBER, "%s", *(const bool *)element ? "True" : "False");
+        snprintf(text, TGI_NUMBER_TEXT, "%s", *(const bool *)element ? "True" : "False");
     else
         floating_text(text, tgi_element(dtype, element), dtype);
     return text;
 }
 
-const char *tgi_short_text(char text[TGI_NUMBER], tg_dtype dtype, const void *element) {
+const char *tgi_short_text(char text[TGI_NUMBER_TEXT], tg_dtype dtype, const void *element) {
     tgi_element_text(text, dtype, element);
     size_t length = strlen(text);
     if (length > 2 && !strcmp(text + length - 2, ".0")) text[length - 2] = 0;

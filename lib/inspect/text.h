@@ -1,4 +1,4 @@
-/* inspect/text.h: how numbers, names and instructions are written, for people and for programs that draw.
+/* inspect/text.h: how numbers, names and instructions are written, for people and for programs that draw graphs.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_INSPECT_TEXT_H
@@ -25,14 +25,14 @@ tgi_decimal tgi_rounded(double value, int places, bool scientific);
 /* How many digits follow the point, in "12.5" or in "1.25e+01". */
 int tgi_places(const tgi_decimal *d, bool scientific);
 
-/* Writes it as "12.5", or with an exponent of at least so many digits, when that is not 0, as "1.25e+01"; always with a point,
- * "1.", and at least `places` digits after it. Returns text. */
-enum { TGI_NUMBER = 64 };
-char *tgi_decimal_text(char text[TGI_NUMBER], const tgi_decimal *d, int exponent, int places);
+/* Writes it as "12.5", or, when `exponent` is not 0, as "1.25e+01" with an exponent of at least that many digits; always with a
+ * point, "1.", and at least `places` digits after it. Returns text. */
+enum { TGI_NUMBER_TEXT = 64 };
+char *tgi_decimal_text(char text[TGI_NUMBER_TEXT], const tgi_decimal *d, int exponent, int places);
 
 /* A single element with all its digits, as Python prints it; and without a point where it needs none. */
-const char *tgi_element_text(char text[TGI_NUMBER], tg_dtype dtype, const void *element);
-const char *tgi_short_text(char text[TGI_NUMBER], tg_dtype dtype, const void *element);
+const char *tgi_element_text(char text[TGI_NUMBER_TEXT], tg_dtype dtype, const void *element);
+const char *tgi_short_text(char text[TGI_NUMBER_TEXT], tg_dtype dtype, const void *element);
 
 /* Writes a name or a path: what would break a line, and what is not UTF-8, as \x0a; and escapes what has a meaning in quotes,
  * or else in HTML. Returns how many characters it wrote. */

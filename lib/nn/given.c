@@ -27,7 +27,7 @@ bool tgi_look_given(tgi_given *given, const char *name, int needed, int count, c
         given->of[i] = &given->types[found];
         there[found++] = x[i];
     }
-    return !tgi_look(&given->look, tape, &given->op, found, there, given->types);
+    return !tgi_check_operands(&given->look, tape, &given->op, found, there, given->types);
 }
 
 bool tgi_given_floating(const tgi_given *given, int count) {

@@ -18,7 +18,7 @@ bool tgi_given(tg_tensor x) {
 
 bool tgi_loss_look(tgi_loss *l, const char *name, tg_reduction reduction, int count, const tg_tensor *x) {
     *l = (tgi_loss){.tape = tgi_tape_of_any(count, x), .op = {.name = name, .arity = count}, .reduction = reduction};
-    if (tgi_look(&l->look, l->tape, &l->op, count, x, l->in)) return false;
+    if (tgi_check_operands(&l->look, l->tape, &l->op, count, x, l->in)) return false;
     if (!tgi_require_dtype(&l->look, l->in[0].dtype, TGI_FLOATS) && (unsigned)reduction > TG_REDUCE_BATCH_MEAN)
         tgi_fail(l->tape, TG_ERR_ARGUMENT, name, "%d is no tg_reduction", (int)reduction);
     return !l->tape->status;

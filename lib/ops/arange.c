@@ -1,4 +1,4 @@
-/* ops/arange.c: a leaf that counts.
+/* ops/arange.c: a leaf of evenly spaced numbers.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -8,7 +8,7 @@
 static tg_status check(tg_tape *tape, tg_dtype dtype, double start, double stop, double step) {
     int64_t whole;
     if (tgi_check(tape)) return tg_error_status(tape);
-    if (dtype == TG_BOOL) return tgi_fail(tape, TG_ERR_DTYPE, "arange", "bool does not count");
+    if (dtype == TG_BOOL) return tgi_fail(tape, TG_ERR_DTYPE, "arange", "the dtype must not be bool");
     if (!isfinite(start) || !isfinite(stop) || !isfinite(step) || step == 0 || !(fabs((stop - start) / step) < 0x1p59))
         return tgi_fail(tape, TG_ERR_ARGUMENT, "arange", "from %.17g to %.17g by %.17g", start, stop, step);
     if (dtype == TG_I64 && !(tgi_convert(start, TG_I64, &whole) && tgi_convert(step, TG_I64, &whole)))

@@ -4,8 +4,7 @@
  * each is linear in the other two, and its gradients are the other two of the three. So they have derivatives of any order, and
  * there is no fourth op.
  *
- * The bias is a third operand: added by an op of its own, it makes LeNet's first layer a quarter slower, or half where vectors are
- * wide.
+ * The bias is a third operand: an addition of its own makes LeNet's first layer slower by a quarter, and by half with wide vectors.
  *
  * Over one axis, an image is one row of two axes.
  *
@@ -16,7 +15,7 @@
 
 #include "ops/ops.h"
 
-/* What is given beside the operands: per axis of the image, one or two of them; sizes of the kernel, where no operand has them. */
+/* The settings, for each of the image's one or two axes; and the sizes of the kernel, for the op that has it as its result. */
 typedef struct conv_attr {
     int64_t axes, groups, stride[2], padding[2], dilation[2], output_padding[2], kernel[2];
 } conv_attr;
@@ -35,7 +34,7 @@ static conv_attr attr_of(int axes, const tg_conv_options *options) {
 
 /* ---- the shape rules --------------------------------------------------------------------------------------------- */
 
-/* So that no sum of sizes below can overflow. */
+/* The limit of every setting: no sum of sizes below can then overflow. */
 static const int64_t largest = INT32_MAX;
 
 static tg_status check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
@@ -91,7 +90,7 @@ static tg_status check_operands(const tg_infer *call) {
     return check_ranks(call);
 }
 
-/* Fills in the result's type, but for the sizes of its images, whose place in call->dims is returned. */
+/* Fills in the result's type except for the sizes of its images, and returns a pointer to where they go in call->dims. */
 static int64_t *begin_result(tg_infer *call, int64_t channels) {
     const tg_type *x = &call->in[0];
     int            axes = (int)((const conv_attr *)call->attr)->axes;
@@ -144,7 +143,7 @@ static tg_status infer_transpose(tg_infer *call) {
     return TG_OK;
 }
 
-/* Operands: the image, and something of the result's shape; recorded by rules only. */
+/* Operands: the image, and a tensor of the shape of the convolution's result. Only gradient rules record it. */
 static tg_status infer_weight(tg_infer *call) {
     const conv_attr *attr = call->attr;
     const tg_type   *x = &call->in[0], *y = &call->in[1];
@@ -159,7 +158,7 @@ static tg_status infer_weight(tg_infer *call) {
 
 /* ---- the kernels ------------------------------------------------------------------------------------------------- */
 
-/* The form whose arrays these are. */
+/* The sizes of the trilinear form of these arrays. */
 static tgi_conv form_of(const conv_attr *attr, const tg_array *x, const tg_array *w, const tg_array *y) {
     int      axes = (int)attr->axes;
     tgi_conv c = {.images = x->rank == axes + 2 ? x->dims[0] : 1,
@@ -178,7 +177,7 @@ static tgi_conv form_of(const conv_attr *attr, const tg_array *x, const tg_array
     return c;
 }
 
-/* What all three need: the operands in one piece, and scratch. False, with the error noted, when there is no memory. */
+/* Makes the operands contiguous and takes scratch memory. False, with the error noted, when there is none. */
 static bool begin_kernel(tg_kernel_call *call, const tgi_conv *c, tgi_conv_kind kind, const void *operand[3], void **scratch) {
     operand[2] = NULL;
     for (int i = 0; i < call->count; i++)
@@ -227,7 +226,7 @@ static const int64_t *image_of(tg_tensor x, const conv_attr *attr) {
     return node->dims + (node->rank - attr->axes);
 }
 
-/* dL/dy for the shape of y: where the image has output padding there may be positions behind the last one of y. */
+/* dL/dy, cut to the shape of y: where the image has output padding the convolution may have more positions than y. */
 static tg_tensor for_y(tg_tensor x, tg_tensor w, tg_tensor y, const conv_attr *from) {
     conv_attr attr = *from;
     for (int i = 0; i < attr.axes; i++)
@@ -238,7 +237,7 @@ static tg_tensor for_y(tg_tensor x, tg_tensor w, tg_tensor y, const conv_attr *f
     return g;
 }
 
-/* dL/dx for the shape of x, which has so many elements behind the last one that the kernel needs. */
+/* dL/dx for the shape of x. Elements of x after the last one that a window reaches are output padding of the transpose. */
 static tg_tensor for_x(tg_tensor y, tg_tensor w, tg_tensor x, const conv_attr *from) {
     conv_attr attr = *from;
     for (int i = 0; i < attr.axes; i++)

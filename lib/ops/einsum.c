@@ -1,12 +1,12 @@
 /* ops/einsum.c: einsum, and the products that are special cases of it.
  *
- * Every axis has a label: its letter, or its place under the "...". Operands lose axes of size 1, which broadcasting may put
- * back, and repeated labels, by diagonals; from then on a label means one size. Two at a time, from the left, they are summed
- * over what nobody else needs, and multiplied. In a product each label is one of four: kept and in both (a stack of matrices),
- * kept and in one (rows, or columns), or summed and in both (the inner size of a matrix product). Matmul does it when there is
- * something to sum; mul, when there is not.
+ * Every axis has a label: its letter, or its position under the "...". First, axes of size 1 are removed from the operands
+ * (broadcasting restores them where needed) and repeated labels are reduced to diagonals; after that a label means one size. The
+ * operands are then multiplied two at a time, from the left, each first summed over labels that nothing else needs. In such a
+ * product a label is one of four: kept and in both operands (a stack of matrices), kept and in one (rows, or columns), or summed
+ * and in both (the inner size of a matrix product). matmul computes it when there is something to sum, else mul.
  *
- * dot, outer, bmm and tensordot are equations in which nothing stretches.
+ * dot, outer, bmm and tensordot are equations without broadcasting.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -24,18 +24,18 @@ typedef struct term {
     uint8_t   label[2 * TG_MAX_RANK];
 } term;
 
-/* What an equation says of given operands. */
+/* An equation applied to operands. */
 typedef struct product {
-    tg_infer    look; /* for errors, which name the function and its operands */
+    tg_infer    call; /* for errors, which name the function and its operands */
     const char *equation;
-    bool        stretches;
+    bool        broadcasts;
     term       *operands, out;
     int         dots; /* the most axes that "..." stands for */
     int64_t     size[LABELS];
     int         axes[LABELS], named_by[LABELS]; /* how many axes have that label; the operand that gave its size */
 } product;
 
-#define REFUSE(p, format, ...) tg_refuse(&(p)->look, TG_ERR_SHAPE, "\"%.80s\": " format, (p)->equation, __VA_ARGS__)
+#define REJECT(p, format, ...) tg_refuse(&(p)->call, TG_ERR_SHAPE, "\"%.80s\": " format, (p)->equation, __VA_ARGS__)
 
 /* ---- reading the equation ---------------------------------------------------------------------------------------- */
 
@@ -49,8 +49,8 @@ static char letter_of(int label) {
     return (char)(label < 26 ? 'A' + label : 'a' + label - 26);
 }
 
-/* Moves to the next character that is no space, and gives it. */
-static char look_at(const char **at) {
+/* Skips spaces, and returns the character after them. */
+static char next_character(const char **at) {
     while (**at == ' ')
         ++*at;
     return **at;
@@ -64,18 +64,18 @@ static int label_of(char c) {
 /* Reads up to what is neither a letter nor "...". */
 static tg_status read_subscripts(product *p, const char **at, subscripts *s) {
     *s = (subscripts){.dots = -1};
-    for (char c = look_at(at); c == '.' || label_of(c) >= 0; c = look_at(at)) {
+    for (char c = next_character(at); c == '.' || label_of(c) >= 0; c = next_character(at)) {
         if (c == '.' && (s->dots >= 0 || strncmp(*at, "...", 3) != 0))
-            return REFUSE(p, "a dot that belongs to no \"...\", or to a second one%s", "");
+            return REJECT(p, "a dot that belongs to no \"...\", or to a second one%s", "");
         if (c == '.')
             s->dots = s->count;
         else if (s->count == TG_MAX_RANK)
-            return REFUSE(p, "more than %d letters in a row", TG_MAX_RANK);
+            return REJECT(p, "more than %d letters in a row", TG_MAX_RANK);
         else
             s->label[s->count++] = (uint8_t)label_of(c);
         *at += c == '.' ? 3 : 1;
     }
-    return strchr(",-", **at) ? TG_OK : REFUSE(p, "'%c' does not belong there", **at); /* or at the end */
+    return strchr(",-", **at) ? TG_OK : REJECT(p, "'%c' does not belong there", **at); /* or at the end */
 }
 
 /* Gives each of `rank` axes its label; `dots` of them are under the "...". */
@@ -91,27 +91,27 @@ static void give_labels(const subscripts *s, int dots, term *t) {
 /* Notes the size of axis k of operand i. */
 static tg_status note_size(product *p, int i, int k) {
     int     label = p->operands[i].label[k];
-    int64_t size = p->look.in[i].dims[k], *known = &p->size[label];
-    bool    stretches = p->stretches && (p->named_by[label] != i || label >= LETTERS);
-    if (p->axes[label]++ == 0 || (stretches && *known == 1)) {
+    int64_t size = p->call.in[i].dims[k], *known = &p->size[label];
+    bool    broadcasts = p->broadcasts && (p->named_by[label] != i || label >= LETTERS);
+    if (p->axes[label]++ == 0 || (broadcasts && *known == 1)) {
         *known = size;
         p->named_by[label] = i;
     }
-    if (size == *known || (stretches && size == 1)) return TG_OK;
+    if (size == *known || (broadcasts && size == 1)) return TG_OK;
     if (label >= LETTERS)
-        return REFUSE(p, "under the dots, operand %d has size %lld where operand %d has %lld", i + 1, (long long)size,
+        return REJECT(p, "under the dots, operand %d has size %lld where operand %d has %lld", i + 1, (long long)size,
                       p->named_by[label] + 1, (long long)*known);
-    return REFUSE(p, "letter '%c' is size %lld in operand %d, and %lld in operand %d", letter_of(label), (long long)size, i + 1,
+    return REJECT(p, "letter '%c' is size %lld in operand %d, and %lld in operand %d", letter_of(label), (long long)size, i + 1,
                   (long long)*known, p->named_by[label] + 1);
 }
 
 static tg_status read_operand(product *p, const char **at, int i) {
     subscripts s;
-    int        rank = p->look.in[i].rank;
+    int        rank = p->call.in[i].rank;
     if (read_subscripts(p, at, &s)) return TG_ERR_SHAPE;
     int dots = s.dots < 0 ? 0 : rank - s.count;
     if (s.count + dots != rank || dots < 0)
-        return REFUSE(p, "operand %d has rank %d, and the equation letters for %d", i + 1, rank, s.count);
+        return REJECT(p, "operand %d has rank %d, and the equation letters for %d", i + 1, rank, s.count);
     if (dots > p->dots) p->dots = dots;
     give_labels(&s, dots, &p->operands[i]);
     for (int k = 0; k < rank; k++)
@@ -124,7 +124,7 @@ static tg_status imply_output(product *p) {
     subscripts s = {0};
     for (int label = 0; label < LETTERS; label++) {
         if (p->axes[label] != 1) continue;
-        if (s.count + p->dots == TG_MAX_RANK) return REFUSE(p, "the output would have more than %d axes", TG_MAX_RANK);
+        if (s.count + p->dots == TG_MAX_RANK) return REJECT(p, "the output would have more than %d axes", TG_MAX_RANK);
         s.label[s.count++] = (uint8_t)label;
     }
     give_labels(&s, p->dots, &p->out);
@@ -137,13 +137,13 @@ static tg_status read_output(product *p, const char **at) {
     if (read_subscripts(p, at, &s)) return TG_ERR_SHAPE;
     for (int i = 0; i < s.count; i++) {
         char letter = letter_of(s.label[i]);
-        if (!p->axes[s.label[i]]) return REFUSE(p, "letter '%c' of the output is in no operand", letter);
-        if (seen >> s.label[i] & 1) return REFUSE(p, "letter '%c' is twice in the output", letter);
+        if (!p->axes[s.label[i]]) return REJECT(p, "letter '%c' of the output is in no operand", letter);
+        if (seen >> s.label[i] & 1) return REJECT(p, "letter '%c' is twice in the output", letter);
         seen |= (uint64_t)1 << s.label[i];
     }
-    if (s.dots < 0 && p->dots) return REFUSE(p, "the output needs the \"...\", which stands for %d axes", p->dots);
+    if (s.dots < 0 && p->dots) return REJECT(p, "the output needs the \"...\", which stands for %d axes", p->dots);
     int rank = s.count + (s.dots < 0 ? 0 : p->dots);
-    if (rank > TG_MAX_RANK) return REFUSE(p, "the output would have %d axes, more than %d", rank, TG_MAX_RANK);
+    if (rank > TG_MAX_RANK) return REJECT(p, "the output would have %d axes, more than %d", rank, TG_MAX_RANK);
     give_labels(&s, s.dots < 0 ? 0 : p->dots, &p->out);
     return TG_OK;
 }
@@ -152,17 +152,17 @@ static tg_status read_equation(product *p) {
     const char *at = p->equation;
     int         count = 0;
     do {
-        if (count < p->look.count && read_operand(p, &at, count)) return TG_ERR_SHAPE;
+        if (count < p->call.count && read_operand(p, &at, count)) return TG_ERR_SHAPE;
         count++;
-        if (count > p->look.count) return REFUSE(p, "it has more operands than the %d that are given", p->look.count);
-    } while (look_at(&at) == ',' && at++);
+        if (count > p->call.count) return REJECT(p, "it has more operands than the %d that are given", p->call.count);
+    } while (next_character(&at) == ',' && at++);
     if (!strncmp(at, "->", 2)) {
         at += 2;
         if (read_output(p, &at)) return TG_ERR_SHAPE;
     } else if (imply_output(p))
         return TG_ERR_SHAPE;
-    if (look_at(&at)) return REFUSE(p, "'%c' does not belong there", *at);
-    if (count < p->look.count) return REFUSE(p, "%d operands are given, and it has %d", p->look.count, count);
+    if (next_character(&at)) return REJECT(p, "'%c' does not belong there", *at);
+    if (count < p->call.count) return REJECT(p, "%d operands are given, and it has %d", p->call.count, count);
     return TG_OK;
 }
 
@@ -305,70 +305,71 @@ static term by_mul(const product *p, const term *a, const term *b, const groups 
     return summed(out, labels_of(&g->inner));
 }
 
-/* The product of two terms, summed over all that is not needed. Number i is for errors. Many short sums are left to sum. */
+/* The product of two terms, summed over all labels that are not needed. i is the second operand's number, for errors. A product
+ * that would be nothing but many short sums is left to mul and sum. */
 static term multiply(product *p, const term *first, const term *second, uint64_t needed, int i) {
     term   a = summed(*first, labels_of(first) & ~labels_of(second) & ~needed);
     term   b = summed(*second, labels_of(second) & ~labels_of(first) & ~needed);
     groups g = group(&a, &b, needed);
     bool   matrices =
-        g.inner.rank && (g.rows.rank || g.columns.rank || !g.stack.rank) && tgi_dtype_in(p->look.in[0].dtype, TGI_FLOATS);
+        g.inner.rank && (g.rows.rank || g.columns.rank || !g.stack.rank) && tgi_dtype_in(p->call.in[0].dtype, TGI_FLOATS);
     int axes = g.stack.rank + g.rows.rank + g.columns.rank + (matrices ? 0 : g.inner.rank);
     if (axes <= TG_MAX_RANK) return matrices ? by_matmul(p, &a, &b, &g) : by_mul(p, &a, &b, &g);
-    REFUSE(p, "the product of the first %d operands would have %d axes, more than %d", i + 1, axes, TG_MAX_RANK);
-    return (term){.x = tgi_invalid(p->look.tape)};
+    REJECT(p, "the product of the first %d operands would have %d axes, more than %d", i + 1, axes, TG_MAX_RANK);
+    return (term){.x = tgi_invalid(p->call.tape)};
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
-/* What the operands behind number i, and the output, need. */
+/* The labels that the operands after number i, and the output, need. */
 static uint64_t needed_after(const product *p, int i) {
     uint64_t needed = labels_of(&p->out);
-    for (i++; i < p->look.count; i++)
+    for (i++; i < p->call.count; i++)
         needed |= labels_of(&p->operands[i]);
     return needed;
 }
 
 static tg_tensor contract(product *p) {
-    int count = p->look.count;
+    int count = p->call.count;
     for (int i = 0; i < count; i++)
         p->operands[i] = normal(p->operands[i]);
     term t = p->operands[0];
-    for (int i = 1; i < count && !p->look.tape->status; i++)
+    for (int i = 1; i < count && !p->call.tape->status; i++)
         t = multiply(p, &t, &p->operands[i], needed_after(p, i), i);
-    if (p->look.tape->status) return tgi_invalid(p->look.tape);
+    if (p->call.tape->status) return tgi_invalid(p->call.tape);
     t = summed(t, ~labels_of(&p->out));
     return in_shape(in_order(&t, &p->out), shape_of(p, &p->out, ALL));
 }
 
-/* A plain number becomes a tensor, of the dtype that it was said to have. */
+/* A plain number becomes a tensor, of the dtype that check_operands gave it. */
 static tg_tensor as_tensor(const product *p, tg_tensor x, int i) {
     double number;
     if (!tgi_is_number(x, &number)) return x;
-    bool made = tgi_new_number(p->look.tape, p->look.op->name, number, p->look.in[i].dtype);
-    return made ? tgi_tensor(p->look.tape, p->look.tape->count - 1) : tgi_invalid(p->look.tape);
+    bool made = tgi_new_number(p->call.tape, p->call.op->name, number, p->call.in[i].dtype);
+    return made ? tgi_tensor(p->call.tape, p->call.tape->count - 1) : tgi_invalid(p->call.tape);
 }
 
 static tg_tensor evaluate(product *p, const tg_tensor *x) {
-    if (tgi_require_one_dtype(&p->look) || tgi_require_dtype(&p->look, p->look.in[0].dtype, TGI_NUMBERS) || read_equation(p))
-        return tgi_invalid(p->look.tape);
-    for (int i = 0; i < p->look.count; i++) {
+    if (tgi_require_one_dtype(&p->call) || tgi_require_dtype(&p->call, p->call.in[0].dtype, TGI_NUMBERS) || read_equation(p))
+        return tgi_invalid(p->call.tape);
+    for (int i = 0; i < p->call.count; i++) {
         p->operands[i].x = as_tensor(p, x[i], i);
-        if (p->look.tape->status) return p->operands[i].x;
+        if (p->call.tape->status) return p->operands[i].x;
     }
     return contract(p);
 }
 
 /* The equation in the name of `op`. */
-static tg_tensor product_of(const tg_op *op, const char *equation, bool stretches, int count, const tg_tensor *x) {
+static tg_tensor product_of(const tg_op *op, const char *equation, bool broadcasts, int count, const tg_tensor *x) {
     tg_tape  *tape = tgi_tape_of_any(count, x);
     tgi_call  call = tgi_begin(tape);
-    product   p = {.equation = equation, .stretches = stretches};
+    product   p = {.equation = equation, .broadcasts = broadcasts};
     tg_tensor result = tgi_invalid(tape);
     tg_type  *types = tape ? tgi_pool_take(&tape->pool, (size_t)count * sizeof *types) : NULL;
     if (tape) p.operands = tgi_pool_take(&tape->pool, (size_t)count * sizeof *p.operands);
     if (!types || !p.operands)
         tgi_out_of_memory(tape, op->name);
-    else if (!tgi_look(&p.look, tape, op, count, x, types))
+    else if (!tgi_check_operands(&p.call, tape, op, count, x, types))
         result = evaluate(&p, x);
     if (tape) tgi_pool_give(&tape->pool, types);
     if (tape) tgi_pool_give(&tape->pool, p.operands);
@@ -416,9 +417,9 @@ static void write_equation(char *text, int rank_a, int rank_b, const int *partne
 
 /* The ranks of the operands, without an error for what has none. */
 static bool ranks_of(const tg_tensor *x, int *rank) {
-    tg_infer look;
+    tg_infer call;
     tg_type  types[2];
-    if (tgi_look(&look, tgi_tape_of_any(2, x), &tensordot, 2, x, types)) return false;
+    if (tgi_check_operands(&call, tgi_tape_of_any(2, x), &tensordot, 2, x, types)) return false;
     rank[0] = types[0].rank;
     rank[1] = types[1].rank;
     return true;

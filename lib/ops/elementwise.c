@@ -8,7 +8,7 @@
 #include "ops/elementwise_loops.h"
 #include "ops/ops.h"
 
-/* ---- what the rows' gradients call ------------------------------------------------------------------------------- */
+/* ---- called by the gradients of the table ------------------------------------------------------------------------ */
 
 static const double LN_2 = 0.693147180559945309417, LN_10 = 2.30258509299404568402;
 
@@ -26,7 +26,7 @@ static bool is_finite_number(tg_tensor x) {
     return isfinite(number_in(x));
 }
 
-/* a, but 1 where a is 0 and `guard` is true: there a factor of 0 makes the limit 0, and infinity must not come in. */
+/* a, but 1 where a is 0 and `guard` is true: there a factor of 0 makes the limit 0, and an infinity must not turn it into NaN. */
 static tg_tensor nonzero_where(tg_tensor guard, tg_tensor a) {
     return tg_where(tg_eq(a, 0), tg_where(guard, 1, a), a);
 }
@@ -42,7 +42,7 @@ static tg_tensor pow_log(tg_tensor a, tg_tensor b) {
     return tg_log(nonzero_where(tg_ge(b, 0), a));
 }
 
-/* g for the operand that was taken, half of it for each where they tie; both get it where one is NaN */
+/* g for the operand that was chosen, half of it for each where they are equal; both get it where one is NaN */
 static tg_tensor share(tg_tensor g, tg_tensor left, tg_tensor tie) {
     return tg_where(left, 0, tg_where(tie, tg_mul(0.5, g), g));
 }
@@ -74,7 +74,7 @@ static tg_tensor share_of(tg_tensor a, tg_tensor b) {
     return tg_sigmoid(tg_sub(a, b));
 }
 
-/* how often b was taken from a, a whole number, when y was left: in floating point a / b may round past it */
+/* how many times b was subtracted from a to leave y, a whole number: a / b itself may round past it */
 static tg_tensor quotient(tg_tensor a, tg_tensor b, tg_tensor y) {
     return tg_round(tg_div(tg_sub(a, y), b));
 }
@@ -193,7 +193,7 @@ static tg_tensor cast_rule(const tg_rule_call *call) {
 
 static tg_rule *const cast_rules[] = {cast_rule};
 
-/* What comes after TO are the loops, by the dtype that is cast from. */
+/* The arguments after TO are the loops, by the dtype that is cast from. */
 #define DEFINE_CAST(to, TO, ...) \
     static tg_status infer_cast_to_##to(tg_infer *call) { \
         call->out = call->in[0]; \

@@ -11,7 +11,7 @@
 /*    name        dtypes  y = f(x)                      dL/dx                                                           */
 UNARY(neg,        NUMBER, -x,                           tg_neg(g)                                                       )
 UNARY(abs,        NUMBER, x > 0 ? x : 0 - x,            tg_mul(g, tg_sign(x))                                           )
-UNARY(sign,       NUMBER, x > 0 ? 1 : x < 0 ? -1 : x,   tgi_filled(x, 0)                                                )
+UNARY(sign,       NUMBER, x > 0 ? 1 : x < 0 ? -1 : x,   tgi_full_like(x, 0)                                             )
 UNARY(square,     NUMBER, x * x,                        tg_mul(g, tg_mul(2, x))                                         )
 UNARY(sqrt,       FLOAT,  sqrt(x),                      tg_div(g, tg_mul(2, y))                                         )
 UNARY(exp,        FLOAT,  exp(x),                       tg_mul(g, y)                                                    )
@@ -42,10 +42,10 @@ UNARY(erf,        FLOAT,  erf(x),                       tg_mul(g, erf_slope(x)) 
 UNARY(erfc,       FLOAT,  erfc(x),                      tg_neg(tg_mul(g, erf_slope(x)))                                 )
 UNARY(lgamma,     FLOAT,  LGAMMA(x),                    tg_mul(g, tg_digamma(x))                                        )
 UNARY(digamma,    FLOAT,  tgi_digamma((double)x),       tg_mul(g, tg_polygamma(1, x))                                   )
-UNARY(floor,      NUMBER, FLOOR(x),                     tgi_filled(x, 0)                                                )
-UNARY(ceil,       NUMBER, CEIL(x),                      tgi_filled(x, 0)                                                )
-UNARY(round,      NUMBER, ROUND(x),                     tgi_filled(x, 0)                                                )
-UNARY(trunc,      NUMBER, TRUNC(x),                     tgi_filled(x, 0)                                                )
+UNARY(floor,      NUMBER, FLOOR(x),                     tgi_full_like(x, 0)                                             )
+UNARY(ceil,       NUMBER, CEIL(x),                      tgi_full_like(x, 0)                                             )
+UNARY(round,      NUMBER, ROUND(x),                     tgi_full_like(x, 0)                                             )
+UNARY(trunc,      NUMBER, TRUNC(x),                     tgi_full_like(x, 0)                                             )
 
 /*     name       dtypes  y = f(a, b)               dL/da                               dL/db                                 */
 BINARY(add,       NUMBER, a + b,                    g,                                  g                                      )

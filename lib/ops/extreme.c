@@ -1,6 +1,6 @@
 /* ops/extreme.c: the largest and the smallest along axes, where they are, and whether any or all are true.
  *
- * One kernel serves all: it takes the elements that make one element of the result, or rows of elements that each belong to
+ * One kernel serves all: it passes the elements that make one element of the result, or rows of elements that each belong to
  * another one, to loops in kernels/min_max.c. Where several are the largest, the gradient is shared among them evenly.
  *
  * SPDX-License-Identifier: MIT */
@@ -15,12 +15,12 @@
 typedef struct extreme {
     tgi_extreme_run *run;
     tgi_extreme_row *row;
-    bool             where;   /* the result is an index */
-    bool             nothing; /* what it is for no elements, where that is no error */
+    bool             where; /* the result is an index */
+    bool             empty; /* the result for no elements, where that is no error */
 } extreme;
 
-/* Two walks over x: along the axes that stay, and along those that are folded. */
-static void two_walks(const tg_array *x, const tgi_axes_attr *attr, tgi_walk *kept, tgi_walk *folded) {
+/* Two walks over x: along the axes that are kept, and along those that are reduced. */
+static void two_walks(const tg_array *x, const tgi_axes_attr *attr, tgi_walk *kept, tgi_walk *reduced) {
     int64_t dims[2][TG_MAX_RANK], strides[2][TG_MAX_RANK];
     int     rank[2] = {0, 0};
     for (int i = 0; i < x->rank; i++) {
@@ -30,37 +30,37 @@ static void two_walks(const tg_array *x, const tgi_axes_attr *attr, tgi_walk *ke
     }
     size_t width = tg_dtype_size(x->dtype);
     *kept = tgi_walk_of(width, rank[0], dims[0], strides[0]);
-    *folded = tgi_walk_of(width, rank[1], dims[1], strides[1]);
+    *reduced = tgi_walk_of(width, rank[1], dims[1], strides[1]);
 }
 
 /* A run of memory for each element of the result; gathered first, where it is not in one piece. */
-static tg_status by_runs(tg_kernel_call *call, const extreme *e, const tgi_walk *kept, const tgi_walk *folded, int64_t n) {
+static tg_status by_runs(tg_kernel_call *call, const extreme *e, const tgi_walk *kept, const tgi_walk *reduced, int64_t n) {
     const tg_array *x = &call->in[0], *out = &call->out;
-    bool            direct = tgi_walk_is_contiguous(folded);
+    bool            direct = tgi_walk_is_contiguous(reduced);
     char           *copy = direct ? NULL : tg_scratch(call, (size_t)n * kept->element);
     if (!direct && !copy) return TG_ERR_MEMORY;
     tgi_steps steps = tgi_steps_of(kept);
     size_t    width = tg_dtype_size(out->dtype);
     for (int64_t i = 0; i < out->size; i++) {
         const char *from = (const char *)x->data + tgi_next(&steps) * (ptrdiff_t)kept->element;
-        if (!direct) tgi_gather(folded, from, 0, n, copy);
+        if (!direct) tgi_gather(reduced, from, 0, n, copy);
         e->run(n, direct ? from : copy, (char *)out->data + (size_t)i * width);
     }
     return TG_OK;
 }
 
 /* n rows, `width` neighbours of each: what is in `best` (and in index, where that is the result) stays in the first cache. */
-static void fold_rows(const extreme *e, const tgi_walk *folded, int64_t n, int64_t width, const char *x, char *best,
-                      int64_t *index) {
-    tgi_steps steps = tgi_steps_of(folded);
-    ptrdiff_t element = (ptrdiff_t)folded->element;
+static void reduce_rows(const extreme *e, const tgi_walk *reduced, int64_t n, int64_t width, const char *x, char *best,
+                        int64_t *index) {
+    tgi_steps steps = tgi_steps_of(reduced);
+    ptrdiff_t element = (ptrdiff_t)reduced->element;
     memcpy(best, x + tgi_next(&steps) * element, (size_t)(width * element));
     for (int64_t row = 1; row < n; row++)
         e->row(row, width, x + tgi_next(&steps) * element, best, index);
 }
 
-/* Elements that are neighbours in x and in the result, side by side. */
-static tg_status by_rows(tg_kernel_call *call, const extreme *e, const tgi_walk *kept, const tgi_walk *folded, int64_t n) {
+/* For elements that are neighbours both in x and in the result: whole rows at a time. */
+static tg_status by_rows(tg_kernel_call *call, const extreme *e, const tgi_walk *kept, const tgi_walk *reduced, int64_t n) {
     enum { COLUMNS = 1024 };
     tgi_walk  outer = *kept;
     int64_t   width = outer.dims[--outer.rank];
@@ -73,27 +73,27 @@ static tg_status by_rows(tg_kernel_call *call, const extreme *e, const tgi_walk 
     for (int64_t i = 0; i < call->out.size; i += width) {
         const char *from = (const char *)call->in[0].data + tgi_next(&steps) * element;
         for (int64_t j = 0; j < width; j += COLUMNS)
-            fold_rows(e, folded, n, width - j < COLUMNS ? width - j : COLUMNS, from + j * element,
-                      index ? best : best + (i + j) * element, index ? index + i + j : NULL);
+            reduce_rows(e, reduced, n, width - j < COLUMNS ? width - j : COLUMNS, from + j * element,
+                        index ? best : best + (i + j) * element, index ? index + i + j : NULL);
     }
     return TG_OK;
 }
 
 static tg_status run_extreme(tg_kernel_call *call, const extreme *e) {
     const tg_array *x = &call->in[0];
-    tgi_walk        kept, folded;
+    tgi_walk        kept, reduced;
     if (!e->run) return TG_ERR_DTYPE;
     if (call->out.size == 0) return TG_OK;
-    two_walks(x, call->attr, &kept, &folded);
+    two_walks(x, call->attr, &kept, &reduced);
     int64_t n = x->size / call->out.size;
     if (n == 0) {
-        memset(call->out.data, e->nothing, (size_t)call->out.size);
+        memset(call->out.data, e->empty, (size_t)call->out.size);
         return TG_OK;
     }
     int  last = kept.rank - 1;
     bool side_by_side = last >= 0 && kept.strides[last] == 1 && kept.dims[last] >= 8;
-    if (side_by_side && !tgi_walk_is_contiguous(&folded)) return by_rows(call, e, &kept, &folded, n);
-    return by_runs(call, e, &kept, &folded, n);
+    if (side_by_side && !tgi_walk_is_contiguous(&reduced)) return by_rows(call, e, &kept, &reduced, n);
+    return by_runs(call, e, &kept, &reduced, n);
 }
 
 #define DEFINE_KERNEL(name, ...) \
@@ -109,12 +109,12 @@ DEFINE_KERNEL(max, NUMBERS(max, .where = false))
 DEFINE_KERNEL(min, NUMBERS(min, .where = false))
 DEFINE_KERNEL(argmax, NUMBERS(argmax, .where = true))
 DEFINE_KERNEL(argmin, NUMBERS(argmin, .where = true))
-DEFINE_KERNEL(any, [TG_BOOL] = ONE(max_b8, .nothing = false))
-DEFINE_KERNEL(all, [TG_BOOL] = ONE(min_b8, .nothing = true))
+DEFINE_KERNEL(any, [TG_BOOL] = ONE(max_b8, .empty = false))
+DEFINE_KERNEL(all, [TG_BOOL] = ONE(min_b8, .empty = true))
 
 /* ---- max and min: the gradient goes to those that are equal to the result ---------------------------------------- */
 
-/* The shape rule of what has no answer for no elements. */
+/* The shape rule of what is undefined for no elements. */
 static tg_status infer_choice(tg_infer *call, tg_dtype dtype) {
     const tg_type *x = &call->in[0];
     if (tgi_require_dtype(call, x->dtype, TGI_NUMBERS)) return call->tape->status;
@@ -133,7 +133,7 @@ static tg_tensor extreme_rule(const tg_rule_call *call) {
     const tgi_axes_attr *attr = call->attr;
     tg_tensor            x = call->x[0];
     tg_tensor            chosen = tg_where(tg_ne(x, x), 1, tg_eq(x, tgi_unreduced(call->y, x, attr)));
-    tg_tensor            many = tg_sum_axes(tg_cast(chosen, tg_dtype_of(x)), tgi_axes_of(attr), true);
+    tg_tensor            many = tg_sum_axes(tg_cast(chosen, tg_dtype_of(x)), tgi_axes_in(attr), true);
     return tg_where(chosen, tg_div(tgi_unreduced(call->g, x, attr), many), 0);
 }
 

@@ -18,7 +18,7 @@ static tg_status check_indices(const tg_kernel_call *call, const int64_t *index,
     return TG_OK;
 }
 
-/* What the shape rules begin with. */
+/* Every shape rule begins with it. */
 static tg_status check_operands(const tg_infer *call) {
     if (call->in[1].dtype != TG_I64) return tg_refuse(call, TG_ERR_DTYPE, "the indices must be int64");
     return call->in[0].rank ? TG_OK : tg_refuse(call, TG_ERR_SHAPE, "a single number has no axis");
@@ -124,7 +124,7 @@ static tg_tensor take_back(tg_tensor g, tg_tensor index, const take_attr *attr) 
 static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
     take_attr attr = {0};
     if (tgi_tape_of(x[0]) && tg_valid(x[0])) {
-        attr.axis = tgi_axis_of(x[0], op->name, axis);
+        attr.axis = tgi_resolve_axis(x[0], op->name, axis);
         if (attr.axis < 0) return tgi_invalid(x[0].tape);
         attr.size = tgi_node_at(x[0].tape, tgi_index(x[0]))->dims[attr.axis];
     }
@@ -153,7 +153,7 @@ static tg_status infer_gather(tg_infer *call) {
     return TG_OK;
 }
 
-/* The walk that moves in an array as the indices' own walk does, but stays in place along the axis. */
+/* A walk over an array in step with the indices', which does not move along the axis. */
 static tgi_steps beside(const tg_array *array, const tg_array *index, int axis) {
     tgi_walk walk = {.rank = index->rank};
     memcpy(walk.dims, index->dims, sizeof walk.dims);
@@ -179,7 +179,7 @@ static tg_status gather_kernel(tg_kernel_call *call) {
 
 static tg_tensor gather_rule(const tg_rule_call *call) {
     const take_attr *attr = call->attr;
-    return tg_scatter_add(tgi_filled(call->x[0], 0), call->x[1], call->g, (int)attr->axis);
+    return tg_scatter_add(tgi_full_like(call->x[0], 0), call->x[1], call->g, (int)attr->axis);
 }
 
 static tg_rule *const gather_rules[] = {gather_rule, NULL};
@@ -253,12 +253,12 @@ static tg_status scatter_add_kernel(tg_kernel_call *call) {
     return scatter(call, true);
 }
 
-/* What was overwritten gets no gradient. */
+/* Elements that were overwritten get no gradient. */
 static tg_tensor scatter_rule_x(const tg_rule_call *call) {
     return tg_scatter(call->g, call->x[1], 0, (int)((const take_attr *)call->attr)->axis);
 }
 
-/* Neither does a source that another one came after: the last is found by scattering numbers in its place. */
+/* Neither do source elements that a later one overwrote. Which were the last ones is found by scattering their numbers. */
 static tg_tensor scatter_rule_source(const tg_rule_call *call) {
     int       axis = (int)((const take_attr *)call->attr)->axis;
     tg_tensor index = call->x[1];

@@ -1,7 +1,7 @@
-/* ops/join.c: tensors put together: concat and stack, and what is made of them; tensors taken apart.
+/* ops/join.c: concat, stack, and what is composed of them; split and chunk.
  *
- * The two ops have one kernel: seen as rows before the axis, each operand is a column of blocks, which go side by side. Their
- * gradients are slices. Padding, rolling and repeating are a few views around concat.
+ * Both ops have one kernel: with the axes before `axis` as rows, each row of the result is the operands' rows one after the other.
+ * The gradients are slices. Padding, rolling and repeating are views around a concat.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -52,7 +52,7 @@ static tg_status infer_stack(tg_infer *call) {
             return tg_refuse(call, TG_ERR_SHAPE, "the shapes differ");
     }
     call->out = (tg_type){.dtype = first->dtype, .rank = first->rank + 1, .dims = call->dims};
-    if (first->rank == TG_MAX_RANK) return TG_OK; /* tg_record refuses it */
+    if (first->rank == TG_MAX_RANK) return TG_OK; /* tg_record rejects it */
     for (int i = 0; i <= first->rank; i++)
         call->dims[i] = i < axis ? first->dims[i] : i == axis ? call->count : first->dims[i - 1];
     return TG_OK;
@@ -118,7 +118,7 @@ tg_tensor(tg_stack)(tg_list list, int axis) {
     return record_along(&op, list, axis, 1);
 }
 
-/* ---- taken apart ------------------------------------------------------------------------------------------------- */
+/* ---- split and chunk --------------------------------------------------------------------------------------------- */
 
 /* The next part, and where it ends. */
 static tg_tensor next_part(tg_tensor x, int axis, int64_t *start, int64_t size) {
@@ -136,11 +136,11 @@ static bool add_up(int count, const int64_t *sizes, int64_t size) {
     return size == 0;
 }
 
-/* What both begin with: the axis from the front, and its size; -1, with the error noted, when something does not fit. */
+/* Both begin with it: gives the axis from the front, and its size; or -1, with the error noted. */
 static int begin_parts(tg_tensor x, const char *what, int axis, int count, tg_tensor *parts, int64_t *size) {
     for (int i = 0; parts && i < count; i++)
         parts[i] = tgi_invalid(tgi_tape_of(x));
-    int at = tgi_axis_of(x, what, axis);
+    int at = tgi_resolve_axis(x, what, axis);
     if (at < 0) return -1;
     *size = tgi_node_at(x.tape, tgi_index(x))->dims[at];
     if (count >= 0 && parts) return at;
@@ -173,7 +173,7 @@ tg_status(tg_chunk)(tg_tensor x, int axis, int count, tg_tensor *parts) {
     return tgi_end(x.tape, call);
 }
 
-/* ---- around a tensor --------------------------------------------------------------------------------------------- */
+/* ---- pad and roll ------------------------------------------------------------------------------------------------ */
 
 /* The shape of x with another size along an axis. */
 static tg_shape resized(tg_tensor x, int axis, int64_t size) {
@@ -182,7 +182,7 @@ static tg_shape resized(tg_tensor x, int axis, int64_t size) {
     return shape;
 }
 
-/* Refuses, in the name of `what`, a result that would have `size` elements along an axis, when that is too large. */
+/* Rejects, in the name of `what`, a result that would have `size` elements along an axis, when that is too large. */
 static bool is_too_large(tg_tensor x, const char *what, int axis, int64_t size) {
     char     text[TGI_TEXT];
     tg_shape shape = resized(x, axis, size);
@@ -191,7 +191,7 @@ static bool is_too_large(tg_tensor x, const char *what, int axis, int64_t size) 
     return true;
 }
 
-/* What stands before or behind x along an axis. */
+/* The padding before or after x along an axis. */
 static tg_tensor margin(tg_tensor x, int axis, int64_t count, bool before, tg_pad_mode mode, double value) {
     int64_t  size = tg_shape_of(x).dims[axis], start = before ? 0 : size - 1;
     tg_shape shape = resized(x, axis, count);
@@ -212,7 +212,7 @@ static tg_status check_pad(tg_tensor x, int64_t size, int64_t before, int64_t af
 }
 
 tg_tensor(tg_pad)(tg_tensor x, int axis, int64_t before, int64_t after, tg_pad_mode mode, double value) {
-    int at = tgi_axis_of(x, "pad", axis);
+    int at = tgi_resolve_axis(x, "pad", axis);
     if (at < 0) return tgi_invalid(tgi_tape_of(x));
     int64_t size = tg_shape_of(x).dims[at];
     if (check_pad(x, size, before, after, mode) || is_too_large(x, "pad", at, before + size + after))
@@ -227,16 +227,16 @@ tg_tensor(tg_pad)(tg_tensor x, int axis, int64_t before, int64_t after, tg_pad_m
 }
 
 tg_tensor(tg_roll)(tg_tensor x, int axis, int64_t shift) {
-    int at = tgi_axis_of(x, "roll", axis);
+    int at = tgi_resolve_axis(x, "roll", axis);
     if (at < 0) return tgi_invalid(tgi_tape_of(x));
     int64_t  size = tg_shape_of(x).dims[at], cut = size ? (size - shift % size) % size : 0;
     tgi_call call = tgi_begin(x.tape);
     return tgi_end_with(x.tape, call, tg_concat(TG_LIST(tg_slice(x, at, cut, size, 1), tg_slice(x, at, 0, cut, 1)), at));
 }
 
-/* ---- over and over ----------------------------------------------------------------------------------------------- */
+/* ---- repeat and tile --------------------------------------------------------------------------------------------- */
 
-/* x seen as (outer, ..., inner), in between the axis and, before or behind it, `count` repetitions. */
+/* x seen as (outer, size, inner), with a new axis of `count` broadcast after the size (each element) or before it (the whole). */
 static tg_tensor repeated(tg_tensor x, int axis, int64_t count, bool each) {
     tg_shape shape = tg_shape_of(x);
     int64_t  outer = tgi_size(axis, shape.dims), size = shape.dims[axis];
@@ -247,7 +247,7 @@ static tg_tensor repeated(tg_tensor x, int axis, int64_t count, bool each) {
 }
 
 static tg_tensor repeat(tg_tensor x, const char *what, int axis, int64_t count, bool each) {
-    int at = tgi_axis_of(x, what, axis);
+    int at = tgi_resolve_axis(x, what, axis);
     if (at < 0) return tgi_invalid(tgi_tape_of(x));
     int64_t size = tg_shape_of(x).dims[at];
     if (count < 0 || count > INT64_MAX / 16 / (size ? size : 1)) {

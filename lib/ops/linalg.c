@@ -1,8 +1,8 @@
 /* ops/linalg.c: systems of equations, factors, determinants.
  *
- * A general matrix is factored once, by the op lu; solve, inverse and the determinants take the matrix and its factors. They
- * compute with the factors, and their gradient rules give the gradient to the matrix: the factors have no gradient, need none,
- * and serve the rules as well, which solve with them.
+ * A general matrix is factored once, by the op lu; solve, inverse and the determinants take both the matrix and its factors. They
+ * compute with the factors, and their gradient flows to the matrix: the factors need no gradient. The rules solve with the same
+ * factors again.
  *
  * SPDX-License-Identifier: MIT */
 #include "kernels/factor.h"
@@ -53,21 +53,21 @@ static tg_status infer_det(tg_infer *call) {
 }
 
 /* (..., n, n) x (..., n, m) gives (..., n, m); with TG_RIGHT (..., n, n) x (..., m, n) gives (..., m, n); (..., n, n) x (n)
- * gives (..., n). Further operands are not looked at. */
+ * gives (..., n). Further operands are not checked. */
 static tg_status infer_solve(tg_infer *call) {
     const tg_type    *a = &call->in[0], *b = &call->in[1];
     const solve_attr *attr = call->attr;
     if (tgi_require_equal(call, a->dtype, b->dtype) || check_square(call)) return call->tape->status;
     if (b->rank == 0) return tg_refuse(call, TG_ERR_SHAPE, "a single number is no right-hand side");
 
-    int     vector = b->rank == 1, across = vector || attr->options & TG_RIGHT;
-    int64_t n = a->dims[a->rank - 1], length = b->dims[b->rank - (across ? 1 : 2)];
+    int     vector = b->rank == 1, right = vector || attr->options & TG_RIGHT;
+    int64_t n = a->dims[a->rank - 1], length = b->dims[b->rank - (right ? 1 : 2)];
     if (n != length)
         return tg_refuse(call, TG_ERR_SHAPE, "the matrix has size %lld, and the right-hand side %lld %s", (long long)n,
                          (long long)length,
-                         vector   ? "elements"
-                         : across ? "columns"
-                                  : "rows");
+                         vector  ? "elements"
+                         : right ? "columns"
+                                 : "rows");
     tg_type *out = &call->out;
     *out = (tg_type){.dtype = a->dtype, .dims = call->dims};
     if (!tgi_broadcast(&out->rank, call->dims, a->rank - 2, a->dims, vector ? 0 : b->rank - 2, b->dims))
@@ -114,19 +114,19 @@ static tg_array packed(tg_kernel_call *call, int i) {
     return x;
 }
 
-/* Byte `i` times the size of `count` elements behind `data`. */
+/* The i-th element from `data` on. */
 static void *element_at(void *data, tg_dtype dtype, int64_t i) {
     return (char *)data + i * (int64_t)tg_dtype_size(dtype);
 }
 
-/* "matrix (1, 0)": what errors call number i of the stack. */
+/* The name of matrix i of the stack in errors: "matrix (1, 0)". */
 static const char *matrix_text(char text[TGI_TEXT], const stack *s, int64_t i) {
     if (s->array->rank == 2) return "the matrix";
     int64_t index[TG_MAX_RANK];
-    char    place[TGI_TEXT];
+    char    index_text[TGI_TEXT];
     for (int k = s->rank - 1; k >= 0; i /= s->dims[k--])
         index[k] = i % s->dims[k];
-    snprintf(text, TGI_TEXT, "matrix %.200s", tgi_shape_text(place, s->rank, index));
+    snprintf(text, TGI_TEXT, "matrix %.200s", tgi_shape_text(index_text, s->rank, index));
     return text;
 }
 
@@ -222,7 +222,7 @@ static tg_tensor solve_triangular_rule_b(const tg_rule_call *call) {
     return record_triangular(call->x[0], call->g, (int)((const solve_attr *)call->attr)->options ^ TG_TRANSPOSED);
 }
 
-/* T x = b: d/dT = -(T^-T g) x^T; T^T x = b: its transpose; and of that the triangle that was looked at. */
+/* T x = b: d/dT = -(T^-T g) x^T; T^T x = b: its transpose; and of that the triangle that was used. */
 static tg_tensor solve_triangular_rule_t(const tg_rule_call *call) {
     int       options = (int)((const solve_attr *)call->attr)->options;
     bool      upper = options & TG_UPPER;
@@ -425,11 +425,11 @@ static tg_tensor record_det(const tg_op *op, tg_tensor a, tg_tensor lu, int kind
 
 /* Whether the function that records `op` takes these operands. */
 static bool takes(const tg_op *op, int count, const tg_tensor *x, const solve_attr *attr) {
-    tg_infer look;
+    tg_infer call;
     tg_type  types[2];
-    if (tgi_look(&look, tgi_tape_of_any(count, x), op, count, x, types)) return false;
-    look.attr = attr;
-    return !op->infer(&look);
+    if (tgi_check_operands(&call, tgi_tape_of_any(count, x), op, count, x, types)) return false;
+    call.attr = attr;
+    return !op->infer(&call);
 }
 
 /* Whether the options are no others than those in `known`. */

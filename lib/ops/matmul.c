@@ -35,8 +35,7 @@ static tg_status infer_matmul(tg_infer *call) {
 
 /* ---- the kernel: one product for each matrix of the stack -------------------------------------------------------- */
 
-/* How the products are done. Small ones are shared out to threads, as many to each; a large one has all of them, or those of
- * the BLAS. */
+/* How a product is computed. Small ones are distributed over the threads; a large one uses all of them, or those of the BLAS. */
 typedef struct product {
     tg_dtype dtype;
     int64_t  m, n, k, a_row, a_col, b_row, b_col;
@@ -46,7 +45,7 @@ typedef struct product {
     size_t   room; /* of a product */
 } product;
 
-/* The stack, and where its matrices lie in the operands. */
+/* The stack, with the strides between its matrices in the operands. */
 typedef struct stack {
     product         product;
     const tg_array *a, *b, *c;
@@ -84,7 +83,7 @@ static product product_of(const tg_array *a, const tg_array *b) {
                      .b_col = b->strides[j + 1]};
 }
 
-/* The place of matrix i of a stack, by its strides. */
+/* The address of matrix i of a stack. */
 static const char *matrix_at(const stack *s, const tg_array *x, const int64_t *strides, int64_t i) {
     int64_t offset = 0;
     for (int axis = s->c->rank - 3; axis >= 0; i /= s->c->dims[axis--])
@@ -130,7 +129,7 @@ static bool is_row_major(const tg_array *x) {
     return tgi_walk_is_contiguous(&walk);
 }
 
-/* Whether the second matrix is a single small one, and all lie in row-major order: then rows can be made apart from each other. */
+/* Whether the second matrix is a single small one, and all are row-major: then each row of the result is computed by itself. */
 static bool is_small(const tg_array *a, const tg_array *b) {
     return b->rank == 2 && tgi_gemm_is_small(b->dims[1], b->dims[0]) && is_row_major(a) && is_row_major(b);
 }

@@ -43,8 +43,8 @@ tg_tensor(tg_std)(tg_tensor x) {
 
 /* ---- logsumexp --------------------------------------------------------------------------------------------------- */
 
-/* What is taken off before exp, so that the largest power is e^0; 0 where the largest is infinite or NaN. A constant for the
- * derivatives: it is put on again. */
+/* Subtracted before exp, so that the largest power is e^0; 0 where the largest is infinite or NaN. It is added again after log, so
+ * its derivative cancels, and it is detached. */
 static tg_tensor highest(tg_tensor x, tg_axes axes) {
     tg_tensor most = tg_max_axes(tg_detach(x), axes, true);
     return tg_where(tg_lt(tg_abs(most), (double)INFINITY), most, 0);

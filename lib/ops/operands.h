@@ -1,4 +1,4 @@
-/* ops/operands.h: for functions that look at their operands before they record anything, and refuse them as an op would.
+/* ops/operands.h: for functions that check their operands before they record anything, and reject them as an op would.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_OPS_OPERANDS_H
@@ -15,13 +15,13 @@ static inline tg_tape *tgi_tape_of_any(int count, const tg_tensor *x) {
     return NULL;
 }
 
-/* Fills in what a shape rule of `op` would be given, `types` having room for `count`; plain numbers have rank 0 and the first
- * tensor's dtype. */
-static inline tg_status tgi_look(tg_infer *look, tg_tape *tape, const tg_op *op, int count, const tg_tensor *x,
-                                 tg_type *types) {
+/* Checks that the operands can be used, and fills in the call that a shape rule of `op` would get. `types` has room for `count`;
+ * plain numbers have rank 0 and the first tensor's dtype. */
+static inline tg_status tgi_check_operands(tg_infer *call, tg_tape *tape, const tg_op *op, int count, const tg_tensor *x,
+                                           tg_type *types) {
     double   number;
     tg_dtype dtype = TG_DTYPES;
-    *look = (tg_infer){.tape = tape, .op = op, .count = count, .in = types};
+    *call = (tg_infer){.tape = tape, .op = op, .count = count, .in = types};
     if (tgi_check(tape)) return tg_error_status(tape);
     for (int i = count - 1; i >= 0; i--) {
         char role[32];

@@ -1,7 +1,7 @@
-/* ops/part.c: parts of a tensor, and their way back; the triangles of a matrix.
+/* ops/part.c: slice, flip, diagonal, unfold, and their transposes; the triangles of a matrix.
  *
  * slice, flip, diagonal and unfold are one view: each axis of the part runs along an axis of the whole (a diagonal along
- * two), from a start, by a step. put_back is its counterpart: zeros of the whole's shape, to which each element of the part
+ * two), from a start, by a step. put_back is its transpose: zeros of the whole's shape, to which each element of the part
  * is added where it came from. The two are each other's gradient, so derivatives of any order need nothing else.
  *
  * SPDX-License-Identifier: MIT */
@@ -28,8 +28,8 @@ static part all_of(const tgi_node *node) {
     return p;
 }
 
-/* Where the part lies in a whole with the given strides. */
-static int64_t place(const part *p, const int64_t *whole_strides, int64_t *strides) {
+/* Fills in the strides of the part in a whole with the given strides, and returns the offset of its first element. */
+static int64_t locate(const part *p, const int64_t *whole_strides, int64_t *strides) {
     int64_t offset = 0;
     for (int i = 0; i < p->whole_rank; i++)
         offset += p->start[i] * whole_strides[i];
@@ -51,7 +51,7 @@ static tg_status infer_part(tg_infer *call) {
 
 static bool part_view(const tg_array *in, const void *attr, tg_array *out) {
     const part *p = attr;
-    int64_t     offset = place(p, in->strides, out->strides);
+    int64_t     offset = locate(p, in->strides, out->strides);
     out->data = out->size ? (char *)in->data + offset * (int64_t)tg_dtype_size(in->dtype) : in->data;
     return true;
 }
@@ -73,7 +73,7 @@ static tg_tensor take_part(const tg_op *op, tg_tensor x, const part *p) {
     return tg_record(NULL, op, 1, &x, p, sizeof *p);
 }
 
-/* ---- the way back ------------------------------------------------------------------------------------------------ */
+/* ---- put_back ---------------------------------------------------------------------------------------------------- */
 
 static tg_status infer_put_back(tg_infer *call) {
     const part *p = call->attr;
@@ -99,7 +99,7 @@ static tg_status put_back_kernel(tg_kernel_call *call) {
     const part     *p = call->attr;
     const tg_array *x = &call->in[0], *out = &call->out;
     size_t          width = tg_dtype_size(x->dtype);
-    int64_t         strides[TG_MAX_RANK], offset = place(p, out->strides, strides);
+    int64_t         strides[TG_MAX_RANK], offset = locate(p, out->strides, strides);
     memset(out->data, 0, (size_t)out->size * width);
     if (x->size == 0) return TG_OK;
 
@@ -127,7 +127,7 @@ static tg_tensor put_back(tg_tensor x, const part *p) {
 
 /* The part that is all of x, and the axis from the front; -1, with the error noted, when there is none. */
 static int begin_part(tg_tensor x, const char *what, int axis, part *p) {
-    int at = tgi_axis_of(x, what, axis);
+    int at = tgi_resolve_axis(x, what, axis);
     if (at >= 0) *p = all_of(tgi_node_at(x.tape, tgi_index(x)));
     return at;
 }
@@ -164,7 +164,7 @@ tg_tensor(tg_flip)(tg_tensor x, tg_axes axes) {
     if (axes.count < 0 || axes.count > TG_MAX_RANK)
         tgi_fail(x.tape, TG_ERR_SHAPE, "flip", "a tensor has at most %d axes", TG_MAX_RANK);
     for (int k = 0; !x.tape->status && k < axes.count; k++) {
-        int i = tgi_axis_of(x, "flip", axes.axis[k]);
+        int i = tgi_resolve_axis(x, "flip", axes.axis[k]);
         if (i < 0) break;
         if (seen >> i & 1) tgi_fail(x.tape, TG_ERR_SHAPE, "flip", "axis %d is named twice", axes.axis[k]);
         seen |= 1u << i;
@@ -210,7 +210,7 @@ static void make_diagonal(part *p, int64_t offset, int i, int j) {
 
 tg_tensor(tg_diagonal)(tg_tensor x, int64_t offset, int axis0, int axis1) {
     part p;
-    int  i = begin_part(x, "diagonal", axis0, &p), j = tgi_axis_of(x, "diagonal", axis1);
+    int  i = begin_part(x, "diagonal", axis0, &p), j = tgi_resolve_axis(x, "diagonal", axis1);
     if (i == j && i >= 0) tgi_fail(x.tape, TG_ERR_SHAPE, "diagonal", "axes %d and %d are the same", axis0, axis1);
     if (i < 0 || j < 0 || i == j) return tgi_invalid(tgi_tape_of(x));
     make_diagonal(&p, offset, i, j);

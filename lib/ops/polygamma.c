@@ -1,4 +1,4 @@
-/* ops/polygamma.c: the derivatives of digamma: elementwise, but with an order that an elementwise loop would not be told.
+/* ops/polygamma.c: the derivatives of digamma: elementwise, but with an order, which an elementwise loop has no argument for.
  *
  * SPDX-License-Identifier: MIT */
 #include <limits.h>
@@ -22,7 +22,7 @@ static tg_status polygamma_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_polygamma, attr->order, call->out.size, x, call->out.data);
 }
 
-/* After the highest order that an int can say comes -1, which is refused. */
+/* After INT_MAX comes -1, which tg_polygamma rejects. */
 static tg_tensor polygamma_rule(const tg_rule_call *call) {
     const polygamma_attr *attr = call->attr;
     int                   next = attr->order < INT_MAX ? attr->order + 1 : -1;

@@ -44,7 +44,7 @@ static tg_status check_image(const tg_infer *call) {
                      axes == 2 ? "the image is (N, C, H, W) or (C, H, W)" : "the image is (N, C, L) or (C, L)");
 }
 
-/* So that no sum of sizes below can overflow. */
+/* The limit of every setting: no sum of sizes below can then overflow. */
 static const int64_t largest = INT32_MAX;
 
 static tg_status check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
@@ -99,7 +99,7 @@ static tg_status infer_pool(tg_infer *call) {
     return infer_windows(call, call->in[0].dtype);
 }
 
-/* The mean of elements that are apart is not what PyTorch has. */
+/* PyTorch has no mean with dilation. */
 static tg_status infer_average(tg_infer *call) {
     const pool_attr *attr = call->attr;
     for (int i = 0; i < attr->axes; i++)
@@ -217,7 +217,7 @@ static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr) {
     return tg_record(NULL, &op, 2, ((tg_tensor[]){y, index}), attr, sizeof *attr);
 }
 
-/* The shape rule of the first op refuses what cannot be. */
+/* The shape rule of the first op checks everything. */
 static tg_tensor max_pool(tg_tensor x, pool_attr *attr) {
     static const tg_op ops[2] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel},
                                  {"max_pool2d", 1, infer_largest, .kernel = largest_kernel}};

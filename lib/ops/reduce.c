@@ -11,7 +11,7 @@ bool tgi_has_axis(const tgi_axes_attr *attr, int axis) {
     return attr->axes >> axis & 1;
 }
 
-tg_axes tgi_axes_of(const tgi_axes_attr *attr) {
+tg_axes tgi_axes_in(const tgi_axes_attr *attr) {
     tg_axes axes = {0};
     for (int i = 0; i < TG_MAX_RANK; i++)
         if (tgi_has_axis(attr, i)) axes.axis[axes.count++] = i;
@@ -48,7 +48,7 @@ static bool axes_to_bits(tg_tape *tape, const char *what, tg_axes axes, int rank
 
 /* ---- reductions in general --------------------------------------------------------------------------------------- */
 
-/* Writes the sizes that are left, and returns how many there are. */
+/* Writes the sizes of the result, and returns its rank. */
 static int reduce_dims(const tgi_axes_attr *attr, int rank, const int64_t *dims, int64_t *left) {
     int count = 0;
     for (int i = 0; i < rank; i++) {
@@ -138,7 +138,7 @@ static void total_sum(tg_dtype dtype, int64_t blocks, int64_t n, void *partial, 
 
 static const tg_block_reduce sum_in_blocks = {take_sum, total_sum};
 
-/* Every element that was added up gets the gradient of its sum. */
+/* Every summand gets the gradient of its sum. */
 static tg_tensor sum_rule(const tg_rule_call *call) {
     return tgi_unreduced(call->g, call->x[0], call->attr);
 }

@@ -12,7 +12,7 @@ typedef struct tgi_axes_attr {
 } tgi_axes_attr;
 
 bool    tgi_has_axis(const tgi_axes_attr *attr, int axis);
-tg_axes tgi_axes_of(const tgi_axes_attr *attr);
+tg_axes tgi_axes_in(const tgi_axes_attr *attr);
 
 /* All axes of x; none when x cannot be used. */
 tg_axes tgi_all_axes(tg_tensor x);
@@ -23,23 +23,22 @@ tg_status tgi_infer_reduced(tg_infer *call, tg_dtype dtype);
 /* Records an op that has a tgi_axes_attr. */
 tg_tensor tgi_reduce(const tg_op *op, tg_tensor x, tg_axes axes, bool keepdim);
 
-/* y, which has been reduced, in the shape of x: each element where those that made it are. */
+/* y, a reduction of x, broadcast back to the shape of x. */
 tg_tensor tgi_unreduced(tg_tensor y, tg_tensor x, const tgi_axes_attr *attr);
 
-/* What a reduction that is made of others begins with. `count` elements go into each one of the result, which has that
- * shape. */
+/* A reduction composed of others: `count` elements go into each one of the result, which has that shape. */
 typedef struct tgi_reduction {
     tgi_axes_attr attr;
     int64_t       count;
     tg_shape      shape;
 } tgi_reduction;
 
-/* False, with the error noted in the name of `what`, when x is no tensor that can be reduced so. It is to be floating, or with
- * `whole` may be int64. */
+/* Fills it in. False, with the error noted in the name of `what`, when x cannot be reduced so: it must be floating, or with `whole`
+ * may be int64. */
 bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepdim, bool whole, tgi_reduction *r);
 
-/* What the executor asks of a reduction's axes: how many axes lead those that are reduced, when these are the last ones; how
- * many are reduced, when they are the first ones. -1 when it is not so. */
+/* For tg_op: how many axes come before those that are reduced, when these are the last ones; how many are reduced, when they are
+ * the first ones. -1 when they are not. */
 int tgi_leading_axes(const tg_type *x, const void *attr);
 int tgi_reduced_axes(const tg_type *x, const void *attr);
 

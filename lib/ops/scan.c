@@ -1,7 +1,7 @@
 /* ops/scan.c: running sums and products, and the product of many.
  *
- * A product is taken half by half, in about log n steps, and a running product by as many shifted ones: so zeros among the
- * factors need no care in any derivative, as nothing is ever divided.
+ * A product multiplies one half by the other, again and again, in about log n steps, and a running product uses as many shifted
+ * ones. Nothing is ever divided, so zeros among the factors need no special case in any derivative.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -49,7 +49,7 @@ static tg_rule *const cumsum_rules[] = {cumsum_rule};
 
 tg_tensor(tg_cumsum)(tg_tensor x, int axis) {
     static const tg_op op = {"cumsum", 1, infer_cumsum, .kernel = cumsum_kernel, .rules = cumsum_rules};
-    scan_attr          attr = {tgi_axis_of(x, "cumsum", axis)};
+    scan_attr          attr = {tgi_resolve_axis(x, "cumsum", axis)};
     return attr.axis < 0 ? tgi_invalid(tgi_tape_of(x)) : tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
 }
 
@@ -66,7 +66,7 @@ static tg_tensor running_product(tg_tensor x, int axis) {
 }
 
 tg_tensor(tg_cumprod)(tg_tensor x, int axis) {
-    int at = tgi_axis_of(x, "cumprod", axis);
+    int at = tgi_resolve_axis(x, "cumprod", axis);
     if (at < 0 || tgi_require_operand(x, "cumprod", TGI_NUMBERS)) return tgi_invalid(tgi_tape_of(x));
     tgi_call call = tgi_begin(x.tape);
     return tgi_end_with(x.tape, call, running_product(x, at));
@@ -87,7 +87,7 @@ static tg_tensor product_of_columns(tg_tensor x, int64_t n) {
     return odd.tape ? tg_mul(x, odd) : x;
 }
 
-/* The axes that stay, and behind them those that are multiplied. */
+/* The axes that are kept, followed by those that are multiplied. */
 static tg_axes order_of(const tgi_reduction *r, int rank) {
     tg_axes order = {0};
     for (int reduced = 0; reduced < 2; reduced++)

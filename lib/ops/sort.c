@@ -1,6 +1,6 @@
 /* ops/sort.c: sorting along an axis.
  *
- * The one op is argsort, which gives indices and has no gradient; sorted values are gathered by them, and gather has one.
+ * The one op is argsort, which gives indices and has no gradient; sorted values are gathered by them, and gather has a gradient.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -91,7 +91,7 @@ static tg_tensor argsort(tg_tensor x, int axis, bool descending) {
 }
 
 tg_tensor(tg_argsort)(tg_tensor x, int axis, bool descending) {
-    int at = tgi_axis_of(x, "argsort", axis);
+    int at = tgi_resolve_axis(x, "argsort", axis);
     return at < 0 ? tgi_invalid(tgi_tape_of(x)) : argsort(x, at, descending);
 }
 
@@ -107,13 +107,13 @@ static tg_tensor sorted(tg_tensor x, int axis, bool descending, int64_t count, t
 
 tg_tensor(tg_sort)(tg_tensor x, int axis, bool descending, tg_tensor *indices) {
     if (indices) *indices = tgi_invalid(tgi_tape_of(x));
-    int at = tgi_axis_of(x, "sort", axis);
+    int at = tgi_resolve_axis(x, "sort", axis);
     return at < 0 ? tgi_invalid(tgi_tape_of(x)) : sorted(x, at, descending, tg_shape_of(x).dims[at], indices);
 }
 
 tg_tensor(tg_topk)(tg_tensor x, int64_t k, int axis, bool largest, tg_tensor *indices) {
     if (indices) *indices = tgi_invalid(tgi_tape_of(x));
-    int at = tgi_axis_of(x, "topk", axis);
+    int at = tgi_resolve_axis(x, "topk", axis);
     if (at < 0) return tgi_invalid(tgi_tape_of(x));
     int64_t size = tg_shape_of(x).dims[at];
     if (k >= 0 && k <= size) return sorted(x, at, largest, k, indices);

@@ -1,6 +1,6 @@
 /* ops/view.c: the same elements, seen in another shape or order.
  *
- * Only a reshape of elements that do not follow one another may have to copy; everything else is a matter of strides.
+ * Only a reshape of elements that are not contiguous may have to copy; all else is done by strides.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -30,7 +30,7 @@ const tgi_node *tgi_operand(tg_tensor x, const char *what) {
     return tgi_check(tape) ? NULL : tgi_resolve(tape, x, what, "the operand");
 }
 
-int tgi_axis_of(tg_tensor x, const char *what, int axis) {
+int tgi_resolve_axis(tg_tensor x, const char *what, int axis) {
     const tgi_node *node = tgi_operand(x, what);
     int             from_front = node ? tgi_axis(axis, node->rank) : -1;
     if (node && from_front < 0) tgi_fail(x.tape, TG_ERR_SHAPE, what, "axis %d of a tensor of rank %d", axis, node->rank);
@@ -61,8 +61,8 @@ static tg_status infer_reshape(tg_infer *call) {
     return TG_OK;
 }
 
-/* The new axes are cut, innermost first, from runs of old axes that follow one another in memory; an axis that would have to
- * reach across the end of a run has no stride. */
+/* The new axes are cut, innermost first, from runs of old axes that are contiguous in memory; an axis that would have to extend
+ * past the end of a run has no stride. */
 static bool reshape_view(const tg_array *in, const void *attr, tg_array *out) {
     (void)attr;
     tgi_walk walk = tgi_walk_of(1, in->rank, in->dims, in->strides);
@@ -121,7 +121,7 @@ tg_tensor(tg_squeeze_axes)(tg_tensor x, tg_axes axes) {
     if (node && (axes.count < 0 || axes.count > TG_MAX_RANK))
         tgi_fail(x.tape, TG_ERR_SHAPE, "squeeze", "a tensor has at most %d axes", TG_MAX_RANK);
     for (int k = 0; node && !x.tape->status && k < axes.count; k++) {
-        int i = tgi_axis_of(x, "squeeze", axes.axis[k]);
+        int i = tgi_resolve_axis(x, "squeeze", axes.axis[k]);
         if (i >= 0 && node->dims[i] != 1)
             tgi_fail(x.tape, TG_ERR_SHAPE, "squeeze", "axis %d has size %lld, not 1", axes.axis[k], (long long)node->dims[i]);
         else if (i >= 0)
@@ -204,7 +204,7 @@ static bool broadcast_to_view(const tg_array *in, const void *attr, tg_array *ou
     return true;
 }
 
-/* The backward walk sums over what was stretched. */
+/* The backward walk sums over the broadcast axes. */
 static tg_tensor broadcast_to_rule(const tg_rule_call *call) {
     return call->g;
 }
@@ -224,7 +224,7 @@ tg_tensor tgi_full(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape sha
     return shape.rank ? tg_broadcast_to(number, shape) : number;
 }
 
-tg_tensor tgi_filled(tg_tensor like, double value) {
+tg_tensor tgi_full_like(tg_tensor like, double value) {
     tg_tape *tape = tgi_tape_of(like);
     if (tgi_check(tape)) return tgi_invalid(tape);
     const tgi_node *node = tgi_node_at(tape, tgi_index(like));

@@ -12,7 +12,7 @@ static void OF(fill_uniform)(tgi_mt19937 *generator, REAL *out, int64_t n, doubl
     }
 }
 
-/* Turns 16 uniform numbers into normal ones; a pair of them lies 8 apart. 1 - u is never 0 and has a logarithm. */
+/* Turns 16 uniform numbers into normal ones; the two of a pair are 8 elements apart. 1 - u is never 0 and has a logarithm. */
 static void OF(box_muller)(REAL *u, REAL mean, REAL deviation) {
     for (int j = 0; j < BLOCK / 2; j++) {
         REAL radius = sqrt(-2 * log(1 - u[j]));
@@ -22,8 +22,8 @@ static void OF(box_muller)(REAL *u, REAL mean, REAL deviation) {
     }
 }
 
-/* A block at a time; when the last one is not full, the last 16 numbers are drawn anew, whatever they were. Too few for a
- * block: one at a time. */
+/* A block at a time; when the last one is not full, the last 16 numbers are drawn again. Fewer numbers than a block are drawn one
+ * at a time. */
 static void OF(fill_normal)(tgi_mt19937 *generator, REAL *out, int64_t n, double mean, double deviation) {
     if (n < BLOCK) {
         for (int64_t i = 0; i < n; i++)

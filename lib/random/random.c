@@ -59,7 +59,7 @@ static double one_normal(tgi_mt19937 *generator) {
 #define OF(name) name##_f64
 #include "random/fill.h"
 
-/* ---- what all of them do ----------------------------------------------------------------------------------------- */
+/* ---- common to all ----------------------------------------------------------------------------------------------- */
 
 static tgi_node *new_leaf(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape) {
     return tgi_new_leaf(tape, what, &tgi_constant, NULL, dtype, shape, NULL);
@@ -194,13 +194,12 @@ static void shuffle(tgi_mt19937 *generator, int64_t *out, int64_t n) {
     }
 }
 
-/* For what is so long that the remainder of one word would show: each number takes the place of an earlier one, which
- * moves to the end. */
+/* For lengths at which the bias of a one-word remainder would be noticeable: each number is swapped with an earlier one. */
 static void shuffle_long(tgi_mt19937 *generator, int64_t *out, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
-        uint64_t place = next64(generator) % ((uint64_t)i + 1);
-        out[i] = out[place];
-        out[place] = i;
+        uint64_t other = next64(generator) % ((uint64_t)i + 1);
+        out[i] = out[other];
+        out[other] = i;
     }
 }
 

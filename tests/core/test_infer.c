@@ -58,7 +58,7 @@ static void do_nothing(int64_t n, void *out, const void *const *in, const int64_
     (void)n, (void)out, (void)in, (void)step;
 }
 
-/* One compiled when there were two dtypes; what stands behind its count is no part of it. */
+/* A table compiled when there were two dtypes; entries past its count are ignored. */
 START_TEST(a_table_of_loops_ends_at_its_count) {
     static const tg_loops full = TG_LOOPS([TG_F64] = do_nothing, [TG_I64] = do_nothing),
                           two = {2, {[TG_F64] = do_nothing, [TG_I64] = do_nothing}};

@@ -84,7 +84,7 @@ START_TEST(forward_backward_and_update_have_headings) {
 }
 END_TEST
 
-/* What an error cuts off while a gradient is recorded leaves no role behind. */
+/* What an error cuts off while a gradient is recorded leaves no role set. */
 START_TEST(an_error_in_a_backward_pass_ends_it) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", 2.0), y = tg_square(w);

@@ -1,4 +1,4 @@
-/* tests/ops/axes.h: the formula that reductions share: the elements that go into each one of the result, folded one by one.
+/* tests/ops/axes.h: the formula that reductions share: the elements that go into each one of the result, reduced one by one.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TESTS_OPS_AXES_H
@@ -6,9 +6,9 @@
 
 #include "ops/op_table.h"
 
-/* In the settings: the axes, then `behind` other numbers, the last of which is keepdim. */
-static inline tg_axes axes_before(const settings *with, int behind) {
-    return tg_axes_from(with->count - behind, with->value);
+/* In the settings: the axes, then `after` other numbers, the last of which is keepdim. */
+static inline tg_axes axes_before(const settings *with, int after) {
+    return tg_axes_from(with->count - after, with->value);
 }
 
 static inline bool keepdim_of(const settings *with) {
@@ -16,11 +16,11 @@ static inline bool keepdim_of(const settings *with) {
 }
 
 /* The n elements that one of the result is made of, in order. */
-typedef element folding(tg_dtype dtype, int64_t n, const element *x, const settings *with);
+typedef element reducer(tg_dtype dtype, int64_t n, const element *x, const settings *with);
 
-/* y = fold of x over the axes, or for NULL over all; its dtype is `dtype`. */
-static inline void expect_folded(const values *x, const tg_axes *axes, bool keepdim, tg_dtype dtype, const settings *with,
-                                 folding *fold, values *y) {
+/* y = the reduction of x over the axes, or for NULL over all; its dtype is `dtype`. */
+static inline void expect_reduced(const values *x, const tg_axes *axes, bool keepdim, tg_dtype dtype, const settings *with,
+                                  reducer *reduce, values *y) {
     static element run[MOST_ELEMENTS];
     bool           gone[TG_MAX_RANK] = {false};
     tg_shape       shape = {0}, ones = x->shape;
@@ -39,7 +39,7 @@ static inline void expect_folded(const values *x, const tg_axes *axes, bool keep
             unravel(x->shape, n, index);
             if (ravel(ones, index) == m) run[count++] = x->at[n];
         }
-        y->at[m] = fold(x->dtype, count, run, with);
+        y->at[m] = reduce(x->dtype, count, run, with);
     }
 }
 

@@ -1,7 +1,7 @@
 /* tests/ops/op_table.c: drives the rows of the op table.
  *
  * Every check takes one row, and for values one dtype too, and goes through the row's cases. A dtype that an op does not take
- * must be refused.
+ * must be rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include "ops/op_table.h"
@@ -17,11 +17,11 @@
 
 /* ---- the rows, in one sequence ----------------------------------------------------------------------------------- */
 
-static const op_row *const families[] = {elementwise_rows, math_rows,    matmul_rows, reduce_rows,
-                                         view_rows,        product_rows, linalg_rows, activation_rows,
-                                         part_rows,        join_rows,    index_rows,  sort_rows,
-                                         extreme_rows, scan_rows, norm_rows, softmax_rows, loss_rows, class_loss_rows,
-                                         dropout_rows, layer_norm_rows, attention_rows, conv_rows, pool_rows};
+static const op_row *const families[] = {elementwise_rows, math_rows,   matmul_rows,     reduce_rows,  view_rows,
+                                         product_rows,     linalg_rows, activation_rows, part_rows,    join_rows,
+                                         index_rows,       sort_rows,   extreme_rows,    scan_rows,    norm_rows,
+                                         softmax_rows,     loss_rows,   class_loss_rows, dropout_rows, layer_norm_rows,
+                                         attention_rows,   conv_rows,   pool_rows};
 
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -74,10 +74,10 @@ void print_count(void) {
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-static void check_refused_dtype(const op_row *row, tg_dtype dtype) {
+static void check_rejected_dtype(const op_row *row, tg_dtype dtype) {
     trial t = begin(row, 0, dtype, PLAIN);
     count_case();
-    ck_assert_msg(!tg_valid(t.y), "%s: is not refused", t.what);
+    ck_assert_msg(!tg_valid(t.y), "%s: is not rejected", t.what);
     CHECK_ERROR(t.tape, TG_ERR_DTYPE, row->called, ": ", tg_dtype_name(dtype), "tg_cast");
     finish(t.tape);
 }
@@ -95,7 +95,7 @@ START_TEST(values_are_right) {
     const op_row *row = row_at(_i / TG_DTYPES);
     tg_dtype      dtype = (tg_dtype)(_i % TG_DTYPES);
     if (!(row->takes >> dtype & 1))
-        check_refused_dtype(row, dtype);
+        check_rejected_dtype(row, dtype);
     else
         for (int i = 0; i < row->case_count; i++)
             check_case(row, i, dtype, PLAIN);
@@ -263,7 +263,7 @@ START_TEST(dtypes_never_mix) {
 }
 END_TEST
 
-START_TEST(shapes_that_do_not_fit_are_refused) {
+START_TEST(shapes_that_do_not_fit_are_rejected) {
     const op_row *row = row_at(_i);
     trial         t = begin(row, 0, TG_F32, PLAIN);
     t.x[row->arity - 2] = tg_full(t.tape, TG_F32, TG_SHAPE(2, 3), 1);
@@ -287,7 +287,7 @@ static void check_handle(const op_row *row, trial *t, int k, tg_tensor bad) {
     tg_clear_error(t->tape);
 }
 
-START_TEST(bad_handles_are_refused) {
+START_TEST(bad_handles_are_rejected) {
     const op_row *row = row_at(_i);
     tg_dtype      dtype = dtype_for(row, TG_F32);
     trial         t = begin(row, 0, dtype, PLAIN), other = begin(row, 0, dtype, PLAIN);
@@ -376,8 +376,8 @@ static int check_header(const char *name) {
 }
 
 START_TEST(every_function_has_a_row) {
-    static const char *const headers[] = {"include/tapegrad/ops.h", "include/tapegrad/product.h", "include/tapegrad/linalg.h",
-                                          "include/tapegrad/nn.h", "include/tapegrad/view.h", "include/tapegrad/index.h",
+    static const char *const headers[] = {"include/tapegrad/ops.h",  "include/tapegrad/product.h", "include/tapegrad/linalg.h",
+                                          "include/tapegrad/nn.h",   "include/tapegrad/view.h",    "include/tapegrad/index.h",
                                           "include/tapegrad/loss.h", "include/tapegrad/conv.h"};
     int                      functions = 0, rows = 0;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
@@ -416,11 +416,11 @@ static void add_gradient_checks(TCase *tcase, const op_row *row, int i) {
 }
 
 static void add_error_checks(TCase *tcase, const op_row *row, int i) {
-    tcase_add_loop_test(tcase, bad_handles_are_refused, i, i + 1);
+    tcase_add_loop_test(tcase, bad_handles_are_rejected, i, i + 1);
     tcase_add_loop_test(tcase, first_error_stays, i, i + 1);
     if (row->arity < 2 || row->indices) return;
     tcase_add_loop_test(tcase, dtypes_never_mix, i, i + 1);
-    tcase_add_loop_test(tcase, shapes_that_do_not_fit_are_refused, i, i + 1);
+    tcase_add_loop_test(tcase, shapes_that_do_not_fit_are_rejected, i, i + 1);
     if (row->takes >> TG_I64 & 1) tcase_add_loop_test(tcase, int64_takes_no_fraction, i, i + 1);
 }
 

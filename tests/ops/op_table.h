@@ -47,7 +47,7 @@ extern const op_row elementwise_rows[], math_rows[], matmul_rows[], reduce_rows[
     softmax_rows[], loss_rows[], class_loss_rows[], dropout_rows[], layer_norm_rows[], attention_rows[], conv_rows[],
     pool_rows[];
 
-/* All rows in one sequence; NULL behind the last. */
+/* All rows in one sequence; NULL after the last. */
 const op_row *row_at(int index);
 
 /* Adds the checks of a family's rows to its suite; and the check that no function lacks a row. */

@@ -86,7 +86,7 @@ static void compare_gradients(const op_row *row, const trial *t, char *rest, tg_
     }
 }
 
-/* One line, behind its name, with float64 operands as they are, or as float32. */
+/* One line, after its name, with float64 operands as they are, or as float32. */
 static void check_line(const op_row *row, const char *file, int number, const char *line, tg_dtype dtype) {
     static char   copy[LINE];
     static values expected, got;
@@ -134,8 +134,8 @@ static int check_file(const op_row *row, const char *name) {
 }
 
 void check_pytorch(const op_row *row) {
-    static const char *const files[] = {"ops.csv", "math.csv", "products.csv", "index.csv", "losses.csv", "layers.csv",
-    "conv.csv"};
+    static const char *const files[] = {"ops.csv",    "math.csv",   "products.csv", "index.csv",
+                                        "losses.csv", "layers.csv", "conv.csv"};
     int                      count = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         count += check_file(row, files[i]);

@@ -1,5 +1,5 @@
 /* tests/ops/test_conv.c: convolution and its transpose: their rows of the op table, with the sum over the kernel for one element
- * at a time as the formula; the bias, infinities beside padding, and what is refused.
+ * at a time as the formula; the bias, infinities beside padding, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <tapegrad/conv.h>
@@ -12,7 +12,7 @@
 /* ---- the rows ---------------------------------------------------------------------------------------------------- */
 
 /* In the settings: stride, padding, dilation and output_padding, each for both axes; groups; and whether there is a bias, which
- * then is the sum of the kernels that make a channel. The first case has none: with it, what is refused is counted. */
+ * then is the sum of the kernels that make a channel. The first case has none: with it, what is rejected is counted. */
 enum { STRIDE = 0, PADDING = 2, DILATION = 4, OUTPUT_PADDING = 6, GROUPS = 8, BIAS = 9 };
 
 static const op_case conv1d_cases[] = {
@@ -286,7 +286,7 @@ START_TEST(nan_and_infinity_stay_where_they_belong) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
 START_TEST(shapes_that_do_not_fit_are_named) {
     tg_tape  *tape = tg_tape_new();

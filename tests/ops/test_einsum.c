@@ -1,5 +1,5 @@
 /* tests/ops/test_einsum.c: dot, outer, bmm, tensordot, einsum: their rows of the op table, with plain loops over all letters as
- * the formula; and what einsum's notation allows and refuses.
+ * the formula; and what einsum's notation allows and rejects.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>

@@ -187,7 +187,7 @@ START_TEST(where_condition_has_no_gradient) {
 }
 END_TEST
 
-START_TEST(where_refuses_what_it_cannot_take) {
+START_TEST(where_rejects_what_it_cannot_take) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 1.0, 2.0), take = BOOL(tape, true, false);
     ck_assert(!tg_valid(tg_where(x, x, x)));
@@ -289,7 +289,7 @@ static void add_where(Suite *suite) {
     TCase *tcase = tcase_create("where");
     tcase_add_loop_test(tcase, where_takes_nothing_from_the_other_branch, 0, 2);
     tcase_add_loop_test(tcase, where_condition_has_no_gradient, 0, 2);
-    tcase_add_test(tcase, where_refuses_what_it_cannot_take);
+    tcase_add_test(tcase, where_rejects_what_it_cannot_take);
     suite_add_tcase(suite, tcase);
 }
 

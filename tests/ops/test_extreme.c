@@ -1,4 +1,4 @@
-/* tests/ops/test_extreme.c: max, min, argmax, argmin, any, all: their rows of the op table; ties, NaN, and what is refused.
+/* tests/ops/test_extreme.c: max, min, argmax, argmin, any, all: their rows of the op table; ties, NaN, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -11,7 +11,7 @@ static const op_case whole_cases[] = {
     {.shape = {{2, {2, 3}}}}, {.shape = {{0, {0}}}},      {.shape = {{1, {1}}}},
     {.shape = {{1, {7}}}},    {.shape = {{2, {37, 41}}}}, {.shape = {{8, {1, 2, 1, 2, 1, 2, 1, 2}}}},
 };
-/* The axes, and keepdim behind them. No axis that goes is empty. */
+/* The axes, and keepdim after them. No axis that goes is empty. */
 static const op_case axes_cases[] = {
     {.shape = {{2, {2, 3}}}, .with = {2, {0, 0}}},
     {.shape = {{2, {2, 3}}}, .with = {2, {-1, 1}}},
@@ -60,27 +60,27 @@ static int64_t best_of(tg_dtype dtype, int64_t n, const element *x, int sign) {
     return best;
 }
 
-static element fold_max(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_max(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)with;
     return x[best_of(dtype, n, x, 1)];
 }
 
-static element fold_min(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_min(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)with;
     return x[best_of(dtype, n, x, -1)];
 }
 
-static element fold_argmax(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_argmax(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)with;
     return (element){.whole = best_of(dtype, n, x, 1)};
 }
 
-static element fold_argmin(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_argmin(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)with;
     return (element){.whole = best_of(dtype, n, x, -1)};
 }
 
-static element fold_any(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_any(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)dtype, (void)with;
     element any = {.whole = 0};
     for (int64_t i = 0; i < n; i++)
@@ -88,7 +88,7 @@ static element fold_any(tg_dtype dtype, int64_t n, const element *x, const setti
     return any;
 }
 
-static element fold_all(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_all(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)dtype, (void)with;
     element all = {.whole = 1};
     for (int64_t i = 0; i < n; i++)
@@ -105,11 +105,11 @@ static element fold_all(tg_dtype dtype, int64_t n, const element *x, const setti
         return tg_##name##_axes(x[0], axes_before(with, 1), keepdim_of(with)); \
     } \
     static void expect_##name(const values *x, const settings *with, values *y) { \
-        expect_folded(x, NULL, false, x->dtype, with, fold_##name, y); \
+        expect_reduced(x, NULL, false, x->dtype, with, reduce_##name, y); \
     } \
     static void expect_##name##_axes(const values *x, const settings *with, values *y) { \
         tg_axes axes = axes_before(with, 1); \
-        expect_folded(x, &axes, keepdim_of(with), x->dtype, with, fold_##name, y); \
+        expect_reduced(x, &axes, keepdim_of(with), x->dtype, with, reduce_##name, y); \
     }
 FUNCTIONS(max)
 FUNCTIONS(min)
@@ -121,7 +121,7 @@ FUNCTIONS(all)
         return tg_##name(x[0], with->value[0], keepdim_of(with)); \
     } \
     static void expect_##name(const values *x, const settings *with, values *y) { \
-        expect_folded(x, &(tg_axes){1, {with->value[0]}}, keepdim_of(with), TG_I64, with, fold_##name, y); \
+        expect_reduced(x, &(tg_axes){1, {with->value[0]}}, keepdim_of(with), TG_I64, with, reduce_##name, y); \
     }
 INDEX_FUNCTION(argmax)
 INDEX_FUNCTION(argmin)
@@ -200,7 +200,7 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-START_TEST(what_has_no_answer_is_refused) {
+START_TEST(what_has_no_answer_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), none = tg_full(tape, TG_F64, TG_SHAPE(2, 0), 1);
     REFUSED(tg_max(none), TG_ERR_SHAPE, "max: (2, 0): there is nothing to choose from along axis 1");
@@ -226,7 +226,7 @@ Suite *suite_extreme(void) {
     tcase_add_test(tcase, nan_wins);
     tcase_add_test(tcase, integers_are_exact);
     tcase_add_test(tcase, of_nothing_any_is_false_and_all_is_true);
-    tcase_add_test(tcase, what_has_no_answer_is_refused);
+    tcase_add_test(tcase, what_has_no_answer_is_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

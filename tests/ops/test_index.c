@@ -1,5 +1,5 @@
 /* tests/ops/test_index.c: take, gather, scatter, scatter_add, one_hot: their rows of the op table, with one index at a time
- * as the formula; indices twice, plain numbers as operands, indices out of range, and what is refused.
+ * as the formula; indices twice, plain numbers as operands, indices out of range, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -265,7 +265,7 @@ START_TEST(an_index_out_of_range_fails_the_run) {
 }
 END_TEST
 
-START_TEST(operands_that_do_not_fit_are_refused) {
+START_TEST(operands_that_do_not_fit_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), i = tg_full(tape, TG_I64, TG_SHAPE(2, 2), 0), row = I64(tape, 0, 1);
     tg_tensor wide = tg_full(tape, TG_I64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2), 0), number = tg_full(tape, TG_F32, TG_SHAPE(), 1);
@@ -303,7 +303,7 @@ Suite *suite_index(void) {
     tcase_add_test(tcase, the_last_one_scattered_stays);
     tcase_add_test(tcase, indices_from_a_sort_put_it_back);
     tcase_add_test(tcase, an_index_out_of_range_fails_the_run);
-    tcase_add_test(tcase, operands_that_do_not_fit_are_refused);
+    tcase_add_test(tcase, operands_that_do_not_fit_are_rejected);
     tcase_add_test(tcase, higher_derivatives_of_formulas);
     suite_add_tcase(suite, tcase);
     return suite;

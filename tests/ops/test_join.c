@@ -1,5 +1,5 @@
 /* tests/ops/test_join.c: concat, stack, pad, roll, repeat, tile, split, chunk: their rows of the op table, with one index at
- * a time as the formula; lists, parts, margins, and what is refused.
+ * a time as the formula; lists, parts, margins, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -29,7 +29,7 @@ static const op_case stack_cases[] = {
     {.shape = {{7, {2, 1, 2, 1, 2, 1, 2}}, {7, {2, 1, 2, 1, 2, 1, 2}}}, .with = {1, {3}}},
     {.shape = {{2, {20, 31}}, {2, {20, 31}}}, .with = {1, {2}}},
 };
-/* Axis, before, behind, mode, value. */
+/* Axis, before, after, mode, value. */
 static const op_case pad_cases[] = {
     {.shape = {{2, {2, 3}}}, .with = {5, {1, 1, 2, TG_PAD_CONSTANT, 1}}},
     {.shape = {{2, {2, 3}}}, .with = {5, {-1, 2, 2, TG_PAD_REFLECT, 0}}},
@@ -198,7 +198,7 @@ START_TEST(lists_of_any_length) {
 }
 END_TEST
 
-START_TEST(lists_that_do_not_fit_are_refused) {
+START_TEST(lists_that_do_not_fit_are_rejected) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), y = tg_full(tape, TG_F32, TG_SHAPE(3, 2), 1);
     tg_tensor wide = tg_full(tape, TG_F32, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2), 1),
@@ -276,7 +276,7 @@ START_TEST(parts_are_the_user_s) {
 }
 END_TEST
 
-START_TEST(parts_that_do_not_add_up_are_refused) {
+START_TEST(parts_that_do_not_add_up_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 5), 1), parts[2];
     int64_t   count = tg_instruction_count(tape);
@@ -338,7 +338,7 @@ START_TEST(higher_derivatives_of_formulas) {
 }
 END_TEST
 
-START_TEST(what_does_not_go_around_is_refused) {
+START_TEST(what_does_not_go_around_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_I64, TG_SHAPE(2, 3), 1), none = tg_full(tape, TG_F32, TG_SHAPE(0), 1);
     REFUSED(tg_pad(x, 2, 1, 1, TG_PAD_EDGE, 0), TG_ERR_SHAPE, "pad: axis 2");
@@ -366,13 +366,13 @@ Suite *suite_join(void) {
     TCase *tcase = tcase_create("joins");
     add_rows(suite, join_rows);
     tcase_add_test(tcase, lists_of_any_length);
-    tcase_add_test(tcase, lists_that_do_not_fit_are_refused);
+    tcase_add_test(tcase, lists_that_do_not_fit_are_rejected);
     tcase_add_test(tcase, split_gives_the_parts);
     tcase_add_test(tcase, chunk_divides_as_pytorch_does);
     tcase_add_test(tcase, parts_are_the_user_s);
-    tcase_add_test(tcase, parts_that_do_not_add_up_are_refused);
+    tcase_add_test(tcase, parts_that_do_not_add_up_are_rejected);
     tcase_add_test(tcase, margins_and_repetitions);
-    tcase_add_test(tcase, what_does_not_go_around_is_refused);
+    tcase_add_test(tcase, what_does_not_go_around_is_rejected);
     tcase_add_test(tcase, higher_derivatives_of_formulas);
     suite_add_tcase(suite, tcase);
     return suite;

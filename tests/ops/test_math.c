@@ -372,7 +372,7 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-START_TEST(polygamma_refuses_its_order) {
+START_TEST(polygamma_rejects_its_order) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 1.0);
     ck_assert(!tg_valid(tg_polygamma(-1, x)));
@@ -385,7 +385,7 @@ START_TEST(polygamma_refuses_its_order) {
 }
 END_TEST
 
-START_TEST(clamp_refuses_what_it_cannot_take) {
+START_TEST(clamp_rejects_what_it_cannot_take) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 1.0, 2.0);
     ck_assert(!tg_valid(tg_clamp(BOOL(tape, true), 0, 1)));
@@ -419,8 +419,8 @@ Suite *suite_math(void) {
     tcase_add_loop_test(tcase, logaddexp_at_the_extremes, 0, 2);
     tcase_add_test(tcase, angles_and_lengths_at_the_extremes);
     tcase_add_test(tcase, erfc_is_exact_in_its_tail);
-    tcase_add_test(tcase, polygamma_refuses_its_order);
-    tcase_add_test(tcase, clamp_refuses_what_it_cannot_take);
+    tcase_add_test(tcase, polygamma_rejects_its_order);
+    tcase_add_test(tcase, clamp_rejects_what_it_cannot_take);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -200,7 +200,7 @@ START_TEST(gradients_of_empty_products) {
 END_TEST
 
 /* The product reads the vector through a view of its own. Either that still holds the value from before the assign, or the
- * gradient is refused as that of any overwritten leaf is; what it must not do is to be recorded, and then fail in the run. */
+ * gradient is rejected as that of any overwritten leaf is; what it must not do is to be recorded, and then fail in the run. */
 START_TEST(gradient_of_a_vector_that_was_assigned_after_a_run) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 1, 2)), m = tg_parameter(tape, "m", matrix(tape, 2, 2));
@@ -248,7 +248,7 @@ START_TEST(errors_say_what_does_not_fit) {
 }
 END_TEST
 
-START_TEST(rank_0_is_refused) {
+START_TEST(rank_0_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor m = matrix(tape, 2, 2), s = tg_full(tape, TG_F64, TG_SHAPE(), 1);
     ck_assert(!tg_valid(tg_matmul(m, s)));
@@ -276,7 +276,7 @@ START_TEST(errors_name_vectors_as_they_are) {
 END_TEST
 
 /* Each of the two is a matrix or a vector; the tape of the second is not touched. */
-START_TEST(operands_of_two_tapes_are_refused) {
+START_TEST(operands_of_two_tapes_are_rejected) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
     tg_tensor a[2] = {matrix(tape, 2, 2), F64(tape, 1, 2)}, b[2] = {matrix(other, 2, 2), F64(other, 1, 2)};
     int64_t   count = tg_instruction_count(tape), others = tg_instruction_count(other);
@@ -305,9 +305,9 @@ Suite *suite_matmul(void) {
     tcase_add_test(tcase, gradients_of_empty_products);
     tcase_add_test(tcase, gradient_of_a_vector_that_was_assigned_after_a_run);
     tcase_add_test(tcase, gradient_of_a_vector_that_was_written_after_a_run);
-    tcase_add_loop_test(tcase, operands_of_two_tapes_are_refused, 0, 4);
+    tcase_add_loop_test(tcase, operands_of_two_tapes_are_rejected, 0, 4);
     tcase_add_test(tcase, errors_say_what_does_not_fit);
-    tcase_add_test(tcase, rank_0_is_refused);
+    tcase_add_test(tcase, rank_0_is_rejected);
     tcase_add_test(tcase, errors_name_vectors_as_they_are);
     suite_add_tcase(suite, tcase);
     return suite;

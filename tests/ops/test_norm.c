@@ -75,16 +75,16 @@ static long double variance(int64_t n, const element *x, long double correction)
     return sum / fmaxl(0, (long double)n - correction);
 }
 
-static element fold_var(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_var(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)dtype;
     return (element){.real = variance(n, x, with->count ? with->value[with->count - 2] : 1)};
 }
 
-static element fold_std(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
-    return (element){.real = sqrtl(fold_var(dtype, n, x, with).real)};
+static element reduce_std(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+    return (element){.real = sqrtl(reduce_var(dtype, n, x, with).real)};
 }
 
-static element fold_logsumexp(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_logsumexp(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)dtype, (void)with;
     long double sum = 0;
     for (int64_t i = 0; i < n; i++)
@@ -92,7 +92,7 @@ static element fold_logsumexp(tg_dtype dtype, int64_t n, const element *x, const
     return (element){.real = logl(sum)};
 }
 
-static element fold_norm(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_norm(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     long double p = (long double)power_in(with->value[with->count > 1 ? with->count - 2 : 0]), sum = 0, most = 0,
                 least = INFINITY;
     (void)dtype;
@@ -105,23 +105,23 @@ static element fold_norm(tg_dtype dtype, int64_t n, const element *x, const sett
     return (element){.real = p == 0 ? sum : isinf(p) ? (p > 0 ? most : least) : powl(sum, 1 / p)};
 }
 
-#define FUNCTIONS(name, behind, more, ...) \
+#define FUNCTIONS(name, after, more, ...) \
     static tg_tensor record_##name(const tg_tensor *x, const settings *with) { \
         const int *s = with->value; \
         (void)s; \
         return tg_##name(x[0] more); \
     } \
     static tg_tensor record_##name##_axes(const tg_tensor *x, const settings *with) { \
-        const int *s = with->value + with->count - behind; \
+        const int *s = with->value + with->count - after; \
         (void)s; \
-        return tg_##name##_axes(x[0], axes_before(with, behind), __VA_ARGS__ keepdim_of(with)); \
+        return tg_##name##_axes(x[0], axes_before(with, after), __VA_ARGS__ keepdim_of(with)); \
     } \
     static void expect_##name(const values *x, const settings *with, values *y) { \
-        expect_folded(x, NULL, false, x->dtype, with, fold_##name, y); \
+        expect_reduced(x, NULL, false, x->dtype, with, reduce_##name, y); \
     } \
     static void expect_##name##_axes(const values *x, const settings *with, values *y) { \
-        tg_axes axes = axes_before(with, behind); \
-        expect_folded(x, &axes, keepdim_of(with), x->dtype, with, fold_##name, y); \
+        tg_axes axes = axes_before(with, after); \
+        expect_reduced(x, &axes, keepdim_of(with), x->dtype, with, reduce_##name, y); \
     }
 #define NOTHING
 #define P , power_in(s[0])

@@ -1,5 +1,5 @@
 /* tests/ops/test_part.c: slices, flips, diagonals, windows, triangles, and reshapes by another name: their rows of the op
- * table, with one index at a time as the formula; Python's bounds, memory that is shared, and what is refused.
+ * table, with one index at a time as the formula; Python's bounds, memory that is shared, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <limits.h>
@@ -445,7 +445,7 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-START_TEST(what_is_no_part_is_refused) {
+START_TEST(what_is_no_part_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), number = tg_full(tape, TG_F32, TG_SHAPE(), 1);
     tg_tensor wide = tg_full(tape, TG_F32, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2), 1);
@@ -469,7 +469,7 @@ START_TEST(what_is_no_part_is_refused) {
 }
 END_TEST
 
-START_TEST(shapes_by_another_name_are_refused_by_it) {
+START_TEST(shapes_by_another_name_are_rejected_by_it) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 1), 1), vector = tg_full(tape, TG_F32, TG_SHAPE(3), 1);
     tg_tensor wide = tg_full(tape, TG_F32, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2), 1);
@@ -488,7 +488,7 @@ START_TEST(shapes_by_another_name_are_refused_by_it) {
 }
 END_TEST
 
-START_TEST(arange_refuses_what_does_not_count) {
+START_TEST(arange_rejects_what_cannot_be_counted) {
     tg_tape *tape = tg_tape_new();
     REFUSED(tg_arange(tape, TG_F64, 0, 1, 0), TG_ERR_ARGUMENT, "arange: from 0 to 1 by 0");
     REFUSED(tg_arange(tape, TG_F64, 0, 1e300, 1), TG_ERR_ARGUMENT, "arange: ");
@@ -496,7 +496,7 @@ START_TEST(arange_refuses_what_does_not_count) {
     REFUSED(tg_arange(tape, TG_F64, (double)NAN, 1, 1), TG_ERR_ARGUMENT, "arange: ");
     REFUSED(tg_arange(tape, TG_I64, 0.5, 3, 1), TG_ERR_DTYPE, "arange: ", "0.5");
     REFUSED(tg_arange(tape, TG_I64, 0, 3, 0.5), TG_ERR_DTYPE, "arange: ");
-    REFUSED(tg_arange(tape, TG_BOOL, 0, 1, 1), TG_ERR_DTYPE, "arange: bool");
+    REFUSED(tg_arange(tape, TG_BOOL, 0, 1, 1), TG_ERR_DTYPE, "arange: the dtype must not be bool");
     REFUSED(tg_arange(tape, (tg_dtype)9, 0, 1, 1), TG_ERR_DTYPE, "arange: 9 is no dtype");
     finish(tape);
 }
@@ -515,9 +515,9 @@ Suite *suite_part(void) {
     tcase_add_test(tcase, gradients_add_up_where_windows_overlap);
     tcase_add_test(tcase, nothing_flows_through_detach);
     tcase_add_test(tcase, arange_counts);
-    tcase_add_test(tcase, what_is_no_part_is_refused);
-    tcase_add_test(tcase, shapes_by_another_name_are_refused_by_it);
-    tcase_add_test(tcase, arange_refuses_what_does_not_count);
+    tcase_add_test(tcase, what_is_no_part_is_rejected);
+    tcase_add_test(tcase, shapes_by_another_name_are_rejected_by_it);
+    tcase_add_test(tcase, arange_rejects_what_cannot_be_counted);
     tcase_add_test(tcase, higher_derivatives_of_formulas);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -1,5 +1,5 @@
 /* tests/ops/test_pooling.c: pooling: its rows of the op table, with one window at a time as the formula; ties, NaN, windows beyond
- * the edges, and what is refused.
+ * the edges, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <tapegrad/conv.h>
@@ -240,7 +240,7 @@ START_TEST(ceil_mode_adds_a_window) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
 START_TEST(wrong_windows_are_named) {
     tg_tape  *tape = tg_tape_new();

@@ -1,5 +1,5 @@
 /* tests/ops/test_reduce.c: sums and means: their rows of the op table, with one plain loop as formula, and empty sums, axes in
- * any notation, rounding errors, and what is refused.
+ * any notation, rounding errors, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <float.h>
@@ -17,7 +17,7 @@ static const op_case whole_cases[] = {
     {.shape = {{3, {5, 1, 6}}}},
 };
 
-/* The axes, and keepdim behind them. */
+/* The axes, and keepdim after them. */
 static const op_case axes_cases[] = {
     {.shape = {{2, {2, 3}}}, .with = {2, {0, 0}}},
     {.shape = {{2, {2, 3}}}, .with = {2, {0, 1}}},
@@ -195,7 +195,7 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-static void check_axes_refused(tg_tensor x, tg_axes axes, const char *text) {
+static void check_axes_rejected(tg_tensor x, tg_axes axes, const char *text) {
     int64_t count = tg_instruction_count(x.tape);
     ck_assert(!tg_valid(tg_sum_axes(x, axes, false)));
     CHECK_ERROR(x.tape, TG_ERR_SHAPE, "test_reduce.c:", "sum: ", text);
@@ -204,19 +204,19 @@ static void check_axes_refused(tg_tensor x, tg_axes axes, const char *text) {
     ck_assert_int_eq(tg_instruction_count(x.tape), count);
 }
 
-START_TEST(axes_that_are_none_are_refused) {
+START_TEST(axes_that_are_none_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), number = tg_full(tape, TG_F32, TG_SHAPE(), 1);
-    check_axes_refused(x, TG_AXES(2), "axis 2");
-    check_axes_refused(x, TG_AXES(-3), "axis -3");
-    check_axes_refused(x, TG_AXES(0, 0), "twice");
-    check_axes_refused(x, TG_AXES(1, -1), "twice");
-    check_axes_refused(x, TG_AXES(0, 1, 2), "axis 2");
-    check_axes_refused(x, TG_AXES(0, 0, 0, 0, 0, 0, 0, 0, 0), "8");
-    check_axes_refused(x, (tg_axes){.count = -1}, "8");
-    check_axes_refused(number, TG_AXES(0), "axis 0");
-    check_axes_refused(x, TG_AXES(INT32_MIN), "axis -2147483648");
-    check_axes_refused(x, TG_AXES(INT32_MAX), "axis 2147483647");
+    check_axes_rejected(x, TG_AXES(2), "axis 2");
+    check_axes_rejected(x, TG_AXES(-3), "axis -3");
+    check_axes_rejected(x, TG_AXES(0, 0), "twice");
+    check_axes_rejected(x, TG_AXES(1, -1), "twice");
+    check_axes_rejected(x, TG_AXES(0, 1, 2), "axis 2");
+    check_axes_rejected(x, TG_AXES(0, 0, 0, 0, 0, 0, 0, 0, 0), "8");
+    check_axes_rejected(x, (tg_axes){.count = -1}, "8");
+    check_axes_rejected(number, TG_AXES(0), "axis 0");
+    check_axes_rejected(x, TG_AXES(INT32_MIN), "axis -2147483648");
+    check_axes_rejected(x, TG_AXES(INT32_MAX), "axis 2147483647");
     finish(tape);
 }
 END_TEST
@@ -243,7 +243,7 @@ Suite *suite_reduce(void) {
     tcase_add_test(tcase, infinities_cancel_to_nan);
     tcase_add_test(tcase, long_sums_keep_their_digits);
     tcase_add_test(tcase, mean_divides_by_what_was_added);
-    tcase_add_test(tcase, axes_that_are_none_are_refused);
+    tcase_add_test(tcase, axes_that_are_none_are_rejected);
     tcase_add_test(tcase, errors_of_mean_name_mean);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -1,5 +1,5 @@
 /* tests/ops/test_scan.c: cumsum, cumprod, prod: their rows of the op table; zeros among the factors, to any order, and what
- * is refused.
+ * is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -24,7 +24,7 @@ static const op_case whole_cases[] = {
     {.shape = {{2, {5, 6}}}},
     {.shape = {{8, {1, 2, 1, 2, 1, 2, 1, 2}}}},
 };
-/* The axes, and keepdim behind them. */
+/* The axes, and keepdim after them. */
 static const op_case axes_cases[] = {
     {.shape = {{2, {2, 3}}}, .with = {2, {0, 0}}},
     {.shape = {{2, {2, 3}}}, .with = {2, {-1, 1}}},
@@ -74,7 +74,7 @@ static tg_tensor record_prod_axes(const tg_tensor *x, const settings *with) {
     return tg_prod_axes(x[0], axes_before(with, 1), keepdim_of(with));
 }
 
-static element fold_prod(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
+static element reduce_prod(tg_dtype dtype, int64_t n, const element *x, const settings *with) {
     (void)dtype, (void)with;
     element product = {1, 1};
     for (int64_t i = 0; i < n; i++)
@@ -91,12 +91,12 @@ static void expect_cumprod(const values *x, const settings *with, values *y) {
 }
 
 static void expect_prod(const values *x, const settings *with, values *y) {
-    expect_folded(x, NULL, false, x->dtype, with, fold_prod, y);
+    expect_reduced(x, NULL, false, x->dtype, with, reduce_prod, y);
 }
 
 static void expect_prod_axes(const values *x, const settings *with, values *y) {
     tg_axes axes = axes_before(with, 1);
-    expect_folded(x, &axes, keepdim_of(with), x->dtype, with, fold_prod, y);
+    expect_reduced(x, &axes, keepdim_of(with), x->dtype, with, reduce_prod, y);
 }
 
 #define ROW(function, word, list) \
@@ -155,7 +155,7 @@ START_TEST(infinities_and_nan_spread) {
 }
 END_TEST
 
-START_TEST(what_cannot_be_multiplied_is_refused) {
+START_TEST(what_cannot_be_multiplied_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), b = tg_full(tape, TG_BOOL, TG_SHAPE(2), 1);
     ck_assert(!tg_valid(tg_cumsum(x, 2)));
@@ -181,7 +181,7 @@ Suite *suite_scan(void) {
     tcase_add_test(tcase, products_with_zeros_have_all_their_derivatives);
     tcase_add_test(tcase, empty_products_are_one);
     tcase_add_test(tcase, infinities_and_nan_spread);
-    tcase_add_test(tcase, what_cannot_be_multiplied_is_refused);
+    tcase_add_test(tcase, what_cannot_be_multiplied_is_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,5 +1,5 @@
 /* tests/ops/test_sort.c: argsort, sort, topk: their rows of the op table, with insertion sort as the formula; NaN, equal
- * elements, indices, and what is refused.
+ * elements, indices, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>

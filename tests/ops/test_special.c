@@ -319,7 +319,7 @@ START_TEST(cast_takes_gradients_between_floats_only) {
 }
 END_TEST
 
-START_TEST(cast_to_no_dtype_is_refused) {
+START_TEST(cast_to_no_dtype_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 1.0);
     ck_assert(!tg_valid(tg_cast(x, TG_DTYPES)));
@@ -369,7 +369,7 @@ static void add_cast(Suite *suite) {
     tcase_add_test(tcase, cast_rounds);
     tcase_add_loop_test(tcase, cast_to_its_own_dtype_is_the_tensor, 0, 2);
     tcase_add_loop_test(tcase, cast_takes_gradients_between_floats_only, 0, 2);
-    tcase_add_test(tcase, cast_to_no_dtype_is_refused);
+    tcase_add_test(tcase, cast_to_no_dtype_is_rejected);
     suite_add_tcase(suite, tcase);
 }
 

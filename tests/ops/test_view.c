@@ -1,5 +1,5 @@
 /* tests/ops/test_view.c: views: their rows of the op table, views of views, which of them share memory with their base and
- * which copy, and sizes and axes that are refused.
+ * which copy, and sizes and axes that are rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
@@ -244,64 +244,64 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-static void check_reshape_refused(tg_tensor x, tg_shape shape, const char *text) {
+static void check_reshape_rejected(tg_tensor x, tg_shape shape, const char *text) {
     int64_t count = tg_instruction_count(x.tape);
     ck_assert(!tg_valid(tg_reshape(x, shape)));
     CHECK_ERROR(x.tape, TG_ERR_SHAPE, "test_view.c:", "reshape: ", text);
     ck_assert_int_eq(tg_instruction_count(x.tape), count);
 }
 
-START_TEST(reshape_to_another_size_is_refused) {
+START_TEST(reshape_to_another_size_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = counting(tape, TG_SHAPE(2, 3)), none = tg_full(tape, TG_BOOL, TG_SHAPE(0, 3), 1);
-    check_reshape_refused(x, TG_SHAPE(4), "(2, 3): 6 elements do not go into (4)");
-    check_reshape_refused(x, TG_SHAPE(4, -1), "(4, -1)");
-    check_reshape_refused(x, TG_SHAPE(-1, -1), "(-1, -1)");
-    check_reshape_refused(x, TG_SHAPE(-2, -3), "(-2, -3)");
-    check_reshape_refused(x, TG_SHAPE(-2), "(-2)");
-    check_reshape_refused(x, TG_SHAPE(0, -1), "(0, -1)");
-    check_reshape_refused(x, TG_SHAPE(), "()");
-    check_reshape_refused(x, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 6), "8");
-    check_reshape_refused(x, TG_SHAPE(INT64_MAX, INT64_MAX), "9223372036854775807");
-    check_reshape_refused(x, TG_SHAPE(1ll << 62, 4, 6, -1), "-1");
-    check_reshape_refused(none, TG_SHAPE(0, -1), "(0, -1)");
-    check_reshape_refused(none, TG_SHAPE(0, 1ll << 62, 1ll << 62), "");
-    check_reshape_refused(none, TG_SHAPE(1), "0 elements");
+    check_reshape_rejected(x, TG_SHAPE(4), "(2, 3): 6 elements do not go into (4)");
+    check_reshape_rejected(x, TG_SHAPE(4, -1), "(4, -1)");
+    check_reshape_rejected(x, TG_SHAPE(-1, -1), "(-1, -1)");
+    check_reshape_rejected(x, TG_SHAPE(-2, -3), "(-2, -3)");
+    check_reshape_rejected(x, TG_SHAPE(-2), "(-2)");
+    check_reshape_rejected(x, TG_SHAPE(0, -1), "(0, -1)");
+    check_reshape_rejected(x, TG_SHAPE(), "()");
+    check_reshape_rejected(x, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 6), "8");
+    check_reshape_rejected(x, TG_SHAPE(INT64_MAX, INT64_MAX), "9223372036854775807");
+    check_reshape_rejected(x, TG_SHAPE(1ll << 62, 4, 6, -1), "-1");
+    check_reshape_rejected(none, TG_SHAPE(0, -1), "(0, -1)");
+    check_reshape_rejected(none, TG_SHAPE(0, 1ll << 62, 1ll << 62), "");
+    check_reshape_rejected(none, TG_SHAPE(1), "0 elements");
     finish(tape);
 }
 END_TEST
 
-static void check_broadcast_refused(tg_tensor x, tg_shape shape, const char *text) {
+static void check_broadcast_rejected(tg_tensor x, tg_shape shape, const char *text) {
     ck_assert(!tg_valid(tg_broadcast_to(x, shape)));
     CHECK_ERROR(x.tape, TG_ERR_SHAPE, "test_view.c:", "broadcast_to: ", text);
 }
 
-START_TEST(broadcast_to_a_shape_that_does_not_fit_is_refused) {
+START_TEST(broadcast_to_a_shape_that_does_not_fit_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = counting(tape, TG_SHAPE(2, 3)), one = tg_full(tape, TG_F64, TG_SHAPE(1), 1);
-    check_broadcast_refused(x, TG_SHAPE(2, 4), "(2, 3): it does not broadcast to (2, 4)");
-    check_broadcast_refused(x, TG_SHAPE(3), "(3)");
-    check_broadcast_refused(x, TG_SHAPE(), "()");
-    check_broadcast_refused(x, TG_SHAPE(2, 1), "(2, 1)");
-    check_broadcast_refused(x, TG_SHAPE(1, 3), "(1, 3)");
-    check_broadcast_refused(x, TG_SHAPE(2, 3, 1), "(2, 3, 1)");
-    check_broadcast_refused(x, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2, 3), "8");
-    check_broadcast_refused(one, TG_SHAPE(1ll << 40, 1ll << 40), "too many elements");
+    check_broadcast_rejected(x, TG_SHAPE(2, 4), "(2, 3): it does not broadcast to (2, 4)");
+    check_broadcast_rejected(x, TG_SHAPE(3), "(3)");
+    check_broadcast_rejected(x, TG_SHAPE(), "()");
+    check_broadcast_rejected(x, TG_SHAPE(2, 1), "(2, 1)");
+    check_broadcast_rejected(x, TG_SHAPE(1, 3), "(1, 3)");
+    check_broadcast_rejected(x, TG_SHAPE(2, 3, 1), "(2, 3, 1)");
+    check_broadcast_rejected(x, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2, 3), "8");
+    check_broadcast_rejected(one, TG_SHAPE(1ll << 40, 1ll << 40), "too many elements");
     finish(tape);
 }
 END_TEST
 
 /* A negative size is not an overflow. */
-START_TEST(broadcast_to_a_negative_size_is_refused) {
+START_TEST(broadcast_to_a_negative_size_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor one = tg_full(tape, TG_F64, TG_SHAPE(1), 1);
-    check_broadcast_refused(one, TG_SHAPE(-1), "(-1)");
-    check_broadcast_refused(one, TG_SHAPE(-2, 3), "(-2, 3)");
+    check_broadcast_rejected(one, TG_SHAPE(-1), "(-1)");
+    check_broadcast_rejected(one, TG_SHAPE(-2, 3), "(-2, 3)");
     finish(tape);
 }
 END_TEST
 
-START_TEST(axes_that_are_no_permutation_are_refused) {
+START_TEST(axes_that_are_no_permutation_are_rejected) {
     static const settings wrong[] = {{1, {0}}, {3, {0, 1, 2}}, {2, {0, 0}}, {2, {0, 2}}, {2, {-1, 1}}, {2, {0, -3}}, {0, {0}}};
     tg_tape              *tape = tg_tape_new();
     tg_tensor             x = counting(tape, TG_SHAPE(2, 3));
@@ -333,10 +333,10 @@ Suite *suite_view(void) {
     tcase_add_test(tcase, views_show_what_is_written);
     tcase_add_test(tcase, views_hold_the_value_from_before_an_assign);
     tcase_add_test(tcase, gradients_of_views_find_their_way_back);
-    tcase_add_test(tcase, reshape_to_another_size_is_refused);
-    tcase_add_test(tcase, broadcast_to_a_shape_that_does_not_fit_is_refused);
-    tcase_add_test(tcase, broadcast_to_a_negative_size_is_refused);
-    tcase_add_test(tcase, axes_that_are_no_permutation_are_refused);
+    tcase_add_test(tcase, reshape_to_another_size_is_rejected);
+    tcase_add_test(tcase, broadcast_to_a_shape_that_does_not_fit_is_rejected);
+    tcase_add_test(tcase, broadcast_to_a_negative_size_is_rejected);
+    tcase_add_test(tcase, axes_that_are_no_permutation_are_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -31,7 +31,7 @@ tg_dtype dtype_for(const op_row *row, tg_dtype wanted);
 /* Makes the operands of a case. */
 trial place(const op_row *row, int which, tg_dtype dtype, layout as);
 
-/* And records it; y is invalid where the row refuses the dtype. */
+/* And records it; y is invalid where the row rejects the dtype. */
 trial begin(const op_row *row, int which, tg_dtype dtype, layout as);
 
 /* What the case should give for its operands. */

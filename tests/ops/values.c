@@ -125,7 +125,7 @@ void check_values(const char *what, tg_tensor y, const values *expected) {
         check_element(what, &got, expected, i, 16 * unit * (fabsl(expected->at[i].real) + expected->scale));
 }
 
-void check_refusal(tg_tape *tape, tg_status status, const char *const *texts) {
+void check_rejection(tg_tape *tape, tg_status status, const char *const *texts) {
     ck_assert_msg(tg_error_status(tape) == status, "status %d, not %d: %s", (int)tg_error_status(tape), (int)status,
                   tg_error(tape));
     for (int i = 0; texts[i]; i++)

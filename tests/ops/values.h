@@ -71,8 +71,8 @@ void check_near_f32(const char *what, const values *got, const values *expected)
 void check_values(const char *what, tg_tensor y, const values *expected);
 
 /* Fails unless the tape has that error, and its text names all of these. Clears it. */
-#define CHECK_ERROR(tape, status, ...) check_refusal(tape, status, (const char *const[]){__VA_ARGS__, NULL})
-void check_refusal(tg_tape *tape, tg_status status, const char *const *texts);
+#define CHECK_ERROR(tape, status, ...) check_rejection(tape, status, (const char *const[]){__VA_ARGS__, NULL})
+void check_rejection(tg_tape *tape, tg_status status, const char *const *texts);
 
 /* Fails when the tape has an error; frees it. */
 void finish(tg_tape *tape);

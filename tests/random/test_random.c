@@ -395,7 +395,7 @@ START_TEST(constant_in_runs) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
 /* The text after this file's name and a line of it (which one of several that a macro spans, compilers differ in). */
 static void check_error(tg_tape *tape, const char *text) {
@@ -427,7 +427,7 @@ static void check_error(tg_tape *tape, const char *text) {
 
 static const tg_shape two = {.rank = 1, .dims = {2}};
 
-START_TEST(refused_dtypes) {
+START_TEST(rejected_dtypes) {
     tg_dtype none = (tg_dtype)17;
     CHECK_REFUSED(TG_ERR_DTYPE, "rand: the dtype is int64, not float32 or float64", tg_rand(tape, TG_I64, two));
     CHECK_REFUSED(TG_ERR_DTYPE, "uniform: the dtype is bool, not float32 or float64", tg_uniform(tape, TG_BOOL, two, 0, 1));
@@ -442,7 +442,7 @@ START_TEST(refused_dtypes) {
 }
 END_TEST
 
-START_TEST(refused_shapes) {
+START_TEST(rejected_shapes) {
     tg_shape negative = TG_SHAPE(2, -1), huge = TG_SHAPE(INT64_C(1) << 40, INT64_C(1) << 40);
     tg_shape deep = TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1);
     CHECK_REFUSED(TG_ERR_SHAPE, "rand: (2, -1) has a negative size, or too many elements", tg_rand(tape, TG_F32, negative));
@@ -460,7 +460,7 @@ START_TEST(refused_shapes) {
 }
 END_TEST
 
-START_TEST(refused_bounds) {
+START_TEST(rejected_bounds) {
     double nan = (double)NAN, infinity = (double)INFINITY;
     CHECK_REFUSED(TG_ERR_ARGUMENT, "uniform: low 2 is above high 1", tg_uniform(tape, TG_F32, two, 2, 1));
     CHECK_REFUSED(TG_ERR_ARGUMENT, "uniform: low nan is no finite float32", tg_uniform(tape, TG_F32, two, nan, 1));
@@ -475,7 +475,7 @@ START_TEST(refused_bounds) {
 }
 END_TEST
 
-START_TEST(refused_moments) {
+START_TEST(rejected_moments) {
     double nan = (double)NAN, infinity = (double)INFINITY;
     CHECK_REFUSED(TG_ERR_ARGUMENT, "normal: deviation -1 is negative", tg_normal(tape, TG_F32, two, 0, -1));
     CHECK_REFUSED(TG_ERR_ARGUMENT, "normal: deviation nan is no finite float64", tg_normal(tape, TG_F64, two, 0, nan));
@@ -485,7 +485,7 @@ START_TEST(refused_moments) {
 }
 END_TEST
 
-START_TEST(refused_integers) {
+START_TEST(rejected_integers) {
     CHECK_REFUSED(TG_ERR_ARGUMENT, "randint: low 3 is not below high 3", tg_randint(tape, TG_I64, two, 3, 3));
     CHECK_REFUSED(TG_ERR_ARGUMENT, "randint: low 3 is not below high -3", tg_randint(tape, TG_F32, two, 3, -3));
     CHECK_REFUSED(TG_ERR_ARGUMENT, "randint: low 9223372036854775807 is not below high -9223372036854775808",
@@ -503,7 +503,7 @@ START_TEST(refused_integers) {
 }
 END_TEST
 
-START_TEST(refused_probabilities) {
+START_TEST(rejected_probabilities) {
     double nan = (double)NAN;
     CHECK_REFUSED(TG_ERR_ARGUMENT, "bernoulli: p -0.5 is not between 0 and 1", tg_bernoulli(tape, TG_F32, two, -0.5));
     CHECK_REFUSED(TG_ERR_ARGUMENT, "bernoulli: p 1.5 is not between 0 and 1", tg_bernoulli(tape, TG_I64, two, 1.5));
@@ -539,13 +539,13 @@ Suite *suite_random(void) {
     tcase_add_test(numbers, empty_draws_nothing);
     tcase_add_test(numbers, constant_in_runs);
 
-    TCase *refused = add_case(suite, "refused");
-    tcase_add_test(refused, no_tape);
-    tcase_add_test(refused, refused_dtypes);
-    tcase_add_test(refused, refused_shapes);
-    tcase_add_test(refused, refused_bounds);
-    tcase_add_test(refused, refused_moments);
-    tcase_add_test(refused, refused_integers);
-    tcase_add_test(refused, refused_probabilities);
+    TCase *rejected = add_case(suite, "rejected");
+    tcase_add_test(rejected, no_tape);
+    tcase_add_test(rejected, rejected_dtypes);
+    tcase_add_test(rejected, rejected_shapes);
+    tcase_add_test(rejected, rejected_bounds);
+    tcase_add_test(rejected, rejected_moments);
+    tcase_add_test(rejected, rejected_integers);
+    tcase_add_test(rejected, rejected_probabilities);
     return suite;
 }
