@@ -53,6 +53,55 @@ layer optim 'core|kernels|optim' public
 layer nn 'core|ops|random|nn' public
 layer inspect 'core|run|inspect' public
 
+# ---- what the objects really call -------------------------------------------------------------------------------------
+
+# Includes of <tapegrad.h> say nothing of what is called by it: the symbols of the objects do. Prints FROM TO SYMBOL for each symbol of
+# ours that an object of one directory needs and one of another defines.
+calls() {
+    objects=$(find "$build/lib" -name '*.o' ! -path '*/.libs/*')
+    [ -n "$objects" ] || objects=$(find "$build/lib" -name '*.o')
+    for object in $objects; do
+        directory=${object%/.libs/*}
+        [ "$directory" = "$object" ] && directory=${object%/*}
+        "${NM:-nm}" -P "$object" 2>/dev/null | sed "s|^|${directory##*/} |"
+    done | awk '
+        { sub(/^_/, "", $2) }
+        $2 !~ /^tgi?_/ { next }
+        $3 == "U" { needs[$1 " " $2] = 1; next }
+        $3 ~ /^[A-Z]$/ { home[$2] = $1 }
+        END {
+            for (need in needs) {
+                split(need, part, " ")
+                if (part[2] in home && home[part[2]] != part[1]) print part[1], home[part[2]], part[2]
+            }
+        }' | sort
+}
+
+# What a directory may call in others: anything of the first list, and of the second what is public (tg_).
+may_call() { # DIRECTORY DIRECTORIES [PUBLIC-OF]
+    found=$(echo "$calls" | awk -v from="$1" '$1 == from' )
+    report "lib/$1 calls only ${2:-nothing}${3:+, and by public names $3}" "$(echo "$found" |
+        grep -Ev "^$1 (${2:-none}) |^$1 (${3:-none}) tg_" | grep .)"
+    echo "$found" | awk 'NF { n[$2]++ } END { for (to in n) printf "# %s -> %s: %d symbols\n", from, to, n[to] }' from="$1" | sort
+}
+
+build=$(cd "$OLDPWD" && cd "${builddir:-.}" && pwd)
+calls=$(calls)
+if [ -n "$calls" ]; then
+    may_call kernels ''
+    may_call core kernels
+    may_call run 'core|kernels'
+    may_call ops 'core|kernels' run
+    may_call random 'core|kernels' 'run|ops'
+    may_call grad 'core|kernels|run' ops
+    may_call nn 'core|random' 'ops|run|grad'
+    may_call optim 'core|kernels' 'ops|run|grad'
+    may_call inspect 'core|kernels|run'
+else
+    number=$((number + 1))
+    echo "ok $number - what the objects call # SKIP there are no objects that nm reads"
+fi
+
 # A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
 system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|omp'
 vectors='immintrin|arm_neon'

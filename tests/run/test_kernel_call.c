@@ -32,7 +32,11 @@ static tg_status double_it(tg_kernel_call *call) {
     return TG_OK;
 }
 
-static const tg_op op_double = {.name = "double", .arity = 1, .infer = infer_same, .kernel = double_it, .lead = all_but_the_last_axis};
+static const tg_op op_double = {.name = "double",
+                                .arity = 1,
+                                .infer = infer_same,
+                                .kernel = double_it,
+                                .lead = all_but_the_last_axis};
 
 /* Fails at the first row that begins with a negative number, and names that. */
 static tg_status reject_negative(tg_kernel_call *call) {
@@ -44,16 +48,22 @@ static tg_status reject_negative(tg_kernel_call *call) {
     return TG_OK;
 }
 
-static const tg_op op_reject = {
-    .name = "reject", .arity = 1, .infer = infer_same, .kernel = reject_negative, .lead = all_but_the_last_axis};
+static const tg_op op_reject = {.name = "reject",
+                                .arity = 1,
+                                .infer = infer_same,
+                                .kernel = reject_negative,
+                                .lead = all_but_the_last_axis};
 
 static tg_status fail_silently(tg_kernel_call *call) {
     (void)call;
     return TG_ERR_VALUE;
 }
 
-static const tg_op op_silent = {
-    .name = "silent", .arity = 1, .infer = infer_same, .kernel = fail_silently, .lead = all_but_the_last_axis};
+static const tg_op op_silent = {.name = "silent",
+                                .arity = 1,
+                                .infer = infer_same,
+                                .kernel = fail_silently,
+                                .lead = all_but_the_last_axis};
 
 static tg_tensor numbers(tg_tape *tape) {
     double *values = malloc(SIZE * sizeof *values);
@@ -149,8 +159,11 @@ static tg_status take_too_much(tg_kernel_call *call) {
     return tg_scratch(call, SIZE_MAX / 2) ? TG_OK : TG_ERR_MEMORY;
 }
 
-static const tg_op op_greedy = {
-    .name = "greedy", .arity = 1, .infer = infer_same, .kernel = take_too_much, .lead = all_but_the_last_axis};
+static const tg_op op_greedy = {.name = "greedy",
+                                .arity = 1,
+                                .infer = infer_same,
+                                .kernel = take_too_much,
+                                .lead = all_but_the_last_axis};
 
 START_TEST(scratch_memory_that_is_not_there_is_an_error) {
     tg_tape  *tape = tape_with(_i);
@@ -165,14 +178,10 @@ END_TEST
 
 /* What draws random numbers draws them in one order: it is in no group. */
 START_TEST(a_random_kernel_is_in_no_group) {
-    static const tg_op op = {.name = "noise",
-                             .arity = 1,
-                             .infer = infer_same,
-                             .kernel = double_it,
-                             .random = true,
-                             .lead = all_but_the_last_axis};
-    tg_tape           *tape = tape_with(2);
-    tg_tensor          y = tg_exp(tg_record(NULL, &op, 1, (tg_tensor[]){tg_exp(numbers(tape))}, NULL, 0));
+    static const tg_op op =
+        {.name = "noise", .arity = 1, .infer = infer_same, .kernel = double_it, .random = true, .lead = all_but_the_last_axis};
+    tg_tape  *tape = tape_with(2);
+    tg_tensor y = tg_exp(tg_record(NULL, &op, 1, (tg_tensor[]){tg_exp(numbers(tape))}, NULL, 0));
     ck_assert(!tg_keep(y) && !tg_run(tape));
     ck_assert_int_eq(tg_stats(tape).kernels, 1);
     tg_tape_free(tape);

@@ -38,9 +38,10 @@ START_TEST(a_chain_is_one_group_with_registers) {
     ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
     tg_tensor y = tg_mul(2, tg_exp(x));
     ck_assert(!tg_keep(y));
-    CHECK_LINES(tape, "1 units, 1 groups of 2 fused ops, a block of 0 bytes", "unit 0: group over (3): 1 x 3, tiles of 3 elements",
-                " exp float64 (3)", "test_print_plan.c:", "(loop) -> memory of %", "reads leaf \"x\", contiguous",
-                " mul float64 (3)", "-> memory of %", "reads number 2, scalar");
+    CHECK_LINES(tape, "1 units, 1 groups of 2 fused ops, a block of 0 bytes",
+                "unit 0: group over (3): 1 x 3, tiles of 3 elements", " exp float64 (3)",
+                "test_print_plan.c:", "(loop) -> memory of %", "reads leaf \"x\", contiguous", " mul float64 (3)",
+                "-> memory of %", "reads number 2, scalar");
     ck_assert_int_eq(tg_stats(tape).plans, 1);
     CHECK_F64(y, 2 * exp(1), 2 * exp(2), 2 * exp(3));
     finish(tape);
@@ -85,7 +86,8 @@ START_TEST(an_operand_that_is_not_read_element_by_element_is_named) {
     ck_assert(tg_valid(z));
     snprintf(text, sizeof text, "split: the unit before makes an operand, which is not read there element by element: %%%d",
              (int)tg_instruction_count(tape) - 2);
-    CHECK_LINES(tape, "unit 0: group over (4, 4)", "unit 1: group over (4, 4)", text, "neg float64 (4, 4)", "strided, gathered");
+    CHECK_LINES(tape, "unit 0: group over (4, 4)", "unit 1: group over (4, 4)", text, "neg float64 (4, 4)",
+                "strided, gathered");
     finish(tape);
 }
 END_TEST
