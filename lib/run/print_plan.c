@@ -136,9 +136,9 @@ static void put_group(const printer *p, const tgi_unit *unit) {
     const tgi_group *g = unit->group;
     char             text[TGI_TEXT];
     fprintf(p->out, "group over %s: %" PRId64 " x %" PRId64, tgi_shape_text(text, g->rank, g->dims), g->rows, g->columns);
-    fprintf(p->out, ", tiles of %" PRId64 " elements, %" PRIu32 " registers of %zu bytes", g->tile, g->registers,
-            g->register_bytes);
-    if (g->partial_bytes) fprintf(p->out, ", %zu bytes of partial results", g->partial_bytes);
+    fprintf(p->out, ", elements of a tile: %" PRId64, g->tile);
+    if (g->registers) fprintf(p->out, ", registers: %" PRIu32 " of %zu bytes", g->registers, g->register_bytes);
+    if (g->partial_bytes) fprintf(p->out, ", bytes of partial results: %zu", g->partial_bytes);
     fputc('\n', p->out);
     put_split(p, unit);
     for (uint32_t i = 0; i < g->op_count; i++)
@@ -154,7 +154,7 @@ static void put_plan(const printer *p) {
         fputs(": run sequentially, to report an error\n", p->out);
         return;
     }
-    fprintf(p->out, ": %" PRIu32 " units, %" PRIu32 " groups of %" PRIu32 " fused ops, a block of %zu bytes\n",
+    fprintf(p->out, ": units: %" PRIu32 ", groups: %" PRIu32 ", fused ops: %" PRIu32 ", bytes of the block: %zu\n",
             plan->unit_count, plan->group_count, plan->fused_count, plan->block_bytes);
     for (uint32_t k = 0; k < plan->unit_count; k++) {
         fprintf(p->out, "unit %" PRIu32 ": ", k);

@@ -54,7 +54,7 @@ START_TEST(a_register_is_told) {
     ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
     tg_tensor e = tg_exp(x), y = tg_add(tg_mul(e, e), e);
     ck_assert(!tg_keep(y));
-    CHECK_LINES(tape, "1 registers of 64 bytes", " exp float64 (3)", "(loop) -> register 0", " mul float64 (3)",
+    CHECK_LINES(tape, "registers: 1 of 64 bytes", " exp float64 (3)", "(loop) -> register 0", " mul float64 (3)",
                 "reads register 0, contiguous");
     finish(tape);
 }
