@@ -6,7 +6,8 @@
  * logarithm and a cosine are. A new tape starts as PyTorch does, as if seeded with 67280421310721.
  *
  * The numbers are drawn at once, when the function is called. The result is a constant: it is not drawn again when the tape runs.
- * tg_dropout, in tapegrad/nn.h, is different: it draws in each run, from the same generator. C does not define which argument of a
+ * tg_dropout, in tapegrad/nn.h, is different: it draws in each run, from the same generator, whose state tapegrad/extend.h reads and
+ * puts back. C does not define which argument of a
  * call is evaluated first: call these functions in statements of their own where the order matters.
  *
  * dtype is float32 or float64 unless said otherwise (TG_ERR_DTYPE). TG_ERR_ARGUMENT for other arguments out of range.
