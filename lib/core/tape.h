@@ -245,23 +245,6 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op);
 /* Back to the line at which the scope began, after instructions of other lines were recorded or run in it (scope.c). */
 void tgi_resume(tg_tape *tape, tg_scope scope);
 
-/* Scopes without a name. */
-typedef tg_scope       tgi_call;
-static inline tgi_call tgi_begin(tg_tape *tape) {
-    return tg_begin_scope(tape, NULL);
-}
-static inline tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result) {
-    (void)tape;
-    return tg_end_scope_with(call, result);
-}
-static inline tg_status tgi_end(tg_tape *tape, tgi_call call) {
-    (void)tape;
-    return tg_end_scope(call);
-}
-static inline tg_tensor tgi_kept(tg_tape *tape, tg_tensor result) {
-    return tg_keep_result((tg_scope){.tape = tape}, result);
-}
-
 /* Drops the instructions from `count` on, and what belongs to them, without running anything. */
 void tgi_truncate(tg_tape *tape, uint32_t count);
 
