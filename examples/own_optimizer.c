@@ -38,7 +38,7 @@ static tg_status lion(tg_tape *tape, const lion_options *o, tg_tensor rate) {
         return tg_error_status(tape);
     return tg_record_step(tape, &(tg_step){.name = name, .update = lion_update, .options = o, .rate = rate});
 }
-#define lion_step(tape, rate, options) TGI_TAPE_CALL1_WITH(lion, tape, options, rate)
+#define lion_step(tape, rate, options) TG_TAPE_CALL1_WITH(lion, tape, options, rate)
 
 /* ---- the loss ---------------------------------------------------------------------------------------------------- */
 
@@ -53,7 +53,7 @@ static tg_tensor(log_cosh_loss)(tg_tensor x, tg_tensor target) {
     tg_tensor d = tg_sub(x, target);
     return tg_end_scope_with(scope, tg_mean(tg_sub(tg_add(tg_softplus(tg_mul(-2, d)), d), 0.693147180559945309)));
 }
-#define log_cosh_loss(x, target) TGI_CALL2(log_cosh_loss, x, target)
+#define log_cosh_loss(x, target) TG_CALL2(log_cosh_loss, x, target)
 
 /* ---- the program ------------------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
  *         tg_scope scope = tg_begin_scope(o.tape, "scaled_softplus");
  *         return tg_end_scope_with(scope, tg_div(tg_softplus(tg_mul(beta, x)), beta));
  *     }
- *     #define scaled_softplus(x, beta) TGI_CALL2(scaled_softplus, x, beta)
+ *     #define scaled_softplus(x, beta) TG_CALL2(scaled_softplus, x, beta)
  *
  * Whoever calls it gets a function like the library's: plain numbers are welcome, an error names it and the caller's line, only
  * the result is kept, its gradients need no rule, and the executor fuses what it is made of. The functions for checks and scopes
@@ -30,6 +30,21 @@
 extern "C" {
 #endif
 #pragma GCC visibility push(default)
+
+/* ---- the macro of a function ------------------------------------------------------------------------------------- */
+
+/* Under the prototype of a function of tensors stands a macro of the same name, as swish's: #define swish(x, beta)
+ * TG_CALL2(swish, x, beta). It evaluates each argument once, makes tensors of plain numbers, tells the tapes of the tensors the
+ * line that it stands on, and calls the function. To call it without the macro, or take its address, write (swish).
+ *
+ *     TG_CALL1(f, a) to TG_CALL3                 f(a), f(a, b), f(a, b, c): tensors alone
+ *     TG_CALL1_WITH(f, a, ...) to TG_CALL5_WITH  the same with other arguments after the tensors
+ *     TG_TAPE_CALL(f, tape, ...)                 f(tape, ...) of other arguments; of none: (f)(TG_AT(tape))
+ *     TG_TAPE_CALL1(f, tape, x)                  f(tape, x) of a tensor
+ *     TG_TAPE_CALL1_WITH(f, tape, with, x)       f(tape, with, x) of another argument and a tensor
+ *     TG_LIST_CALL(f, first, ...)                f(first, count, array) of up to 8 tensors
+ *     TG_LIST_CALL_WITH(f, list, ...)            f(list, ...) of a tg_list
+ *     TG_AT(tape)                                the tape, having told it the line */
 
 /* ---- handles ----------------------------------------------------------------------------------------------------- */
 
@@ -228,11 +243,11 @@ tg_status tg_draw_bits(const tg_kernel_call *call, int64_t n, uint32_t *out);
 }
 #endif
 
-#define tg_number(tape, ...) TGI_TAPE_CALL(tg_number, tape, __VA_ARGS__)
-#define tg_optimizer_state(parameter, ...) TGI_CALL1_WITH(tg_optimizer_state, parameter, __VA_ARGS__)
-#define tg_optimizer_state_like(parameter, ...) TGI_CALL1_WITH(tg_optimizer_state_like, parameter, __VA_ARGS__)
-#define tg_next_optimizer_state(parameter, after) TGI_CALL2(tg_next_optimizer_state, parameter, after)
-#define tg_get_generator(tape, ...) TGI_TAPE_CALL(tg_get_generator, tape, __VA_ARGS__)
-#define tg_set_generator(tape, ...) TGI_TAPE_CALL(tg_set_generator, tape, __VA_ARGS__)
+#define tg_number(tape, ...) TG_TAPE_CALL(tg_number, tape, __VA_ARGS__)
+#define tg_optimizer_state(parameter, ...) TG_CALL1_WITH(tg_optimizer_state, parameter, __VA_ARGS__)
+#define tg_optimizer_state_like(parameter, ...) TG_CALL1_WITH(tg_optimizer_state_like, parameter, __VA_ARGS__)
+#define tg_next_optimizer_state(parameter, after) TG_CALL2(tg_next_optimizer_state, parameter, after)
+#define tg_get_generator(tape, ...) TG_TAPE_CALL(tg_get_generator, tape, __VA_ARGS__)
+#define tg_set_generator(tape, ...) TG_TAPE_CALL(tg_set_generator, tape, __VA_ARGS__)
 
 #endif

@@ -124,17 +124,17 @@ tg_tensor tg_checkpoint(tg_tape *tape, tg_segment *segment, void *context, int c
 }
 #endif
 
-#define tg_checkpoint(tape, ...) TGI_TAPE_CALL(tg_checkpoint, tape, __VA_ARGS__)
-#define tg_backward(loss) TGI_CALL1(tg_backward, loss)
-#define tg_grad(parameter) TGI_CALL1(tg_grad, parameter)
-#define tg_zero_grad(tape) (tg_zero_grad)(TGI_AT(tape))
-#define tg_vjp(tape, ...) TGI_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
-#define tg_jvp(tape, ...) TGI_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
-#define tg_hvp(loss, ...) TGI_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
-#define tg_jacobian(y, x) TGI_CALL2(tg_jacobian, y, x)
-#define tg_hessian(loss, x) TGI_CALL2(tg_hessian, loss, x)
-#define tg_read_jacobian(y, ...) TGI_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
-#define tg_read_hessian(loss, ...) TGI_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
-#define tg_gradcheck(y, ...) TGI_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
+#define tg_checkpoint(tape, ...) TG_TAPE_CALL(tg_checkpoint, tape, __VA_ARGS__)
+#define tg_backward(loss) TG_CALL1(tg_backward, loss)
+#define tg_grad(parameter) TG_CALL1(tg_grad, parameter)
+#define tg_zero_grad(tape) (tg_zero_grad)(TG_AT(tape))
+#define tg_vjp(tape, ...) TG_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
+#define tg_jvp(tape, ...) TG_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
+#define tg_hvp(loss, ...) TG_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
+#define tg_jacobian(y, x) TG_CALL2(tg_jacobian, y, x)
+#define tg_hessian(loss, x) TG_CALL2(tg_hessian, loss, x)
+#define tg_read_jacobian(y, ...) TG_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
+#define tg_read_hessian(loss, ...) TG_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
+#define tg_gradcheck(y, ...) TG_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
 
 #endif

@@ -15,14 +15,14 @@ static tg_tensor(square_sum)(tg_tensor x, tg_tensor y) {
     tg_scope scope = tg_begin_scope(tg_tape_of(x), "square_sum");
     return tg_end_scope_with(scope, tg_square(tg_add(x, y)));
 }
-#define square_sum(x, y) TGI_CALL2(square_sum, x, y)
+#define square_sum(x, y) TG_CALL2(square_sum, x, y)
 
 /* A function that calls another one, and records before it. */
 static tg_tensor(outer)(tg_tensor x, tg_tensor y) {
     tg_scope scope = tg_begin_scope(tg_tape_of(x), "outer");
     return tg_end_scope_with(scope, square_sum(tg_exp(x), y));
 }
-#define outer(x, y) TGI_CALL2(outer, x, y)
+#define outer(x, y) TG_CALL2(outer, x, y)
 
 /* Two results, the second one the negative of the first. */
 static tg_tensor(both_signs)(tg_tensor x, tg_tensor *negative) {
@@ -31,7 +31,7 @@ static tg_tensor(both_signs)(tg_tensor x, tg_tensor *negative) {
     *negative = tg_keep_result(scope, tg_neg(y));
     return tg_end_scope_with(scope, y);
 }
-#define both_signs(x, ...) TGI_CALL1_WITH(both_signs, x, __VA_ARGS__)
+#define both_signs(x, ...) TG_CALL1_WITH(both_signs, x, __VA_ARGS__)
 
 /* Says in its own name what is wrong. */
 static tg_tensor(choosy)(tg_tensor x) {
@@ -39,7 +39,7 @@ static tg_tensor(choosy)(tg_tensor x) {
     tg_fail(scope.tape, TG_ERR_ARGUMENT, "choosy", "x is not to its taste");
     return tg_end_scope_with(scope, x);
 }
-#define choosy(x) TGI_CALL1(choosy, x)
+#define choosy(x) TG_CALL1(choosy, x)
 
 /* Looks at a value, or at a gradient, before it goes wrong. */
 static tg_tensor(reads)(tg_tensor x, tg_tensor y) {
@@ -47,7 +47,7 @@ static tg_tensor(reads)(tg_tensor x, tg_tensor y) {
     tg_data(x);
     return tg_end_scope_with(scope, tg_add(x, y));
 }
-#define reads(x, y) TGI_CALL2(reads, x, y)
+#define reads(x, y) TG_CALL2(reads, x, y)
 
 static tg_tensor(differentiates)(tg_tensor x, tg_tensor y) {
     tg_scope  scope = tg_begin_scope(tg_tape_of(x), "differentiates");
@@ -55,7 +55,7 @@ static tg_tensor(differentiates)(tg_tensor x, tg_tensor y) {
     tg_vjp(scope.tape, 1, &s, NULL, 1, &x, &g);
     return tg_end_scope_with(scope, tg_add(g, y));
 }
-#define differentiates(x, y) TGI_CALL2(differentiates, x, y)
+#define differentiates(x, y) TG_CALL2(differentiates, x, y)
 
 /* ---- what is kept ------------------------------------------------------------------------------------------------ */
 

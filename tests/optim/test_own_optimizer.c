@@ -26,7 +26,7 @@ static tg_status(rmsprop_step)(tg_tape *tape, tg_tensor rate, double alpha) {
 static inline tg_status rmsprop_step_rate_last(tg_tape *tape, double alpha, tg_tensor rate) {
     return (rmsprop_step)(tape, rate, alpha);
 }
-#define rmsprop_step(tape, rate, alpha) TGI_TAPE_CALL1_WITH(rmsprop_step_rate_last, tape, alpha, rate)
+#define rmsprop_step(tape, rate, alpha) TG_TAPE_CALL1_WITH(rmsprop_step_rate_last, tape, alpha, rate)
 
 enum { STEPS = 6 };
 
