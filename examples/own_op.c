@@ -98,7 +98,7 @@ static tg_tensor record_fading(tg_tensor x, tg_tensor k, bool backward) {
 static tg_tensor(fading_sum)(tg_tensor x, tg_tensor k) {
     return record_fading(x, k, false);
 }
-#define fading_sum(x, k) TGI_CALL2(fading_sum, x, k)
+#define fading_sum(x, k) TG_CALL2(fading_sum, x, k)
 
 /* ---- the program ------------------------------------------------------------------------------------------------- */
 

@@ -43,6 +43,7 @@
  *     tapegrad/optim.h    optimizers
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/op.h       ops of your own
+ *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_H
@@ -50,6 +51,7 @@
 #pragma GCC system_header
 
 #include <tapegrad/conv.h>
+#include <tapegrad/extend.h>
 #include <tapegrad/grad.h>
 #include <tapegrad/index.h>
 #include <tapegrad/inspect.h>

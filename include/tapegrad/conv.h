@@ -48,10 +48,10 @@ tg_tensor tg_conv2d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_opti
 tg_tensor tg_conv_transpose1d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options);
 tg_tensor tg_conv_transpose2d(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options);
 
-#define tg_conv1d(x, w, bias, ...) TGI_CALL3_WITH(tg_conv1d, x, w, bias, __VA_ARGS__)
-#define tg_conv2d(x, w, bias, ...) TGI_CALL3_WITH(tg_conv2d, x, w, bias, __VA_ARGS__)
-#define tg_conv_transpose1d(x, w, bias, ...) TGI_CALL3_WITH(tg_conv_transpose1d, x, w, bias, __VA_ARGS__)
-#define tg_conv_transpose2d(x, w, bias, ...) TGI_CALL3_WITH(tg_conv_transpose2d, x, w, bias, __VA_ARGS__)
+#define tg_conv1d(x, w, bias, ...) TG_CALL3_WITH(tg_conv1d, x, w, bias, __VA_ARGS__)
+#define tg_conv2d(x, w, bias, ...) TG_CALL3_WITH(tg_conv2d, x, w, bias, __VA_ARGS__)
+#define tg_conv_transpose1d(x, w, bias, ...) TG_CALL3_WITH(tg_conv_transpose1d, x, w, bias, __VA_ARGS__)
+#define tg_conv_transpose2d(x, w, bias, ...) TG_CALL3_WITH(tg_conv_transpose2d, x, w, bias, __VA_ARGS__)
 
 /* ---- pooling ----------------------------------------------------------------------------------------------------- */
 
@@ -81,12 +81,12 @@ tg_tensor tg_avg_pool2d(tg_tensor x, int64_t height, int64_t width, const tg_poo
 tg_tensor tg_adaptive_avg_pool1d(tg_tensor x, int64_t size);
 tg_tensor tg_adaptive_avg_pool2d(tg_tensor x, int64_t height, int64_t width);
 
-#define tg_max_pool1d(x, ...) TGI_CALL1_WITH(tg_max_pool1d, x, __VA_ARGS__)
-#define tg_max_pool2d(x, ...) TGI_CALL1_WITH(tg_max_pool2d, x, __VA_ARGS__)
-#define tg_avg_pool1d(x, ...) TGI_CALL1_WITH(tg_avg_pool1d, x, __VA_ARGS__)
-#define tg_avg_pool2d(x, ...) TGI_CALL1_WITH(tg_avg_pool2d, x, __VA_ARGS__)
-#define tg_adaptive_avg_pool1d(x, ...) TGI_CALL1_WITH(tg_adaptive_avg_pool1d, x, __VA_ARGS__)
-#define tg_adaptive_avg_pool2d(x, ...) TGI_CALL1_WITH(tg_adaptive_avg_pool2d, x, __VA_ARGS__)
+#define tg_max_pool1d(x, ...) TG_CALL1_WITH(tg_max_pool1d, x, __VA_ARGS__)
+#define tg_max_pool2d(x, ...) TG_CALL1_WITH(tg_max_pool2d, x, __VA_ARGS__)
+#define tg_avg_pool1d(x, ...) TG_CALL1_WITH(tg_avg_pool1d, x, __VA_ARGS__)
+#define tg_avg_pool2d(x, ...) TG_CALL1_WITH(tg_avg_pool2d, x, __VA_ARGS__)
+#define tg_adaptive_avg_pool1d(x, ...) TG_CALL1_WITH(tg_adaptive_avg_pool1d, x, __VA_ARGS__)
+#define tg_adaptive_avg_pool2d(x, ...) TG_CALL1_WITH(tg_adaptive_avg_pool2d, x, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -106,9 +106,9 @@ tg_status tg_gradcheck(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck
 /* ---- less memory ------------------------------------------------------------------------------------------------- */
 
 /* A function of the user's that records a part of a formula from the tensors x[0], x[1], ... and returns its result. */
-typedef tg_tensor tg_stretch(const tg_tensor *x, void *context);
+typedef tg_tensor tg_segment(const tg_tensor *x, void *context);
 
-/* Gradient checkpointing: records stretch(x, context) and returns its result, but does not store the values between `x` and the
+/* Gradient checkpointing: records segment(x, context) and returns its result, but does not store the values between `x` and the
  * result for the backward pass. When a derivative needs them, the function is called again, and they are computed a second time.
  * The gradients have the same bits, and can be differentiated further. A chain of n steps, in checkpoints of about sqrt(n) steps,
  * needs memory for about 2 sqrt(n) values instead of n.
@@ -117,24 +117,24 @@ typedef tg_tensor tg_stretch(const tg_tensor *x, void *context);
  * function must record the same each time: it draws no numbers, assigns nothing, and makes no inputs or parameters
  * (TG_ERR_ARGUMENT). `context` is passed to it unchanged, and must stay valid until the last derivative is recorded. (The method:
  * A. Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation", 1992.) */
-tg_tensor tg_checkpoint(tg_tape *tape, tg_stretch *stretch, void *context, int count, const tg_tensor *x);
+tg_tensor tg_checkpoint(tg_tape *tape, tg_segment *segment, void *context, int count, const tg_tensor *x);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
 
-#define tg_checkpoint(tape, ...) TGI_TAPE_CALL(tg_checkpoint, tape, __VA_ARGS__)
-#define tg_backward(loss) TGI_CALL1(tg_backward, loss)
-#define tg_grad(parameter) TGI_CALL1(tg_grad, parameter)
-#define tg_zero_grad(tape) (tg_zero_grad)(TGI_AT(tape))
-#define tg_vjp(tape, ...) TGI_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
-#define tg_jvp(tape, ...) TGI_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
-#define tg_hvp(loss, ...) TGI_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
-#define tg_jacobian(y, x) TGI_CALL2(tg_jacobian, y, x)
-#define tg_hessian(loss, x) TGI_CALL2(tg_hessian, loss, x)
-#define tg_read_jacobian(y, ...) TGI_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
-#define tg_read_hessian(loss, ...) TGI_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
-#define tg_gradcheck(y, ...) TGI_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
+#define tg_checkpoint(tape, ...) TG_TAPE_CALL(tg_checkpoint, tape, __VA_ARGS__)
+#define tg_backward(loss) TG_CALL1(tg_backward, loss)
+#define tg_grad(parameter) TG_CALL1(tg_grad, parameter)
+#define tg_zero_grad(tape) (tg_zero_grad)(TG_AT(tape))
+#define tg_vjp(tape, ...) TG_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
+#define tg_jvp(tape, ...) TG_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
+#define tg_hvp(loss, ...) TG_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
+#define tg_jacobian(y, x) TG_CALL2(tg_jacobian, y, x)
+#define tg_hessian(loss, x) TG_CALL2(tg_hessian, loss, x)
+#define tg_read_jacobian(y, ...) TG_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
+#define tg_read_hessian(loss, ...) TG_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
+#define tg_gradcheck(y, ...) TG_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
 
 #endif

@@ -41,11 +41,11 @@ tg_tensor tg_scatter_add(tg_tensor x, tg_tensor index, tg_tensor source, int axi
 /* For each index, along a new last axis, `classes` elements of `dtype`: a 1 at the index, and zeros. */
 tg_tensor tg_one_hot(tg_tensor index, int64_t classes, tg_dtype dtype);
 
-#define tg_take(x, index, ...) TGI_CALL2_WITH(tg_take, x, index, __VA_ARGS__)
-#define tg_gather(x, index, ...) TGI_CALL2_WITH(tg_gather, x, index, __VA_ARGS__)
-#define tg_scatter(x, index, source, ...) TGI_CALL3_WITH(tg_scatter, x, index, source, __VA_ARGS__)
-#define tg_scatter_add(x, index, source, ...) TGI_CALL3_WITH(tg_scatter_add, x, index, source, __VA_ARGS__)
-#define tg_one_hot(index, ...) TGI_CALL1_WITH(tg_one_hot, index, __VA_ARGS__)
+#define tg_take(x, index, ...) TG_CALL2_WITH(tg_take, x, index, __VA_ARGS__)
+#define tg_gather(x, index, ...) TG_CALL2_WITH(tg_gather, x, index, __VA_ARGS__)
+#define tg_scatter(x, index, source, ...) TG_CALL3_WITH(tg_scatter, x, index, source, __VA_ARGS__)
+#define tg_scatter_add(x, index, source, ...) TG_CALL3_WITH(tg_scatter_add, x, index, source, __VA_ARGS__)
+#define tg_one_hot(index, ...) TG_CALL1_WITH(tg_one_hot, index, __VA_ARGS__)
 
 /* ---- sorting ----------------------------------------------------------------------------------------------------- */
 
@@ -59,9 +59,9 @@ tg_tensor tg_sort(tg_tensor x, int axis, bool descending, tg_tensor *indices);
  * int64; `indices` may be NULL. TG_ERR_ARGUMENT if k is negative or more than the size of the axis. */
 tg_tensor tg_topk(tg_tensor x, int64_t k, int axis, bool largest, tg_tensor *indices);
 
-#define tg_argsort(x, ...) TGI_CALL1_WITH(tg_argsort, x, __VA_ARGS__)
-#define tg_sort(x, ...) TGI_CALL1_WITH(tg_sort, x, __VA_ARGS__)
-#define tg_topk(x, ...) TGI_CALL1_WITH(tg_topk, x, __VA_ARGS__)
+#define tg_argsort(x, ...) TG_CALL1_WITH(tg_argsort, x, __VA_ARGS__)
+#define tg_sort(x, ...) TG_CALL1_WITH(tg_sort, x, __VA_ARGS__)
+#define tg_topk(x, ...) TG_CALL1_WITH(tg_topk, x, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

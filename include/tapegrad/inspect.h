@@ -76,11 +76,11 @@ tg_status tg_set_eager(tg_tape *tape, bool on);
 }
 #endif
 
-#define tg_print(tape, ...) (tg_print)(TGI_AT(tape), __VA_ARGS__)
-#define tg_print_plan(tape, ...) (tg_print_plan)(TGI_AT(tape), __VA_ARGS__)
-#define tg_write_dot(tape, ...) (tg_write_dot)(TGI_AT(tape), __VA_ARGS__)
-#define tg_print_tensor(x, ...) TGI_CALL1_WITH(tg_print_tensor, x, __VA_ARGS__)
-#define tg_set_eager(tape, ...) TGI_TAPE_CALL(tg_set_eager, tape, __VA_ARGS__)
-#define tg_set_anomaly(tape, ...) (tg_set_anomaly)(TGI_AT(tape), __VA_ARGS__)
+#define tg_print(tape, ...) (tg_print)(TG_AT(tape), __VA_ARGS__)
+#define tg_print_plan(tape, ...) (tg_print_plan)(TG_AT(tape), __VA_ARGS__)
+#define tg_write_dot(tape, ...) (tg_write_dot)(TG_AT(tape), __VA_ARGS__)
+#define tg_print_tensor(x, ...) TG_CALL1_WITH(tg_print_tensor, x, __VA_ARGS__)
+#define tg_set_eager(tape, ...) TG_TAPE_CALL(tg_set_eager, tape, __VA_ARGS__)
+#define tg_set_anomaly(tape, ...) (tg_set_anomaly)(TG_AT(tape), __VA_ARGS__)
 
 #endif

@@ -46,8 +46,8 @@ tg_tensor tg_cholesky(tg_tensor a, int triangle);
 /* The solution x of a x = b, where `factor` is the result of tg_cholesky(a, triangle). Shapes as in tg_solve. */
 tg_tensor tg_cholesky_solve(tg_tensor factor, tg_tensor b, int triangle);
 
-#define tg_cholesky(a, ...) TGI_CALL1_WITH(tg_cholesky, a, __VA_ARGS__)
-#define tg_cholesky_solve(factor, b, ...) TGI_CALL2_WITH(tg_cholesky_solve, factor, b, __VA_ARGS__)
+#define tg_cholesky(a, ...) TG_CALL1_WITH(tg_cholesky, a, __VA_ARGS__)
+#define tg_cholesky_solve(factor, b, ...) TG_CALL2_WITH(tg_cholesky_solve, factor, b, __VA_ARGS__)
 
 /* ---- systems of equations ---------------------------------------------------------------------------------------- */
 
@@ -63,9 +63,9 @@ tg_tensor tg_solve_triangular(tg_tensor t, tg_tensor b, int options);
 /* The inverse of a square matrix. To multiply by an inverse, tg_solve is faster and more accurate. */
 tg_tensor tg_inverse(tg_tensor a);
 
-#define tg_solve(a, b) TGI_CALL2(tg_solve, a, b)
-#define tg_solve_triangular(t, b, ...) TGI_CALL2_WITH(tg_solve_triangular, t, b, __VA_ARGS__)
-#define tg_inverse(a) TGI_CALL1(tg_inverse, a)
+#define tg_solve(a, b) TG_CALL2(tg_solve, a, b)
+#define tg_solve_triangular(t, b, ...) TG_CALL2_WITH(tg_solve_triangular, t, b, __VA_ARGS__)
+#define tg_inverse(a) TG_CALL1(tg_inverse, a)
 
 /* ---- determinants: (..., n, n) gives (...) ----------------------------------------------------------------------- */
 
@@ -81,9 +81,9 @@ tg_tensor tg_logdet(tg_tensor a);
  * sign, 1 or -1, through which no gradient flows. `sign` may be NULL. */
 tg_tensor tg_slogdet(tg_tensor a, tg_tensor *sign);
 
-#define tg_det(a) TGI_CALL1(tg_det, a)
-#define tg_logdet(a) TGI_CALL1(tg_logdet, a)
-#define tg_slogdet(a, ...) TGI_CALL1_WITH(tg_slogdet, a, __VA_ARGS__)
+#define tg_det(a) TG_CALL1(tg_det, a)
+#define tg_logdet(a) TG_CALL1(tg_logdet, a)
+#define tg_slogdet(a, ...) TG_CALL1_WITH(tg_slogdet, a, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -37,10 +37,10 @@ tg_tensor tg_huber_loss(tg_tensor x, tg_tensor target, double delta, tg_reductio
 /* d^2 / (2 beta) where |d| < beta, else |d| - beta / 2. beta is at least 0, and for 0 it is tg_l1_loss. PyTorch's beta is 1. */
 tg_tensor tg_smooth_l1_loss(tg_tensor x, tg_tensor target, double beta, tg_reduction reduction);
 
-#define tg_mse_loss(x, target, ...) TGI_CALL2_WITH(tg_mse_loss, x, target, __VA_ARGS__)
-#define tg_l1_loss(x, target, ...) TGI_CALL2_WITH(tg_l1_loss, x, target, __VA_ARGS__)
-#define tg_huber_loss(x, target, ...) TGI_CALL2_WITH(tg_huber_loss, x, target, __VA_ARGS__)
-#define tg_smooth_l1_loss(x, target, ...) TGI_CALL2_WITH(tg_smooth_l1_loss, x, target, __VA_ARGS__)
+#define tg_mse_loss(x, target, ...) TG_CALL2_WITH(tg_mse_loss, x, target, __VA_ARGS__)
+#define tg_l1_loss(x, target, ...) TG_CALL2_WITH(tg_l1_loss, x, target, __VA_ARGS__)
+#define tg_huber_loss(x, target, ...) TG_CALL2_WITH(tg_huber_loss, x, target, __VA_ARGS__)
+#define tg_smooth_l1_loss(x, target, ...) TG_CALL2_WITH(tg_smooth_l1_loss, x, target, __VA_ARGS__)
 
 /* ---- two classes: elementwise; the target is the probability of the positive class; the operands broadcast ----------- */
 
@@ -59,8 +59,8 @@ tg_tensor tg_bce_loss(tg_tensor p, tg_tensor target, const tg_bce_options *optio
  * -(pos_weight target log p + (1 - target) log(1 - p)). */
 tg_tensor tg_bce_with_logits_loss(tg_tensor z, tg_tensor target, const tg_bce_options *options);
 
-#define tg_bce_loss(p, target, ...) TGI_CALL2_WITH(tg_bce_loss, p, target, __VA_ARGS__)
-#define tg_bce_with_logits_loss(z, target, ...) TGI_CALL2_WITH(tg_bce_with_logits_loss, z, target, __VA_ARGS__)
+#define tg_bce_loss(p, target, ...) TG_CALL2_WITH(tg_bce_loss, p, target, __VA_ARGS__)
+#define tg_bce_with_logits_loss(z, target, ...) TG_CALL2_WITH(tg_bce_with_logits_loss, z, target, __VA_ARGS__)
 
 /* ---- many classes: axis 1 of x, or axis 0 of a vector ------------------------------------------------------------ */
 
@@ -83,8 +83,8 @@ tg_tensor tg_nll_loss(tg_tensor log_p, tg_tensor classes, const tg_class_options
  * losses. */
 tg_tensor tg_cross_entropy(tg_tensor logits, tg_tensor target, const tg_class_options *options);
 
-#define tg_nll_loss(log_p, classes, ...) TGI_CALL2_WITH(tg_nll_loss, log_p, classes, __VA_ARGS__)
-#define tg_cross_entropy(logits, target, ...) TGI_CALL2_WITH(tg_cross_entropy, logits, target, __VA_ARGS__)
+#define tg_nll_loss(log_p, classes, ...) TG_CALL2_WITH(tg_nll_loss, log_p, classes, __VA_ARGS__)
+#define tg_cross_entropy(logits, target, ...) TG_CALL2_WITH(tg_cross_entropy, logits, target, __VA_ARGS__)
 
 /* ---- distributions and directions -------------------------------------------------------------------------------- */
 
@@ -98,8 +98,8 @@ tg_tensor tg_kl_div(tg_tensor log_p, tg_tensor target, bool log_target, tg_reduc
  * must be above 0 in the dtype, else zero vectors give NaN. */
 tg_tensor tg_cosine_similarity(tg_tensor a, tg_tensor b, int axis, double eps);
 
-#define tg_kl_div(log_p, target, ...) TGI_CALL2_WITH(tg_kl_div, log_p, target, __VA_ARGS__)
-#define tg_cosine_similarity(a, b, ...) TGI_CALL2_WITH(tg_cosine_similarity, a, b, __VA_ARGS__)
+#define tg_kl_div(log_p, target, ...) TG_CALL2_WITH(tg_kl_div, log_p, target, __VA_ARGS__)
+#define tg_cosine_similarity(a, b, ...) TG_CALL2_WITH(tg_cosine_similarity, a, b, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

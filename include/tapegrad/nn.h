@@ -37,15 +37,15 @@ tg_tensor tg_elu(tg_tensor x, double alpha);
  * TG_ERR_ARGUMENT unless low <= high. */
 tg_tensor tg_hardtanh(tg_tensor x, double low, double high);
 
-#define tg_softplus(x) TGI_CALL1(tg_softplus, x)
-#define tg_selu(x) TGI_CALL1(tg_selu, x)
-#define tg_gelu(x) TGI_CALL1(tg_gelu, x)
-#define tg_gelu_tanh(x) TGI_CALL1(tg_gelu_tanh, x)
-#define tg_silu(x) TGI_CALL1(tg_silu, x)
-#define tg_mish(x) TGI_CALL1(tg_mish, x)
-#define tg_leaky_relu(x, ...) TGI_CALL1_WITH(tg_leaky_relu, x, __VA_ARGS__)
-#define tg_elu(x, ...) TGI_CALL1_WITH(tg_elu, x, __VA_ARGS__)
-#define tg_hardtanh(x, ...) TGI_CALL1_WITH(tg_hardtanh, x, __VA_ARGS__)
+#define tg_softplus(x) TG_CALL1(tg_softplus, x)
+#define tg_selu(x) TG_CALL1(tg_selu, x)
+#define tg_gelu(x) TG_CALL1(tg_gelu, x)
+#define tg_gelu_tanh(x) TG_CALL1(tg_gelu_tanh, x)
+#define tg_silu(x) TG_CALL1(tg_silu, x)
+#define tg_mish(x) TG_CALL1(tg_mish, x)
+#define tg_leaky_relu(x, ...) TG_CALL1_WITH(tg_leaky_relu, x, __VA_ARGS__)
+#define tg_elu(x, ...) TG_CALL1_WITH(tg_elu, x, __VA_ARGS__)
+#define tg_hardtanh(x, ...) TG_CALL1_WITH(tg_hardtanh, x, __VA_ARGS__)
 
 /* ---- softmax: along an axis; negative axes count from the end ------------------------------------------------------ */
 
@@ -56,8 +56,8 @@ tg_tensor tg_hardtanh(tg_tensor x, double low, double high);
 tg_tensor tg_softmax(tg_tensor x, int axis);
 tg_tensor tg_log_softmax(tg_tensor x, int axis);
 
-#define tg_softmax(x, ...) TGI_CALL1_WITH(tg_softmax, x, __VA_ARGS__)
-#define tg_log_softmax(x, ...) TGI_CALL1_WITH(tg_log_softmax, x, __VA_ARGS__)
+#define tg_softmax(x, ...) TG_CALL1_WITH(tg_softmax, x, __VA_ARGS__)
+#define tg_log_softmax(x, ...) TG_CALL1_WITH(tg_log_softmax, x, __VA_ARGS__)
 
 /* ---- normalisations ---------------------------------------------------------------------------------------------- */
 
@@ -99,11 +99,11 @@ static inline tg_tensor tgi_rms_norm(tg_tensor x, tg_tensor weight, int axes, do
 static inline tg_tensor tgi_group_norm(tg_tensor x, tg_tensor weight, tg_tensor bias, int64_t groups, double eps) {
     return tg_group_norm(x, groups, weight, bias, eps);
 }
-#define tg_layer_norm(x, axes, weight, bias, ...) TGI_CALL3_WITH(tgi_layer_norm, x, weight, bias, axes, __VA_ARGS__)
-#define tg_rms_norm(x, axes, weight, ...) TGI_CALL2_WITH(tgi_rms_norm, x, weight, axes, __VA_ARGS__)
-#define tg_group_norm(x, groups, weight, bias, ...) TGI_CALL3_WITH(tgi_group_norm, x, weight, bias, groups, __VA_ARGS__)
+#define tg_layer_norm(x, axes, weight, bias, ...) TG_CALL3_WITH(tgi_layer_norm, x, weight, bias, axes, __VA_ARGS__)
+#define tg_rms_norm(x, axes, weight, ...) TG_CALL2_WITH(tgi_rms_norm, x, weight, axes, __VA_ARGS__)
+#define tg_group_norm(x, groups, weight, bias, ...) TG_CALL3_WITH(tgi_group_norm, x, weight, bias, groups, __VA_ARGS__)
 #define tg_batch_norm(x, mean, variance, weight, bias, ...) \
-    TGI_CALL5_WITH(tg_batch_norm, x, mean, variance, weight, bias, __VA_ARGS__)
+    TG_CALL5_WITH(tg_batch_norm, x, mean, variance, weight, bias, __VA_ARGS__)
 
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
@@ -115,7 +115,7 @@ static inline tg_tensor tgi_group_norm(tg_tensor x, tg_tensor weight, tg_tensor 
  * tg_seed takes effect at once, so that the runs after it can be repeated. A rewind does not reset the generator. */
 tg_tensor tg_dropout(tg_tensor x, double p, bool training);
 
-#define tg_dropout(x, ...) TGI_CALL1_WITH(tg_dropout, x, __VA_ARGS__)
+#define tg_dropout(x, ...) TG_CALL1_WITH(tg_dropout, x, __VA_ARGS__)
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
@@ -133,7 +133,7 @@ tg_tensor tg_scaled_dot_product_attention(tg_tensor q, tg_tensor k, tg_tensor v,
                                           const tg_attention_options *options);
 
 #define tg_scaled_dot_product_attention(q, k, v, mask, ...) \
-    TGI_CALL4_WITH(tg_scaled_dot_product_attention, q, k, v, mask, __VA_ARGS__)
+    TG_CALL4_WITH(tg_scaled_dot_product_attention, q, k, v, mask, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

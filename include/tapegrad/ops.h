@@ -68,48 +68,48 @@ tg_tensor tg_trunc(tg_tensor x);      /* rounds towards 0; int64 too. Gradient 0
  * TG_ERR_ARGUMENT for a negative order. */
 tg_tensor tg_polygamma(int order, tg_tensor x);
 
-#define tg_neg(x) TGI_CALL1(tg_neg, x)
-#define tg_abs(x) TGI_CALL1(tg_abs, x)
-#define tg_sign(x) TGI_CALL1(tg_sign, x)
-#define tg_square(x) TGI_CALL1(tg_square, x)
-#define tg_sqrt(x) TGI_CALL1(tg_sqrt, x)
-#define tg_exp(x) TGI_CALL1(tg_exp, x)
-#define tg_log(x) TGI_CALL1(tg_log, x)
-#define tg_log1p(x) TGI_CALL1(tg_log1p, x)
-#define tg_expm1(x) TGI_CALL1(tg_expm1, x)
-#define tg_sin(x) TGI_CALL1(tg_sin, x)
-#define tg_cos(x) TGI_CALL1(tg_cos, x)
-#define tg_tanh(x) TGI_CALL1(tg_tanh, x)
-#define tg_sigmoid(x) TGI_CALL1(tg_sigmoid, x)
-#define tg_relu(x) TGI_CALL1(tg_relu, x)
-#define tg_reciprocal(x) TGI_CALL1(tg_reciprocal, x)
-#define tg_rsqrt(x) TGI_CALL1(tg_rsqrt, x)
-#define tg_cbrt(x) TGI_CALL1(tg_cbrt, x)
-#define tg_exp2(x) TGI_CALL1(tg_exp2, x)
-#define tg_log2(x) TGI_CALL1(tg_log2, x)
-#define tg_log10(x) TGI_CALL1(tg_log10, x)
-#define tg_tan(x) TGI_CALL1(tg_tan, x)
-#define tg_asin(x) TGI_CALL1(tg_asin, x)
-#define tg_acos(x) TGI_CALL1(tg_acos, x)
-#define tg_atan(x) TGI_CALL1(tg_atan, x)
-#define tg_sinh(x) TGI_CALL1(tg_sinh, x)
-#define tg_cosh(x) TGI_CALL1(tg_cosh, x)
-#define tg_asinh(x) TGI_CALL1(tg_asinh, x)
-#define tg_acosh(x) TGI_CALL1(tg_acosh, x)
-#define tg_atanh(x) TGI_CALL1(tg_atanh, x)
-#define tg_erf(x) TGI_CALL1(tg_erf, x)
-#define tg_erfc(x) TGI_CALL1(tg_erfc, x)
-#define tg_lgamma(x) TGI_CALL1(tg_lgamma, x)
-#define tg_digamma(x) TGI_CALL1(tg_digamma, x)
-#define tg_floor(x) TGI_CALL1(tg_floor, x)
-#define tg_ceil(x) TGI_CALL1(tg_ceil, x)
-#define tg_round(x) TGI_CALL1(tg_round, x)
-#define tg_trunc(x) TGI_CALL1(tg_trunc, x)
+#define tg_neg(x) TG_CALL1(tg_neg, x)
+#define tg_abs(x) TG_CALL1(tg_abs, x)
+#define tg_sign(x) TG_CALL1(tg_sign, x)
+#define tg_square(x) TG_CALL1(tg_square, x)
+#define tg_sqrt(x) TG_CALL1(tg_sqrt, x)
+#define tg_exp(x) TG_CALL1(tg_exp, x)
+#define tg_log(x) TG_CALL1(tg_log, x)
+#define tg_log1p(x) TG_CALL1(tg_log1p, x)
+#define tg_expm1(x) TG_CALL1(tg_expm1, x)
+#define tg_sin(x) TG_CALL1(tg_sin, x)
+#define tg_cos(x) TG_CALL1(tg_cos, x)
+#define tg_tanh(x) TG_CALL1(tg_tanh, x)
+#define tg_sigmoid(x) TG_CALL1(tg_sigmoid, x)
+#define tg_relu(x) TG_CALL1(tg_relu, x)
+#define tg_reciprocal(x) TG_CALL1(tg_reciprocal, x)
+#define tg_rsqrt(x) TG_CALL1(tg_rsqrt, x)
+#define tg_cbrt(x) TG_CALL1(tg_cbrt, x)
+#define tg_exp2(x) TG_CALL1(tg_exp2, x)
+#define tg_log2(x) TG_CALL1(tg_log2, x)
+#define tg_log10(x) TG_CALL1(tg_log10, x)
+#define tg_tan(x) TG_CALL1(tg_tan, x)
+#define tg_asin(x) TG_CALL1(tg_asin, x)
+#define tg_acos(x) TG_CALL1(tg_acos, x)
+#define tg_atan(x) TG_CALL1(tg_atan, x)
+#define tg_sinh(x) TG_CALL1(tg_sinh, x)
+#define tg_cosh(x) TG_CALL1(tg_cosh, x)
+#define tg_asinh(x) TG_CALL1(tg_asinh, x)
+#define tg_acosh(x) TG_CALL1(tg_acosh, x)
+#define tg_atanh(x) TG_CALL1(tg_atanh, x)
+#define tg_erf(x) TG_CALL1(tg_erf, x)
+#define tg_erfc(x) TG_CALL1(tg_erfc, x)
+#define tg_lgamma(x) TG_CALL1(tg_lgamma, x)
+#define tg_digamma(x) TG_CALL1(tg_digamma, x)
+#define tg_floor(x) TG_CALL1(tg_floor, x)
+#define tg_ceil(x) TG_CALL1(tg_ceil, x)
+#define tg_round(x) TG_CALL1(tg_round, x)
+#define tg_trunc(x) TG_CALL1(tg_trunc, x)
 
 static inline tg_tensor tgi_polygamma(tg_tensor x, int order) {
     return tg_polygamma(order, x);
 }
-#define tg_polygamma(order, x) TGI_CALL1_WITH(tgi_polygamma, x, order)
+#define tg_polygamma(order, x) TG_CALL1_WITH(tgi_polygamma, x, order)
 
 /* ---- elementwise, two operands ----------------------------------------------------------------------------------- */
 
@@ -141,23 +141,23 @@ tg_tensor tg_logaddexp(tg_tensor a, tg_tensor b);
 tg_tensor tg_fmod(tg_tensor a, tg_tensor b);
 tg_tensor tg_remainder(tg_tensor a, tg_tensor b);
 
-#define tg_add(a, b) TGI_CALL2(tg_add, a, b)
-#define tg_sub(a, b) TGI_CALL2(tg_sub, a, b)
-#define tg_mul(a, b) TGI_CALL2(tg_mul, a, b)
-#define tg_div(a, b) TGI_CALL2(tg_div, a, b)
-#define tg_pow(a, b) TGI_CALL2(tg_pow, a, b)
-#define tg_minimum(a, b) TGI_CALL2(tg_minimum, a, b)
-#define tg_maximum(a, b) TGI_CALL2(tg_maximum, a, b)
-#define tg_atan2(a, b) TGI_CALL2(tg_atan2, a, b)
-#define tg_hypot(a, b) TGI_CALL2(tg_hypot, a, b)
-#define tg_logaddexp(a, b) TGI_CALL2(tg_logaddexp, a, b)
-#define tg_fmod(a, b) TGI_CALL2(tg_fmod, a, b)
-#define tg_remainder(a, b) TGI_CALL2(tg_remainder, a, b)
+#define tg_add(a, b) TG_CALL2(tg_add, a, b)
+#define tg_sub(a, b) TG_CALL2(tg_sub, a, b)
+#define tg_mul(a, b) TG_CALL2(tg_mul, a, b)
+#define tg_div(a, b) TG_CALL2(tg_div, a, b)
+#define tg_pow(a, b) TG_CALL2(tg_pow, a, b)
+#define tg_minimum(a, b) TG_CALL2(tg_minimum, a, b)
+#define tg_maximum(a, b) TG_CALL2(tg_maximum, a, b)
+#define tg_atan2(a, b) TG_CALL2(tg_atan2, a, b)
+#define tg_hypot(a, b) TG_CALL2(tg_hypot, a, b)
+#define tg_logaddexp(a, b) TG_CALL2(tg_logaddexp, a, b)
+#define tg_fmod(a, b) TG_CALL2(tg_fmod, a, b)
+#define tg_remainder(a, b) TG_CALL2(tg_remainder, a, b)
 
 /* min(max(x, low), high); `high` where low > high; NaN if any of them is NaN; int64 too. -INFINITY and INFINITY stand for no bound.
  * The gradient goes to the operand that was taken; to x where x equals a bound. */
 tg_tensor tg_clamp(tg_tensor x, tg_tensor low, tg_tensor high);
-#define tg_clamp(x, low, high) TGI_CALL3(tg_clamp, x, low, high)
+#define tg_clamp(x, low, high) TG_CALL3(tg_clamp, x, low, high)
 
 /* ---- comparisons: the result is bool; no gradient flows ---------------------------------------------------------- */
 
@@ -169,12 +169,12 @@ tg_tensor tg_le(tg_tensor a, tg_tensor b); /* a <= b */
 tg_tensor tg_gt(tg_tensor a, tg_tensor b); /* a > b  */
 tg_tensor tg_ge(tg_tensor a, tg_tensor b); /* a >= b */
 
-#define tg_eq(a, b) TGI_CALL2(tg_eq, a, b)
-#define tg_ne(a, b) TGI_CALL2(tg_ne, a, b)
-#define tg_lt(a, b) TGI_CALL2(tg_lt, a, b)
-#define tg_le(a, b) TGI_CALL2(tg_le, a, b)
-#define tg_gt(a, b) TGI_CALL2(tg_gt, a, b)
-#define tg_ge(a, b) TGI_CALL2(tg_ge, a, b)
+#define tg_eq(a, b) TG_CALL2(tg_eq, a, b)
+#define tg_ne(a, b) TG_CALL2(tg_ne, a, b)
+#define tg_lt(a, b) TG_CALL2(tg_lt, a, b)
+#define tg_le(a, b) TG_CALL2(tg_le, a, b)
+#define tg_gt(a, b) TG_CALL2(tg_gt, a, b)
+#define tg_ge(a, b) TG_CALL2(tg_ge, a, b)
 
 /* ---- logic and tests: the result is bool; no gradient flows ------------------------------------------------------- */
 
@@ -187,25 +187,25 @@ tg_tensor tg_isnan(tg_tensor x);
 tg_tensor tg_isinf(tg_tensor x);
 tg_tensor tg_isfinite(tg_tensor x); /* neither NaN nor infinite */
 
-#define tg_logical_and(a, b) TGI_CALL2(tg_logical_and, a, b)
-#define tg_logical_or(a, b) TGI_CALL2(tg_logical_or, a, b)
-#define tg_logical_xor(a, b) TGI_CALL2(tg_logical_xor, a, b)
-#define tg_logical_not(x) TGI_CALL1(tg_logical_not, x)
-#define tg_isnan(x) TGI_CALL1(tg_isnan, x)
-#define tg_isinf(x) TGI_CALL1(tg_isinf, x)
-#define tg_isfinite(x) TGI_CALL1(tg_isfinite, x)
+#define tg_logical_and(a, b) TG_CALL2(tg_logical_and, a, b)
+#define tg_logical_or(a, b) TG_CALL2(tg_logical_or, a, b)
+#define tg_logical_xor(a, b) TG_CALL2(tg_logical_xor, a, b)
+#define tg_logical_not(x) TG_CALL1(tg_logical_not, x)
+#define tg_isnan(x) TG_CALL1(tg_isnan, x)
+#define tg_isinf(x) TG_CALL1(tg_isinf, x)
+#define tg_isfinite(x) TG_CALL1(tg_isfinite, x)
 
 /* a where the bool tensor `condition` is true, b elsewhere; all three broadcast. The condition may be a plain number, 0 or 1. a and
  * b have one dtype, any one; at least one of them is a tensor. Each gets the gradient of the elements that were taken from it, and
  * exactly 0 for the others. */
 tg_tensor tg_where(tg_tensor condition, tg_tensor a, tg_tensor b);
-#define tg_where(condition, a, b) TGI_CALL3(tg_where, condition, a, b)
+#define tg_where(condition, a, b) TG_CALL3(tg_where, condition, a, b)
 
 /* The values converted to another dtype, as C does: floating to int64 drops the fraction; every value but 0 becomes true. NaN, and
  * values that int64 cannot hold, become INT64_MIN. x itself if it has the dtype already. The gradient is cast back; gradients
  * flow between floating dtypes only. */
 tg_tensor tg_cast(tg_tensor x, tg_dtype dtype);
-#define tg_cast(x, ...) TGI_CALL1_WITH(tg_cast, x, __VA_ARGS__)
+#define tg_cast(x, ...) TG_CALL1_WITH(tg_cast, x, __VA_ARGS__)
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
@@ -213,7 +213,7 @@ tg_tensor tg_cast(tg_tensor x, tg_dtype dtype);
  * rank 1 is a row on the left, (k) for (1, k), and a column on the right, (k) for (k, 1); the axis of size 1 is left out of the
  * result, so that two vectors give their dot product, rank 0. float32 and float64 only. Transposed operands are not copied. */
 tg_tensor tg_matmul(tg_tensor a, tg_tensor b);
-#define tg_matmul(a, b) TGI_CALL2(tg_matmul, a, b)
+#define tg_matmul(a, b) TG_CALL2(tg_matmul, a, b)
 
 /* ---- reductions -------------------------------------------------------------------------------------------------- */
 
@@ -273,32 +273,32 @@ tg_tensor tg_norm_axes(tg_tensor x, tg_axes axes, double p, bool keepdim);
 tg_tensor tg_cumsum(tg_tensor x, int axis);
 tg_tensor tg_cumprod(tg_tensor x, int axis);
 
-#define tg_sum(x) TGI_CALL1(tg_sum, x)
-#define tg_sum_axes(x, ...) TGI_CALL1_WITH(tg_sum_axes, x, __VA_ARGS__)
-#define tg_mean(x) TGI_CALL1(tg_mean, x)
-#define tg_mean_axes(x, ...) TGI_CALL1_WITH(tg_mean_axes, x, __VA_ARGS__)
-#define tg_prod(x) TGI_CALL1(tg_prod, x)
-#define tg_prod_axes(x, ...) TGI_CALL1_WITH(tg_prod_axes, x, __VA_ARGS__)
-#define tg_max(x) TGI_CALL1(tg_max, x)
-#define tg_max_axes(x, ...) TGI_CALL1_WITH(tg_max_axes, x, __VA_ARGS__)
-#define tg_min(x) TGI_CALL1(tg_min, x)
-#define tg_min_axes(x, ...) TGI_CALL1_WITH(tg_min_axes, x, __VA_ARGS__)
-#define tg_argmax(x, ...) TGI_CALL1_WITH(tg_argmax, x, __VA_ARGS__)
-#define tg_argmin(x, ...) TGI_CALL1_WITH(tg_argmin, x, __VA_ARGS__)
-#define tg_any(x) TGI_CALL1(tg_any, x)
-#define tg_any_axes(x, ...) TGI_CALL1_WITH(tg_any_axes, x, __VA_ARGS__)
-#define tg_all(x) TGI_CALL1(tg_all, x)
-#define tg_all_axes(x, ...) TGI_CALL1_WITH(tg_all_axes, x, __VA_ARGS__)
-#define tg_var(x) TGI_CALL1(tg_var, x)
-#define tg_var_axes(x, ...) TGI_CALL1_WITH(tg_var_axes, x, __VA_ARGS__)
-#define tg_std(x) TGI_CALL1(tg_std, x)
-#define tg_std_axes(x, ...) TGI_CALL1_WITH(tg_std_axes, x, __VA_ARGS__)
-#define tg_logsumexp(x) TGI_CALL1(tg_logsumexp, x)
-#define tg_logsumexp_axes(x, ...) TGI_CALL1_WITH(tg_logsumexp_axes, x, __VA_ARGS__)
-#define tg_norm(x, ...) TGI_CALL1_WITH(tg_norm, x, __VA_ARGS__)
-#define tg_norm_axes(x, ...) TGI_CALL1_WITH(tg_norm_axes, x, __VA_ARGS__)
-#define tg_cumsum(x, ...) TGI_CALL1_WITH(tg_cumsum, x, __VA_ARGS__)
-#define tg_cumprod(x, ...) TGI_CALL1_WITH(tg_cumprod, x, __VA_ARGS__)
+#define tg_sum(x) TG_CALL1(tg_sum, x)
+#define tg_sum_axes(x, ...) TG_CALL1_WITH(tg_sum_axes, x, __VA_ARGS__)
+#define tg_mean(x) TG_CALL1(tg_mean, x)
+#define tg_mean_axes(x, ...) TG_CALL1_WITH(tg_mean_axes, x, __VA_ARGS__)
+#define tg_prod(x) TG_CALL1(tg_prod, x)
+#define tg_prod_axes(x, ...) TG_CALL1_WITH(tg_prod_axes, x, __VA_ARGS__)
+#define tg_max(x) TG_CALL1(tg_max, x)
+#define tg_max_axes(x, ...) TG_CALL1_WITH(tg_max_axes, x, __VA_ARGS__)
+#define tg_min(x) TG_CALL1(tg_min, x)
+#define tg_min_axes(x, ...) TG_CALL1_WITH(tg_min_axes, x, __VA_ARGS__)
+#define tg_argmax(x, ...) TG_CALL1_WITH(tg_argmax, x, __VA_ARGS__)
+#define tg_argmin(x, ...) TG_CALL1_WITH(tg_argmin, x, __VA_ARGS__)
+#define tg_any(x) TG_CALL1(tg_any, x)
+#define tg_any_axes(x, ...) TG_CALL1_WITH(tg_any_axes, x, __VA_ARGS__)
+#define tg_all(x) TG_CALL1(tg_all, x)
+#define tg_all_axes(x, ...) TG_CALL1_WITH(tg_all_axes, x, __VA_ARGS__)
+#define tg_var(x) TG_CALL1(tg_var, x)
+#define tg_var_axes(x, ...) TG_CALL1_WITH(tg_var_axes, x, __VA_ARGS__)
+#define tg_std(x) TG_CALL1(tg_std, x)
+#define tg_std_axes(x, ...) TG_CALL1_WITH(tg_std_axes, x, __VA_ARGS__)
+#define tg_logsumexp(x) TG_CALL1(tg_logsumexp, x)
+#define tg_logsumexp_axes(x, ...) TG_CALL1_WITH(tg_logsumexp_axes, x, __VA_ARGS__)
+#define tg_norm(x, ...) TG_CALL1_WITH(tg_norm, x, __VA_ARGS__)
+#define tg_norm_axes(x, ...) TG_CALL1_WITH(tg_norm_axes, x, __VA_ARGS__)
+#define tg_cumsum(x, ...) TG_CALL1_WITH(tg_cumsum, x, __VA_ARGS__)
+#define tg_cumprod(x, ...) TG_CALL1_WITH(tg_cumprod, x, __VA_ARGS__)
 
 /* ---- views: of any dtype; the elements are not copied where strides can express the result ------------------------ */
 
@@ -314,10 +314,10 @@ tg_tensor tg_transpose(tg_tensor x, int axis0, int axis1);
 /* x broadcast to the shape. */
 tg_tensor tg_broadcast_to(tg_tensor x, tg_shape shape);
 
-#define tg_reshape(x, ...) TGI_CALL1_WITH(tg_reshape, x, __VA_ARGS__)
-#define tg_permute(x, ...) TGI_CALL1_WITH(tg_permute, x, __VA_ARGS__)
-#define tg_transpose(x, ...) TGI_CALL1_WITH(tg_transpose, x, __VA_ARGS__)
-#define tg_broadcast_to(x, ...) TGI_CALL1_WITH(tg_broadcast_to, x, __VA_ARGS__)
+#define tg_reshape(x, ...) TG_CALL1_WITH(tg_reshape, x, __VA_ARGS__)
+#define tg_permute(x, ...) TG_CALL1_WITH(tg_permute, x, __VA_ARGS__)
+#define tg_transpose(x, ...) TG_CALL1_WITH(tg_transpose, x, __VA_ARGS__)
+#define tg_broadcast_to(x, ...) TG_CALL1_WITH(tg_broadcast_to, x, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

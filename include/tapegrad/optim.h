@@ -57,7 +57,7 @@ tg_status tg_adamw_step(tg_tape *tape, tg_tensor rate, const tg_adam_options *op
 }
 #endif
 
-#define tg_sgd_step(tape, rate) TGI_TAPE_CALL1(tg_sgd_step, tape, rate)
+#define tg_sgd_step(tape, rate) TG_TAPE_CALL1(tg_sgd_step, tape, rate)
 
 /* The macros have the rate last, and take options as a compound literal, which has commas of its own. */
 static inline const tg_sgd_options *tgi_sgd_options(const tg_sgd_options *options) {
@@ -76,8 +76,8 @@ static inline tg_status tgi_adamw_step(tg_tape *tape, const tg_adam_options *opt
     return tg_adamw_step(tape, rate, options);
 }
 
-#define tg_sgd_step_with(tape, rate, ...) TGI_TAPE_CALL1_WITH(tgi_sgd_step_with, tape, tgi_sgd_options(__VA_ARGS__), rate)
-#define tg_adam_step(tape, rate, ...) TGI_TAPE_CALL1_WITH(tgi_adam_step, tape, tgi_adam_options(__VA_ARGS__), rate)
-#define tg_adamw_step(tape, rate, ...) TGI_TAPE_CALL1_WITH(tgi_adamw_step, tape, tgi_adam_options(__VA_ARGS__), rate)
+#define tg_sgd_step_with(tape, rate, ...) TG_TAPE_CALL1_WITH(tgi_sgd_step_with, tape, tgi_sgd_options(__VA_ARGS__), rate)
+#define tg_adam_step(tape, rate, ...) TG_TAPE_CALL1_WITH(tgi_adam_step, tape, tgi_adam_options(__VA_ARGS__), rate)
+#define tg_adamw_step(tape, rate, ...) TG_TAPE_CALL1_WITH(tgi_adamw_step, tape, tgi_adam_options(__VA_ARGS__), rate)
 
 #endif

@@ -55,11 +55,11 @@ tg_tensor tg_einsum(const char *equation, int count, const tg_tensor *x);
 }
 #endif
 
-#define tg_dot(a, b) TGI_CALL2(tg_dot, a, b)
-#define tg_outer(a, b) TGI_CALL2(tg_outer, a, b)
-#define tg_bmm(a, b) TGI_CALL2(tg_bmm, a, b)
-#define tg_tensordot(a, b, ...) TGI_CALL2_WITH(tg_tensordot, a, b, __VA_ARGS__)
-#define tg_tensordot_axes(a, b, ...) TGI_CALL2_WITH(tg_tensordot_axes, a, b, __VA_ARGS__)
-#define tg_einsum(equation, ...) TGI_LIST_CALL(tg_einsum, equation, __VA_ARGS__)
+#define tg_dot(a, b) TG_CALL2(tg_dot, a, b)
+#define tg_outer(a, b) TG_CALL2(tg_outer, a, b)
+#define tg_bmm(a, b) TG_CALL2(tg_bmm, a, b)
+#define tg_tensordot(a, b, ...) TG_CALL2_WITH(tg_tensordot, a, b, __VA_ARGS__)
+#define tg_tensordot_axes(a, b, ...) TG_CALL2_WITH(tg_tensordot_axes, a, b, __VA_ARGS__)
+#define tg_einsum(equation, ...) TG_LIST_CALL(tg_einsum, equation, __VA_ARGS__)
 
 #endif

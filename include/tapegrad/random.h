@@ -6,8 +6,9 @@
  * logarithm and a cosine are. A new tape starts as PyTorch does, as if seeded with 67280421310721.
  *
  * The numbers are drawn at once, when the function is called. The result is a constant: it is not drawn again when the tape runs.
- * tg_dropout, in tapegrad/nn.h, is different: it draws in each run, from the same generator. C does not define which argument of a
- * call is evaluated first: call these functions in statements of their own where the order matters.
+ * tg_dropout, in tapegrad/nn.h, is different: it draws in each run, from the same generator, whose state tapegrad/extend.h reads and
+ * puts back. C does not define which argument of a call is evaluated first: call these functions in statements of their own where
+ * the order matters.
  *
  * dtype is float32 or float64 unless said otherwise (TG_ERR_DTYPE). TG_ERR_ARGUMENT for other arguments out of range.
  *
@@ -52,13 +53,13 @@ tg_tensor tg_bernoulli(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p);
 }
 #endif
 
-#define tg_seed(tape, ...) TGI_TAPE_CALL(tg_seed, tape, __VA_ARGS__)
-#define tg_rand(tape, ...) TGI_TAPE_CALL(tg_rand, tape, __VA_ARGS__)
-#define tg_uniform(tape, ...) TGI_TAPE_CALL(tg_uniform, tape, __VA_ARGS__)
-#define tg_randn(tape, ...) TGI_TAPE_CALL(tg_randn, tape, __VA_ARGS__)
-#define tg_normal(tape, ...) TGI_TAPE_CALL(tg_normal, tape, __VA_ARGS__)
-#define tg_randint(tape, ...) TGI_TAPE_CALL(tg_randint, tape, __VA_ARGS__)
-#define tg_randperm(tape, ...) TGI_TAPE_CALL(tg_randperm, tape, __VA_ARGS__)
-#define tg_bernoulli(tape, ...) TGI_TAPE_CALL(tg_bernoulli, tape, __VA_ARGS__)
+#define tg_seed(tape, ...) TG_TAPE_CALL(tg_seed, tape, __VA_ARGS__)
+#define tg_rand(tape, ...) TG_TAPE_CALL(tg_rand, tape, __VA_ARGS__)
+#define tg_uniform(tape, ...) TG_TAPE_CALL(tg_uniform, tape, __VA_ARGS__)
+#define tg_randn(tape, ...) TG_TAPE_CALL(tg_randn, tape, __VA_ARGS__)
+#define tg_normal(tape, ...) TG_TAPE_CALL(tg_normal, tape, __VA_ARGS__)
+#define tg_randint(tape, ...) TG_TAPE_CALL(tg_randint, tape, __VA_ARGS__)
+#define tg_randperm(tape, ...) TG_TAPE_CALL(tg_randperm, tape, __VA_ARGS__)
+#define tg_bernoulli(tape, ...) TG_TAPE_CALL(tg_bernoulli, tape, __VA_ARGS__)
 
 #endif

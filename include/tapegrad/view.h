@@ -53,15 +53,15 @@ tg_tensor tg_unsqueeze(tg_tensor x, int axis);
 /* The value of x; no gradient flows through it. */
 tg_tensor tg_detach(tg_tensor x);
 
-#define tg_slice(x, ...) TGI_CALL1_WITH(tg_slice, x, __VA_ARGS__)
-#define tg_flip(x, ...) TGI_CALL1_WITH(tg_flip, x, __VA_ARGS__)
-#define tg_diagonal(x, ...) TGI_CALL1_WITH(tg_diagonal, x, __VA_ARGS__)
-#define tg_unfold(x, ...) TGI_CALL1_WITH(tg_unfold, x, __VA_ARGS__)
-#define tg_flatten(x, ...) TGI_CALL1_WITH(tg_flatten, x, __VA_ARGS__)
-#define tg_squeeze(x) TGI_CALL1(tg_squeeze, x)
-#define tg_squeeze_axes(x, ...) TGI_CALL1_WITH(tg_squeeze_axes, x, __VA_ARGS__)
-#define tg_unsqueeze(x, ...) TGI_CALL1_WITH(tg_unsqueeze, x, __VA_ARGS__)
-#define tg_detach(x) TGI_CALL1(tg_detach, x)
+#define tg_slice(x, ...) TG_CALL1_WITH(tg_slice, x, __VA_ARGS__)
+#define tg_flip(x, ...) TG_CALL1_WITH(tg_flip, x, __VA_ARGS__)
+#define tg_diagonal(x, ...) TG_CALL1_WITH(tg_diagonal, x, __VA_ARGS__)
+#define tg_unfold(x, ...) TG_CALL1_WITH(tg_unfold, x, __VA_ARGS__)
+#define tg_flatten(x, ...) TG_CALL1_WITH(tg_flatten, x, __VA_ARGS__)
+#define tg_squeeze(x) TG_CALL1(tg_squeeze, x)
+#define tg_squeeze_axes(x, ...) TG_CALL1_WITH(tg_squeeze_axes, x, __VA_ARGS__)
+#define tg_unsqueeze(x, ...) TG_CALL1_WITH(tg_unsqueeze, x, __VA_ARGS__)
+#define tg_detach(x) TG_CALL1(tg_detach, x)
 
 /* ---- diagonals and triangles of matrices ------------------------------------------------------------------------- */
 
@@ -74,9 +74,9 @@ tg_tensor tg_diag(tg_tensor x, int64_t offset);
 tg_tensor tg_tril(tg_tensor x, int64_t offset);
 tg_tensor tg_triu(tg_tensor x, int64_t offset);
 
-#define tg_diag(x, ...) TGI_CALL1_WITH(tg_diag, x, __VA_ARGS__)
-#define tg_tril(x, ...) TGI_CALL1_WITH(tg_tril, x, __VA_ARGS__)
-#define tg_triu(x, ...) TGI_CALL1_WITH(tg_triu, x, __VA_ARGS__)
+#define tg_diag(x, ...) TG_CALL1_WITH(tg_diag, x, __VA_ARGS__)
+#define tg_tril(x, ...) TG_CALL1_WITH(tg_tril, x, __VA_ARGS__)
+#define tg_triu(x, ...) TG_CALL1_WITH(tg_triu, x, __VA_ARGS__)
 
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
@@ -84,7 +84,7 @@ tg_tensor tg_triu(tg_tensor x, int64_t offset);
  * but not 0. float32 and float64; int64 with a start and a step that are integers. For a grid, take one range for each axis, place
  * it with tg_unsqueeze, and broadcast. */
 tg_tensor tg_arange(tg_tape *tape, tg_dtype dtype, double start, double stop, double step);
-#define tg_arange(tape, ...) TGI_TAPE_CALL(tg_arange, tape, __VA_ARGS__)
+#define tg_arange(tape, ...) TG_TAPE_CALL(tg_arange, tape, __VA_ARGS__)
 
 /* ---- concatenation and its opposite ------------------------------------------------------------------------------ */
 
@@ -111,10 +111,10 @@ tg_status tg_split(tg_tensor x, int axis, int count, const int64_t *sizes, tg_te
  * are smaller, and may be empty (PyTorch gives fewer). */
 tg_status tg_chunk(tg_tensor x, int axis, int count, tg_tensor *parts);
 
-#define tg_concat(list, ...) TGI_LIST_CALL_WITH(tg_concat, list, __VA_ARGS__)
-#define tg_stack(list, ...) TGI_LIST_CALL_WITH(tg_stack, list, __VA_ARGS__)
-#define tg_split(x, ...) TGI_CALL1_WITH(tg_split, x, __VA_ARGS__)
-#define tg_chunk(x, ...) TGI_CALL1_WITH(tg_chunk, x, __VA_ARGS__)
+#define tg_concat(list, ...) TG_LIST_CALL_WITH(tg_concat, list, __VA_ARGS__)
+#define tg_stack(list, ...) TG_LIST_CALL_WITH(tg_stack, list, __VA_ARGS__)
+#define tg_split(x, ...) TG_CALL1_WITH(tg_split, x, __VA_ARGS__)
+#define tg_chunk(x, ...) TG_CALL1_WITH(tg_chunk, x, __VA_ARGS__)
 
 /* ---- padding and repetition -------------------------------------------------------------------------------------- */
 
@@ -136,10 +136,10 @@ tg_tensor tg_repeat(tg_tensor x, int axis, int64_t count);
 /* x `count` times along an axis: 1 2 3 gives 1 2 3 1 2 3. */
 tg_tensor tg_tile(tg_tensor x, int axis, int64_t count);
 
-#define tg_pad(x, ...) TGI_CALL1_WITH(tg_pad, x, __VA_ARGS__)
-#define tg_roll(x, ...) TGI_CALL1_WITH(tg_roll, x, __VA_ARGS__)
-#define tg_repeat(x, ...) TGI_CALL1_WITH(tg_repeat, x, __VA_ARGS__)
-#define tg_tile(x, ...) TGI_CALL1_WITH(tg_tile, x, __VA_ARGS__)
+#define tg_pad(x, ...) TG_CALL1_WITH(tg_pad, x, __VA_ARGS__)
+#define tg_roll(x, ...) TG_CALL1_WITH(tg_roll, x, __VA_ARGS__)
+#define tg_repeat(x, ...) TG_CALL1_WITH(tg_repeat, x, __VA_ARGS__)
+#define tg_tile(x, ...) TG_CALL1_WITH(tg_tile, x, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -44,10 +44,7 @@ void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done) {
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf) {
     if (leaf->hh.tbl) HASH_DEL(tape->names, leaf);
     if (tape->parameters.count && tape->parameters.item[tape->parameters.count - 1] == leaf->index) tape->parameters.count--;
-    for (tgi_slot *slot = leaf->slots, *next; slot; slot = next) {
-        next = slot->next;
-        tgi_pool_give(&tape->pool, slot);
-    }
+    tgi_free_optimizer_states(tape, leaf);
 }
 
 static tg_status check_leaf(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype,
@@ -136,40 +133,4 @@ tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype
     tgi_set_kept(node);
     tgi_set_resident(node);
     return node;
-}
-
-/* ---- what optimisers know of a parameter ------------------------------------------------------------------------- */
-
-/* The one of that kind; made, of zeros, where there is none. NULL when there is no memory. */
-static tgi_slot *find_slot(tg_tape *tape, tgi_leaf *leaf, const char *kind, size_t bytes) {
-    for (tgi_slot *slot = leaf->slots; slot; slot = slot->next)
-        if (!strcmp(slot->kind, kind)) return slot;
-    tgi_slot *slot = tgi_pool_take(&tape->pool, sizeof *slot + bytes);
-    if (!slot) return NULL;
-    *slot = (tgi_slot){.next = leaf->slots, .kind = kind};
-    memset(slot->data, 0, bytes);
-    return leaf->slots = slot;
-}
-
-/* Records the input that shows it. */
-static tg_status show(tg_tape *tape, const char *what, const tgi_leaf *leaf, tgi_slot *slot, tg_dtype dtype, tg_shape shape) {
-    size_t bytes = strlen(leaf->name) + 1 + strlen(slot->kind) + 1;
-    char  *name = tgi_pool_take(&tape->pool, bytes);
-    if (!name) return tgi_out_of_memory(tape, what);
-    snprintf(name, bytes, "%s.%s", leaf->name, slot->kind);
-    tgi_node *node = tgi_new_leaf(tape, what, &tgi_input, name, dtype, shape, slot->data);
-    tgi_pool_give(&tape->pool, name);
-    if (!node) return tape->status;
-    tgi_set_writable(node);
-    slot->shown = tgi_tensor(tape, tape->count - 1);
-    return TG_OK;
-}
-
-tg_tensor tgi_slot_of(tg_tape *tape, const char *what, tg_tensor parameter, const char *kind, tg_dtype dtype, tg_shape shape) {
-    if (tgi_check(tape)) return tgi_invalid(tape);
-    tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tgi_index(parameter)));
-    tgi_slot *slot = find_slot(tape, leaf, kind, (size_t)tg_shape_size(shape) * tg_dtype_size(dtype));
-    if (!slot) tgi_out_of_memory(tape, what);
-    if (!slot || (!tg_valid(slot->shown) && show(tape, what, leaf, slot, dtype, shape))) return tgi_invalid(tape);
-    return slot->shown;
 }

@@ -284,36 +284,3 @@ tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *o
     if (!tape) tape = tape_of_operands(count, in);
     return (tg_record)(tg_at(tape, file, line), op, count, in, attr, attr_size);
 }
-
-/* ---- calls that record more than one ----------------------------------------------------------------------------- */
-
-tgi_call tgi_begin(tg_tape *tape) {
-    if (!tape) return (tgi_call){0};
-    tape->inside++;
-    return (tgi_call){tape->file, tape->line, tape->count, tape->role};
-}
-
-void tgi_resume(tg_tape *tape, tgi_call call) {
-    tape->file = call.file;
-    tape->line = call.line;
-}
-
-tg_status tgi_end(tg_tape *tape, tgi_call call) {
-    if (!tape) return TG_ERR_HANDLE;
-    tape->inside--;
-    tape->role = call.role;
-    if (tape->status) tgi_truncate(tape, call.count);
-    return tgi_done(tape, tape->status);
-}
-
-tg_tensor tgi_kept(tg_tape *tape, tg_tensor result) {
-    if (tgi_check(tape)) return tgi_invalid(tape);
-    if (tape->inside == 1 && tape->keep == TG_KEEP_RECORDED) tgi_keep_node(tape, tgi_index(result));
-    return result;
-}
-
-tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result) {
-    result = tgi_kept(tape, result);
-    tgi_end(tape, call);
-    return result;
-}

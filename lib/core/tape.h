@@ -48,26 +48,29 @@ typedef struct tgi_leaf_access {
     uint32_t order;          /* of the reader's last fused op that reads it */
 } tgi_leaf_access;
 
-/* What an optimiser knows of a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the
+/* What an optimiser keeps for a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the
  * steps: an input on the tape shows it, and where that is gone, the next step records another. */
-typedef struct tgi_slot {
-    struct tgi_slot *next;
-    const char      *kind;  /* "adam.m", say: a parameter has one of each */
-    tg_tensor        shown; /* the input; stale when it is gone */
+typedef struct tgi_optimizer_state {
+    struct tgi_optimizer_state *next; /* the one that was asked for next */
+    const char                 *kind; /* "adam.m", say: a parameter has one of each */
+    tg_shape                    shape;
+    tg_dtype                    dtype;
+    tg_tensor                   shown; /* the input; stale when it is gone */
     _Alignas(64) char data[];
-} tgi_slot;
+} tgi_optimizer_state;
 
 typedef struct tgi_leaf {
     const char *name;
     uint32_t    index;
     uint32_t    last_assign; /* TGI_NONE: never */
     bool        variable;    /* an input or a parameter: can be overwritten */
+    bool        shows_state; /* an input that shows an optimiser's state */
     uint32_t written; /* instructions before this one had run when a tg_write, or an assign now forgotten, overwrote it last */
     uint32_t generation, pass; /* of the tape then */
-    tgi_gradient   *gradient;
-    tgi_leaf_access access;
-    tgi_slot       *slots;
-    UT_hash_handle  hh; /* in the tape's table of names */
+    tgi_gradient        *gradient;
+    tgi_leaf_access      access;
+    tgi_optimizer_state *states; /* of a parameter */
+    UT_hash_handle       hh;     /* in the tape's table of names */
 } tgi_leaf;
 
 typedef struct tgi_node {
@@ -116,10 +119,10 @@ typedef struct tgi_plans {
 typedef struct tgi_stranded tgi_stranded;
 
 /* The gradients that a checkpoint's rule recorded last (grad/checkpoint.c). */
-typedef struct tgi_recalled {
+typedef struct tgi_checkpoint_cache {
     uint64_t   y, g;  /* the checkpoint, and its gradient */
     tg_tensor *grads; /* one an operand: a buffer of the pool */
-} tgi_recalled;
+} tgi_checkpoint_cache;
 
 typedef struct tgi_executor tgi_executor;
 
@@ -134,10 +137,10 @@ struct tg_tape {
     const char *file; /* from which line of the user's source; consumed by what the call records */
     uint32_t    line;
     tg_line     held;    /* the line to go back to then: of a call whose arguments are still being evaluated */
-    int         inside;  /* how deep in functions of the library that record more than one instruction */
+    int         inside;  /* how deep in scopes: functions that record more than one instruction */
     uint32_t    rule_of; /* the instruction that is being differentiated, or TGI_NONE */
     int         unsaved; /* above 0: no gradient rule will need what is recorded */
-    uint8_t     role;    /* what is recorded is there for; set between tgi_begin and its end, which sets it back */
+    uint8_t     role;    /* what is recorded is there for; set in a scope, whose end sets it back */
 
     /* the program */
     tgi_node     **chunks; /* of instructions; they never move */
@@ -162,7 +165,7 @@ struct tg_tape {
     tgi_plans      plans;
     tgi_stranded  *stranded; /* memory of runs that failed, whose values are still wanted */
 
-    tgi_recalled recalled;
+    tgi_checkpoint_cache checkpoint_cache;
 
     tgi_mt19937 generator;
 };
@@ -239,24 +242,8 @@ tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *
 /* Appends an instruction whose block in the arena starts at the arena's present top; NULL and an error on failure. */
 tgi_node *tgi_append(tg_tape *tape, const tg_op *op);
 
-/* A call of the user's that records more than one instruction: between tgi_begin and one of the two ends, nothing that is recorded
- * is kept, and all of it belongs to the user's line. After an error the tape is cut back to where it was. A NULL tape is
- * fine. */
-typedef struct tgi_call {
-    const char *file;
-    uint32_t    line, count;
-    uint8_t     role;
-} tgi_call;
-
-tgi_call  tgi_begin(tg_tape *tape);
-tg_status tgi_end(tg_tape *tape, tgi_call call);
-tg_tensor tgi_end_with(tg_tape *tape, tgi_call call, tg_tensor result); /* which is kept, as the user's */
-
-/* Between tgi_begin and the end: `result` is one more that is the user's. Returns it, or after an error an invalid one. */
-tg_tensor tgi_kept(tg_tape *tape, tg_tensor result);
-
-/* Back to the user's line, after something in between recorded or ran in the name of another. */
-void tgi_resume(tg_tape *tape, tgi_call call);
+/* Back to the line at which the scope began, after instructions of other lines were recorded or run in it (scope.c). */
+void tgi_resume(tg_tape *tape, tg_scope scope);
 
 /* Drops the instructions from `count` on, and what belongs to them, without running anything. */
 void tgi_truncate(tg_tape *tape, uint32_t count);
@@ -300,15 +287,14 @@ tgi_leaf *tgi_leaf_of(const tgi_node *node);
 /* The input or parameter of that name, or NULL. */
 tgi_leaf *tgi_leaf_named(tg_tape *tape, const char *name);
 
-/* The parameter's state of that kind, as an input named "w.kind" for a parameter w; zeros when there was none. `kind` must live as
- * long as the tape. Errors name `what`. */
-tg_tensor tgi_slot_of(tg_tape *tape, const char *what, tg_tensor parameter, const char *kind, tg_dtype dtype, tg_shape shape);
-
 /* The leaf has been overwritten, not by an assign that is on the tape: when the instructions before `done` had run. */
 void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done);
 
 /* Takes the leaf out of the tape's tables, and gives back its states. */
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
+
+/* Gives back the states that optimisers keep for it (optimizer_state.c). */
+void tgi_free_optimizer_states(tg_tape *tape, tgi_leaf *leaf);
 
 /* ---- assigns (assign.c) ------------------------------------------------------------------------------------------ */
 

@@ -2,8 +2,9 @@
  *
  * Reads the tape from the outputs up and appends, for each instruction on a path from a wanted value to an output, what its
  * gradient rules record. Two arrays, one entry an instruction, guide it: which instructions lie on such a path, and the gradient
- * gathered so far for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. An instruction is
- * finished when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order each time.
+ * gathered so far for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. An
+ * instruction is finished when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order
+ * each time.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -123,6 +124,12 @@ static tg_status walk_back(walk *w) {
     return TG_OK;
 }
 
+tg_scope tgi_begin_derivative(tg_tape *tape, const char *name) {
+    tg_scope scope = tg_begin_scope(tape, name);
+    tape->role = TGI_BACKWARD;
+    return scope;
+}
+
 /* ---- gradients of a loss for all parameters ---------------------------------------------------------------------- */
 
 static tgi_leaf *parameter_leaf(const tg_tape *tape, uint32_t i) {
@@ -142,9 +149,9 @@ static uint32_t gradient_of(const tgi_leaf *leaf) {
 }
 
 /* Adds what the walk has gathered to the parameters' gradients. */
-static tg_status give_to_parameters(walk *w, tgi_call call) {
+static tg_status give_to_parameters(walk *w, tg_scope scope) {
     tg_tape *tape = w->tape;
-    tgi_resume(tape, call);
+    tgi_resume(tape, scope);
     for (uint32_t i = 0; i < tape->parameters.count; i++) {
         tgi_leaf *leaf = parameter_leaf(tape, i);
         uint32_t  index = leaf->index < w->end ? w->gradient[leaf->index] : TGI_NONE;
@@ -179,15 +186,14 @@ tg_status(tg_backward)(tg_tensor loss) {
     if (!node || check_loss(tape, node)) return tape->status;
 
     walk     w;
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_BACKWARD;
+    tg_scope scope = tgi_begin_derivative(tape, "backward");
     if (!begin_walk(&w, tape, tgi_index(loss) + 1, "backward")) {
         for (uint32_t i = 0; i < w.end; i++)
             w.wanted[i] = tgi_node_at(tape, i)->requires_grad;
-        if (!gather(&w, tgi_index(loss), tgi_full_like(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, call);
+        if (!gather(&w, tgi_index(loss), tgi_full_like(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, scope);
     }
     end_walk(&w);
-    return tgi_end(tape, call);
+    return tg_end_scope(scope);
 }
 
 /* ---- the parameters' gradients ----------------------------------------------------------------------------------- */
@@ -219,14 +225,13 @@ tg_tensor(tg_grad)(tg_tensor parameter) {
 
 tg_status(tg_zero_grad)(tg_tape *tape) {
     if (tgi_check(tape)) return tg_error_status(tape);
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_BACKWARD;
+    tg_scope scope = tgi_begin_derivative(tape, "zero_grad");
     if (tgi_append(tape, &tgi_zero_grad))
         for (uint32_t i = 0; i < tape->parameters.count && !tape->status; i++) {
             tgi_leaf *leaf = parameter_leaf(tape, i);
             if (gradient_of(leaf) != TGI_NONE) note_gradient(tape, leaf, TGI_NONE);
         }
-    return tgi_end(tape, call);
+    return tg_end_scope(scope);
 }
 
 /* ---- the functional form ----------------------------------------------------------------------------------------- */
@@ -279,19 +284,18 @@ static void collect(walk *w, int n, const tg_tensor *inputs, tg_tensor *grads) {
 static tg_status record_vjp(tg_tape *tape, uint32_t end, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n,
                             const tg_tensor *inputs, tg_tensor *grads) {
     walk     w;
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_BACKWARD;
+    tg_scope scope = tgi_begin_derivative(tape, "vjp");
     if (!begin_walk(&w, tape, end, "vjp")) {
         for (int j = 0; j < n; j++)
             w.wanted[tgi_index(inputs[j])] = 1;
         spread_wanted(&w);
         if (!plant_seeds(&w, m, outputs, seeds) && !walk_back(&w)) {
-            tgi_resume(tape, call);
+            tgi_resume(tape, scope);
             collect(&w, n, inputs, grads);
         }
     }
     end_walk(&w);
-    return tgi_end(tape, call);
+    return tg_end_scope(scope);
 }
 
 void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results) {

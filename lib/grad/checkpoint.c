@@ -1,8 +1,9 @@
-/* grad/checkpoint.c: a stretch of the tape whose values are computed again for the backward walk instead of being kept.
+/* grad/checkpoint.c: a segment of the tape whose values are recomputed for the backward walk instead of being kept.
  *
- * The stretch is recorded on detached inputs, so that no gradient flows through it, and a checkpoint, an op that shows its result, stands for it
- * on the way back. The checkpoint's rule records the stretch anew, on the inputs themselves, and differentiates that. It does so once
- * for all inputs: the tape remembers the gradients of the checkpoint that was differentiated last.
+ * The segment is recorded on detached inputs, so that no gradient flows through it, and a checkpoint, an op that shows its
+ * result, stands for it on the way back. The checkpoint's rule records the segment anew, on the inputs themselves, and
+ * differentiates that. It does so once for all inputs: the tape remembers the gradients of the checkpoint that was differentiated
+ * last.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -11,13 +12,13 @@
 #include "ops/ops.h"
 
 typedef struct checkpoint_attr {
-    tg_stretch *stretch;
+    tg_segment *segment;
     void       *context;
 } checkpoint_attr;
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* An input of its own for the stretch, by which it can be differentiated: nothing else leads to it. */
+/* An input of its own for the segment, by which it can be differentiated: nothing else leads to it. */
 static tg_tensor pass_rule(const tg_rule_call *call) {
     return call->g;
 }
@@ -33,7 +34,7 @@ static bool is_wanted(const tg_rule_call *call, int i) {
     return i == call->which || tg_requires_grad(call->x[i]);
 }
 
-/* Records the stretch and the gradients for its inputs, by their place among the operands. */
+/* Records the segment and the gradients for its inputs, by their place among the operands. */
 static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
     const checkpoint_attr *attr = call->attr;
     tg_tape               *tape = call->g.tape;
@@ -47,7 +48,7 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
         inputs[i] = is_wanted(call, i) ? pass(call->x[i]) : call->x[i];
         if (is_wanted(call, i)) list[wanted++] = inputs[i];
     }
-    tg_tensor y = attr->stretch(inputs + 1, attr->context);
+    tg_tensor y = attr->segment(inputs + 1, attr->context);
     tg_vjp(tape, 1, &y, &call->g, wanted, list, list);
     for (int i = call->count - 1; i > 0 && !tape->status; i--)
         if (is_wanted(call, i)) grads[i] = list[--wanted];
@@ -55,8 +56,8 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
 }
 
 static tg_tensor checkpoint_rule(const tg_rule_call *call) {
-    tg_tape      *tape = call->g.tape;
-    tgi_recalled *last = &tape->recalled;
+    tg_tape              *tape = call->g.tape;
+    tgi_checkpoint_cache *last = &tape->checkpoint_cache;
     if (call->which == 0) return tgi_full_like(call->x[0], 0); /* nothing leads there */
     bool same = last->grads && last->y == call->y.ref && last->g == call->g.ref && tg_valid(last->grads[call->which]);
     if (!same) {
@@ -76,21 +77,21 @@ static tg_tensor checkpoint_rule(const tg_rule_call *call) {
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */
 
-/* What the stretch recorded must be the same each time, and have no way to a parameter but through its inputs. */
-static tg_status check_stretch(tg_tape *tape, uint32_t start, tg_tensor y) {
-    if (tape->status || !tgi_resolve(tape, y, "checkpoint", "what the stretch returned")) return tg_error_status(tape);
-    if (tgi_index(y) < start) return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch recorded nothing");
+/* What the segment recorded must be the same each time, and have no way to a parameter but through its inputs. */
+static tg_status check_segment(tg_tape *tape, uint32_t start, tg_tensor y) {
+    if (tape->status || !tgi_resolve(tape, y, "checkpoint", "what the segment returned")) return tg_error_status(tape);
+    if (tgi_index(y) < start) return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the segment recorded nothing");
     for (uint32_t i = start; i < tape->count; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         const tgi_leaf *leaf = tgi_leaf_of(node);
         if (node->op->random)
-            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch draws numbers (%s)", node->op->name);
+            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the segment draws numbers (%s)", node->op->name);
         if (node->op->effect || (leaf && leaf->variable))
-            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the stretch records %s: it may be recorded more than once",
+            return tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "the segment records %s: it may be recorded more than once",
                             node->op->name);
         if (node->requires_grad)
             return tgi_fail(tape, TG_ERR_GRADIENT, "checkpoint",
-                            "%s in the stretch depends on a parameter that is not among the inputs", node->op->name);
+                            "%s in the segment depends on a parameter that is not among the inputs", node->op->name);
     }
     return TG_OK;
 }
@@ -105,26 +106,26 @@ static tg_tensor record_checkpoint(tg_tape *tape, const checkpoint_attr *attr, i
     }
     if (tape->status) return tgi_invalid(tape);
     tape->unsaved++;
-    in[0] = attr->stretch(in + 1, attr->context);
+    in[0] = attr->segment(in + 1, attr->context);
     tape->unsaved--;
-    if (check_stretch(tape, start, in[0])) return tgi_invalid(tape);
+    if (check_segment(tape, start, in[0])) return tgi_invalid(tape);
     memcpy(in + 1, x, (size_t)count * sizeof *x);
     return tg_record(tape, &op, count + 1, in, attr, sizeof *attr);
 }
 
-tg_tensor(tg_checkpoint)(tg_tape *tape, tg_stretch *stretch, void *context, int count, const tg_tensor *x) {
+tg_tensor(tg_checkpoint)(tg_tape *tape, tg_segment *segment, void *context, int count, const tg_tensor *x) {
     if (tgi_check(tape)) return tgi_invalid(tape);
-    if (!stretch || count < 1 || !x) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "no stretch, or no inputs (%d)", count);
+    if (!segment || count < 1 || !x) {
+        tgi_fail(tape, TG_ERR_ARGUMENT, "checkpoint", "no segment, or no inputs (%d)", count);
         return tgi_invalid(tape);
     }
-    tgi_call        call = tgi_begin(tape);
-    checkpoint_attr attr = {stretch, context};
+    tg_scope        scope = tg_begin_scope(tape, "checkpoint");
+    checkpoint_attr attr = {segment, context};
     tg_tensor      *in = tgi_pool_take(&tape->pool, ((size_t)count + 1) * sizeof *in), y = tgi_invalid(tape);
     if (in)
         y = record_checkpoint(tape, &attr, count, x, in);
     else
         tgi_out_of_memory(tape, "checkpoint");
     tgi_pool_give(&tape->pool, in);
-    return tgi_end_with(tape, call, y);
+    return tg_end_scope_with(scope, y);
 }

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "core/residency.h"
-#include "grad/again.h"
 #include "grad/grad.h"
+#include "grad/replay.h"
 #include "ops/operands.h"
 #include "run/run.h"
 
@@ -35,18 +35,14 @@ tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor
                   tg_tensor *results) {
     tg_status status = check_counts(tape, "jvp", n, m, results);
     if (status) return status;
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_BACKWARD;
+    tg_scope   scope = tgi_begin_derivative(tape, "jvp");
     tg_tensor *u = take_tensors(tape, m, "jvp"), *g = take_tensors(tape, n, "jvp");
     for (int i = 0; i < m && u && tgi_resolve(tape, outputs[i], "jvp", "an output"); i++)
         u[i] = tgi_full_like(outputs[i], 0);
-    if (!tape->status && !tg_vjp(tape, m, outputs, u, n, inputs, g)) {
-        tgi_resume(tape, call);
-        tg_vjp(tape, n, g, tangents, m, u, results);
-    }
+    if (!tape->status && !tg_vjp(tape, m, outputs, u, n, inputs, g)) tg_vjp(tape, n, g, tangents, m, u, results);
     tgi_pool_give(&tape->pool, u);
     tgi_pool_give(&tape->pool, g);
-    status = tgi_end(tape, call);
+    status = tg_end_scope(scope);
     tgi_give_results(tape, status, m, results);
     return status;
 }
@@ -55,15 +51,11 @@ tg_status(tg_hvp)(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tenso
     tg_tape  *tape = tgi_tape_of(loss);
     tg_status status = check_counts(tape, "hvp", n, n, results);
     if (status) return status;
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_BACKWARD;
+    tg_scope   scope = tgi_begin_derivative(tape, "hvp");
     tg_tensor *g = take_tensors(tape, n, "hvp");
-    if (g && !tg_vjp(tape, 1, &loss, NULL, n, inputs, g)) {
-        tgi_resume(tape, call);
-        tg_vjp(tape, n, g, vectors, n, inputs, results);
-    }
+    if (g && !tg_vjp(tape, 1, &loss, NULL, n, inputs, g)) tg_vjp(tape, n, g, vectors, n, inputs, results);
     tgi_pool_give(&tape->pool, g);
-    status = tgi_end(tape, call);
+    status = tg_end_scope(scope);
     tgi_give_results(tape, status, n, results);
     return status;
 }
@@ -109,7 +101,7 @@ static tg_tensor units(tg_tape *tape, const char *what, tg_dtype dtype, int64_t 
 
 /* The derivatives of each element of y for x, as vectors side by side along an axis. y is the smaller of the two, so that its
  * elements can be counted in an int. */
-static tg_tensor stack_rows(const char *what, tg_tensor y, tg_tensor x, int axis, tgi_call call) {
+static tg_tensor stack_rows(const char *what, tg_tensor y, tg_tensor x, int axis) {
     tg_tape   *tape = y.tape;
     tg_tensor *rows = NULL, stacked = tgi_invalid(tape);
     int64_t    n = tg_size(y), size = tg_size(x);
@@ -118,7 +110,6 @@ static tg_tensor stack_rows(const char *what, tg_tensor y, tg_tensor x, int axis
     for (int64_t i = 0; i < n && !tape->status; i++) {
         tg_tensor seed = tg_reshape(tg_slice(places, 0, n - 1 - i, 2 * n - 1 - i, 1), tg_shape_of(y));
         tg_vjp(tape, 1, &y, &seed, 1, &x, &rows[i]);
-        tgi_resume(tape, call);
         rows[i] = tg_reshape(rows[i], TG_SHAPE(size));
     }
     if (!tape->status) stacked = tg_stack(tg_list_from((int)n, rows), axis);
@@ -127,7 +118,7 @@ static tg_tensor stack_rows(const char *what, tg_tensor y, tg_tensor x, int axis
 }
 
 /* dy/dx, by its rows or by its columns, of which there are fewer. */
-static tg_tensor record_matrix(const char *what, tg_tensor y, tg_tensor x, tgi_call call) {
+static tg_tensor record_matrix(const char *what, tg_tensor y, tg_tensor x) {
     tg_tape        *tape = y.tape;
     const tgi_node *node[2];
     tg_shape        shape;
@@ -135,20 +126,18 @@ static tg_tensor record_matrix(const char *what, tg_tensor y, tg_tensor x, tgi_c
     if (resolve_pair(tape, what, y, x, node) || join_shapes(tape, what, node, &shape)) return tgi_invalid(tape);
     int64_t rows = tgi_node_size(node[0]), columns = tgi_node_size(node[1]);
     if (rows == 0 || columns == 0) return tgi_full(tape, what, (tg_dtype)node[0]->dtype, shape, 0);
-    if (rows <= columns) return tg_reshape(stack_rows(what, y, x, 0, call), shape);
+    if (rows <= columns) return tg_reshape(stack_rows(what, y, x, 0), shape);
     u = tgi_full_like(y, 0);
     if (tape->status || tg_vjp(tape, 1, &y, &u, 1, &x, &g)) return tgi_invalid(tape);
-    tgi_resume(tape, call);
-    return tg_reshape(stack_rows(what, g, u, 1, call), shape);
+    return tg_reshape(stack_rows(what, g, u, 1), shape);
 }
 
 tg_tensor(tg_jacobian)(tg_tensor y, tg_tensor x) {
     tg_tape        *tape = tgi_tape_of_any(2, (tg_tensor[]){y, x});
     const tgi_node *node[2];
     if (tgi_check(tape) || resolve_pair(tape, "jacobian", y, x, node)) return tgi_invalid(tape);
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_BACKWARD;
-    return tgi_end_with(tape, call, record_matrix("jacobian", y, x, call));
+    tg_scope scope = tgi_begin_derivative(tape, "jacobian");
+    return tg_end_scope_with(scope, record_matrix("jacobian", y, x));
 }
 
 tg_tensor(tg_hessian)(tg_tensor loss, tg_tensor x) {
@@ -156,40 +145,36 @@ tg_tensor(tg_hessian)(tg_tensor loss, tg_tensor x) {
     const tgi_node *node[2];
     tg_tensor       g, hessian = tgi_invalid(tape);
     if (tgi_check(tape) || resolve_pair(tape, "hessian", loss, x, node)) return hessian;
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_BACKWARD;
-    if (!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g)) {
-        tgi_resume(tape, call);
-        hessian = record_matrix("hessian", g, x, call);
-    }
-    return tgi_end_with(tape, call, hessian);
+    tg_scope scope = tgi_begin_derivative(tape, "hessian");
+    if (!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g)) hessian = record_matrix("hessian", g, x);
+    return tg_end_scope_with(scope, hessian);
 }
 
 /* ---- into the caller's memory ------------------------------------------------------------------------------------ */
 
 /* The rows of dy/dx: the seed is a leaf that is 1 in one place after the other, and what depends on it runs again. */
 static tg_status read_rows(tg_tensor y, tg_tensor x, tgi_node *seed, tg_tensor u, char *values) {
-    tg_tape  *tape = y.tape;
-    tgi_again again = {0};
-    tg_tensor g;
-    uint64_t  one = 0;
+    tg_tape   *tape = y.tape;
+    tgi_replay between = {0};
+    tg_tensor  g;
+    uint64_t   one = 0;
     if (tg_vjp(tape, 1, &y, &u, 1, &x, &g)) return tape->status;
     tgi_keep_node(tape, tgi_index(g));
     if (tgi_run_pending(tape)) return tape->status;
     const tgi_node *row = tgi_node_at(tape, tgi_index(g));
     size_t          width = tg_dtype_size((tg_dtype)seed->dtype), bytes = tgi_node_bytes(row);
     tgi_convert(1, (tg_dtype)seed->dtype, &one);
-    tgi_find_again(&again, tape, 1, &u, 1, &g, "read_jacobian");
+    tgi_begin_replay(&between, tape, 1, &u, 1, &g, "read_jacobian");
     for (int64_t i = 0, rows = tgi_node_size(seed); i < rows && !tape->status; i++, values += bytes) {
         char *element = (char *)seed->data + (size_t)i * width;
         memcpy(element, &one, width);
-        if (!tgi_run_again(&again)) {
+        if (!tgi_run_replay(&between)) {
             tg_array array = tgi_array_of(row);
             tgi_copy_array(&array, array.rank, array.dims, values);
         }
         memset(element, 0, width);
     }
-    tgi_end_again(&again);
+    tgi_end_replay(&between);
     return tape->status;
 }
 
@@ -208,27 +193,24 @@ static tg_status read_jacobian(tg_tensor y, tg_tensor x, const char *what, void 
 }
 
 /* Ends a call that leaves nothing on the tape. */
-static tg_status end_reading(tg_tape *tape, tgi_call call) {
-    tgi_truncate(tape, call.count);
-    return tgi_end(tape, call);
+static tg_status end_reading(tg_scope scope) {
+    tgi_truncate(scope.tape, scope.start);
+    return tg_end_scope(scope);
 }
 
 tg_status(tg_read_jacobian)(tg_tensor y, tg_tensor x, void *values, int64_t count) {
     tg_tape *tape = tgi_tape_of(y);
     if (tgi_check(tape)) return tg_error_status(tape);
-    tgi_call call = tgi_begin(tape);
+    tg_scope scope = tg_begin_scope(tape, "read_jacobian");
     read_jacobian(y, x, "read_jacobian", values, count);
-    return end_reading(tape, call);
+    return end_reading(scope);
 }
 
 tg_status(tg_read_hessian)(tg_tensor loss, tg_tensor x, void *values, int64_t count) {
     tg_tape  *tape = tgi_tape_of(loss);
     tg_tensor g;
     if (tgi_check(tape)) return tg_error_status(tape);
-    tgi_call call = tgi_begin(tape);
-    if (!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g)) {
-        tgi_resume(tape, call);
-        read_jacobian(g, x, "read_hessian", values, count);
-    }
-    return end_reading(tape, call);
+    tg_scope scope = tg_begin_scope(tape, "read_hessian");
+    if (!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g)) read_jacobian(g, x, "read_hessian", values, count);
+    return end_reading(scope);
 }

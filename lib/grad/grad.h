@@ -6,6 +6,9 @@
 
 #include "core/tape.h"
 
+/* A scope whose instructions are there for a derivative. */
+tg_scope tgi_begin_derivative(tg_tape *tape, const char *name);
+
 /* How a call that returns several tensors ends: they are kept, or invalid after an error. */
 void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results);
 

@@ -1,8 +1,8 @@
 /* grad/gradcheck.c: recorded gradients against central differences.
  *
- * y is reduced to one number s by a weighted sum; the tape gives ds/dx, and moving x by +h and -h measures it, for which just the
- * instructions between the inputs and s run again. The check of the next order takes a weighted sum of the gradients for s.
- * All that is recorded for it is cut off again in the end.
+ * y is reduced to one number s by a weighted sum; the tape gives ds/dx, and moving x by +h and -h measures it, for which only the
+ * instructions between the inputs and s are computed anew. The check of the next order takes a weighted sum of the gradients for s.
+ * All that is recorded for it is cut off in the end.
  *
  * The error of a central difference is h^2 s'''/6 + eps s/h, least where h is about the cube root of the rounding unit: Press et
  * al., Numerical Recipes, section 5.7.
@@ -12,17 +12,17 @@
 #include <math.h>
 
 #include "core/residency.h"
-#include "grad/again.h"
+#include "grad/replay.h"
 #include "ops/ops.h"
 #include "run/run.h"
 
-/* The check of one s: what to run again for it, and where the findings go. */
+/* The check of one s: what to compute anew for it, and where the findings go. */
 typedef struct check {
     tg_tape             *tape;
     int                  n;
     const tg_tensor     *inputs;
     tg_gradcheck_report *report;
-    tgi_again            again;
+    tgi_replay           between; /* the inputs and s */
     uint32_t             s;
 } check;
 
@@ -47,7 +47,7 @@ static tg_tensor weighted_sum(tg_tape *tape, int count, const tg_tensor *y) {
 /* ---- comparing --------------------------------------------------------------------------------------------------- */
 
 static tg_status evaluate(const check *c, double *s) {
-    if (tgi_run_again(&c->again)) return c->tape->status;
+    if (tgi_run_replay(&c->between)) return c->tape->status;
     *s = *(const double *)tgi_node_at(c->tape, c->s)->data;
     return TG_OK;
 }
@@ -102,9 +102,9 @@ static tg_status check_order(check *c, int order, tg_tensor s, tg_tensor *grads)
         tgi_keep_node(c->tape, tgi_index(grads[j]));
     if (tgi_run_pending(c->tape)) return c->tape->status;
     c->s = tgi_index(s);
-    if (!tgi_find_again(&c->again, c->tape, c->n, c->inputs, 1, &s, "gradcheck") && !compare(c, order, grads))
-        tgi_run_again(&c->again);
-    tgi_end_again(&c->again);
+    if (!tgi_begin_replay(&c->between, c->tape, c->n, c->inputs, 1, &s, "gradcheck") && !compare(c, order, grads))
+        tgi_run_replay(&c->between);
+    tgi_end_replay(&c->between);
     return c->tape->status;
 }
 
@@ -127,13 +127,13 @@ static tg_status check_inputs(tg_tape *tape, tg_tensor y, int n, const tg_tensor
     return TG_OK;
 }
 
-static tg_gradcheck_report terms(const tg_gradcheck_report *given) {
+static tg_gradcheck_report terms(const tg_gradcheck_report *asked) {
     tg_gradcheck_report report = {.step = 6e-6, .rtol = 1e-6, .atol = 1e-6, .order = 1};
-    if (!given) return report;
-    if (given->step > 0) report.step = given->step;
-    if (given->rtol > 0) report.rtol = given->rtol;
-    if (given->atol > 0) report.atol = given->atol;
-    if (given->order > 0) report.order = given->order;
+    if (!asked) return report;
+    if (asked->step > 0) report.step = asked->step;
+    if (asked->rtol > 0) report.rtol = asked->rtol;
+    if (asked->atol > 0) report.atol = asked->atol;
+    if (asked->order > 0) report.order = asked->order;
     return report;
 }
 
@@ -157,8 +157,9 @@ static tg_status verdict(tg_tape *tape, const tg_gradcheck_report *r) {
 tg_status(tg_gradcheck)(tg_tensor y, int n, const tg_tensor *inputs, tg_gradcheck_report *report) {
     tg_tape *tape = tgi_tape_of(y);
     if (tgi_check(tape) || check_inputs(tape, y, n, inputs)) return tg_error_status(tape);
-    tgi_call call = tgi_begin(tape);
-    if (tgi_run_pending(tape)) return tgi_end(tape, call);
+    tg_scope scope = tg_begin_scope(tape, "gradcheck");
+    if (tgi_run_pending(tape)) return tg_end_scope(scope);
+    tgi_resume(tape, scope);
 
     tg_gradcheck_report found = terms(report);
     tg_tensor          *grads = tgi_pool_take(&tape->pool, (size_t)n * sizeof *grads);
@@ -168,9 +169,9 @@ tg_status(tg_gradcheck)(tg_tensor y, int n, const tg_tensor *inputs, tg_gradchec
     else
         tgi_out_of_memory(tape, "gradcheck");
     tgi_pool_give(&tape->pool, grads);
-    tgi_truncate(tape, call.count);
-    tgi_resume(tape, call);
+    tgi_truncate(tape, scope.start);
+    tgi_resume(tape, scope);
     if (!tape->status) verdict(tape, &found);
     if (report) *report = found;
-    return tgi_end(tape, call);
+    return tg_end_scope(scope);
 }

@@ -32,6 +32,11 @@ static inline uint32_t temper(uint32_t y) {
     return y ^ y >> 18;
 }
 
+void tgi_mt19937_temper(tgi_mt19937 *generator) {
+    for (int i = 0; i < N; i++)
+        generator->word[i] = temper(generator->state[i]);
+}
+
 void tgi_mt19937_refill(tgi_mt19937 *generator) {
     uint32_t *s = generator->state;
     for (int i = 0; i < N - M; i++)
@@ -39,7 +44,6 @@ void tgi_mt19937_refill(tgi_mt19937 *generator) {
     for (int i = N - M; i < N - 1; i++)
         s[i] = twist(s[i], s[i + 1], s[i + M - N]);
     s[N - 1] = twist(s[N - 1], s[0], s[M - 1]);
-    for (int i = 0; i < N; i++)
-        generator->word[i] = temper(s[i]);
+    tgi_mt19937_temper(generator);
     generator->next = 0;
 }

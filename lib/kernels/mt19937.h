@@ -25,6 +25,9 @@ typedef struct tgi_mt19937 {
 
 void tgi_mt19937_seed(tgi_mt19937 *generator, uint32_t seed);
 
+/* Makes the words that are drawn from a state that was put in from outside. */
+void tgi_mt19937_temper(tgi_mt19937 *generator);
+
 /* Makes the next words; for tgi_mt19937_next. */
 void tgi_mt19937_refill(tgi_mt19937 *generator);
 

@@ -4,9 +4,7 @@
  * own slope, which must not be infinite: so its argument is masked, not its result.
  *
  * SPDX-License-Identifier: MIT */
-#include <tapegrad/nn.h>
-
-#include "ops/ops.h"
+#include "core/inside.h"
 
 /* ---- what the formulas call -------------------------------------------------------------------------------------- */
 
@@ -30,37 +28,32 @@ static tg_tensor tanh_softplus(tg_tensor x) {
     return tg_tanh(tg_logaddexp(x, 0));
 }
 
-/* Rejects what is no floating tensor, in the function's name. */
-static bool takes(tg_tensor x, const char *name) {
-    return tgi_operand(x, name) && !tgi_require_operand(x, name, TGI_FLOATS);
-}
-
-static bool are_bounds(tg_tape *tape, const char *name, double low, double high) {
-    if (low <= high) return true;
-    tgi_fail(tape, TG_ERR_ARGUMENT, name, "the lower bound %g is not at most the upper bound %g", low, high);
-    return false;
+static tg_status check_bounds(const tg_operands *o, double low, double high) {
+    if (low <= high) return TG_OK;
+    return tg_fail(o->tape, TG_ERR_ARGUMENT, o->name, "the lower bound %g is not at most the upper bound %g", low, high);
 }
 
 /* ---- the functions ----------------------------------------------------------------------------------------------- */
 
-#define ACTIVATION(name, parameters, condition, formula) \
-    tg_tensor(tg_##name) parameters { \
-        if (!takes(x, #name) || !(condition)) return tgi_invalid(tgi_tape_of(x)); \
-        tgi_call call = tgi_begin(x.tape); \
-        return tgi_end_with(x.tape, call, formula); \
+#define ACTIVATION(function, parameters, checks, formula) \
+    tg_tensor(tg_##function) parameters { \
+        tg_operands o; \
+        if (tg_check_operands(&o, #function, 1, 1, &x) || tg_check_floating(&o, 1) || checks) return tg_invalid(o.tape); \
+        tg_scope scope = tg_begin_scope(o.tape, o.name); \
+        return tg_end_scope_with(scope, formula); \
     }
 
 /* From G. Klambauer et al., "Self-Normalizing Neural Networks" (2017). */
 static const double selu_scale = 1.0507009873554804934193349852946, selu_alpha = 1.6732632423543772848170429916717;
 
-ACTIVATION(softplus, (tg_tensor x), true, tg_logaddexp(x, 0))
-ACTIVATION(leaky_relu, (tg_tensor x, double slope), true, tg_where(tg_gt(x, 0), x, tg_mul(slope, x)))
-ACTIVATION(elu, (tg_tensor x, double alpha), true,
+ACTIVATION(softplus, (tg_tensor x), TG_OK, tg_logaddexp(x, 0))
+ACTIVATION(leaky_relu, (tg_tensor x, double slope), TG_OK, tg_where(tg_gt(x, 0), x, tg_mul(slope, x)))
+ACTIVATION(elu, (tg_tensor x, double alpha), TG_OK,
            tg_where(tg_le(x, 0), tg_mul(alpha, tg_expm1(tg_where(tg_le(x, 0), x, 0))), x))
-ACTIVATION(selu, (tg_tensor x), true, tg_mul(selu_scale, tg_elu(x, selu_alpha)))
-ACTIVATION(gelu, (tg_tensor x), true, gated(x, normal))
-ACTIVATION(gelu_tanh, (tg_tensor x), true, gated(x, nearly_normal))
-ACTIVATION(silu, (tg_tensor x), true, gated(x, tg_sigmoid))
-ACTIVATION(mish, (tg_tensor x), true, gated(x, tanh_softplus))
-ACTIVATION(hardtanh, (tg_tensor x, double low, double high), are_bounds(x.tape, "hardtanh", low, high),
+ACTIVATION(selu, (tg_tensor x), TG_OK, tg_mul(selu_scale, tg_elu(x, selu_alpha)))
+ACTIVATION(gelu, (tg_tensor x), TG_OK, gated(x, normal))
+ACTIVATION(gelu_tanh, (tg_tensor x), TG_OK, gated(x, nearly_normal))
+ACTIVATION(silu, (tg_tensor x), TG_OK, gated(x, tg_sigmoid))
+ACTIVATION(mish, (tg_tensor x), TG_OK, gated(x, tanh_softplus))
+ACTIVATION(hardtanh, (tg_tensor x, double low, double high), check_bounds(&o, low, high),
            tg_where(tg_le(x, low), low, tg_where(tg_ge(x, high), high, x)))

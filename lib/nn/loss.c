@@ -8,29 +8,22 @@
 
 #include <math.h>
 
-#include "ops/operands.h"
-
 /* ---- how a loss begins and ends ---------------------------------------------------------------------------------- */
 
-bool tgi_given(tg_tensor x) {
-    return x.tape || x.ref;
+tg_status tgi_check_loss(tg_operands *o, const char *name, tg_reduction reduction, int required, int count,
+                         const tg_tensor *x) {
+    if (tg_check_operands(o, name, required, count, x) || tg_check_floating(o, 1)) return tg_error_status(o->tape);
+    if ((unsigned)reduction <= TG_REDUCE_BATCH_MEAN) return TG_OK;
+    return tg_fail(o->tape, TG_ERR_ARGUMENT, name, "%d is no tg_reduction", (int)reduction);
 }
 
-bool tgi_loss_look(tgi_loss *l, const char *name, tg_reduction reduction, int count, const tg_tensor *x) {
-    *l = (tgi_loss){.tape = tgi_tape_of_any(count, x), .op = {.name = name, .arity = count}, .reduction = reduction};
-    if (tgi_check_operands(&l->look, l->tape, &l->op, count, x, l->in)) return false;
-    if (!tgi_require_dtype(&l->look, l->in[0].dtype, TGI_FLOATS) && (unsigned)reduction > TG_REDUCE_BATCH_MEAN)
-        tgi_fail(l->tape, TG_ERR_ARGUMENT, name, "%d is no tg_reduction", (int)reduction);
-    return !l->tape->status;
+tg_status tgi_check_batch(const tg_operands *o, tg_reduction reduction, int rank) {
+    if (reduction != TG_REDUCE_BATCH_MEAN || rank > 0) return TG_OK;
+    return tg_refuse_operands(o, TG_ERR_SHAPE, "a single loss has no first axis to take the mean of a batch over");
 }
 
-tg_status tgi_loss_check_batch(const tgi_loss *l, int rank) {
-    if (l->reduction != TG_REDUCE_BATCH_MEAN || rank > 0) return TG_OK;
-    return tg_refuse(&l->look, TG_ERR_SHAPE, "a single loss has no first axis to take the mean of a batch over");
-}
-
-tg_tensor tgi_loss_reduce(const tgi_loss *l, tg_tensor each) {
-    switch (l->reduction) {
+tg_tensor tgi_reduce_losses(tg_tensor each, tg_reduction reduction) {
+    switch (reduction) {
     case TG_REDUCE_MEAN: return tg_mean(each);
     case TG_REDUCE_SUM: return tg_sum(each);
     case TG_REDUCE_BATCH_MEAN: return tg_div(tg_sum(each), (double)tg_shape_of(each).dims[0]);
@@ -38,39 +31,29 @@ tg_tensor tgi_loss_reduce(const tgi_loss *l, tg_tensor each) {
     }
 }
 
-/* The operands have one dtype, and broadcast. */
-static bool are_alike(tgi_loss *l) {
-    return !tgi_require_one_dtype(&l->look) && !tg_infer_broadcast(&l->look);
+/* The operands are those of a loss, have one dtype, and broadcast to *shape. */
+static tg_status check(tg_operands *o, const char *name, tg_reduction reduction, int count, const tg_tensor *x,
+                       tg_shape *shape) {
+    if (tgi_check_loss(o, name, reduction, 2, count, x) || tg_check_floating(o, count) || tg_check_broadcast(o, shape))
+        return tg_error_status(o->tape);
+    return tgi_check_batch(o, reduction, shape->rank);
 }
 
-static bool begin_with(tgi_loss *l, const char *name, tg_reduction reduction, int count, const tg_tensor *x) {
-    if (!tgi_loss_look(l, name, reduction, count, x) || !are_alike(l) || tgi_loss_check_batch(l, l->look.out.rank))
-        return false;
-    l->call = tgi_begin(l->tape);
-    return true;
-}
-
-static bool begin(tgi_loss *l, const char *name, tg_reduction reduction, tg_tensor x, tg_tensor target) {
-    return begin_with(l, name, reduction, 2, (tg_tensor[]){x, target});
-}
-
-static tg_tensor end(tgi_loss *l, tg_tensor each) {
-    return tgi_end_with(l->tape, l->call, tgi_loss_reduce(l, each));
+static tg_status check_pair(tg_operands *o, const char *name, tg_reduction reduction, tg_tensor x, tg_tensor target) {
+    tg_shape shape;
+    return check(o, name, reduction, 2, (tg_tensor[]){x, target}, &shape);
 }
 
 /* ---- of numbers -------------------------------------------------------------------------------------------------- */
 
-tg_tensor(tg_mse_loss)(tg_tensor x, tg_tensor target, tg_reduction reduction) {
-    tgi_loss l;
-    if (!begin(&l, "mse_loss", reduction, x, target)) return tgi_invalid(l.tape);
-    return end(&l, tg_square(tg_sub(x, target)));
-}
-
-tg_tensor(tg_l1_loss)(tg_tensor x, tg_tensor target, tg_reduction reduction) {
-    tgi_loss l;
-    if (!begin(&l, "l1_loss", reduction, x, target)) return tgi_invalid(l.tape);
-    return end(&l, tg_abs(tg_sub(x, target)));
-}
+/* A loss whose operands are x and target, and whose options are checked by a condition, as a formula. */
+#define LOSS(function, parameters, checks, formula) \
+    tg_tensor(tg_##function) parameters { \
+        tg_operands o; \
+        if (check_pair(&o, #function, reduction, x, target) || checks) return tg_invalid(o.tape); \
+        tg_scope scope = tg_begin_scope(o.tape, o.name); \
+        return tg_end_scope_with(scope, tgi_reduce_losses(formula, reduction)); \
+    }
 
 /* d^2 / 2 up to the bound, and its tangent beyond. */
 static tg_tensor bent(tg_tensor d, double bound) {
@@ -78,20 +61,16 @@ static tg_tensor bent(tg_tensor d, double bound) {
     return tg_mul(c, tg_sub(d, tg_mul(0.5, c)));
 }
 
-tg_tensor(tg_huber_loss)(tg_tensor x, tg_tensor target, double delta, tg_reduction reduction) {
-    tgi_loss l;
-    if (!begin(&l, "huber_loss", reduction, x, target)) return tgi_invalid(l.tape);
-    if (!(delta > 0)) tgi_fail(l.tape, TG_ERR_ARGUMENT, "huber_loss", "delta is %g, not above 0", delta);
-    return end(&l, bent(tg_sub(x, target), delta));
+static tg_tensor smooth(tg_tensor d, double beta) {
+    return beta > 0 ? tg_div(bent(d, beta), beta) : tg_abs(d);
 }
 
-tg_tensor(tg_smooth_l1_loss)(tg_tensor x, tg_tensor target, double beta, tg_reduction reduction) {
-    tgi_loss l;
-    if (!begin(&l, "smooth_l1_loss", reduction, x, target)) return tgi_invalid(l.tape);
-    if (!(beta >= 0)) tgi_fail(l.tape, TG_ERR_ARGUMENT, "smooth_l1_loss", "beta is %g, which is below 0", beta);
-    tg_tensor d = tg_sub(x, target);
-    return end(&l, beta > 0 ? tg_div(bent(d, beta), beta) : tg_abs(d));
-}
+LOSS(mse_loss, (tg_tensor x, tg_tensor target, tg_reduction reduction), TG_OK, tg_square(tg_sub(x, target)))
+LOSS(l1_loss, (tg_tensor x, tg_tensor target, tg_reduction reduction), TG_OK, tg_abs(tg_sub(x, target)))
+LOSS(huber_loss, (tg_tensor x, tg_tensor target, double delta, tg_reduction reduction),
+     tg_check_option(o.tape, o.name, "delta", delta, 0, INFINITY, TG_LEFT_OPEN), bent(tg_sub(x, target), delta))
+LOSS(smooth_l1_loss, (tg_tensor x, tg_tensor target, double beta, tg_reduction reduction),
+     tg_check_option(o.tape, o.name, "beta", beta, 0, INFINITY, TG_CLOSED), smooth(tg_sub(x, target), beta))
 
 /* ---- bce: of a probability --------------------------------------------------------------------------------------- */
 
@@ -134,53 +113,60 @@ static tg_tensor bce(tg_tensor p, tg_tensor target) {
 
 /* ---- the two losses of yes and no -------------------------------------------------------------------------------- */
 
-static bool begin_bce(tgi_loss *l, const char *name, tg_tensor x, tg_tensor target, const tg_bce_options *options) {
-    tg_tensor in[TGI_LOSS_OPERANDS] = {x, target};
-    int       count = 2;
-    if (tgi_given(options->weight)) in[count++] = options->weight;
-    if (tgi_given(options->pos_weight)) in[count++] = options->pos_weight;
-    return begin_with(l, name, options->reduction, count, in);
+enum { X, TARGET, WEIGHT, POS_WEIGHT, OPERANDS };
+
+/* The operands, the weights that are left out being TG_NONE. */
+static tg_status check_bce(tg_operands *o, const char *name, tg_tensor *x, const tg_bce_options *options) {
+    tg_shape shape;
+    x[WEIGHT] = tg_or_none(options->weight);
+    x[POS_WEIGHT] = tg_or_none(options->pos_weight);
+    return check(o, name, options->reduction, OPERANDS, x, &shape);
 }
 
-static tg_tensor end_bce(tgi_loss *l, tg_tensor each, const tg_bce_options *options) {
-    return end(l, tgi_given(options->weight) ? tg_mul(options->weight, each) : each);
+static tg_tensor weighted(tg_tensor weight, tg_tensor each) {
+    return tg_is_none(weight) ? each : tg_mul(weight, each);
 }
 
 tg_tensor(tg_bce_loss)(tg_tensor p, tg_tensor target, const tg_bce_options *options) {
     static const tg_bce_options defaults;
-    tgi_loss                    l;
+    tg_tensor                   x[OPERANDS] = {p, target};
+    tg_operands                 o;
     if (!options) options = &defaults;
-    if (!begin_bce(&l, "bce_loss", p, target, options)) return tgi_invalid(l.tape);
-    if (tgi_given(options->pos_weight))
-        tgi_fail(l.tape, TG_ERR_ARGUMENT, "bce_loss", "pos_weight is an option of tg_bce_with_logits_loss only");
-    return end_bce(&l, bce(p, target), options);
+    if (!check_bce(&o, "bce_loss", x, options) && o.present[POS_WEIGHT])
+        tg_fail(o.tape, TG_ERR_ARGUMENT, o.name, "pos_weight is an option of tg_bce_with_logits_loss only");
+    if (tg_error_status(o.tape)) return tg_invalid(o.tape);
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    return tg_end_scope_with(scope, tgi_reduce_losses(weighted(x[WEIGHT], bce(p, target)), options->reduction));
 }
 
 /* -log p is softplus(-z), which is softplus(z) - z, and -log(1 - p) is softplus(z). */
 static tg_tensor bce_of_logits(tg_tensor z, tg_tensor target, tg_tensor pos_weight) {
     tg_tensor softplus = tg_logaddexp(z, 0);
-    if (!tgi_given(pos_weight)) return tg_sub(softplus, tg_mul(target, z));
+    if (tg_is_none(pos_weight)) return tg_sub(softplus, tg_mul(target, z));
     tg_tensor yes = tg_mul(pos_weight, target);
     return tg_sub(tg_mul(tg_add(yes, tg_sub(1, target)), softplus), tg_mul(yes, z));
 }
 
 tg_tensor(tg_bce_with_logits_loss)(tg_tensor z, tg_tensor target, const tg_bce_options *options) {
     static const tg_bce_options defaults;
-    tgi_loss                    l;
+    tg_tensor                   x[OPERANDS] = {z, target};
+    tg_operands                 o;
     if (!options) options = &defaults;
-    if (!begin_bce(&l, "bce_with_logits_loss", z, target, options)) return tgi_invalid(l.tape);
-    return end_bce(&l, bce_of_logits(z, target, options->pos_weight), options);
+    if (check_bce(&o, "bce_with_logits_loss", x, options)) return tg_invalid(o.tape);
+    tg_scope  scope = tg_begin_scope(o.tape, o.name);
+    tg_tensor each = weighted(x[WEIGHT], bce_of_logits(z, target, x[POS_WEIGHT]));
+    return tg_end_scope_with(scope, tgi_reduce_losses(each, options->reduction));
 }
 
 /* ---- of distributions, of directions ----------------------------------------------------------------------------- */
 
-tg_tensor(tg_kl_div)(tg_tensor log_p, tg_tensor target, bool log_target, tg_reduction reduction) {
-    tgi_loss l;
-    if (!begin(&l, "kl_div", reduction, log_p, target)) return tgi_invalid(l.tape);
-    if (log_target) return end(&l, tg_mul(tg_exp(target), tg_sub(target, log_p)));
+static tg_tensor kl_div(tg_tensor log_p, tg_tensor target, bool log_target) {
+    if (log_target) return tg_mul(tg_exp(target), tg_sub(target, log_p));
     tg_tensor logarithm = tg_log(tg_where(tg_eq(target, 0), 1, target));
-    return end(&l, tg_mul(target, tg_sub(logarithm, log_p)));
+    return tg_mul(target, tg_sub(logarithm, log_p));
 }
+
+LOSS(kl_div, (tg_tensor x, tg_tensor target, bool log_target, tg_reduction reduction), TG_OK, kl_div(x, target, log_target))
 
 /* 1 over the norm, or over eps where that is larger. The bound is put to the square, below the root, whose derivative at 0 is
  * then never taken. */
@@ -189,22 +175,22 @@ static tg_tensor over_norm(tg_tensor x, tg_axes axes, double eps) {
 }
 
 /* x, or a number, with all the axes that the other operand gives it: they count in its norm. */
-static tg_tensor stretched(tgi_loss *l, tg_tensor x) {
-    double   number;
-    tg_shape shape = tg_shape_from(l->look.out.rank, l->look.out.dims);
-    if (tgi_is_number(x, &number)) return tgi_full(l->tape, "cosine_similarity", l->in[0].dtype, shape, number);
+static tg_tensor stretched(const tg_operands *o, tg_tensor x, tg_shape shape) {
+    double number;
+    if (tg_is_number(x, &number)) x = tg_number(o->tape, o->type[X].dtype, number);
     return tg_shape_equal(tg_shape_of(x), shape) ? x : tg_broadcast_to(x, shape);
 }
 
 tg_tensor(tg_cosine_similarity)(tg_tensor a, tg_tensor b, int axis, double eps) {
-    tgi_loss l;
+    tg_operands o;
+    tg_shape    shape;
+    if (check(&o, "cosine_similarity", TG_REDUCE_NONE, 2, (tg_tensor[]){a, b}, &shape) ||
+        tg_check_axis(&o, shape.rank, &axis) || tg_check_option(o.tape, o.name, "eps", eps, 0, INFINITY, TG_CLOSED))
+        return tg_invalid(o.tape);
     tg_axes  axes = TG_AXES(axis);
-    if (!begin(&l, "cosine_similarity", TG_REDUCE_NONE, a, b)) return tgi_invalid(l.tape);
-    if (tgi_axis(axis, l.look.out.rank) < 0)
-        tg_refuse(&l.look, TG_ERR_SHAPE, "axis %d of tensors of rank %d", axis, l.look.out.rank);
-    if (!(eps >= 0)) tgi_fail(l.tape, TG_ERR_ARGUMENT, "cosine_similarity", "eps is %g, which is below 0", eps);
-    a = stretched(&l, a);
-    b = stretched(&l, b);
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    a = stretched(&o, a, shape);
+    b = stretched(&o, b, shape);
     tg_tensor product = tg_sum_axes(tg_mul(a, b), axes, false);
-    return end(&l, tg_mul(tg_mul(product, over_norm(a, axes, eps)), over_norm(b, axes, eps)));
+    return tg_end_scope_with(scope, tg_mul(tg_mul(product, over_norm(a, axes, eps)), over_norm(b, axes, eps)));
 }

@@ -5,12 +5,10 @@
  * multiplied among themselves first, so that as few instructions as possible go over all of x.
  *
  * SPDX-License-Identifier: MIT */
-#include <tapegrad/nn.h>
-
 #include <inttypes.h>
 #include <math.h>
 
-#include "nn/given.h"
+#include "core/inside.h"
 
 /* ---- the formulas ------------------------------------------------------------------------------------------------ */
 
@@ -21,124 +19,112 @@ static tg_tensor standardised(tg_tensor x, tg_axes axes, double eps) {
 }
 
 static tg_tensor times(tg_tensor x, tg_tensor weight) {
-    return tgi_is_none(weight) ? x : tg_mul(x, weight);
+    return tg_is_none(weight) ? x : tg_mul(x, weight);
 }
 
 static tg_tensor plus(tg_tensor x, tg_tensor bias) {
-    return tgi_is_none(bias) ? x : tg_add(x, bias);
+    return tg_is_none(bias) ? x : tg_add(x, bias);
 }
 
 /* A vector with one element a channel in a shape that broadcasts to x's, whose channels are along axis 1; what has rank 0 as it
  * is. */
-static tg_tensor per_channel(const tgi_given *given, int operand, tg_tensor vector) {
-    const tg_type *x = given->of[0], *type = given->of[operand];
+static tg_tensor per_channel(const tg_operands *o, int i, tg_tensor vector) {
+    const tg_type *x = &o->type[0];
     tg_shape       shape = {.rank = x->rank - 1};
-    if (!type || type->rank == 0 || x->rank == 2) return vector;
-    for (int i = 0; i < shape.rank; i++)
-        shape.dims[i] = i ? 1 : x->dims[1];
+    if (!o->present[i] || o->type[i].rank == 0 || x->rank == 2) return vector;
+    for (int axis = 0; axis < shape.rank; axis++)
+        shape.dims[axis] = axis ? 1 : x->dims[1];
     return tg_reshape(vector, shape);
 }
 
 /* ---- the arguments ----------------------------------------------------------------------------------------------- */
 
-static tg_tensor refused(const tgi_given *given) {
-    return tgi_invalid(given->look.tape);
+/* What all of them begin with: x and tensors of its dtype, and eps. */
+static tg_status check(tg_operands *o, const char *name, int count, const tg_tensor *x, double eps) {
+    if (tg_check_operands(o, name, 1, count, x) || tg_check_floating(o, count)) return tg_error_status(o->tape);
+    return tg_check_option(o->tape, name, "eps", eps, 0, INFINITY, TG_RIGHT_OPEN);
 }
 
-static bool is_epsilon(const tgi_given *given, double eps) {
-    if (eps >= 0 && isfinite(eps)) return true;
-    tgi_fail(given->look.tape, TG_ERR_ARGUMENT, given->op.name, "eps %g is not a finite number of at least 0", eps);
-    return false;
+/* The last `count` axes, of which there are as many at least. */
+static tg_status check_last(const tg_operands *o, int count, tg_axes *last) {
+    int rank = o->type[0].rank;
+    if (count < 1 || count > rank)
+        return tg_refuse_operands(o, TG_ERR_SHAPE, "x has %d axes, and the last %d of them cannot be normalised", rank, count);
+    *last = (tg_axes){.count = count};
+    for (int i = 0; i < count; i++)
+        last->axis[i] = rank - count + i;
+    return TG_OK;
 }
 
-/* Whether there are so many last axes; they go to *last. */
-static bool are_last(const tgi_given *given, int axes, tg_axes *last) {
-    int rank = given->of[0]->rank;
-    if (axes < 1 || axes > rank) {
-        tg_refuse(&given->look, TG_ERR_SHAPE, "x has %d axes, and the last %d of them cannot be normalised", rank, axes);
-        return false;
-    }
-    *last = (tg_axes){.count = axes};
-    for (int i = 0; i < axes; i++)
-        last->axis[i] = rank - axes + i;
-    return true;
-}
-
-/* Whether the operand, if it is there, has this shape, or, where it may be a number, rank 0. */
-static bool fits(const tgi_given *given, int operand, bool number, const char *role, int rank, const int64_t *dims) {
-    const tg_type *type = given->of[operand];
-    char           text[TGI_TEXT];
-    if (!type || (number && type->rank == 0) ||
-        tg_shape_equal(tg_shape_from(type->rank, type->dims), tg_shape_from(rank, dims)))
-        return true;
-    tg_refuse(&given->look, TG_ERR_SHAPE, "the %s is not of shape %s", role, tgi_shape_text(text, rank, dims));
-    return false;
+/* A weight or a bias may be a plain number. */
+static tg_status check_factor(const tg_operands *o, int i, const char *role, int rank, const int64_t *dims) {
+    return o->type[i].rank ? tg_check_shape(o, i, role, tg_shape_from(rank, dims)) : TG_OK;
 }
 
 /* ---- over the last axes ------------------------------------------------------------------------------------------ */
 
+static const int64_t *last_sizes(const tg_operands *o, int count) {
+    return o->type[0].dims + o->type[0].rank - count;
+}
+
 tg_tensor(tg_layer_norm)(tg_tensor x, int axes, tg_tensor weight, tg_tensor bias, double eps) {
-    tgi_given given;
-    tg_axes   last;
-    if (!tgi_look_given(&given, "layer_norm", 1, 3, (tg_tensor[]){x, weight, bias}) || !tgi_given_floating(&given, 3) ||
-        !are_last(&given, axes, &last) || !is_epsilon(&given, eps))
-        return refused(&given);
-    const int64_t *dims = given.of[0]->dims + last.axis[0];
-    if (!fits(&given, 1, true, "weight", axes, dims) || !fits(&given, 2, true, "bias", axes, dims)) return refused(&given);
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, plus(times(standardised(x, last, eps), weight), bias));
+    tg_operands o;
+    tg_axes     last;
+    if (check(&o, "layer_norm", 3, (tg_tensor[]){x, weight, bias}, eps) || check_last(&o, axes, &last) ||
+        check_factor(&o, 1, "weight", axes, last_sizes(&o, axes)) || check_factor(&o, 2, "bias", axes, last_sizes(&o, axes)))
+        return tg_invalid(o.tape);
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    return tg_end_scope_with(scope, plus(times(standardised(x, last, eps), weight), bias));
 }
 
 tg_tensor(tg_rms_norm)(tg_tensor x, int axes, tg_tensor weight, double eps) {
-    tgi_given given;
-    tg_axes   last;
-    if (!tgi_look_given(&given, "rms_norm", 1, 2, (tg_tensor[]){x, weight}) || !tgi_given_floating(&given, 2) ||
-        !are_last(&given, axes, &last) || !is_epsilon(&given, eps) ||
-        !fits(&given, 1, true, "weight", axes, given.of[0]->dims + last.axis[0]))
-        return refused(&given);
-    tgi_call  call = tgi_begin(x.tape);
+    tg_operands o;
+    tg_axes     last;
+    if (check(&o, "rms_norm", 2, (tg_tensor[]){x, weight}, eps) || check_last(&o, axes, &last) ||
+        check_factor(&o, 1, "weight", axes, last_sizes(&o, axes)))
+        return tg_invalid(o.tape);
+    tg_scope  scope = tg_begin_scope(o.tape, o.name);
     tg_tensor scale = tg_rsqrt(tg_add(tg_mean_axes(tg_square(x), last, true), eps));
-    return tgi_end_with(x.tape, call, times(tg_mul(x, scale), weight));
+    return tg_end_scope_with(scope, times(tg_mul(x, scale), weight));
 }
 
 /* ---- over channels ----------------------------------------------------------------------------------------------- */
 
-/* Whether x has channels, and the operands from 1 on one element for each; the first `vectors` of them are no plain numbers. */
-static bool have_channels(const tgi_given *given, int vectors, int count, const char *const *roles) {
-    const tg_type *x = given->of[0];
-    if (x->rank < 2) {
-        tg_refuse(&given->look, TG_ERR_SHAPE, "x has no axis 1, where the channels are");
-        return false;
-    }
-    for (int i = 1; i < count; i++)
-        if (!fits(given, i, i > vectors, roles[i - 1], 1, x->dims + 1)) return false;
-    return true;
+static tg_status check_channels(const tg_operands *o) {
+    if (o->type[0].rank >= 2) return TG_OK;
+    return tg_refuse_operands(o, TG_ERR_SHAPE, "x has no axis 1, where the channels are");
 }
 
-/* The elements of all axes behind `axis`. */
-static int64_t size_behind(const tg_type *x, int axis) {
-    return tgi_size(x->rank - axis - 1, x->dims + axis + 1);
+/* Weight and bias, which are operands i and i + 1, have one element a channel. */
+static tg_status check_factors(const tg_operands *o, int i) {
+    const int64_t *channels = o->type[0].dims + 1;
+    if (check_factor(o, i, "weight", 1, channels)) return tg_error_status(o->tape);
+    return check_factor(o, i + 1, "bias", 1, channels);
 }
 
-static bool are_groups(const tgi_given *given, int64_t groups) {
-    int64_t channels = given->of[0]->dims[1];
-    if (groups >= 1 && channels % groups == 0) return true;
-    tg_refuse(&given->look, TG_ERR_SHAPE, "%" PRId64 " channels are not divided into %" PRId64 " groups", channels, groups);
-    return false;
+/* The elements of all axes after `axis`. */
+static int64_t size_after(const tg_type *x, int axis) {
+    return tg_shape_size(tg_shape_from(x->rank - axis - 1, x->dims + axis + 1));
+}
+
+static tg_status check_groups(const tg_operands *o, int64_t groups) {
+    int64_t channels = o->type[0].dims[1];
+    if (groups >= 1 && channels % groups == 0) return TG_OK;
+    return tg_refuse_operands(o, TG_ERR_SHAPE, "%" PRId64 " channels are not divided into %" PRId64 " groups", channels,
+                              groups);
 }
 
 tg_tensor(tg_group_norm)(tg_tensor x, int64_t groups, tg_tensor weight, tg_tensor bias, double eps) {
-    tgi_given given;
-    if (!tgi_look_given(&given, "group_norm", 1, 3, (tg_tensor[]){x, weight, bias}) || !tgi_given_floating(&given, 3) ||
-        !have_channels(&given, 0, 3, (const char *const[]){"weight", "bias"}) || !are_groups(&given, groups) ||
-        !is_epsilon(&given, eps))
-        return refused(&given);
-    const tg_type *type = given.of[0];
+    tg_operands o;
+    if (check(&o, "group_norm", 3, (tg_tensor[]){x, weight, bias}, eps) || check_channels(&o) || check_factors(&o, 1) ||
+        check_groups(&o, groups))
+        return tg_invalid(o.tape);
+    const tg_type *type = &o.type[0];
     tg_shape       shape = tg_shape_from(type->rank, type->dims);
-    tgi_call       call = tgi_begin(x.tape);
-    tg_tensor      parts = tg_reshape(x, TG_SHAPE(shape.dims[0], groups, shape.dims[1] / groups * size_behind(type, 1)));
+    tg_scope       scope = tg_begin_scope(o.tape, o.name);
+    tg_tensor      parts = tg_reshape(x, TG_SHAPE(shape.dims[0], groups, shape.dims[1] / groups * size_after(type, 1)));
     tg_tensor      y = tg_reshape(standardised(parts, TG_AXES(2), eps), shape);
-    return tgi_end_with(x.tape, call, plus(times(y, per_channel(&given, 1, weight)), per_channel(&given, 2, bias)));
+    return tg_end_scope_with(scope, plus(times(y, per_channel(&o, 1, weight)), per_channel(&o, 2, bias)));
 }
 
 /* ---- over the batch ---------------------------------------------------------------------------------------------- */
@@ -154,7 +140,7 @@ static tg_axes axes_of_batch(const tg_type *x) {
 }
 
 static int64_t values_a_channel(const tg_type *x) {
-    return x->dims[0] * size_behind(x, 1);
+    return x->dims[0] * size_after(x, 1);
 }
 
 /* running <- (1 - momentum) running + momentum new. */
@@ -163,62 +149,59 @@ static void update(tg_tensor running, double momentum, tg_tensor new_one) {
     tg_assign(running, tg_add(tg_mul(1 - momentum, running), tg_mul(momentum, value)));
 }
 
-static tg_tensor batch_norm(const tgi_given *given, tg_tensor off, tg_tensor variance, const tg_tensor *x, double eps) {
-    tg_tensor scale = times(tg_rsqrt(tg_add(variance, eps)), per_channel(given, WEIGHT, x[WEIGHT]));
-    return plus(tg_mul(off, scale), per_channel(given, BIAS, x[BIAS]));
+static tg_tensor batch_norm(const tg_operands *o, tg_tensor off, tg_tensor variance, const tg_tensor *x, double eps) {
+    tg_tensor scale = times(tg_rsqrt(tg_add(variance, eps)), per_channel(o, WEIGHT, x[WEIGHT]));
+    return plus(tg_mul(off, scale), per_channel(o, BIAS, x[BIAS]));
 }
 
 /* By the statistics of the batch, which the running ones then move towards. No elements have none. */
-static tg_tensor train(const tgi_given *given, const tg_tensor *x, double momentum, double eps) {
-    const tg_type *type = given->of[X];
+static tg_tensor train(const tg_operands *o, const tg_tensor *x, double momentum, double eps) {
+    const tg_type *type = &o->type[X];
     tg_axes        batch = axes_of_batch(type);
     double         count = (double)values_a_channel(type);
-    if (count == 0) return plus(times(x[X], per_channel(given, WEIGHT, x[WEIGHT])), per_channel(given, BIAS, x[BIAS]));
+    if (count == 0) return plus(times(x[X], per_channel(o, WEIGHT, x[WEIGHT])), per_channel(o, BIAS, x[BIAS]));
     tg_tensor mean = tg_mean_axes(x[X], batch, true), off = tg_sub(x[X], mean);
     tg_tensor variance = tg_mean_axes(tg_square(off), batch, true);
-    tg_tensor y = batch_norm(given, off, variance, x, eps);
-    if (given->of[MEAN]) {
-        x[X].tape->role = TGI_UPDATE;
+    tg_tensor y = batch_norm(o, off, variance, x, eps);
+    if (o->present[MEAN]) {
+        tg_scope scope = tg_begin_update(o->tape, o->name);
         update(x[MEAN], momentum, mean);
         update(x[VARIANCE], momentum, tg_mul(variance, count / (count - 1)));
+        tg_end_scope(scope);
     }
     return y;
 }
 
 /* By the running statistics, which are constants here. */
-static tg_tensor evaluate(const tgi_given *given, const tg_tensor *x, double eps) {
-    tg_tensor mean = per_channel(given, MEAN, tg_detach(x[MEAN]));
-    tg_tensor variance = per_channel(given, VARIANCE, tg_detach(x[VARIANCE]));
-    return batch_norm(given, tg_sub(x[X], mean), variance, x, eps);
+static tg_tensor evaluate(const tg_operands *o, const tg_tensor *x, double eps) {
+    tg_tensor mean = per_channel(o, MEAN, tg_detach(x[MEAN]));
+    tg_tensor variance = per_channel(o, VARIANCE, tg_detach(x[VARIANCE]));
+    return batch_norm(o, tg_sub(x[X], mean), variance, x, eps);
 }
 
-static bool are_statistics(const tgi_given *given, bool training, double momentum) {
-    const tg_type *x = given->of[X];
-    if (!given->of[MEAN] != !given->of[VARIANCE] || (!training && !given->of[MEAN])) {
-        tgi_fail(given->look.tape, TG_ERR_ARGUMENT, given->op.name,
-                 training ? "one of the running mean and variance is missing" : "the running mean or variance is missing");
-        return false;
-    }
-    if (training && !(momentum >= 0 && momentum <= 1)) {
-        tgi_fail(given->look.tape, TG_ERR_ARGUMENT, given->op.name, "momentum %g is not between 0 and 1", momentum);
-        return false;
-    }
-    if (training && values_a_channel(x) == 1) {
-        tg_refuse(&given->look, TG_ERR_SHAPE, "one value a channel has no variance to train with");
-        return false;
-    }
-    return true;
+/* The running statistics are there, both or in training none, one element a channel each. */
+static tg_status check_statistics(const tg_operands *o, bool training, double momentum) {
+    const tg_type *x = &o->type[X];
+    tg_shape       channels = TG_SHAPE(x->dims[1]);
+    if (tg_check_shape(o, MEAN, "running mean", channels) || tg_check_shape(o, VARIANCE, "running variance", channels))
+        return tg_error_status(o->tape);
+    if (o->present[MEAN] != o->present[VARIANCE] || (!training && !o->present[MEAN]))
+        return tg_fail(o->tape, TG_ERR_ARGUMENT, o->name,
+                       training ? "one of the running mean and variance is missing"
+                                : "the running mean or variance is missing");
+    if (!training) return TG_OK;
+    if (values_a_channel(x) == 1)
+        return tg_refuse_operands(o, TG_ERR_SHAPE, "one value a channel has no variance to train with");
+    return tg_check_option(o->tape, o->name, "momentum", momentum, 0, 1, TG_CLOSED);
 }
 
 tg_tensor(tg_batch_norm)(tg_tensor x, tg_tensor mean, tg_tensor variance, tg_tensor weight, tg_tensor bias, bool training,
                          double momentum, double eps) {
-    static const char *const roles[] = {"running mean", "running variance", "weight", "bias"};
-    const tg_tensor          all[OPERANDS] = {x, mean, variance, weight, bias};
-    tgi_given                given;
-    if (!tgi_look_given(&given, "batch_norm", 1, OPERANDS, all) || !tgi_given_floating(&given, OPERANDS) ||
-        !have_channels(&given, VARIANCE, OPERANDS, roles) || !are_statistics(&given, training, momentum) ||
-        !is_epsilon(&given, eps))
-        return refused(&given);
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, training ? train(&given, all, momentum, eps) : evaluate(&given, all, eps));
+    const tg_tensor all[OPERANDS] = {x, mean, variance, weight, bias};
+    tg_operands     o;
+    if (check(&o, "batch_norm", OPERANDS, all, eps) || check_channels(&o) || check_factors(&o, WEIGHT) ||
+        check_statistics(&o, training, momentum))
+        return tg_invalid(o.tape);
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    return tg_end_scope_with(scope, training ? train(&o, all, momentum, eps) : evaluate(&o, all, eps));
 }

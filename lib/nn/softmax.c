@@ -7,10 +7,6 @@
  * SPDX-License-Identifier: MIT */
 #include "nn/softmax.h"
 
-#include <tapegrad/nn.h>
-
-#include "ops/reduce.h"
-
 tgi_powers tgi_powers_along(tg_tensor x, int axis) {
     tgi_powers p = {.z = x};
     if (tg_size(x)) p.z = tg_sub(x, tg_max_axes(tg_detach(x), TG_AXES(axis), true)); /* of nothing there is no maximum */
@@ -19,19 +15,24 @@ tgi_powers tgi_powers_along(tg_tensor x, int axis) {
     return p;
 }
 
+static tg_status check(tg_operands *o, const char *name, tg_tensor x, int *axis) {
+    if (tg_check_operands(o, name, 1, 1, &x) || tg_check_axis(o, o->type[0].rank, axis)) return tg_error_status(o->tape);
+    return tg_check_floating(o, 1);
+}
+
 tg_tensor(tg_softmax)(tg_tensor x, int axis) {
-    tgi_reduction r;
-    if (!tgi_begin_reduction(x, "softmax", TG_AXES(axis), true, false, &r)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call   call = tgi_begin(x.tape);
+    tg_operands o;
+    if (check(&o, "softmax", x, &axis)) return tg_invalid(o.tape);
+    tg_scope   scope = tg_begin_scope(o.tape, o.name);
     tgi_powers p = tgi_powers_along(x, axis);
-    return tgi_end_with(x.tape, call, tg_mul(p.e, tg_reciprocal(p.sum)));
+    return tg_end_scope_with(scope, tg_mul(p.e, tg_reciprocal(p.sum)));
 }
 
 /* Not x - logsumexp(x), which adds the maximum and takes it off again, with the digits that that costs. */
 tg_tensor(tg_log_softmax)(tg_tensor x, int axis) {
-    tgi_reduction r;
-    if (!tgi_begin_reduction(x, "log_softmax", TG_AXES(axis), true, false, &r)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call   call = tgi_begin(x.tape);
+    tg_operands o;
+    if (check(&o, "log_softmax", x, &axis)) return tg_invalid(o.tape);
+    tg_scope   scope = tg_begin_scope(o.tape, o.name);
     tgi_powers p = tgi_powers_along(x, axis);
-    return tgi_end_with(x.tape, call, tg_add(p.z, tg_neg(tg_log(p.sum))));
+    return tg_end_scope_with(scope, tg_add(p.z, tg_neg(tg_log(p.sum))));
 }

@@ -4,7 +4,7 @@
 #ifndef TGI_NN_SOFTMAX_H
 #define TGI_NN_SOFTMAX_H
 
-#include "ops/ops.h"
+#include "core/inside.h"
 
 /* x along an axis without what would overflow: z = x - max(x), at most 0; its powers e^z; and their sum, at least 1. The
  * axis of the sum is kept, with size 1. */

@@ -362,7 +362,7 @@ static tg_tensor evaluate(product *p, const tg_tensor *x) {
 /* The equation in the name of `op`. */
 static tg_tensor product_of(const tg_op *op, const char *equation, bool broadcasts, int count, const tg_tensor *x) {
     tg_tape  *tape = tgi_tape_of_any(count, x);
-    tgi_call  call = tgi_begin(tape);
+    tg_scope  scope = tg_begin_scope(tape, op->name);
     product   p = {.equation = equation, .broadcasts = broadcasts};
     tg_tensor result = tgi_invalid(tape);
     tg_type  *types = tape ? tgi_pool_take(&tape->pool, (size_t)count * sizeof *types) : NULL;
@@ -373,7 +373,7 @@ static tg_tensor product_of(const tg_op *op, const char *equation, bool broadcas
         result = evaluate(&p, x);
     if (tape) tgi_pool_give(&tape->pool, types);
     if (tape) tgi_pool_give(&tape->pool, p.operands);
-    return tgi_end_with(tape, call, result);
+    return tg_end_scope_with(scope, result);
 }
 
 /* ---- recording functions ----------------------------------------------------------------------------------------- */

@@ -180,9 +180,9 @@ tg_tensor(tg_where)(tg_tensor condition, tg_tensor a, tg_tensor b) {
     if (!tgi_is_number(condition, &number)) return tg_record(NULL, &op, 3, ((tg_tensor[]){condition, a, b}), NULL, 0);
     tape = tgi_tape_of(a) ? tgi_tape_of(a) : tgi_tape_of(b);
     if (tgi_check(tape)) return tgi_invalid(tape);
-    tgi_call call = tgi_begin(tape);
+    tg_scope scope = tg_begin_scope(tape, "where");
     if (tgi_new_number(tape, "where", number, TG_BOOL)) condition = tgi_tensor(tape, tape->count - 1);
-    return tgi_end_with(tape, call, tg_record(tape, &op, 3, ((tg_tensor[]){condition, a, b}), NULL, 0));
+    return tg_end_scope_with(scope, tg_record(tape, &op, 3, ((tg_tensor[]){condition, a, b}), NULL, 0));
 }
 
 /* ---- cast: an op for each dtype that is cast to ------------------------------------------------------------------ */

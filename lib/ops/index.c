@@ -134,9 +134,9 @@ static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_ten
 tg_tensor(tg_take)(tg_tensor x, tg_tensor index, int axis) {
     double   number;
     tg_tape *tape = tgi_tape_of(x);
-    tgi_call call = tgi_begin(tape);
+    tg_scope scope = tg_begin_scope(tape, "take");
     if (tape && tgi_is_number(index, &number)) index = tgi_full(tape, "take", TG_I64, TG_SHAPE(), number);
-    return tgi_end_with(tape, call, record_along(&take, axis, 2, (tg_tensor[]){x, index}));
+    return tg_end_scope_with(scope, record_along(&take, axis, 2, (tg_tensor[]){x, index}));
 }
 
 /* ---- gather: single elements along an axis, and back ------------------------------------------------------------- */

@@ -121,10 +121,10 @@ tg_tensor(tg_stack)(tg_list list, int axis) {
 /* ---- split and chunk --------------------------------------------------------------------------------------------- */
 
 /* The next part, and where it ends. */
-static tg_tensor next_part(tg_tensor x, int axis, int64_t *start, int64_t size) {
+static tg_tensor next_part(tg_scope scope, tg_tensor x, int axis, int64_t *start, int64_t size) {
     tg_tensor part = tg_slice(x, axis, *start, *start + size, 1);
     *start += size;
-    return tgi_kept(x.tape, part);
+    return tg_keep_result(scope, part);
 }
 
 /* Whether the sizes are those of consecutive parts of an axis. */
@@ -155,10 +155,10 @@ tg_status(tg_split)(tg_tensor x, int axis, int count, const int64_t *sizes, tg_t
     if (!add_up(count, sizes, size))
         return tgi_fail(x.tape, TG_ERR_SHAPE, "split", "the sizes do not add up to %lld, the size of axis %d", (long long)size,
                         axis);
-    tgi_call call = tgi_begin(x.tape);
+    tg_scope scope = tg_begin_scope(x.tape, "split");
     for (int i = 0; i < count; i++)
-        parts[i] = next_part(x, at, &start, sizes[i]);
-    return tgi_end(x.tape, call);
+        parts[i] = next_part(scope, x, at, &start, sizes[i]);
+    return tg_end_scope(scope);
 }
 
 tg_status(tg_chunk)(tg_tensor x, int axis, int count, tg_tensor *parts) {
@@ -166,11 +166,11 @@ tg_status(tg_chunk)(tg_tensor x, int axis, int count, tg_tensor *parts) {
     int     at = begin_parts(x, "chunk", axis, count, parts, &size);
     if (at < 0) return tg_error_status(tgi_tape_of(x));
     if (count == 0) return tgi_fail(x.tape, TG_ERR_ARGUMENT, "chunk", "into 0 parts");
-    tgi_call call = tgi_begin(x.tape);
+    tg_scope scope = tg_begin_scope(x.tape, "chunk");
     int64_t  most = size / count + (size % count != 0);
     for (int i = 0; i < count; i++)
-        parts[i] = next_part(x, at, &start, size - start < most ? size - start : most);
-    return tgi_end(x.tape, call);
+        parts[i] = next_part(scope, x, at, &start, size - start < most ? size - start : most);
+    return tg_end_scope(scope);
 }
 
 /* ---- pad and roll ------------------------------------------------------------------------------------------------ */
@@ -217,21 +217,21 @@ tg_tensor(tg_pad)(tg_tensor x, int axis, int64_t before, int64_t after, tg_pad_m
     int64_t size = tg_shape_of(x).dims[at];
     if (check_pad(x, size, before, after, mode) || is_too_large(x, "pad", at, before + size + after))
         return tgi_invalid(x.tape);
-    tgi_call  call = tgi_begin(x.tape);
+    tg_scope  scope = tg_begin_scope(x.tape, "pad");
     tg_tensor rows[3];
     int       count = 0;
     if (before) rows[count++] = margin(x, at, before, true, mode, value);
     rows[count++] = x;
     if (after) rows[count++] = margin(x, at, after, false, mode, value);
-    return tgi_end_with(x.tape, call, tg_concat(tg_list_from(count, rows), at));
+    return tg_end_scope_with(scope, tg_concat(tg_list_from(count, rows), at));
 }
 
 tg_tensor(tg_roll)(tg_tensor x, int axis, int64_t shift) {
     int at = tgi_resolve_axis(x, "roll", axis);
     if (at < 0) return tgi_invalid(tgi_tape_of(x));
     int64_t  size = tg_shape_of(x).dims[at], cut = size ? (size - shift % size) % size : 0;
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, tg_concat(TG_LIST(tg_slice(x, at, cut, size, 1), tg_slice(x, at, 0, cut, 1)), at));
+    tg_scope scope = tg_begin_scope(x.tape, "roll");
+    return tg_end_scope_with(scope, tg_concat(TG_LIST(tg_slice(x, at, cut, size, 1), tg_slice(x, at, 0, cut, 1)), at));
 }
 
 /* ---- repeat and tile --------------------------------------------------------------------------------------------- */
@@ -255,8 +255,8 @@ static tg_tensor repeat(tg_tensor x, const char *what, int axis, int64_t count, 
         return tgi_invalid(x.tape);
     }
     if (is_too_large(x, what, at, size * count)) return tgi_invalid(x.tape);
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, repeated(x, at, count, each));
+    tg_scope scope = tg_begin_scope(x.tape, what);
+    return tg_end_scope_with(scope, repeated(x, at, count, each));
 }
 
 tg_tensor(tg_repeat)(tg_tensor x, int axis, int64_t count) {

@@ -474,17 +474,17 @@ tg_tensor(tg_solve_triangular)(tg_tensor t, tg_tensor b, int options) {
     solve_attr attr = {.options = options};
     bool       known = are_known(tape, "solve_triangular", options, TG_UPPER | TG_TRANSPOSED | TG_UNIT | TG_RIGHT);
     if (!known || !takes(&solve_triangular, 2, x, &attr)) return tgi_invalid(tape);
-    tgi_call call = tgi_begin(tape);
-    return tgi_end_with(tape, call, solve_by_options(t, b, options));
+    tg_scope scope = tg_begin_scope(tape, "solve_triangular");
+    return tg_end_scope_with(scope, solve_by_options(t, b, options));
 }
 
 tg_tensor(tg_cholesky)(tg_tensor a, int triangle) {
     tg_tape *tape = tgi_tape_of(a);
     if (!are_known(tape, "cholesky", triangle, TG_UPPER) || !takes(&cholesky, 1, &a, NULL)) return tgi_invalid(tape);
     if (triangle == TG_LOWER) return tg_record(NULL, &cholesky, 1, &a, NULL, 0);
-    tgi_call  call = tgi_begin(tape);
+    tg_scope  scope = tg_begin_scope(tape, "cholesky");
     tg_tensor mirrored = transposed(a);
-    return tgi_end_with(tape, call, transposed(tg_record(NULL, &cholesky, 1, &mirrored, NULL, 0)));
+    return tg_end_scope_with(scope, transposed(tg_record(NULL, &cholesky, 1, &mirrored, NULL, 0)));
 }
 
 tg_tensor(tg_cholesky_solve)(tg_tensor factor, tg_tensor b, int triangle) {
@@ -493,9 +493,9 @@ tg_tensor(tg_cholesky_solve)(tg_tensor factor, tg_tensor b, int triangle) {
     tg_tape           *tape = tgi_tape_of_any(2, x);
     solve_attr         attr = {0};
     if (!are_known(tape, "cholesky_solve", triangle, TG_UPPER) || !takes(&op, 2, x, &attr)) return tgi_invalid(tape);
-    tgi_call call = tgi_begin(tape);
-    if (is_vector(b)) return tgi_end_with(tape, call, without_last_axis(solve_by_factor(factor, as_column(b), triangle)));
-    return tgi_end_with(tape, call, solve_by_factor(factor, b, triangle));
+    tg_scope scope = tg_begin_scope(tape, "cholesky_solve");
+    if (is_vector(b)) return tg_end_scope_with(scope, without_last_axis(solve_by_factor(factor, as_column(b), triangle)));
+    return tg_end_scope_with(scope, solve_by_factor(factor, b, triangle));
 }
 
 tg_tensor(tg_solve)(tg_tensor a, tg_tensor b) {
@@ -503,26 +503,26 @@ tg_tensor(tg_solve)(tg_tensor a, tg_tensor b) {
     tg_tape   *tape = tgi_tape_of_any(2, x);
     solve_attr attr = {0};
     if (!takes(&solve, 2, x, &attr)) return tgi_invalid(tape);
-    tgi_call  call = tgi_begin(tape);
+    tg_scope  scope = tg_begin_scope(tape, "solve");
     tg_tensor lu = lu_of(a);
-    if (is_vector(b)) return tgi_end_with(tape, call, without_last_axis(record_solve(&solve, a, as_column(b), lu, 0)));
-    return tgi_end_with(tape, call, record_solve(&solve, a, b, lu, 0));
+    if (is_vector(b)) return tg_end_scope_with(scope, without_last_axis(record_solve(&solve, a, as_column(b), lu, 0)));
+    return tg_end_scope_with(scope, record_solve(&solve, a, b, lu, 0));
 }
 
 tg_tensor(tg_inverse)(tg_tensor a) {
     static const tg_op op = {"inverse", 1, infer_square, .kernel = NULL};
     tg_tape           *tape = tgi_tape_of(a);
     if (!takes(&op, 1, &a, NULL)) return tgi_invalid(tape);
-    tgi_call  call = tgi_begin(tape);
+    tg_scope  scope = tg_begin_scope(tape, "inverse");
     tg_tensor lu = lu_of(a);
-    return tgi_end_with(tape, call, record_solve(&inverse, a, identity_like(a), lu, 0));
+    return tg_end_scope_with(scope, record_solve(&inverse, a, identity_like(a), lu, 0));
 }
 
 static tg_tensor determinant(const tg_op *op, tg_tensor a, int kind) {
     tg_tape *tape = tgi_tape_of(a);
     if (!takes(op, 1, &a, NULL)) return tgi_invalid(tape);
-    tgi_call call = tgi_begin(tape);
-    return tgi_end_with(tape, call, record_det(op, a, lu_of(a), kind));
+    tg_scope scope = tg_begin_scope(tape, op->name);
+    return tg_end_scope_with(scope, record_det(op, a, lu_of(a), kind));
 }
 
 tg_tensor(tg_det)(tg_tensor a) {
@@ -538,10 +538,10 @@ tg_tensor(tg_slogdet)(tg_tensor a, tg_tensor *sign) {
     tg_tape *tape = tgi_tape_of(a);
     if (sign) *sign = tgi_invalid(tape);
     if (!takes(&slogdet, 1, &a, NULL)) return tgi_invalid(tape);
-    tgi_call  call = tgi_begin(tape);
+    tg_scope  scope = tg_begin_scope(tape, "slogdet");
     tg_tensor lu = lu_of(a);
-    if (sign) *sign = tgi_kept(tape, record_det(&sign_of_det, a, lu, SIGN));
-    tg_tensor log = tgi_end_with(tape, call, record_det(&slogdet, a, lu, LOG_ABS));
+    if (sign) *sign = tg_keep_result(scope, record_det(&sign_of_det, a, lu, SIGN));
+    tg_tensor log = tg_end_scope_with(scope, record_det(&slogdet, a, lu, LOG_ABS));
     if (sign && !tg_valid(log)) *sign = log;
     return log;
 }

@@ -22,8 +22,8 @@ static tg_tensor root(tg_tensor x) {
 tg_tensor(tg_var_axes)(tg_tensor x, tg_axes axes, double correction, bool keepdim) {
     tgi_reduction r;
     if (!tgi_begin_reduction(x, "var", axes, keepdim, false, &r)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, variance(x, axes, &r, correction));
+    tg_scope scope = tg_begin_scope(x.tape, "var");
+    return tg_end_scope_with(scope, variance(x, axes, &r, correction));
 }
 
 tg_tensor(tg_var)(tg_tensor x) {
@@ -33,8 +33,8 @@ tg_tensor(tg_var)(tg_tensor x) {
 tg_tensor(tg_std_axes)(tg_tensor x, tg_axes axes, double correction, bool keepdim) {
     tgi_reduction r;
     if (!tgi_begin_reduction(x, "std", axes, keepdim, false, &r)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, root(variance(x, axes, &r, correction)));
+    tg_scope scope = tg_begin_scope(x.tape, "std");
+    return tg_end_scope_with(scope, root(variance(x, axes, &r, correction)));
 }
 
 tg_tensor(tg_std)(tg_tensor x) {
@@ -53,11 +53,11 @@ static tg_tensor highest(tg_tensor x, tg_axes axes) {
 tg_tensor(tg_logsumexp_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     tgi_reduction r;
     if (!tgi_begin_reduction(x, "logsumexp", axes, keepdim, false, &r)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call  call = tgi_begin(x.tape);
+    tg_scope  scope = tg_begin_scope(x.tape, "logsumexp");
     tg_tensor most = r.count ? highest(x, axes) : tg_num(0);
     tg_tensor sum = tg_sum_axes(tg_exp(tg_sub(x, most)), axes, keepdim);
     if (r.count) most = tg_reshape(most, r.shape);
-    return tgi_end_with(x.tape, call, tg_add(tg_log(sum), most));
+    return tg_end_scope_with(scope, tg_add(tg_log(sum), most));
 }
 
 tg_tensor(tg_logsumexp)(tg_tensor x) {
@@ -90,8 +90,8 @@ tg_tensor(tg_norm_axes)(tg_tensor x, tg_axes axes, double p, bool keepdim) {
         tgi_fail(x.tape, TG_ERR_SHAPE, "norm", "of no elements there is none for p = %g", p);
         return tgi_invalid(x.tape);
     }
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, norm(x, axes, p, keepdim));
+    tg_scope scope = tg_begin_scope(x.tape, "norm");
+    return tg_end_scope_with(scope, norm(x, axes, p, keepdim));
 }
 
 tg_tensor(tg_norm)(tg_tensor x, double p) {

@@ -222,11 +222,11 @@ static tg_tensor max_pool(tg_tensor x, pool_attr *attr) {
     static const tg_op ops[2] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel},
                                  {"max_pool2d", 1, infer_largest, .kernel = largest_kernel}};
     tg_tape           *tape = tgi_tape_of(x);
-    tgi_call           call = tgi_begin(tape);
+    tg_scope           scope = tg_begin_scope(tape, ops[attr->axes - 1].name);
     tg_tensor          index = tg_record(NULL, &ops[attr->axes - 1], 1, &x, attr, sizeof *attr);
-    if (!tg_valid(index)) return tgi_end_with(tape, call, index);
+    if (!tg_valid(index)) return tg_end_scope_with(scope, index);
     set_size(attr, x);
-    return tgi_end_with(tape, call, pick(x, index, attr));
+    return tg_end_scope_with(scope, pick(x, index, attr));
 }
 
 /* ---- avg_pool ---------------------------------------------------------------------------------------------------- */

@@ -166,8 +166,8 @@ tg_tensor(tg_sum)(tg_tensor x) {
 tg_tensor(tg_mean_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     tgi_reduction r;
     if (!tgi_begin_reduction(x, "mean", axes, keepdim, false, &r)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, tg_div(tg_sum_axes(x, axes, keepdim), r.count));
+    tg_scope scope = tg_begin_scope(x.tape, "mean");
+    return tg_end_scope_with(scope, tg_div(tg_sum_axes(x, axes, keepdim), r.count));
 }
 
 tg_tensor(tg_mean)(tg_tensor x) {

@@ -68,8 +68,8 @@ static tg_tensor running_product(tg_tensor x, int axis) {
 tg_tensor(tg_cumprod)(tg_tensor x, int axis) {
     int at = tgi_resolve_axis(x, "cumprod", axis);
     if (at < 0 || tgi_require_operand(x, "cumprod", TGI_NUMBERS)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, running_product(x, at));
+    tg_scope scope = tg_begin_scope(x.tape, "cumprod");
+    return tg_end_scope_with(scope, running_product(x, at));
 }
 
 /* ---- prod -------------------------------------------------------------------------------------------------------- */
@@ -106,8 +106,8 @@ static tg_tensor product(tg_tensor x, const tgi_reduction *r) {
 tg_tensor(tg_prod_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     tgi_reduction r;
     if (!tgi_begin_reduction(x, "prod", axes, keepdim, true, &r)) return tgi_invalid(tgi_tape_of(x));
-    tgi_call call = tgi_begin(x.tape);
-    return tgi_end_with(x.tape, call, product(x, &r));
+    tg_scope scope = tg_begin_scope(x.tape, "prod");
+    return tg_end_scope_with(scope, product(x, &r));
 }
 
 tg_tensor(tg_prod)(tg_tensor x) {

@@ -96,19 +96,19 @@ tg_tensor(tg_argsort)(tg_tensor x, int axis, bool descending) {
 }
 
 /* The first `count` along the axis when sorted; their indices go to *indices unless that is NULL. */
-static tg_tensor sorted(tg_tensor x, int axis, bool descending, int64_t count, tg_tensor *indices) {
-    tgi_call  call = tgi_begin(x.tape);
+static tg_tensor sorted(tg_tensor x, const char *what, int axis, bool descending, int64_t count, tg_tensor *indices) {
+    tg_scope  scope = tg_begin_scope(x.tape, what);
     tg_tensor order = argsort(x, axis, descending);
     if (count != tg_shape_of(x).dims[axis]) order = tg_slice(order, axis, 0, count, 1);
     tg_tensor values = tg_gather(x, order, axis);
-    if (indices) *indices = tgi_kept(x.tape, order);
-    return tgi_end_with(x.tape, call, values);
+    if (indices) *indices = tg_keep_result(scope, order);
+    return tg_end_scope_with(scope, values);
 }
 
 tg_tensor(tg_sort)(tg_tensor x, int axis, bool descending, tg_tensor *indices) {
     if (indices) *indices = tgi_invalid(tgi_tape_of(x));
     int at = tgi_resolve_axis(x, "sort", axis);
-    return at < 0 ? tgi_invalid(tgi_tape_of(x)) : sorted(x, at, descending, tg_shape_of(x).dims[at], indices);
+    return at < 0 ? tgi_invalid(tgi_tape_of(x)) : sorted(x, "sort", at, descending, tg_shape_of(x).dims[at], indices);
 }
 
 tg_tensor(tg_topk)(tg_tensor x, int64_t k, int axis, bool largest, tg_tensor *indices) {
@@ -116,7 +116,7 @@ tg_tensor(tg_topk)(tg_tensor x, int64_t k, int axis, bool largest, tg_tensor *in
     int at = tgi_resolve_axis(x, "topk", axis);
     if (at < 0) return tgi_invalid(tgi_tape_of(x));
     int64_t size = tg_shape_of(x).dims[at];
-    if (k >= 0 && k <= size) return sorted(x, at, largest, k, indices);
+    if (k >= 0 && k <= size) return sorted(x, "topk", at, largest, k, indices);
     tgi_fail(x.tape, TG_ERR_ARGUMENT, "topk", "%lld of the %lld elements along axis %d", (long long)k, (long long)size, axis);
     return tgi_invalid(x.tape);
 }

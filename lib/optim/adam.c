@@ -17,10 +17,8 @@
 #include <math.h>
 
 #include "optim/adam_loops.h"
-#include "optim/step.h"
 
 typedef struct adam {
-    const char     *what;
     tg_adam_options with;
     bool            decoupled;
 } adam;
@@ -60,13 +58,13 @@ static tg_tensor weight_of(double beta, tg_tensor t) {
 }
 
 static tg_tensor in_f64(tg_tensor rate) {
-    return tgi_tape_of(rate) ? tg_cast(rate, TG_F64) : rate;
+    return tg_tape_of(rate) ? tg_cast(rate, TG_F64) : rate;
 }
 
 /* Of a weight that decays: 1 - rate decay. */
 static tg_tensor what_is_left(tg_tensor rate, double decay, tg_dtype dtype) {
     double number;
-    if (tgi_is_number(rate, &number)) return tg_num(1 - number * decay);
+    if (tg_is_number(rate, &number)) return tg_num(1 - number * decay);
     return tg_cast(tg_sub(1, tg_mul(decay, in_f64(rate))), dtype);
 }
 
@@ -74,8 +72,8 @@ static tg_tensor update(tg_tensor w, tg_tensor g, tg_tensor rate, const void *op
     const adam            *a = options;
     const tg_adam_options *o = &a->with;
     const tg_dtype         dtype = tg_dtype_of(w);
-    tg_tensor              m = tgi_state_like(w, a->what, "adam.m"), v = tgi_state_like(w, a->what, "adam.v");
-    tg_tensor              steps = tgi_slot_of(w.tape, a->what, w, "adam.t", TG_F64, TG_SHAPE());
+    tg_tensor              m = tg_optimizer_state_like(w, "adam.m"), v = tg_optimizer_state_like(w, "adam.v");
+    tg_tensor              steps = tg_optimizer_state(w, "adam.t", TG_F64, TG_SHAPE());
 
     if (o->weight_decay > 0 && a->decoupled)
         w = tg_mul(w, what_is_left(rate, o->weight_decay, dtype));
@@ -97,18 +95,25 @@ static double or_default(double value, double usual) {
     return value == 0 ? usual : value;
 }
 
-static tg_status step(tg_tape *tape, const char *what, tg_tensor rate, const tg_adam_options *options, double weight_decay,
+static tg_status check_options(tg_tape *tape, const char *name, const tg_adam_options *o) {
+    tg_status status = tg_check_option(tape, name, "beta1", o->beta1, 0, 1, TG_RIGHT_OPEN);
+    if (!status) status = tg_check_option(tape, name, "beta2", o->beta2, 0, 1, TG_RIGHT_OPEN);
+    if (!status) status = tg_check_option(tape, name, "eps", o->eps, 0, INFINITY, TG_RIGHT_OPEN);
+    if (!status) status = tg_check_option(tape, name, "weight_decay", o->weight_decay, 0, INFINITY, TG_RIGHT_OPEN);
+    return status;
+}
+
+static tg_status step(tg_tape *tape, const char *name, tg_tensor rate, const tg_adam_options *options, double weight_decay,
                       bool decoupled) {
-    tg_adam_options o = options ? *options : (tg_adam_options){0};
-    o.beta1 = or_default(o.beta1, 0.9);
-    o.beta2 = or_default(o.beta2, 0.999);
-    o.eps = or_default(o.eps, 1e-8);
-    o.weight_decay = or_default(o.weight_decay, weight_decay);
-    if (tgi_check(tape) || tgi_check_option(tape, what, "beta1", o.beta1, 1) ||
-        tgi_check_option(tape, what, "beta2", o.beta2, 1) || tgi_check_option(tape, what, "eps", o.eps, INFINITY) ||
-        tgi_check_option(tape, what, "the weight decay", o.weight_decay, INFINITY))
-        return tg_error_status(tape);
-    return tgi_step(tape, what, rate, update, &(adam){what, o, decoupled});
+    adam             a = {.with = options ? *options : (tg_adam_options){0}, .decoupled = decoupled};
+    tg_adam_options *o = &a.with;
+    o->beta1 = or_default(o->beta1, 0.9);
+    o->beta2 = or_default(o->beta2, 0.999);
+    o->eps = or_default(o->eps, 1e-8);
+    o->weight_decay = or_default(o->weight_decay, weight_decay);
+    tg_status status = check_options(tape, name, o);
+    if (status) return status;
+    return tg_record_step(tape, &(tg_step){.name = name, .update = update, .options = &a, .rate = rate});
 }
 
 tg_status(tg_adam_step)(tg_tape *tape, tg_tensor rate, const tg_adam_options *options) {

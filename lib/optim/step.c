@@ -1,48 +1,58 @@
-/* optim/step.c: the steps of all optimisers.
+/* optim/step.c: a step of an optimiser, whichever it is.
  *
  * SPDX-License-Identifier: MIT */
-#include "optim/step.h"
+#include "core/inside.h"
 
-static tg_status check_rate(tg_tape *tape, const char *what, tg_tensor rate) {
+/* Whether the rate is one number. */
+static tg_status check_rate(tg_tape *tape, const tg_step *step) {
     double number;
-    char   text[TGI_TEXT];
-    if (tgi_is_number(rate, &number)) return TG_OK;
-    const tgi_node *node = tgi_resolve(tape, rate, what, "the rate");
-    if (!node) return tape->status;
-    if (node->rank)
-        return tgi_fail(tape, TG_ERR_SHAPE, what, "the rate is %s, not one number",
-                        tgi_shape_text(text, node->rank, node->dims));
-    if (tgi_floating((tg_dtype)node->dtype)) return TG_OK;
-    return tgi_fail(tape, TG_ERR_DTYPE, what, "the rate is %s, not float32 or float64", tg_dtype_name((tg_dtype)node->dtype));
+    char   text[TG_SHAPE_TEXT];
+    if (tg_is_number(step->rate, &number)) return TG_OK;
+    if (tg_check_tensor(tape, step->name, "the rate", step->rate)) return tg_error_status(tape);
+    tg_shape shape = tg_shape_of(step->rate);
+    tg_dtype dtype = tg_dtype_of(step->rate);
+    if (shape.rank)
+        return tg_fail(tape, TG_ERR_SHAPE, step->name, "the rate is %s, not one number", tg_shape_text(text, shape));
+    if (dtype == TG_F32 || dtype == TG_F64) return TG_OK;
+    return tg_fail(tape, TG_ERR_DTYPE, step->name, "the rate is %s, not float32 or float64", tg_dtype_name(dtype));
+}
+
+/* Whether the gradient that was handed in can be one of w. */
+static tg_status check_gradient(tg_tape *tape, const tg_step *step, tg_tensor w, tg_tensor g) {
+    char text[2][TG_SHAPE_TEXT];
+    if (tg_check_tensor(tape, step->name, "a gradient", g)) return tg_error_status(tape);
+    tg_shape shape = tg_shape_of(w), given = tg_shape_of(g);
+    if (!tg_shape_equal(shape, given))
+        return tg_fail(tape, TG_ERR_SHAPE, step->name, "a gradient is %s, and what it is for is %s",
+                       tg_shape_text(text[0], given), tg_shape_text(text[1], shape));
+    if (tg_dtype_of(w) == tg_dtype_of(g)) return TG_OK;
+    return tg_fail(tape, TG_ERR_DTYPE, step->name, "a gradient is %s, and what it is for is %s", tg_dtype_name(tg_dtype_of(g)),
+                   tg_dtype_name(tg_dtype_of(w)));
+}
+
+/* The gradient of parameter i, w; TG_NONE when it has none, and after an error. */
+static tg_tensor gradient_of(tg_tape *tape, const tg_step *step, int64_t i, tg_tensor w) {
+    if (step->parameters && tg_check_tensor(tape, step->name, "a parameter", w)) return TG_NONE;
+    if (!step->gradients) return tg_has_grad(w) ? tg_grad(w) : TG_NONE;
+    return check_gradient(tape, step, w, step->gradients[i]) ? TG_NONE : step->gradients[i];
 }
 
 /* The number of parameters that are updated. */
-static int record_updates(tg_tape *tape, tg_tensor rate, tgi_update *update, const void *options) {
-    int updated = 0;
-    for (int64_t i = 0; i < tg_parameter_count(tape); i++) {
-        tg_tensor w = tg_parameter_at(tape, i);
-        if (!tg_has_grad(w)) continue;
-        if (tg_assign(w, update(w, tg_grad(w), rate, options))) return updated;
-        updated++;
+static int64_t record_updates(tg_tape *tape, const tg_step *step) {
+    int64_t updated = 0, count = step->parameters ? step->count : tg_parameter_count(tape);
+    for (int64_t i = 0; i < count && !tg_error_status(tape); i++) {
+        tg_tensor w = step->parameters ? step->parameters[i] : tg_parameter_at(tape, i);
+        tg_tensor g = gradient_of(tape, step, i, w);
+        if (!tg_is_none(g) && !tg_assign(w, step->update(w, g, step->rate, step->options))) updated++;
     }
     return updated;
 }
 
-tg_status tgi_step(tg_tape *tape, const char *what, tg_tensor rate, tgi_update *update, const void *options) {
-    if (tgi_check(tape) || check_rate(tape, what, rate)) return tg_error_status(tape);
-    tgi_call call = tgi_begin(tape);
-    tape->role = TGI_UPDATE;
-    if (!record_updates(tape, rate, update, options))
-        tgi_fail(tape, TG_ERR_GRADIENT, what, "no parameter has a gradient: call tg_backward first");
-    return tgi_end(tape, call);
-}
-
-tg_tensor tgi_state_like(tg_tensor w, const char *what, const char *kind) {
-    const tgi_node *node = tgi_node_at(w.tape, tgi_index(w));
-    return tgi_slot_of(w.tape, what, w, kind, (tg_dtype)node->dtype, tgi_node_shape(node));
-}
-
-tg_status tgi_check_option(tg_tape *tape, const char *what, const char *name, double value, double end) {
-    if (value >= 0 && value < end) return TG_OK;
-    return tgi_fail(tape, TG_ERR_ARGUMENT, what, "%s %g is not in [0, %g)", name, value, end);
+tg_status tg_record_step(tg_tape *tape, const tg_step *step) {
+    tg_scope scope = tg_begin_update(tape, step->name);
+    if (step->gradients && !step->parameters)
+        tg_fail(tape, TG_ERR_ARGUMENT, step->name, "there are gradients, and no parameters that they are of");
+    else if (!tg_error_status(tape) && !check_rate(tape, step) && !record_updates(tape, step))
+        tg_fail(tape, TG_ERR_GRADIENT, step->name, "no parameter has a gradient: call tg_backward first");
+    return tg_end_scope(scope);
 }

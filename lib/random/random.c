@@ -17,7 +17,7 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "random/random.h"
+#include "core/tape.h"
 
 #define TWO_PI 6.283185307179586476925287
 
@@ -232,37 +232,34 @@ tg_tensor(tg_bernoulli)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p)
     return result(tape, leaf);
 }
 
-/* ---- drawn anew in each run -------------------------------------------------------------------------------------- */
+/* ---- for kernels, which draw anew in each run --------------------------------------------------------------------- */
 
-typedef struct mask_attr {
-    double  p;
-    int64_t dtype, rank, dims[TG_MAX_RANK];
-} mask_attr;
-
-static tg_status infer_mask(tg_infer *call) {
-    const mask_attr *attr = call->attr;
-    call->out = (tg_type){.dtype = (tg_dtype)attr->dtype, .rank = (int)attr->rank, .dims = call->dims};
-    memcpy(call->dims, attr->dims, sizeof attr->dims);
-    return tgi_require_dtype(call, call->out.dtype, TGI_FLOATS);
+/* The tape's generator; NULL, with the error noted, where the executor does not know that the kernel draws. */
+static tgi_mt19937 *generator_for(const tg_kernel_call *call) {
+    if (call->op->random) return tgi_generator(call);
+    tg_kernel_fail(call, "it draws numbers, and is not marked as random");
+    return NULL;
 }
 
-#define DEFINE_FILL_MASK(suffix, T) \
-    static void fill_mask_##suffix(tgi_mt19937 *generator, T *out, int64_t n, double p) { \
-        T scale = 1 / (T)p; \
-        for (int64_t i = 0; i < n; i++) \
-            out[i] = unit_f64(generator) < p ? scale : 0; \
-    }
-DEFINE_FILL_MASK(f32, float)
-DEFINE_FILL_MASK(f64, double)
-
-static tg_status mask_kernel(tg_kernel_call *call) {
-    const mask_attr *attr = call->attr;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, fill_mask, tgi_generator(call), call->out.data, call->out.size, attr->p);
+static tg_status fail_dtype(const tg_kernel_call *call, tg_dtype dtype) {
+    return tg_kernel_fail(call, "it draws numbers that are %s, not float32 or float64", tg_dtype_name(dtype));
 }
 
-tg_tensor tgi_random_mask(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p) {
-    static const tg_op op = {"random_mask", 0, infer_mask, .kernel = mask_kernel, .random = true};
-    mask_attr          attr = {.p = p, .dtype = dtype, .rank = shape.rank};
-    memcpy(attr.dims, shape.dims, (size_t)shape.rank * sizeof *shape.dims);
-    return tg_record(tape, &op, 0, NULL, &attr, sizeof attr);
+tg_status tg_draw_uniform(const tg_kernel_call *call, tg_dtype dtype, int64_t n, void *out) {
+    tgi_mt19937 *generator = generator_for(call);
+    if (!generator) return TG_ERR_VALUE;
+    return TGI_DISPATCH_FLOATS(dtype, fill_uniform, generator, out, n, 0, 1) ? fail_dtype(call, dtype) : TG_OK;
+}
+
+tg_status tg_draw_normal(const tg_kernel_call *call, tg_dtype dtype, int64_t n, void *out) {
+    tgi_mt19937 *generator = generator_for(call);
+    if (!generator) return TG_ERR_VALUE;
+    return TGI_DISPATCH_FLOATS(dtype, fill_normal, generator, out, n, 0, 1) ? fail_dtype(call, dtype) : TG_OK;
+}
+
+tg_status tg_draw_bits(const tg_kernel_call *call, int64_t n, uint32_t *out) {
+    tgi_mt19937 *generator = generator_for(call);
+    for (int64_t i = 0; generator && i < n; i++)
+        out[i] = tgi_mt19937_next(generator);
+    return generator ? TG_OK : TG_ERR_VALUE;
 }

@@ -7,7 +7,7 @@
 
 /* What is recorded next belongs to the line that was being recorded. */
 static void run_recorded(tg_tape *tape) {
-    tgi_call call = {.file = tape->file, .line = tape->line};
+    tg_scope call = {.file = tape->file, .line = tape->line};
     if (!tgi_run_pending(tape)) tgi_resume(tape, call);
 }
 

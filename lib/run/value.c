@@ -30,7 +30,7 @@ static tg_status missing(tg_tape *tape, const tgi_node *node, const char *what) 
 tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *role) {
     tgi_node *node = tgi_resolve(tape, x, what, role);
     if (!node) return NULL;
-    tgi_call call = {.file = tape->file, .line = tape->line};
+    tg_scope call = {.file = tape->file, .line = tape->line};
     if (tgi_run_pending(tape)) return NULL;
     tgi_resume(tape, call);
     if (tgi_is_readable(node)) return node;

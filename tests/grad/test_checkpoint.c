@@ -1,4 +1,4 @@
-/* tests/grad/test_checkpoint.c: stretches that are computed again: the same gradients, in less memory.
+/* tests/grad/test_checkpoint.c: segments that are computed again: the same gradients, in less memory.
  *
  * SPDX-License-Identifier: MIT */
 #include "support.h"
@@ -10,7 +10,7 @@
 
 /* ---- a chain of layers ------------------------------------------------------------------------------------------- */
 
-enum { LAYERS = 64, STRETCH = 8, WIDTH = 32, ROWS = 128 };
+enum { LAYERS = 64, SEGMENT = 8, WIDTH = 32, ROWS = 128 };
 
 /* x[0] goes through the layers whose weights follow it. */
 static tg_tensor go_through(const tg_tensor *x, void *count) {
@@ -25,22 +25,22 @@ typedef struct chain {
     tg_tensor w[LAYERS], loss;
 } chain;
 
-/* The last stretch is differentiated first, so that it need not be computed again. */
+/* The last segment is differentiated first, so that it need not be computed again. */
 static chain new_chain(bool checkpoints) {
-    static int stretch = STRETCH;
+    static int segment = SEGMENT;
     chain      c = {.tape = tg_tape_new()};
     char       name[16];
     tg_seed(c.tape, 1);
-    tg_tensor x[1 + STRETCH] = {tg_randn(c.tape, TG_F32, TG_SHAPE(ROWS, WIDTH))};
+    tg_tensor x[1 + SEGMENT] = {tg_randn(c.tape, TG_F32, TG_SHAPE(ROWS, WIDTH))};
     for (int i = 0; i < LAYERS; i++) {
         snprintf(name, sizeof name, "w%d", i);
         c.w[i] = tg_parameter(c.tape, name, tg_mul(0.2, tg_randn(c.tape, TG_F32, TG_SHAPE(WIDTH, WIDTH))));
     }
     tg_set_keep(c.tape, TG_KEEP_ASKED);
-    for (int i = 0; i < LAYERS; i += STRETCH) {
-        memcpy(x + 1, c.w + i, STRETCH * sizeof *x);
-        x[0] = checkpoints && i + STRETCH < LAYERS ? tg_checkpoint(c.tape, go_through, &stretch, 1 + STRETCH, x)
-                                                   : go_through(x, &stretch);
+    for (int i = 0; i < LAYERS; i += SEGMENT) {
+        memcpy(x + 1, c.w + i, SEGMENT * sizeof *x);
+        x[0] = checkpoints && i + SEGMENT < LAYERS ? tg_checkpoint(c.tape, go_through, &segment, 1 + SEGMENT, x)
+                                                   : go_through(x, &segment);
     }
     c.loss = tg_sum(tg_square(x[0]));
     ck_assert(!tg_backward(c.loss) && !tg_keep(c.loss));
@@ -69,7 +69,7 @@ START_TEST(a_long_chain_needs_a_quarter_of_the_memory_and_gives_the_same_bits) {
 }
 END_TEST
 
-/* A value read before the backward walk does not make it keep the stretch. */
+/* A value read before the backward walk does not make it keep the segment. */
 START_TEST(what_lies_between_is_not_there_after_a_run) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = PARAMETER(tape, "x", 1, 2), w = tg_parameter(tape, "w", tg_full(tape, TG_F64, TG_SHAPE(2, 2), 0.5));
@@ -143,14 +143,14 @@ static tg_tensor records_nothing(const tg_tensor *x, void *context) {
     return hidden;
 }
 
-START_TEST(stretches_that_cannot_be_recorded_again_are_refused) {
+START_TEST(segments_that_cannot_be_recorded_again_are_refused) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = PARAMETER(tape, "x", 1, 2), lost = tg_exp(1);
     hidden = PARAMETER(tape, "hidden", 3, 4);
     REFUSED(tg_checkpoint(tape, uses_hidden, NULL, 1, &x), TG_ERR_GRADIENT, "checkpoint: mul", "not among the inputs");
-    REFUSED(tg_checkpoint(tape, draws, NULL, 1, &x), TG_ERR_ARGUMENT, "checkpoint: the stretch draws numbers");
-    REFUSED(tg_checkpoint(tape, assigns, NULL, 1, &x), TG_ERR_ARGUMENT, "checkpoint: the stretch records assign");
-    REFUSED(tg_checkpoint(tape, records_nothing, NULL, 1, &x), TG_ERR_ARGUMENT, "checkpoint: the stretch recorded nothing");
+    REFUSED(tg_checkpoint(tape, draws, NULL, 1, &x), TG_ERR_ARGUMENT, "checkpoint: the segment draws numbers");
+    REFUSED(tg_checkpoint(tape, assigns, NULL, 1, &x), TG_ERR_ARGUMENT, "checkpoint: the segment records assign");
+    REFUSED(tg_checkpoint(tape, records_nothing, NULL, 1, &x), TG_ERR_ARGUMENT, "checkpoint: the segment recorded nothing");
     REFUSED(tg_checkpoint(tape, formula, NULL, 0, &x), TG_ERR_ARGUMENT, "checkpoint: ");
     REFUSED(tg_checkpoint(tape, NULL, NULL, 1, &x), TG_ERR_ARGUMENT, "checkpoint: ");
     REFUSED(tg_checkpoint(tape, formula, NULL, 1, &lost), TG_ERR_HANDLE, "checkpoint: ");
@@ -158,7 +158,7 @@ START_TEST(stretches_that_cannot_be_recorded_again_are_refused) {
 }
 END_TEST
 
-/* The stretch is recorded again from what its inputs hold then: after an update that is another formula. */
+/* The segment is recorded again from what its inputs hold then: after an update that is another formula. */
 START_TEST(a_gradient_after_an_update_is_refused) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = PARAMETER(tape, "x", 1, 2);
@@ -176,7 +176,7 @@ Suite *suite_checkpoint(void) {
     tcase_add_test(tcase, what_lies_between_is_not_there_after_a_run);
     tcase_add_test(tcase, third_derivatives_are_right);
     tcase_add_test(tcase, checkpoints_can_be_nested_and_inputs_shared);
-    tcase_add_test(tcase, stretches_that_cannot_be_recorded_again_are_refused);
+    tcase_add_test(tcase, segments_that_cannot_be_recorded_again_are_refused);
     tcase_add_test(tcase, a_gradient_after_an_update_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -254,9 +254,9 @@ START_TEST(what_it_refuses) {
     REFUSED(ATTEND(q, k, v, (tg_tensor){0}), TG_ERR_HANDLE, "operand 4 is no tensor");
     REFUSED(ATTEND(TG_NONE, k, v, TG_NONE), TG_ERR_HANDLE, "operand 1 is TG_NONE");
     REFUSED(tg_scaled_dot_product_attention(q, k, v, TG_NONE, &(tg_attention_options){.scale = NAN}), TG_ERR_ARGUMENT,
-            "scale is nan");
+            "scale nan is not in (-inf, inf)");
     REFUSED(tg_scaled_dot_product_attention(q, k, v, TG_NONE, &(tg_attention_options){.dropout = 2}), TG_ERR_ARGUMENT,
-            "dropout: p 2");
+            "scaled_dot_product_attention: dropout 2 is not in [0, 1]");
     finish(tape);
 }
 END_TEST

@@ -329,8 +329,8 @@ START_TEST(options_that_do_not_fit_are_refused) {
     REFUSED(tg_cross_entropy(x, classes, WITH(.weight = three)), TG_ERR_DTYPE, "cross_entropy: ", "float64 (3)", "tg_cast");
     REFUSED(tg_cross_entropy(x, classes, WITH(.weight = stale)), TG_ERR_HANDLE, "cross_entropy: operand 3", "stale");
     REFUSED(tg_cross_entropy(x, classes, WITH(.label_smoothing = 1.5)), TG_ERR_ARGUMENT,
-            "cross_entropy: label_smoothing is 1.5");
-    REFUSED(tg_cross_entropy(x, classes, WITH(.label_smoothing = NOT)), TG_ERR_ARGUMENT, "cross_entropy: label_smoothing is ");
+            "cross_entropy: label_smoothing 1.5 is not in [0, 1]");
+    REFUSED(tg_cross_entropy(x, classes, WITH(.label_smoothing = NOT)), TG_ERR_ARGUMENT, "cross_entropy: label_smoothing nan ");
     REFUSED(tg_cross_entropy(x, classes, WITH(.reduction = (tg_reduction)4)), TG_ERR_ARGUMENT,
             "cross_entropy: 4 is no tg_reduction");
     REFUSED(tg_cross_entropy(x, x, WITH(.has_ignore_index = true)), TG_ERR_ARGUMENT,

@@ -266,7 +266,7 @@ END_TEST
 START_TEST(what_it_refuses) {
     tg_tape  *tape = seeded();
     tg_tensor x = F64(tape, 1, 2), whole = I64(tape, 1);
-    REFUSED(tg_dropout(x, -0.1, true), TG_ERR_ARGUMENT, "dropout: p -0.1 is not between 0 and 1");
+    REFUSED(tg_dropout(x, -0.1, true), TG_ERR_ARGUMENT, "dropout: p -0.1 is not in [0, 1]");
     REFUSED(tg_dropout(x, 1.5, false), TG_ERR_ARGUMENT, "dropout: p 1.5");
     REFUSED(tg_dropout(x, NAN, true), TG_ERR_ARGUMENT, "dropout: p nan");
     REFUSED(tg_dropout(whole, 0.5, false), TG_ERR_DTYPE, "dropout: int64 (1): ", "tg_cast");

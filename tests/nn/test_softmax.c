@@ -146,9 +146,9 @@ START_TEST(what_they_refuse) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), number = tg_full(tape, TG_F32, TG_SHAPE(), 1),
               whole = I64(tape, 1, 2);
-    REFUSED(tg_softmax(x, 2), TG_ERR_SHAPE, "softmax: axis 2 of a tensor of rank 2");
-    REFUSED(tg_log_softmax(x, -3), TG_ERR_SHAPE, "log_softmax: axis -3 of a tensor of rank 2");
-    REFUSED(tg_softmax(number, 0), TG_ERR_SHAPE, "softmax: axis 0 of a tensor of rank 0");
+    REFUSED(tg_softmax(x, 2), TG_ERR_SHAPE, "softmax: (2, 3): axis 2 of a tensor of rank 2");
+    REFUSED(tg_log_softmax(x, -3), TG_ERR_SHAPE, "log_softmax: (2, 3): axis -3 of a tensor of rank 2");
+    REFUSED(tg_softmax(number, 0), TG_ERR_SHAPE, "softmax: (): axis 0 of a tensor of rank 0");
     REFUSED(tg_softmax(whole, 0), TG_ERR_DTYPE, "softmax: int64 (2): it takes no int64: convert with tg_cast");
     finish(tape);
 }

@@ -270,9 +270,9 @@ START_TEST(options_out_of_range_are_refused) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", 3.0);
     tg_backward(tg_square(w));
-    check_refused_with(tape, (tg_sgd_options){.momentum = -0.5}, "the momentum -0.5 is not in [0, inf)");
-    check_refused_with(tape, (tg_sgd_options){.momentum = NAN}, "the momentum nan");
-    check_refused_with(tape, (tg_sgd_options){.weight_decay = -1}, "the weight decay -1");
+    check_refused_with(tape, (tg_sgd_options){.momentum = -0.5}, "momentum -0.5 is not in [0, inf)");
+    check_refused_with(tape, (tg_sgd_options){.momentum = NAN}, "momentum nan");
+    check_refused_with(tape, (tg_sgd_options){.weight_decay = -1}, "weight_decay -1");
     check_refused_with(tape, (tg_sgd_options){.nesterov = true}, "Nesterov");
     ck_assert_int_eq(tg_sgd_step_with(NULL, 1, NULL), TG_ERR_HANDLE);
     CHECK_IS(w, 3);

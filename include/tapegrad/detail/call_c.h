@@ -44,13 +44,13 @@ static inline tg_tensor tgi_long_double(long double x) {
 
 /* ---- functions of tensors: (f)(a), and (f)(a, b, ...) with other arguments, which may call the library themselves ---- */
 
-#define TGI_CALL1(f, a) \
+#define TG_CALL1(f, a) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
-        (void)TGI_AT(tgi_a.tape); \
+        (void)TG_AT(tgi_a.tape); \
         (f)(tgi_a); \
     })
-#define TGI_CALL1_WITH(f, a, ...) \
+#define TG_CALL1_WITH(f, a, ...) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_line   tgi_before = TGI_HOLD(tgi_a.tape); \
@@ -58,72 +58,72 @@ static inline tg_tensor tgi_long_double(long double x) {
         TGI_RELEASE(tgi_a.tape, tgi_before); \
         tgi_result; \
     })
-#define TGI_CALL2(f, a, b) \
+#define TG_CALL2(f, a, b) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_tensor tgi_b = TGI_TENSOR(b); \
-        (void)TGI_AT(tgi_a.tape); \
-        (void)TGI_AT(tgi_b.tape); \
+        (void)TG_AT(tgi_a.tape); \
+        (void)TG_AT(tgi_b.tape); \
         (f)(tgi_a, tgi_b); \
     })
-#define TGI_CALL2_WITH(f, a, b, ...) \
+#define TG_CALL2_WITH(f, a, b, ...) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_tensor tgi_b = TGI_TENSOR(b); \
-        (void)TGI_AT(tgi_b.tape); \
+        (void)TG_AT(tgi_b.tape); \
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
         tgi_result; \
     })
-#define TGI_CALL3(f, a, b, c) \
+#define TG_CALL3(f, a, b, c) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_tensor tgi_b = TGI_TENSOR(b); \
         tg_tensor tgi_c = TGI_TENSOR(c); \
-        (void)TGI_AT(tgi_a.tape); \
-        (void)TGI_AT(tgi_b.tape); \
-        (void)TGI_AT(tgi_c.tape); \
+        (void)TG_AT(tgi_a.tape); \
+        (void)TG_AT(tgi_b.tape); \
+        (void)TG_AT(tgi_c.tape); \
         (f)(tgi_a, tgi_b, tgi_c); \
     })
-#define TGI_CALL3_WITH(f, a, b, c, ...) \
+#define TG_CALL3_WITH(f, a, b, c, ...) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_tensor tgi_b = TGI_TENSOR(b); \
         tg_tensor tgi_c = TGI_TENSOR(c); \
-        (void)TGI_AT(tgi_b.tape); \
-        (void)TGI_AT(tgi_c.tape); \
+        (void)TG_AT(tgi_b.tape); \
+        (void)TG_AT(tgi_c.tape); \
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
         tgi_result; \
     })
 
-#define TGI_CALL4_WITH(f, a, b, c, d, ...) \
+#define TG_CALL4_WITH(f, a, b, c, d, ...) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_tensor tgi_b = TGI_TENSOR(b); \
         tg_tensor tgi_c = TGI_TENSOR(c); \
         tg_tensor tgi_d = TGI_TENSOR(d); \
-        (void)TGI_AT(tgi_b.tape); \
-        (void)TGI_AT(tgi_c.tape); \
-        (void)TGI_AT(tgi_d.tape); \
+        (void)TG_AT(tgi_b.tape); \
+        (void)TG_AT(tgi_c.tape); \
+        (void)TG_AT(tgi_d.tape); \
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, tgi_d, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
         tgi_result; \
     })
-#define TGI_CALL5_WITH(f, a, b, c, d, e, ...) \
+#define TG_CALL5_WITH(f, a, b, c, d, e, ...) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \
         tg_tensor tgi_b = TGI_TENSOR(b); \
         tg_tensor tgi_c = TGI_TENSOR(c); \
         tg_tensor tgi_d = TGI_TENSOR(d); \
         tg_tensor tgi_e = TGI_TENSOR(e); \
-        (void)TGI_AT(tgi_b.tape); \
-        (void)TGI_AT(tgi_c.tape); \
-        (void)TGI_AT(tgi_d.tape); \
-        (void)TGI_AT(tgi_e.tape); \
+        (void)TG_AT(tgi_b.tape); \
+        (void)TG_AT(tgi_c.tape); \
+        (void)TG_AT(tgi_d.tape); \
+        (void)TG_AT(tgi_e.tape); \
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, tgi_d, tgi_e, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
@@ -147,21 +147,21 @@ static inline tg_tensor tgi_long_double(long double x) {
     (__VA_ARGS__)
 
 /* For functions (f)(first, count, tensors). */
-#define TGI_LIST_CALL(f, first, ...) \
+#define TG_LIST_CALL(f, first, ...) \
     __extension__({ \
         const tg_tensor tgi_list[] = {TGI_TENSORS(__VA_ARGS__)}; \
         const int       tgi_count = (int)(sizeof tgi_list / sizeof *tgi_list); \
         for (int tgi_i = 0; tgi_i < tgi_count; tgi_i++) \
-            (void)TGI_AT(tgi_list[tgi_i].tape); \
+            (void)TG_AT(tgi_list[tgi_i].tape); \
         (f)((first), tgi_count, tgi_list); \
     })
 
 /* For functions (f)(list, ...) of a tg_list. */
-#define TGI_LIST_CALL_WITH(f, list, ...) \
+#define TG_LIST_CALL_WITH(f, list, ...) \
     __extension__({ \
         const tg_list tgi_list = (list); \
         for (int tgi_i = 1; tgi_i < tgi_list.count; tgi_i++) \
-            (void)TGI_AT(tgi_list.x[tgi_i].tape); \
+            (void)TG_AT(tgi_list.x[tgi_i].tape); \
         tg_tape *tgi_tape = tgi_list.count > 0 ? tgi_list.x->tape : NULL; \
         tg_line  tgi_before = TGI_HOLD(tgi_tape); \
         __auto_type tgi_result = (f)(tgi_list, __VA_ARGS__); \
@@ -172,7 +172,7 @@ static inline tg_tensor tgi_long_double(long double x) {
 /* ---- functions of a tape ----------------------------------------------------------------------------------------- */
 
 /* For functions of a tape and plain arguments. */
-#define TGI_TAPE_CALL(f, t, ...) \
+#define TG_TAPE_CALL(f, t, ...) \
     __extension__({ \
         tg_tape *tgi_tape = (t); \
         tg_line  tgi_before = TGI_HOLD(tgi_tape); \
@@ -182,15 +182,15 @@ static inline tg_tensor tgi_long_double(long double x) {
     })
 
 /* For functions of a tape and one tensor that follows `...`: (f)(tape, ..., x). */
-#define TGI_TAPE_CALL1(f, tape, x) \
+#define TG_TAPE_CALL1(f, tape, x) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(x); \
-        (f)(TGI_AT(tape), tgi_a); \
+        (f)(TG_AT(tape), tgi_a); \
     })
-#define TGI_TAPE_CALL1_WITH(f, tape, with, x) \
+#define TG_TAPE_CALL1_WITH(f, tape, with, x) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(x); \
-        (f)(TGI_AT(tape), with, tgi_a); \
+        (f)(TG_AT(tape), with, tgi_a); \
     })
 
 #endif

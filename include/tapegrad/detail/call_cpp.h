@@ -68,25 +68,25 @@ template <class T, class F> auto array_call(F f, std::initializer_list<T> items)
 
 #define TGI_ARRAY_CALL(f, type, zero, ...) tgi::array_call<type>((f), {__VA_ARGS__})
 
-#define TGI_CALL1(f, a) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a))
-#define TGI_CALL2(f, a, b) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b))
-#define TGI_CALL3(f, a, b, c) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
+#define TG_CALL1(f, a) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a))
+#define TG_CALL2(f, a, b) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b))
+#define TG_CALL3(f, a, b, c) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
 
-#define TGI_CALL1_WITH(f, a, ...) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), __VA_ARGS__)
-#define TGI_CALL2_WITH(f, a, b, ...) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), __VA_ARGS__)
-#define TGI_CALL3_WITH(f, a, b, c, ...) \
+#define TG_CALL1_WITH(f, a, ...) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), __VA_ARGS__)
+#define TG_CALL2_WITH(f, a, b, ...) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), __VA_ARGS__)
+#define TG_CALL3_WITH(f, a, b, c, ...) \
     tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), __VA_ARGS__)
-#define TGI_CALL4_WITH(f, a, b, c, d, ...) \
+#define TG_CALL4_WITH(f, a, b, c, d, ...) \
     tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), tgi::tensor(d), __VA_ARGS__)
-#define TGI_CALL5_WITH(f, a, b, c, d, e, ...) \
+#define TG_CALL5_WITH(f, a, b, c, d, e, ...) \
     tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), tgi::tensor(d), tgi::tensor(e), \
               __VA_ARGS__)
 
-#define TGI_LIST_CALL(f, first, ...) tgi::list_call(__FILE__, __LINE__, (f), (first), __VA_ARGS__)
-#define TGI_LIST_CALL_WITH(f, list, ...) tgi::list_call_with(__FILE__, __LINE__, (f), (list), __VA_ARGS__)
+#define TG_LIST_CALL(f, first, ...) tgi::list_call(__FILE__, __LINE__, (f), (first), __VA_ARGS__)
+#define TG_LIST_CALL_WITH(f, list, ...) tgi::list_call_with(__FILE__, __LINE__, (f), (list), __VA_ARGS__)
 
-#define TGI_TAPE_CALL(f, tape, ...) tgi::call(__FILE__, __LINE__, (f), (tape), __VA_ARGS__)
-#define TGI_TAPE_CALL1(f, tape, x) tgi::call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))
-#define TGI_TAPE_CALL1_WITH(f, tape, with, x) tgi::call(__FILE__, __LINE__, (f), (tape), (with), tgi::tensor(x))
+#define TG_TAPE_CALL(f, tape, ...) tgi::call(__FILE__, __LINE__, (f), (tape), __VA_ARGS__)
+#define TG_TAPE_CALL1(f, tape, x) tgi::call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))
+#define TG_TAPE_CALL1_WITH(f, tape, with, x) tgi::call(__FILE__, __LINE__, (f), (tape), (with), tgi::tensor(x))
 
 #endif

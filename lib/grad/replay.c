@@ -1,7 +1,7 @@
-/* grad/again.c: running again just what lies between some inputs and some results.
+/* grad/replay.c: running once more only what lies between some inputs and some results.
  *
  * SPDX-License-Identifier: MIT */
-#include "grad/again.h"
+#include "grad/replay.h"
 
 #include <string.h>
 
@@ -29,62 +29,61 @@ static void mark_dependents(const tg_tape *tape, uint32_t end, int n, const tg_t
 }
 
 /* Lists those of them that a result depends on: from the end of the list, then moved to its start. */
-static void list_needed(tgi_again *again, uint32_t end, int m, const tg_tensor *results, const uint8_t *depends,
-                        uint8_t *needed) {
+static void list_needed(tgi_replay *r, uint32_t end, int m, const tg_tensor *results, const uint8_t *depends, uint8_t *needed) {
     memset(needed, 0, end);
     for (int i = 0; i < m; i++)
         needed[tgi_index(results[i])] = 1;
     uint32_t first = end;
     for (uint32_t i = end; i-- > 0;) {
-        const tgi_node *node = tgi_node_at(again->tape, i);
+        const tgi_node *node = tgi_node_at(r->tape, i);
         if (!needed[i] || !depends[i] || !node->op->infer) continue;
-        again->list[--first] = i;
+        r->list[--first] = i;
         for (uint32_t j = 0; j < node->count; j++)
             needed[node->in[j]] = 1;
     }
-    again->count = end - first;
-    memmove(again->list, again->list + first, again->count * sizeof *again->list);
+    r->count = end - first;
+    memmove(r->list, r->list + first, r->count * sizeof *r->list);
 }
 
-/* Running it again gives the same for the same inputs. */
-static tg_status check_repeatable(const tgi_again *again, const char *what) {
-    for (uint32_t k = 0; k < again->count; k++) {
-        const tgi_node *node = tgi_node_at(again->tape, again->list[k]);
+/* Computing it anew gives the same for the same inputs. */
+static tg_status check_repeatable(const tgi_replay *r, const char *what) {
+    for (uint32_t k = 0; k < r->count; k++) {
+        const tgi_node *node = tgi_node_at(r->tape, r->list[k]);
         if (node->op->random)
-            return tgi_fail(again->tape, TG_ERR_GRADIENT, what, "y depends on the inputs by way of %s, which is random",
+            return tgi_fail(r->tape, TG_ERR_GRADIENT, what, "y depends on the inputs by way of %s, which is random",
                             node->op->name);
         for (uint32_t j = 0; j < node->count; j++) {
-            const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(again->tape, node->in[j]));
+            const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(r->tape, node->in[j]));
             if (leaf && leaf->last_assign != TGI_NONE)
-                return tgi_fail(again->tape, TG_ERR_GRADIENT, what, "y depends on '%s', which the tape assigns",
+                return tgi_fail(r->tape, TG_ERR_GRADIENT, what, "y depends on '%s', which the tape assigns",
                                 leaf->name ? leaf->name : "");
         }
     }
     return TG_OK;
 }
 
-tg_status tgi_find_again(tgi_again *again, tg_tape *tape, int n, const tg_tensor *inputs, int m, const tg_tensor *results,
-                         const char *what) {
+tg_status tgi_begin_replay(tgi_replay *r, tg_tape *tape, int n, const tg_tensor *inputs, int m, const tg_tensor *results,
+                           const char *what) {
     uint32_t end = end_of(m, results);
     uint8_t *marks = tgi_pool_take(&tape->pool, 2 * (size_t)end);
-    *again = (tgi_again){.tape = tape, .list = tgi_pool_take(&tape->pool, (size_t)end * sizeof *again->list)};
-    if (marks && again->list) {
+    *r = (tgi_replay){.tape = tape, .list = tgi_pool_take(&tape->pool, (size_t)end * sizeof *r->list)};
+    if (marks && r->list) {
         mark_dependents(tape, end, n, inputs, marks);
-        list_needed(again, end, m, results, marks, marks + end);
-        if (!check_repeatable(again, what)) tgi_run_again(again);
+        list_needed(r, end, m, results, marks, marks + end);
+        if (!check_repeatable(r, what)) tgi_run_replay(r);
     } else
         tgi_out_of_memory(tape, what);
     tgi_pool_give(&tape->pool, marks);
     return tape->status;
 }
 
-tg_status tgi_run_again(const tgi_again *again) {
-    for (uint32_t k = 0; k < again->count; k++)
-        if (tgi_run_instruction(again->tape, again->list[k])) return again->tape->status;
+tg_status tgi_run_replay(const tgi_replay *r) {
+    for (uint32_t k = 0; k < r->count; k++)
+        if (tgi_run_instruction(r->tape, r->list[k])) return r->tape->status;
     return TG_OK;
 }
 
-void tgi_end_again(tgi_again *again) {
-    if (again->tape) tgi_pool_give(&again->tape->pool, again->list);
-    *again = (tgi_again){0};
+void tgi_end_replay(tgi_replay *r) {
+    if (r->tape) tgi_pool_give(&r->tape->pool, r->list);
+    *r = (tgi_replay){0};
 }
