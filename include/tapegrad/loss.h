@@ -4,8 +4,8 @@
  * Predictions are float32 or float64. Targets have the same dtype, or are int64 where they are classes. A plain number may be
  * a target. Errors are as in tapegrad/ops.h, and TG_ERR_ARGUMENT for an option that is out of range.
  *
- * The last argument is the reduction, or a struct of options where there is more to choose. NULL for the options, and 0 for a
- * member, mean PyTorch's default:
+ * The last argument is the reduction, or a struct of options where there is more to choose. NULL for the options, and a member that
+ * is left out of them, mean PyTorch's default; a weight that is left out, or TG_NONE, is no weight:
  *     tg_mse_loss(y, target, TG_REDUCE_MEAN)
  *     tg_cross_entropy(logits, classes, NULL)
  *     tg_cross_entropy(logits, classes, &(tg_class_options){.label_smoothing = 0.1, .weight = w})
