@@ -93,8 +93,8 @@ if [ -n "$calls" ]; then
     may_call core kernels
     may_call run 'core|kernels'
     may_call ops 'core|kernels' run
-    may_call random 'core|kernels' 'run|ops'
-    may_call grad 'core|kernels|run' ops
+    may_call random 'core|kernels|run' ops
+    may_call grad 'core|kernels|run|ops'
     may_call nn 'core|random' 'ops|run|grad'
     may_call optim 'core|kernels' 'ops|run|grad'
     may_call inspect 'core|kernels|run'

@@ -222,8 +222,11 @@ tg_status tg_set_generator(tg_tape *tape, const tg_generator_state *state);
 /* Does units `from` .. `to` - 1 of a job; `share` is the number of the share they are in, from 0 on. */
 typedef void tg_units(const void *job, int share, int64_t from, int64_t to);
 
+/* How many threads it may use: 1 where it is called for some rows, by threads of the run. */
+int tg_kernel_threads(const tg_kernel_call *call);
+
 /* Into how many shares it pays to cut the units of a kernel: at least 1, at most `units`, and the threads that the run may use.
- * `steps` says what one unit costs, in additions or so. 1 where the kernel is called for some rows, by threads of the run. */
+ * `steps` says what one unit costs, in additions or so. */
 int tg_share_count(const tg_kernel_call *call, int64_t units, double steps);
 
 /* Cuts the units into that many shares, as equal as can be, and does each on a thread of its own; returns when all are done. What

@@ -250,9 +250,6 @@ void tgi_truncate(tg_tape *tape, uint32_t count);
 
 /* ---- for kernels of the library's own ops (run/kernel_call.c) ---------------------------------------------------- */
 
-/* How many threads a kernel may use. */
-int tgi_threads(const tg_kernel_call *call);
-
 /* The tape's generator, for ops that are marked as random. */
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call);
 

@@ -182,7 +182,7 @@ static bool begin_kernel(tg_kernel_call *call, const tgi_conv *c, tgi_conv_kind 
     operand[2] = NULL;
     for (int i = 0; i < call->count; i++)
         if (!(operand[i] = tg_contiguous(call, i))) return false;
-    *scratch = tg_scratch(call, tgi_conv_scratch(c, kind, tg_dtype_size(call->out.dtype), tgi_threads(call)));
+    *scratch = tg_scratch(call, tgi_conv_scratch(c, kind, tg_dtype_size(call->out.dtype), tg_kernel_threads(call)));
     return *scratch != NULL;
 }
 
@@ -192,7 +192,7 @@ static tg_status conv_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv, &c, in[0], in[1], in[2], call->out.data, tgi_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv, &c, in[0], in[1], in[2], call->out.data, tg_kernel_threads(call), scratch);
 }
 
 static tg_status transpose_kernel(tg_kernel_call *call) {
@@ -201,7 +201,7 @@ static tg_status transpose_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_BACK, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_back, &c, in[0], in[1], in[2], call->out.data, tgi_threads(call),
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_back, &c, in[0], in[1], in[2], call->out.data, tg_kernel_threads(call),
                                scratch);
 }
 
@@ -211,7 +211,7 @@ static tg_status weight_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_WEIGHT, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tgi_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tg_kernel_threads(call), scratch);
 }
 
 /* ---- the gradient rules: each of the three is made of the other two ----------------------------------------------- */

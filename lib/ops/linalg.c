@@ -132,7 +132,7 @@ static const char *matrix_text(char text[TGI_TEXT], const stack *s, int64_t i) {
 
 /* For matrices of n x n and, where there is one, a right-hand side of n x m. */
 static void *scratch_for(tg_kernel_call *call, int64_t n, int64_t m) {
-    return tg_scratch(call, tgi_linalg_scratch(n, m, tg_dtype_size(call->out.dtype), tgi_threads(call)));
+    return tg_scratch(call, tgi_linalg_scratch(n, m, tg_dtype_size(call->out.dtype), tg_kernel_threads(call)));
 }
 
 /* ---- triangle: the parts below, on and above the diagonal, each times a factor ------------------------------------- */
@@ -209,7 +209,7 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
             return tg_kernel_fail(call, "%s is singular: element %lld of its diagonal is 0 or NaN", matrix_text(text, &t, i),
                                   (long long)fault);
         copy_next(&b, at);
-        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_triangle_solve, n, m, matrix, row, col, upper, unit, at, tgi_threads(call),
+        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_triangle_solve, n, m, matrix, row, col, upper, unit, at, tg_kernel_threads(call),
                                 scratch))
             return TG_ERR_DTYPE;
     }
@@ -254,7 +254,7 @@ static tg_status cholesky_kernel(tg_kernel_call *call) {
         void *at = element_at(l->data, l->dtype, i * a.rows * a.rows);
         copy_next(&a, at);
         int64_t minor;
-        if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tgi_threads(call), scratch)) return TG_ERR_DTYPE;
+        if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tg_kernel_threads(call), scratch)) return TG_ERR_DTYPE;
         if (minor)
             return tg_kernel_fail(call, "%s is not positive definite: its leading minor of order %lld is not a positive number",
                                   matrix_text(text, &a, i), (long long)minor);
@@ -286,7 +286,7 @@ static tg_status lu_kernel(tg_kernel_call *call) {
     for (int64_t i = 0, count = lu->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
         void *at = element_at(lu->data, lu->dtype, i * (n + 1) * n), *pivots = element_at(at, lu->dtype, n * n);
         copy_next(&a, at);
-        if (TGI_DISPATCH_FLOATS(lu->dtype, tgi_lu, n, at, pivots, tgi_threads(call), scratch)) return TG_ERR_DTYPE;
+        if (TGI_DISPATCH_FLOATS(lu->dtype, tgi_lu, n, at, pivots, tg_kernel_threads(call), scratch)) return TG_ERR_DTYPE;
     }
     return TG_OK;
 }
@@ -325,7 +325,7 @@ static tg_status solve_kernel(tg_kernel_call *call) {
         void       *at = element_at(x->data, x->dtype, i * n * m);
         if (check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
         copy_next(&b, at);
-        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_lu_solve, n, m, matrix, pivots, turn, at, tgi_threads(call), scratch))
+        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_lu_solve, n, m, matrix, pivots, turn, at, tg_kernel_threads(call), scratch))
             return TG_ERR_DTYPE;
     }
     return TG_OK;

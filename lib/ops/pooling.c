@@ -172,9 +172,9 @@ static tg_status largest_kernel(tg_kernel_call *call) {
         w.padding[a] = i < 0 ? 0 : attr->padding[i];
         w.dilation[a] = i < 0 ? 1 : attr->dilation[i];
     }
-    void *scratch = tg_scratch(call, (size_t)tgi_threads(call) * 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
+    void *scratch = tg_scratch(call, (size_t)tg_kernel_threads(call) * 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
     if (!from || !scratch) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, tgi_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, tg_kernel_threads(call), scratch);
 }
 
 static tg_status pick_kernel(tg_kernel_call *call) {
@@ -182,7 +182,7 @@ static tg_status pick_kernel(tg_kernel_call *call) {
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
     if (!from || !index) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data, tgi_threads(call));
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data, tg_kernel_threads(call));
 }
 
 static tg_status unpick_kernel(tg_kernel_call *call) {
@@ -190,7 +190,7 @@ static tg_status unpick_kernel(tg_kernel_call *call) {
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
     if (!from || !index) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, tgi_threads(call));
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, tg_kernel_threads(call));
 }
 
 static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr);
@@ -272,7 +272,7 @@ static void *begin_means(tg_kernel_call *call, const tg_array *x, const tg_array
     m->down = windows_of(call, m, 0);
     m->across = m->down ? windows_of(call, m, 1) : NULL;
     if (!m->across) return NULL;
-    return tg_scratch(call, (size_t)tgi_threads(call) * (size_t)m->x[1] * tg_dtype_size(x->dtype));
+    return tg_scratch(call, (size_t)tg_kernel_threads(call) * (size_t)m->x[1] * tg_dtype_size(x->dtype));
 }
 
 static tg_status means_kernel(tg_kernel_call *call) {
@@ -280,7 +280,7 @@ static tg_status means_kernel(tg_kernel_call *call) {
     const void *x = tg_contiguous(call, 0);
     void       *scratch = x ? begin_means(call, &call->in[0], &call->out, &m) : NULL;
     if (!scratch) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, &m, x, call->out.data, tgi_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, &m, x, call->out.data, tg_kernel_threads(call), scratch);
 }
 
 static tg_status unmeans_kernel(tg_kernel_call *call) {
@@ -288,7 +288,7 @@ static tg_status unmeans_kernel(tg_kernel_call *call) {
     const void *y = tg_contiguous(call, 0);
     void       *scratch = y ? begin_means(call, &call->out, &call->in[0], &m) : NULL;
     if (!scratch) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_unmeans, &m, y, call->out.data, tgi_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_unmeans, &m, y, call->out.data, tg_kernel_threads(call), scratch);
 }
 
 static tg_tensor means_back(tg_tensor y, const pool_attr *attr);

@@ -8,7 +8,7 @@
 enum { WORTH_A_THREAD = 1 << 17 };
 
 int tg_share_count(const tg_kernel_call *call, int64_t units, double steps) {
-    return tgi_shares_of(tgi_threads(call), units, steps * (double)units, WORTH_A_THREAD);
+    return tgi_shares_of(tg_kernel_threads(call), units, steps * (double)units, WORTH_A_THREAD);
 }
 
 void tg_share_out(int shares, int64_t units, tg_units *work, const void *job) {

@@ -109,7 +109,7 @@ const void *tg_contiguous(tg_kernel_call *call, int i) {
 }
 
 /* The tiles of a group are on all threads already. */
-int tgi_threads(const tg_kernel_call *call) {
+int tg_kernel_threads(const tg_kernel_call *call) {
     const kernel_context *context = call->executor;
     return context->tile ? 1 : tgi_thread_count(context->tape);
 }

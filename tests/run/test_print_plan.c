@@ -38,8 +38,8 @@ START_TEST(a_chain_is_one_group_with_registers) {
     ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
     tg_tensor y = tg_mul(2, tg_exp(x));
     ck_assert(!tg_keep(y));
-    CHECK_LINES(tape, "1 units, 1 groups of 2 fused ops, a block of 0 bytes",
-                "unit 0: group over (3): 1 x 3, tiles of 3 elements", " exp float64 (3)",
+    CHECK_LINES(tape, "units: 1, groups: 1, fused ops: 2, bytes of the block: 0\n",
+                "unit 0: group over (3): 1 x 3, elements of a tile: 3\n", " exp float64 (3)",
                 "test_print_plan.c:", "(loop) -> memory of %", "reads leaf \"x\", contiguous", " mul float64 (3)",
                 "-> memory of %", "reads number 2, scalar");
     ck_assert_int_eq(tg_stats(tape).plans, 1);
