@@ -347,7 +347,7 @@ START_TEST(one_that_does_not_may_fail_though_nobody_wants_its_value) {
     ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
     tg_record(NULL, &op, 1, &x, NULL, 0);
     ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
-    ck_assert_str_eq(tg_error(tape), "fail: no luck today");
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), "fail: no luck today"));
     tg_tape_free(tape);
 }
 END_TEST
