@@ -1,20 +1,20 @@
-/* examples/own_optimizer.c: an optimiser of your own, a loss of your own, and a checkpoint after which training goes on to the
+/* examples/own_optimizer.c: an optimizer of your own, a loss of your own, and a checkpoint after which training goes on to the
  * bit.
  *
- * The optimiser is Lion, by X. Chen et al., "Symbolic discovery of optimization algorithms" (2023): with the gradient g of a
+ * The optimizer is Lion, by X. Chen et al., "Symbolic discovery of optimization algorithms" (2023): with the gradient g of a
  * parameter w, and a state m that starts at 0,
  *     w <- w - rate (sign(beta1 m + (1 - beta1) g) + decay w),    m <- beta2 m + (1 - beta2) g
  * The loss is the mean of log cosh of the misses: like their squares where they are small, like their sizes where they are large,
  * so that it forgives an outlier. The program fits a line through points of which one is far off.
  *
- * Start from here: everything above "the program" is what the library's own optimisers and losses are made of.
+ * Start from here: everything above "the program" is what the library's own optimizers and losses are made of.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
 #include <tapegrad.h>
 
-/* ---- the optimiser ----------------------------------------------------------------------------------------------- */
+/* ---- the optimizer ----------------------------------------------------------------------------------------------- */
 
 typedef struct lion_options {
     double beta1, beta2, decay;

@@ -49,7 +49,7 @@ layer run 'core|kernels|run' public
 layer ops 'core|kernels|ops' public
 layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
-# On the public headers alone, as their users' own layers and optimisers are.
+# On the public headers alone, as their users' own layers and optimizers are.
 layer optim optim public 'core/inside\.h|kernels/(isa|vector)\.h'
 layer nn nn public 'core/inside\.h'
 layer inspect 'core|run|inspect' public

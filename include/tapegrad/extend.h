@@ -1,6 +1,6 @@
-/* tapegrad/extend.h: for those who write what others call: composed functions, layers, optimisers, checkpoints, kernels.
+/* tapegrad/extend.h: for those who write what others call: composed functions, layers, optimizers, checkpoints, kernels.
  *
- * The library's own layers, losses and optimisers are written on this header and the others, and on nothing else. A composed
+ * The library's own layers, losses and optimizers are written on this header and the others, and on nothing else. A composed
  * function checks its operands, opens a scope, calls other functions, and closes the scope with its result:
  *
  *     tg_tensor(scaled_softplus)(tg_tensor x, tg_tensor beta) {
@@ -155,14 +155,14 @@ bool tg_broadcast_shapes(tg_shape a, tg_shape b, tg_shape *both);
 enum { TG_SHAPE_TEXT = 256 };
 const char *tg_shape_text(char text[TG_SHAPE_TEXT], tg_shape shape);
 
-/* ---- optimisers -------------------------------------------------------------------------------------------------- */
+/* ---- optimizers -------------------------------------------------------------------------------------------------- */
 
 /* Records what the parameter w, whose gradient is g, becomes in a step, w <- update(w, g, rate, options), and returns it: of w's
  * dtype, in a shape that broadcasts to w's. It may read states of w's, and overwrite them by tg_assign. A step that needs no rate
  * ignores it. */
 typedef tg_tensor tg_update(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options);
 
-/* A step of an optimiser. */
+/* A step of an optimizer. */
 typedef struct tg_step {
     const char      *name; /* of the function that the user called, for errors */
     tg_update       *update;
@@ -179,7 +179,7 @@ typedef struct tg_step {
  * parameters. */
 tg_status tg_record_step(tg_tape *tape, const tg_step *step);
 
-/* A tensor that an optimiser keeps for a parameter from one step to the next: zeros at first. It belongs to the parameter, lasts
+/* A tensor that an optimizer keeps for a parameter from one step to the next: zeros at first. It belongs to the parameter, lasts
  * as long, and is the same one whenever it is asked for, whatever was rewound in between. `kind` tells a parameter's states
  * apart, and is copied; for a parameter w and the kind "adam.m" the state is an input of the name "w.adam.m", recorded here where
  * it is not on the tape, that tg_write, tg_read and tg_assign work on as on any other. TG_ERR_NAME where that name is another
@@ -192,11 +192,11 @@ tg_tensor tg_optimizer_state_like(tg_tensor parameter, const char *kind);
 
 /* ---- what a checkpoint holds ------------------------------------------------------------------------------------- */
 
-/* Beside the parameters (tg_parameter_count, tg_parameter_at) these are the inputs, the optimisers' states and the generator. All
+/* Beside the parameters (tg_parameter_count, tg_parameter_at) these are the inputs, the optimizers' states and the generator. All
  * are tensors: tg_name, tg_dtype_of, tg_shape_of, tg_read and tg_write are for them too. */
 
 /* The input recorded next after `after`, and the first one for TG_NONE; TG_NONE when there is none left. Inputs without a name
- * are among them, optimisers' states are not. */
+ * are among them, optimizers' states are not. */
 tg_tensor tg_next_input(tg_tape *tape, tg_tensor after);
 
 /* The same for the states of a parameter, in the order in which they were asked for first. One that is not on the tape at present

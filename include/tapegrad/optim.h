@@ -1,10 +1,10 @@
-/* tapegrad/optim.h: updates. An optimiser's step is a few more instructions on the tape: it happens in each run, where it
+/* tapegrad/optim.h: updates. An optimizer's step is a few more instructions on the tape: it happens in each run, where it
  * stands.
  *
  * Each step updates every parameter that has a gradient; it is TG_ERR_GRADIENT when none has. `rate` is a plain number, or
  * a tensor of rank 0 (an input, say, so that it can change from run to run without recording anew).
  *
- * What an optimiser has to know from one step to the next belongs to the parameter, starts as zeros when its first step is
+ * What an optimizer has to know from one step to the next belongs to the parameter, starts as zeros when its first step is
  * recorded, and lasts as long as the parameter: when a step is recorded anew after a rewind, it goes on with what was
  * there. While a step is on the tape it can be found under the parameter's name, tg_find(tape, "w.adam.m") for a parameter
  * w, to be read, kept in a file, and overwritten by tg_write.

@@ -1,4 +1,4 @@
-/* core/optimizer_state.c: what optimisers keep for a parameter, and what there is to be kept of a tape beside its parameters.
+/* core/optimizer_state.c: what optimizers keep for a parameter, and what there is to be kept of a tape beside its parameters.
  *
  * A state's memory is a buffer of the pool, listed in the parameter's leaf. Inputs that show it come and go with the steps that
  * record them; the next one shows the same memory.

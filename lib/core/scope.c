@@ -59,27 +59,35 @@ static bool speaks_for(const tg_scope *scope) {
 
 /* ---- the ends ---------------------------------------------------------------------------------------------------- */
 
-tg_status tg_end_scope(tg_scope scope) {
-    tg_tape *tape = scope.tape;
+static tg_status end(const tg_scope *scope) {
+    tg_tape *tape = scope->tape;
     if (!tape) return TG_ERR_HANDLE;
     if (!tape->status)
-        tgi_resume(tape, scope);
-    else if (speaks_for(&scope))
-        insert_name(&scope);
+        tgi_resume(tape, *scope);
+    else if (speaks_for(scope))
+        insert_name(scope);
     tape->inside--;
-    tape->role = scope.role;
-    if (tape->status && tape->count > scope.start) tgi_truncate(tape, scope.start);
+    tape->role = scope->role;
+    if (tape->status && tape->count > scope->start) tgi_truncate(tape, scope->start);
     return tgi_done(tape, tape->status);
 }
 
-tg_tensor tg_keep_result(tg_scope scope, tg_tensor result) {
-    tg_tape *tape = scope.tape;
-    if (tgi_check(tape) || !tgi_resolve(tape, result, scope.name, "the result")) return tgi_invalid(tape);
+static tg_tensor keep(const tg_scope *scope, tg_tensor result) {
+    tg_tape *tape = scope->tape;
+    if (tgi_check(tape) || !tgi_resolve(tape, result, scope->name, "the result")) return tgi_invalid(tape);
     if (tape->inside == 1 && tape->keep == TG_KEEP_RECORDED) tgi_keep_node(tape, tgi_index(result));
     return result;
 }
 
+tg_status tg_end_scope(tg_scope scope) {
+    return end(&scope);
+}
+
+tg_tensor tg_keep_result(tg_scope scope, tg_tensor result) {
+    return keep(&scope, result);
+}
+
 tg_tensor tg_end_scope_with(tg_scope scope, tg_tensor result) {
-    result = tg_keep_result(scope, result);
-    return tg_end_scope(scope) ? tgi_invalid(scope.tape) : result;
+    result = keep(&scope, result);
+    return end(&scope) ? tgi_invalid(scope.tape) : result;
 }

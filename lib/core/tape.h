@@ -31,7 +31,7 @@ typedef struct tgi_view_layout {
     int64_t  strides[];
 } tgi_view_layout;
 
-/* What a leaf has beside its value: a name, and as a parameter its gradients, newest first, and what optimisers know of it. */
+/* What a leaf has beside its value: a name, and as a parameter its gradients, newest first, and what optimizers know of it. */
 typedef struct tgi_gradient {
     uint32_t             index; /* TGI_NONE after a tg_zero_grad */
     uint32_t             count; /* length of the tape when it was noted: gone when the tape gets shorter */
@@ -48,7 +48,7 @@ typedef struct tgi_leaf_access {
     uint32_t order;          /* of the reader's last fused op that reads it */
 } tgi_leaf_access;
 
-/* What an optimiser keeps for a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the
+/* What an optimizer keeps for a parameter from one step to the next. It belongs to the parameter, whatever rewinds forget of the
  * steps: an input on the tape shows it, and where that is gone, the next step records another. */
 typedef struct tgi_optimizer_state {
     struct tgi_optimizer_state *next; /* the one that was asked for next */
@@ -64,7 +64,7 @@ typedef struct tgi_leaf {
     uint32_t    index;
     uint32_t    last_assign; /* TGI_NONE: never */
     bool        variable;    /* an input or a parameter: can be overwritten */
-    bool        shows_state; /* an input that shows an optimiser's state */
+    bool        shows_state; /* an input that shows an optimizer's state */
     uint32_t written; /* instructions before this one had run when a tg_write, or an assign now forgotten, overwrote it last */
     uint32_t generation, pass; /* of the tape then */
     tgi_gradient        *gradient;
@@ -290,7 +290,7 @@ void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done);
 /* Takes the leaf out of the tape's tables, and gives back its states. */
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
 
-/* Gives back the states that optimisers keep for it (optimizer_state.c). */
+/* Gives back the states that optimizers keep for it (optimizer_state.c). */
 void tgi_free_optimizer_states(tg_tape *tape, tgi_leaf *leaf);
 
 /* ---- assigns (assign.c) ------------------------------------------------------------------------------------------ */

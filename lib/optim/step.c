@@ -1,4 +1,4 @@
-/* optim/step.c: a step of an optimiser, whichever it is.
+/* optim/step.c: a step of an optimizer, whichever it is.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/inside.h"

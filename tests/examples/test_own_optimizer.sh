@@ -1,5 +1,5 @@
 #!/bin/sh
-# The example of a user's own optimiser and loss: it finds the line in spite of the outlier, goes on from its checkpoint to the bit, and
+# The example of a user's own optimizer and loss: it finds the line in spite of the outlier, goes on from its checkpoint to the bit, and
 # its errors have the names and the lines of the calls.
 #
 # `make check` sets the variables; by hand it runs in the build directory. Reports by the Test Anything Protocol.

@@ -1,4 +1,4 @@
-/* tests/grad/test_backward.c: the backward walk: reuse, long chains, which paths are walked, and what is refused. What
+/* tests/grad/test_backward.c: the backward walk: reuse, long chains, which paths are walked, and what is rejected. What
  * several walks do to one tape is in test_history.c, rules of the user's own are in test_own_rule.c.
  *
  * SPDX-License-Identifier: MIT */
@@ -211,23 +211,23 @@ START_TEST(empty_tensors_have_empty_gradients) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
-static void check_backward_refused(tg_tensor loss, tg_status status, const char *text) {
+static void check_backward_rejected(tg_tensor loss, tg_status status, const char *text) {
     int64_t count = tg_instruction_count(loss.tape);
     ck_assert_int_eq(tg_backward(loss), status);
     CHECK_ERROR(loss.tape, status, "test_backward.c:", "backward: ", text);
     ck_assert_int_eq(tg_instruction_count(loss.tape), count);
 }
 
-START_TEST(what_is_no_loss_is_refused) {
+START_TEST(what_is_no_loss_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = PARAMETER(tape, "w", 1, 2), none = tg_parameter(tape, "none", tg_full(tape, TG_F64, TG_SHAPE(0), 1));
-    check_backward_refused(w, TG_ERR_SHAPE, "(2)");
-    check_backward_refused(none, TG_ERR_SHAPE, "(0)");
-    check_backward_refused(tg_sum(tg_cast(w, TG_I64)), TG_ERR_DTYPE, "int64");
-    check_backward_refused(tg_eq(tg_sum(w), 3), TG_ERR_DTYPE, "bool");
-    check_backward_refused(tg_full(tape, TG_F64, TG_SHAPE(), 1), TG_ERR_GRADIENT, "no parameter");
+    check_backward_rejected(w, TG_ERR_SHAPE, "(2)");
+    check_backward_rejected(none, TG_ERR_SHAPE, "(0)");
+    check_backward_rejected(tg_sum(tg_cast(w, TG_I64)), TG_ERR_DTYPE, "int64");
+    check_backward_rejected(tg_eq(tg_sum(w), 3), TG_ERR_DTYPE, "bool");
+    check_backward_rejected(tg_full(tape, TG_F64, TG_SHAPE(), 1), TG_ERR_GRADIENT, "no parameter");
     ck_assert_int_eq(tg_backward(1.5), TG_ERR_HANDLE);
     ck_assert_int_eq(tg_backward((tg_tensor){0}), TG_ERR_HANDLE);
     ck_assert(!tg_has_grad(w) && !tg_has_grad(tg_num(1)) && !tg_has_grad((tg_tensor){0}));
@@ -235,7 +235,7 @@ START_TEST(what_is_no_loss_is_refused) {
 }
 END_TEST
 
-START_TEST(grad_of_what_is_no_parameter_is_refused) {
+START_TEST(grad_of_what_is_no_parameter_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", 1), y = tg_exp(w), c = F64(tape, 1);
     tg_backward(y);
@@ -285,8 +285,8 @@ static void add_graphs(Suite *suite) {
 
 static void add_errors(Suite *suite) {
     TCase *tcase = tcase_create("errors");
-    tcase_add_test(tcase, what_is_no_loss_is_refused);
-    tcase_add_test(tcase, grad_of_what_is_no_parameter_is_refused);
+    tcase_add_test(tcase, what_is_no_loss_is_rejected);
+    tcase_add_test(tcase, grad_of_what_is_no_parameter_is_rejected);
     tcase_add_test(tcase, after_an_error_nothing_is_differentiated);
     suite_add_tcase(suite, tcase);
 }

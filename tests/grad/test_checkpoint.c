@@ -143,7 +143,7 @@ static tg_tensor records_nothing(const tg_tensor *x, void *context) {
     return hidden;
 }
 
-START_TEST(segments_that_cannot_be_recorded_again_are_refused) {
+START_TEST(segments_that_cannot_be_recorded_again_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = PARAMETER(tape, "x", 1, 2), lost = tg_exp(1);
     hidden = PARAMETER(tape, "hidden", 3, 4);
@@ -159,7 +159,7 @@ START_TEST(segments_that_cannot_be_recorded_again_are_refused) {
 END_TEST
 
 /* The segment is recorded again from what its inputs hold then: after an update that is another formula. */
-START_TEST(a_gradient_after_an_update_is_refused) {
+START_TEST(a_gradient_after_an_update_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = PARAMETER(tape, "x", 1, 2);
     tg_tensor y = tg_sum(tg_checkpoint(tape, formula, NULL, 2, ((tg_tensor[]){x, x})));
@@ -176,8 +176,8 @@ Suite *suite_checkpoint(void) {
     tcase_add_test(tcase, what_lies_between_is_not_there_after_a_run);
     tcase_add_test(tcase, third_derivatives_are_right);
     tcase_add_test(tcase, checkpoints_can_be_nested_and_inputs_shared);
-    tcase_add_test(tcase, segments_that_cannot_be_recorded_again_are_refused);
-    tcase_add_test(tcase, a_gradient_after_an_update_is_refused);
+    tcase_add_test(tcase, segments_that_cannot_be_recorded_again_are_rejected);
+    tcase_add_test(tcase, a_gradient_after_an_update_is_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

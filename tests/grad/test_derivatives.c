@@ -163,7 +163,7 @@ START_TEST(products_are_kept_and_can_be_differentiated) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
 START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
     tg_tape  *tape = tg_tape_new();
@@ -193,7 +193,7 @@ START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
 }
 END_TEST
 
-START_TEST(a_matrix_of_what_the_tape_assigns_is_refused) {
+START_TEST(a_matrix_of_what_the_tape_assigns_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = parameter(tape, "x", TG_SHAPE(2)), y = tg_square(x);
     double    matrix[4];
@@ -207,7 +207,7 @@ END_TEST
 
 Suite *suite_derivatives(void) {
     Suite *suite = suite_create("grad/derivatives");
-    TCase *whole = tcase_create("matrices"), *product = tcase_create("products"), *refused = tcase_create("refused");
+    TCase *whole = tcase_create("matrices"), *product = tcase_create("products"), *rejected = tcase_create("rejected");
     tcase_add_test(whole, hessian_of_rosenbrock_is_exact);
     tcase_add_test(whole, jacobian_of_a_product_of_a_matrix_and_a_vector_is_the_matrix);
     tcase_add_test(whole, jacobian_for_a_value_in_between_and_in_float32);
@@ -219,8 +219,8 @@ Suite *suite_derivatives(void) {
     tcase_add_test(product, third_derivatives_of_the_network);
     tcase_add_test(product, products_are_kept_and_can_be_differentiated);
     suite_add_tcase(suite, product);
-    tcase_add_test(refused, errors_name_the_call_and_leave_the_tape_as_it_was);
-    tcase_add_test(refused, a_matrix_of_what_the_tape_assigns_is_refused);
-    suite_add_tcase(suite, refused);
+    tcase_add_test(rejected, errors_name_the_call_and_leave_the_tape_as_it_was);
+    tcase_add_test(rejected, a_matrix_of_what_the_tape_assigns_is_rejected);
+    suite_add_tcase(suite, rejected);
     return suite;
 }

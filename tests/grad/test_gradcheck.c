@@ -1,5 +1,5 @@
 /* tests/grad/test_gradcheck.c: the gradient check itself: that it finds a wrong rule at the right element and order, leaves the
- * tape as it was, obeys its terms, and refuses what it cannot measure.
+ * tape as it was, obeys its terms, and rejects what it cannot measure.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -236,41 +236,41 @@ START_TEST(a_network_passes_to_third_order) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
-static void check_refused(tg_tensor y, int n, const tg_tensor *inputs, tg_status status, const char *text) {
+static void check_rejected(tg_tensor y, int n, const tg_tensor *inputs, tg_status status, const char *text) {
     int64_t count = tg_instruction_count(y.tape);
     ck_assert_int_eq(tg_gradcheck(y, n, inputs, NULL), status);
     CHECK_ERROR(y.tape, status, "test_gradcheck.c:", "gradcheck: ", text);
     ck_assert_int_eq(tg_instruction_count(y.tape), count);
 }
 
-START_TEST(what_cannot_be_measured_is_refused) {
+START_TEST(what_cannot_be_measured_is_rejected) {
     static double memory[2] = {1, 2};
     tg_tape      *tape = tg_tape_new();
     tg_tensor     x = F64(tape, 1, 2), y = tg_square(x), narrow = F32(tape, 1), whole = I64(tape, 1);
     tg_tensor     borrowed = tg_borrow(tape, TG_F64, TG_SHAPE(2), memory), invalid = {0};
-    check_refused(tg_square(narrow), 1, &narrow, TG_ERR_DTYPE, "float32");
-    check_refused(tg_cast(y, TG_I64), 1, &x, TG_ERR_DTYPE, "int64");
-    check_refused(y, 1, &narrow, TG_ERR_ARGUMENT, "input 0");
-    check_refused(y, 1, &whole, TG_ERR_ARGUMENT, "int64");
-    check_refused(y, 1, &y, TG_ERR_ARGUMENT, "square");
-    check_refused(y, 1, &borrowed, TG_ERR_ARGUMENT, "own memory");
-    check_refused(y, 0, &x, TG_ERR_ARGUMENT, "no inputs");
-    check_refused(y, 1, NULL, TG_ERR_ARGUMENT, "no inputs");
-    check_refused(y, -1, &x, TG_ERR_ARGUMENT, "no inputs");
-    check_refused(y, 1, &invalid, TG_ERR_HANDLE, "input");
+    check_rejected(tg_square(narrow), 1, &narrow, TG_ERR_DTYPE, "float32");
+    check_rejected(tg_cast(y, TG_I64), 1, &x, TG_ERR_DTYPE, "int64");
+    check_rejected(y, 1, &narrow, TG_ERR_ARGUMENT, "input 0");
+    check_rejected(y, 1, &whole, TG_ERR_ARGUMENT, "int64");
+    check_rejected(y, 1, &y, TG_ERR_ARGUMENT, "square");
+    check_rejected(y, 1, &borrowed, TG_ERR_ARGUMENT, "own memory");
+    check_rejected(y, 0, &x, TG_ERR_ARGUMENT, "no inputs");
+    check_rejected(y, 1, NULL, TG_ERR_ARGUMENT, "no inputs");
+    check_rejected(y, -1, &x, TG_ERR_ARGUMENT, "no inputs");
+    check_rejected(y, 1, &invalid, TG_ERR_HANDLE, "input");
     ck_assert_int_eq(tg_gradcheck(1.5, 1, &x, NULL), TG_ERR_HANDLE);
     ck_assert(memory[0] == 1 && memory[1] == 2);
     finish(tape);
 }
 END_TEST
 
-START_TEST(a_leaf_that_the_tape_assigns_is_refused) {
+START_TEST(a_leaf_that_the_tape_assigns_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_parameter(tape, "x", F64(tape, 1, 2)), y = tg_exp(x);
     tg_assign(x, 5);
-    check_refused(y, 1, &x, TG_ERR_GRADIENT, "'x'");
+    check_rejected(y, 1, &x, TG_ERR_GRADIENT, "'x'");
     CHECK_IS(x, 5, 5);
     finish(tape);
 }
@@ -295,8 +295,8 @@ Suite *suite_gradcheck(void) {
     tcase_add_test(tcase, an_input_that_y_does_not_depend_on);
     tcase_add_test(tcase, empty_tensors_pass);
     tcase_add_test(tcase, a_network_passes_to_third_order);
-    tcase_add_test(tcase, what_cannot_be_measured_is_refused);
-    tcase_add_test(tcase, a_leaf_that_the_tape_assigns_is_refused);
+    tcase_add_test(tcase, what_cannot_be_measured_is_rejected);
+    tcase_add_test(tcase, a_leaf_that_the_tape_assigns_is_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

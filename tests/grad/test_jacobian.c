@@ -244,7 +244,7 @@ START_TEST(hessian_of_single_numbers_and_of_a_loss_of_several_elements) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
 START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
@@ -289,7 +289,7 @@ END_TEST
 Suite *suite_jacobian(void) {
     Suite *suite = suite_create("grad/jacobian");
     TCase *jacobian = tcase_create("Jacobian"), *tensor = tcase_create("tensors"), *hessian = tcase_create("Hessian");
-    TCase *refused = tcase_create("refused");
+    TCase *rejected = tcase_create("rejected");
     tcase_add_loop_test(jacobian, jacobian_of_a_matrix_times_a_vector_is_the_matrix, 0, 2);
     tcase_add_test(jacobian, jacobian_of_a_product_of_matrices);
     tcase_add_loop_test(jacobian, jacobian_is_the_one_that_is_read, 0, sizeof trials / sizeof *trials);
@@ -309,8 +309,8 @@ Suite *suite_jacobian(void) {
     tcase_add_test(hessian, hessian_of_the_network_is_the_one_that_is_read_and_gives_the_products);
     tcase_add_test(hessian, hessian_of_single_numbers_and_of_a_loss_of_several_elements);
     suite_add_tcase(suite, hessian);
-    tcase_add_test(refused, errors_name_the_call_and_leave_the_tape_as_it_was);
-    tcase_add_test(refused, values_that_were_overwritten_are_missed);
-    suite_add_tcase(suite, refused);
+    tcase_add_test(rejected, errors_name_the_call_and_leave_the_tape_as_it_was);
+    tcase_add_test(rejected, values_that_were_overwritten_are_missed);
+    suite_add_tcase(suite, rejected);
     return suite;
 }

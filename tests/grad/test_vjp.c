@@ -37,7 +37,7 @@ START_TEST(seeds_can_be_differentiated) {
 }
 END_TEST
 
-static void check_vjp_refused(tg_tensor y, const tg_tensor *seed, tg_tensor x, tg_status status, const char *text) {
+static void check_vjp_rejected(tg_tensor y, const tg_tensor *seed, tg_tensor x, tg_status status, const char *text) {
     tg_tape  *tape = y.tape ? y.tape : x.tape;
     tg_tensor g = tg_num(0);
     int64_t   count = tg_instruction_count(tape);
@@ -51,22 +51,22 @@ START_TEST(errors_of_vjp_leave_the_tape_as_it_was) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
     tg_tensor x = F64(tape, 1, 2), y = tg_square(x), whole = tg_cast(x, TG_I64), stranger = F64(other, 1);
     tg_tensor narrow = F32(tape, 1, 2), wide = F64(tape, 1, 2, 3), tall = tg_full(tape, TG_F64, TG_SHAPE(2, 2), 1);
-    check_vjp_refused(y, &narrow, x, TG_ERR_DTYPE, "float32");
-    check_vjp_refused(y, &whole, x, TG_ERR_DTYPE, "int64");
-    check_vjp_refused(y, &wide, x, TG_ERR_SHAPE, "(3)");
-    check_vjp_refused(y, &tall, x, TG_ERR_SHAPE, "(2, 2)");
-    check_vjp_refused(whole, NULL, x, TG_ERR_DTYPE, "output 0 is int64");
-    check_vjp_refused(y, NULL, whole, TG_ERR_DTYPE, "input 0 is int64");
-    check_vjp_refused(y, NULL, stranger, TG_ERR_HANDLE, "another tape");
-    check_vjp_refused(y, &stranger, x, TG_ERR_HANDLE, "another tape");
-    check_vjp_refused((tg_tensor){0}, NULL, x, TG_ERR_HANDLE, "output");
-    check_vjp_refused(y, NULL, tg_num(1), TG_ERR_HANDLE, "input");
+    check_vjp_rejected(y, &narrow, x, TG_ERR_DTYPE, "float32");
+    check_vjp_rejected(y, &whole, x, TG_ERR_DTYPE, "int64");
+    check_vjp_rejected(y, &wide, x, TG_ERR_SHAPE, "(3)");
+    check_vjp_rejected(y, &tall, x, TG_ERR_SHAPE, "(2, 2)");
+    check_vjp_rejected(whole, NULL, x, TG_ERR_DTYPE, "output 0 is int64");
+    check_vjp_rejected(y, NULL, whole, TG_ERR_DTYPE, "input 0 is int64");
+    check_vjp_rejected(y, NULL, stranger, TG_ERR_HANDLE, "another tape");
+    check_vjp_rejected(y, &stranger, x, TG_ERR_HANDLE, "another tape");
+    check_vjp_rejected((tg_tensor){0}, NULL, x, TG_ERR_HANDLE, "output");
+    check_vjp_rejected(y, NULL, tg_num(1), TG_ERR_HANDLE, "input");
     finish(tape);
     finish(other);
 }
 END_TEST
 
-START_TEST(vjp_with_bad_counts_is_refused) {
+START_TEST(vjp_with_bad_counts_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 1, 2), g;
     ck_assert_int_eq(tg_vjp(tape, -1, &x, NULL, 1, &x, &g), TG_ERR_ARGUMENT);
@@ -172,7 +172,7 @@ Suite *suite_vjp(void) {
     tcase_add_test(tcase, seeds_are_weights);
     tcase_add_test(tcase, seeds_can_be_differentiated);
     tcase_add_test(tcase, errors_of_vjp_leave_the_tape_as_it_was);
-    tcase_add_test(tcase, vjp_with_bad_counts_is_refused);
+    tcase_add_test(tcase, vjp_with_bad_counts_is_rejected);
     tcase_add_test(tcase, vjp_of_nothing_is_nothing);
     tcase_add_test(tcase, several_outputs_are_added);
     tcase_add_test(tcase, inputs_may_be_computed_from_one_another);

@@ -170,7 +170,7 @@ START_TEST(only_the_result_is_kept) {
 }
 END_TEST
 
-START_TEST(what_they_refuse) {
+START_TEST(what_they_reject) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = F64(tape, 1.0);
     int64_t   count = tg_instruction_count(tape);
@@ -196,7 +196,7 @@ Suite *suite_activation(void) {
     tcase_add_loop_test(tcase, nan_stays, 0, 2);
     tcase_add_test(tcase, small_values_keep_their_digits);
     tcase_add_test(tcase, only_the_result_is_kept);
-    tcase_add_test(tcase, what_they_refuse);
+    tcase_add_test(tcase, what_they_reject);
     suite_add_tcase(suite, tcase);
     return suite;
 }

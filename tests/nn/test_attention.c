@@ -1,5 +1,5 @@
 /* tests/nn/test_attention.c: scaled_dot_product_attention: its row of the op table; rows in which nothing takes part, masks with
- * gradients, large scores, and what it refuses.
+ * gradients, large scores, and what it rejects.
  *
  * SPDX-License-Identifier: MIT */
 #include <tapegrad/nn.h>
@@ -234,7 +234,7 @@ static tg_tensor of(tg_tape *tape, int64_t rows, int64_t columns) {
     return tg_full(tape, TG_F32, TG_SHAPE(rows, columns), 1);
 }
 
-START_TEST(what_it_refuses) {
+START_TEST(what_it_rejects) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor q = of(tape, 2, 3), k = of(tape, 4, 3), v = of(tape, 4, 5), three = tg_full(tape, TG_F32, TG_SHAPE(3, 4, 3), 1);
     tg_tensor vector = tg_full(tape, TG_F32, TG_SHAPE(3), 1), wide = tg_full(tape, TG_F64, TG_SHAPE(2, 4), 1);
@@ -272,7 +272,7 @@ Suite *suite_attention(void) {
     tcase_add_test(tcase, a_mask_that_is_added_has_gradients);
     tcase_add_loop_test(tcase, large_scores_do_not_overflow, 0, 2);
     tcase_add_test(tcase, dropout_drops_weights);
-    tcase_add_test(tcase, what_it_refuses);
+    tcase_add_test(tcase, what_it_rejects);
     suite_add_tcase(suite, tcase);
     return suite;
 }

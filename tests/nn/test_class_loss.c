@@ -1,5 +1,5 @@
 /* tests/nn/test_class_loss.c: nll_loss and cross_entropy: their rows of the op table, with one sample at a time as the formula;
- * large logits, ignored classes, weights, smoothing, probabilities as targets, and what is refused.
+ * large logits, ignored classes, weights, smoothing, probabilities as targets, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -290,7 +290,7 @@ START_TEST(a_class_out_of_range_fails_the_run) {
 }
 END_TEST
 
-START_TEST(operands_that_do_not_fit_are_refused) {
+START_TEST(operands_that_do_not_fit_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), wide = tg_full(tape, TG_F64, TG_SHAPE(2, 3), 1),
               classes = I64(tape, 0, 1);
@@ -314,7 +314,7 @@ START_TEST(operands_that_do_not_fit_are_refused) {
 }
 END_TEST
 
-START_TEST(options_that_do_not_fit_are_refused) {
+START_TEST(options_that_do_not_fit_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), classes = I64(tape, 0, 1), vector = F32(tape, 1, 2),
               three = F64(tape, 1, 2, 3);
@@ -358,8 +358,8 @@ Suite *suite_class_loss(void) {
     tcase_add_test(tcase, derivatives_of_all_operands_are_right);
     tcase_add_test(tcase, few_instructions);
     tcase_add_test(tcase, a_class_out_of_range_fails_the_run);
-    tcase_add_test(tcase, operands_that_do_not_fit_are_refused);
-    tcase_add_test(tcase, options_that_do_not_fit_are_refused);
+    tcase_add_test(tcase, operands_that_do_not_fit_are_rejected);
+    tcase_add_test(tcase, options_that_do_not_fit_are_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -247,7 +247,7 @@ static tg_tensor jitter_rule(const tg_rule_call *call) {
 }
 
 /* An op of one's own whose result is random given x: nothing can be measured through it, unless x is no input. */
-START_TEST(a_check_refuses_what_is_random_itself) {
+START_TEST(a_check_rejects_what_is_random_itself) {
     static tg_rule *const rules[] = {jitter_rule};
     static const tg_op    op = {"jitter", 1, infer_same, .kernel = jitter_kernel, .rules = rules, .random = true};
     tg_tape              *tape = tg_tape_new();
@@ -263,7 +263,7 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-START_TEST(what_it_refuses) {
+START_TEST(what_it_rejects) {
     tg_tape  *tape = seeded();
     tg_tensor x = F64(tape, 1, 2), whole = I64(tape, 1);
     REFUSED(tg_dropout(x, -0.1, true), TG_ERR_ARGUMENT, "dropout: p -0.1 is not in [0, 1]");
@@ -289,8 +289,8 @@ Suite *suite_dropout(void) {
     tcase_add_loop_test(tcase, infinity_is_not_dropped, 0, 2);
     tcase_add_loop_test(tcase, as_many_are_kept_as_should_be, 0, 2);
     tcase_add_test(tcase, a_gradient_check_leaves_the_mask_as_it_is);
-    tcase_add_test(tcase, a_check_refuses_what_is_random_itself);
-    tcase_add_test(tcase, what_it_refuses);
+    tcase_add_test(tcase, a_check_rejects_what_is_random_itself);
+    tcase_add_test(tcase, what_it_rejects);
     suite_add_tcase(suite, tcase);
     return suite;
 }

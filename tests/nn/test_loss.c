@@ -1,5 +1,5 @@
 /* tests/nn/test_loss.c: the losses but for those of classes: their rows of the op table; bounds, corners, extremes, options,
- * and what is refused.
+ * and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -357,7 +357,7 @@ START_TEST(only_the_result_is_kept) {
 }
 END_TEST
 
-START_TEST(what_they_refuse) {
+START_TEST(what_they_reject) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), t = tg_full(tape, TG_F32, TG_SHAPE(4), 1), i = I64(tape, 1, 2, 3),
               one = tg_full(tape, TG_F32, TG_SHAPE(), 1);
@@ -374,7 +374,7 @@ START_TEST(what_they_refuse) {
 }
 END_TEST
 
-START_TEST(what_those_of_yes_and_no_refuse) {
+START_TEST(what_those_of_yes_and_no_reject) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), t = tg_full(tape, TG_F32, TG_SHAPE(4), 1),
               wide = F64(tape, 1, 2, 3);
@@ -413,8 +413,8 @@ Suite *suite_loss(void) {
     tcase_add_loop_test(tcase, divergence_where_the_target_is_zero, 0, 2);
     tcase_add_loop_test(tcase, cosine_of_zero_vectors, 0, 2);
     tcase_add_test(tcase, only_the_result_is_kept);
-    tcase_add_test(tcase, what_they_refuse);
-    tcase_add_test(tcase, what_those_of_yes_and_no_refuse);
+    tcase_add_test(tcase, what_they_reject);
+    tcase_add_test(tcase, what_those_of_yes_and_no_reject);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -374,7 +374,7 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-START_TEST(they_refuse_shapes) {
+START_TEST(they_reject_shapes) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), w = tg_full(tape, TG_F32, TG_SHAPE(3), 1), wrong = F32(tape, 1, 2);
     tg_tensor one = tg_full(tape, TG_F32, TG_SHAPE(1, 3), 1);
@@ -400,7 +400,7 @@ START_TEST(they_refuse_shapes) {
 }
 END_TEST
 
-START_TEST(they_refuse_arguments) {
+START_TEST(they_reject_arguments) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), w = tg_full(tape, TG_F32, TG_SHAPE(3), 1);
     tg_tensor wide = tg_full(tape, TG_F64, TG_SHAPE(3), 1), mean = tg_input(tape, "mean", TG_F32, TG_SHAPE(3));
@@ -452,8 +452,8 @@ Suite *suite_normalization(void) {
     tcase_add_test(tcase, running_statistics_have_no_gradient);
     tcase_add_test(tcase, evaluation_sees_the_statistics_of_its_place);
     tcase_add_test(tcase, an_empty_batch_moves_nothing);
-    tcase_add_test(tcase, they_refuse_shapes);
-    tcase_add_test(tcase, they_refuse_arguments);
+    tcase_add_test(tcase, they_reject_shapes);
+    tcase_add_test(tcase, they_reject_arguments);
     tcase_add_test(tcase, only_none_is_none);
     suite_add_tcase(suite, tcase);
     return suite;

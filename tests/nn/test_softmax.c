@@ -142,7 +142,7 @@ START_TEST(only_the_result_is_kept) {
 }
 END_TEST
 
-START_TEST(what_they_refuse) {
+START_TEST(what_they_reject) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), number = tg_full(tape, TG_F32, TG_SHAPE(), 1),
               whole = I64(tape, 1, 2);
@@ -164,7 +164,7 @@ Suite *suite_softmax(void) {
     tcase_add_test(tcase, probabilities_add_up);
     tcase_add_loop_test(tcase, few_instructions, 0, 2);
     tcase_add_test(tcase, only_the_result_is_kept);
-    tcase_add_test(tcase, what_they_refuse);
+    tcase_add_test(tcase, what_they_reject);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,4 +1,4 @@
-/* tests/optim/test_adam.c: Adam and AdamW where their steps can be told by a formula, their defaults, and what is refused.
+/* tests/optim/test_adam.c: Adam and AdamW where their steps can be told by a formula, their defaults, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -118,9 +118,9 @@ START_TEST(the_rate_may_be_a_tensor_of_either_dtype) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
-static void check_refused(tg_tape *tape, tg_tensor rate, const tg_adam_options *options, tg_status status, const char *text) {
+static void check_rejected(tg_tape *tape, tg_tensor rate, const tg_adam_options *options, tg_status status, const char *text) {
     int64_t count = tg_instruction_count(tape);
     ck_assert_int_eq(tg_adam_step(tape, rate, options), status);
     CHECK_ERROR(tape, status, "test_adam.c:", text);
@@ -129,41 +129,41 @@ static void check_refused(tg_tape *tape, tg_tensor rate, const tg_adam_options *
     ck_assert_int_eq(tg_instruction_count(tape), count);
 }
 
-START_TEST(options_out_of_range_are_refused) {
+START_TEST(options_out_of_range_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 1, 2));
     tg_backward(tg_sum(tg_square(w)));
-    check_refused(tape, tg_num(1), &(tg_adam_options){.beta1 = 1}, TG_ERR_ARGUMENT, "step: beta1 1 is not in [0, 1)");
-    check_refused(tape, tg_num(1), &(tg_adam_options){.beta1 = -0.5}, TG_ERR_ARGUMENT, "step: beta1 -0.5 ");
-    check_refused(tape, tg_num(1), &(tg_adam_options){.beta2 = NAN}, TG_ERR_ARGUMENT, "step: beta2 nan ");
-    check_refused(tape, tg_num(1), &(tg_adam_options){.eps = -1}, TG_ERR_ARGUMENT, "step: eps -1 ");
-    check_refused(tape, tg_num(1), &(tg_adam_options){.weight_decay = INFINITY}, TG_ERR_ARGUMENT, "step: weight_decay inf ");
+    check_rejected(tape, tg_num(1), &(tg_adam_options){.beta1 = 1}, TG_ERR_ARGUMENT, "step: beta1 1 is not in [0, 1)");
+    check_rejected(tape, tg_num(1), &(tg_adam_options){.beta1 = -0.5}, TG_ERR_ARGUMENT, "step: beta1 -0.5 ");
+    check_rejected(tape, tg_num(1), &(tg_adam_options){.beta2 = NAN}, TG_ERR_ARGUMENT, "step: beta2 nan ");
+    check_rejected(tape, tg_num(1), &(tg_adam_options){.eps = -1}, TG_ERR_ARGUMENT, "step: eps -1 ");
+    check_rejected(tape, tg_num(1), &(tg_adam_options){.weight_decay = INFINITY}, TG_ERR_ARGUMENT, "step: weight_decay inf ");
     CHECK_IS(w, 1, 2);
     finish(tape);
 }
 END_TEST
 
-START_TEST(rates_of_the_wrong_kind_are_refused) {
+START_TEST(rates_of_the_wrong_kind_are_rejected) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 1, 2));
     tg_backward(tg_sum(tg_square(w)));
-    check_refused(tape, tg_full(tape, TG_F64, TG_SHAPE(1), 1), NULL, TG_ERR_SHAPE, "the rate is (1), not one number");
-    check_refused(tape, tg_full(tape, TG_I64, TG_SHAPE(), 1), NULL, TG_ERR_DTYPE, "the rate is int64");
-    check_refused(tape, tg_full(other, TG_F64, TG_SHAPE(), 1), NULL, TG_ERR_HANDLE, "another tape");
-    check_refused(tape, (tg_tensor){0}, NULL, TG_ERR_HANDLE, "");
+    check_rejected(tape, tg_full(tape, TG_F64, TG_SHAPE(1), 1), NULL, TG_ERR_SHAPE, "the rate is (1), not one number");
+    check_rejected(tape, tg_full(tape, TG_I64, TG_SHAPE(), 1), NULL, TG_ERR_DTYPE, "the rate is int64");
+    check_rejected(tape, tg_full(other, TG_F64, TG_SHAPE(), 1), NULL, TG_ERR_HANDLE, "another tape");
+    check_rejected(tape, (tg_tensor){0}, NULL, TG_ERR_HANDLE, "");
     CHECK_IS(w, 1, 2);
     finish(tape);
     finish(other);
 }
 END_TEST
 
-START_TEST(without_a_gradient_or_a_tape_it_is_refused) {
+START_TEST(without_a_gradient_or_a_tape_it_is_rejected) {
     static double memory[1] = {2};
     tg_tape      *tape = tg_tape_new();
     tg_parameter(tape, "w", 1.0);
-    check_refused(tape, tg_num(1), NULL, TG_ERR_GRADIENT, "step: no parameter has a gradient");
+    check_rejected(tape, tg_num(1), NULL, TG_ERR_GRADIENT, "step: no parameter has a gradient");
     tg_backward(tg_square(tg_borrow_parameter(tape, "b", TG_F64, TG_SHAPE(), memory)));
-    check_refused(tape, tg_num(1), NULL, TG_ERR_ARGUMENT, "'b' is borrowed");
+    check_rejected(tape, tg_num(1), NULL, TG_ERR_ARGUMENT, "'b' is borrowed");
     ck_assert_int_eq(tg_adam_step(NULL, 1, NULL), TG_ERR_HANDLE);
     ck_assert_int_eq(tg_adamw_step(NULL, 1, NULL), TG_ERR_HANDLE);
     finish(tape);
@@ -180,9 +180,9 @@ Suite *suite_adam(void) {
     tcase_add_test(tcase, a_beta_of_nearly_0_is_none);
     tcase_add_loop_test(tcase, what_is_left_out_is_the_default, 0, 2);
     tcase_add_loop_test(tcase, the_rate_may_be_a_tensor_of_either_dtype, 0, 2);
-    tcase_add_test(tcase, options_out_of_range_are_refused);
-    tcase_add_test(tcase, rates_of_the_wrong_kind_are_refused);
-    tcase_add_test(tcase, without_a_gradient_or_a_tape_it_is_refused);
+    tcase_add_test(tcase, options_out_of_range_are_rejected);
+    tcase_add_test(tcase, rates_of_the_wrong_kind_are_rejected);
+    tcase_add_test(tcase, without_a_gradient_or_a_tape_it_is_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,4 +1,4 @@
-/* tests/optim/test_own_optimizer.c: optimisers of one's own: RMSprop, written on the public headers, against the formula; groups of
+/* tests/optim/test_own_optimizer.c: optimizers of one's own: RMSprop, written on the public headers, against the formula; groups of
  * parameters, gradients that are handed in, and states.
  *
  * SPDX-License-Identifier: MIT */

@@ -1,5 +1,5 @@
 /* tests/optim/test_sgd.c: gradient descent: the update to the bit, the rate in all its forms, both styles of recording,
- * momentum, and what is refused.
+ * momentum, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -197,37 +197,37 @@ START_TEST(without_options_it_is_plain_gradient_descent) {
 }
 END_TEST
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is rejected --------------------------------------------------------------------------------------------- */
 
-static void check_refused(tg_tape *tape, tg_tensor rate, tg_status status, const char *text) {
+static void check_rejected(tg_tape *tape, tg_tensor rate, tg_status status, const char *text) {
     int64_t count = tg_instruction_count(tape);
     ck_assert_int_eq(tg_sgd_step(tape, rate), status);
     CHECK_ERROR(tape, status, "test_sgd.c:", ": ", text);
     ck_assert_int_eq(tg_instruction_count(tape), count);
 }
 
-START_TEST(without_a_gradient_it_is_refused) {
+START_TEST(without_a_gradient_it_is_rejected) {
     tg_tape *tape = tg_tape_new();
-    check_refused(tape, tg_num(0.1), TG_ERR_GRADIENT, "sgd_step: no parameter has a gradient");
+    check_rejected(tape, tg_num(0.1), TG_ERR_GRADIENT, "sgd_step: no parameter has a gradient");
     tg_tensor w = tg_parameter(tape, "w", 1.0);
-    check_refused(tape, tg_num(0.1), TG_ERR_GRADIENT, "tg_backward");
+    check_rejected(tape, tg_num(0.1), TG_ERR_GRADIENT, "tg_backward");
     tg_backward(tg_square(w));
     tg_zero_grad(tape);
-    check_refused(tape, tg_num(0.1), TG_ERR_GRADIENT, "sgd_step: ");
+    check_rejected(tape, tg_num(0.1), TG_ERR_GRADIENT, "sgd_step: ");
     ck_assert_int_eq(tg_sgd_step(NULL, 0.1), TG_ERR_HANDLE);
     finish(tape);
 }
 END_TEST
 
 /* And then none of the others is updated. */
-START_TEST(a_borrowed_parameter_is_refused) {
+START_TEST(a_borrowed_parameter_is_rejected) {
     static double memory[1] = {2};
     tg_tape      *tape = tg_tape_new();
     tg_tensor     w = tg_parameter(tape, "w", 1.0), b = tg_borrow_parameter(tape, "b", TG_F64, TG_SHAPE(), memory);
     tg_tensor     loss = tg_mul(w, b);
     tg_backward(loss);
     CHECK_IS(tg_grad(b), 1);
-    check_refused(tape, tg_num(0.1), TG_ERR_ARGUMENT, "'b'");
+    check_rejected(tape, tg_num(0.1), TG_ERR_ARGUMENT, "'b'");
     tg_run(tape);
     CHECK_IS(w, 1);
     ck_assert(memory[0] == 2);
@@ -236,44 +236,44 @@ START_TEST(a_borrowed_parameter_is_refused) {
 }
 END_TEST
 
-START_TEST(a_rate_of_the_wrong_kind_is_refused) {
+START_TEST(a_rate_of_the_wrong_kind_is_rejected) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 1, 2));
     tg_backward(tg_sum(tg_square(w)));
-    check_refused(tape, tg_full(tape, TG_F32, TG_SHAPE(), 0.1), TG_ERR_DTYPE, "float32");
-    check_refused(tape, tg_full(tape, TG_F64, TG_SHAPE(3), 0.1), TG_ERR_SHAPE, "(3)");
-    check_refused(tape, tg_full(other, TG_F64, TG_SHAPE(), 0.1), TG_ERR_HANDLE, "another tape");
-    check_refused(tape, (tg_tensor){0}, TG_ERR_HANDLE, "");
+    check_rejected(tape, tg_full(tape, TG_F32, TG_SHAPE(), 0.1), TG_ERR_DTYPE, "float32");
+    check_rejected(tape, tg_full(tape, TG_F64, TG_SHAPE(3), 0.1), TG_ERR_SHAPE, "(3)");
+    check_rejected(tape, tg_full(other, TG_F64, TG_SHAPE(), 0.1), TG_ERR_HANDLE, "another tape");
+    check_rejected(tape, (tg_tensor){0}, TG_ERR_HANDLE, "");
     CHECK_IS(w, 1, 2);
     finish(tape);
     finish(other);
 }
 END_TEST
 
-START_TEST(a_rate_of_a_higher_rank_is_refused) {
+START_TEST(a_rate_of_a_higher_rank_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 1, 2));
     tg_backward(tg_sum(tg_square(w)));
-    check_refused(tape, F64(tape, 0.1, 0.2), TG_ERR_SHAPE, "(2)");
+    check_rejected(tape, F64(tape, 0.1, 0.2), TG_ERR_SHAPE, "(2)");
     finish(tape);
 }
 END_TEST
 
-static void check_refused_with(tg_tape *tape, tg_sgd_options options, const char *text) {
+static void check_rejected_with(tg_tape *tape, tg_sgd_options options, const char *text) {
     int64_t count = tg_instruction_count(tape);
     ck_assert_int_eq(tg_sgd_step_with(tape, 1, &options), TG_ERR_ARGUMENT);
     CHECK_ERROR(tape, TG_ERR_ARGUMENT, "test_sgd.c:", "sgd_step_with: ", text);
     ck_assert_int_eq(tg_instruction_count(tape), count);
 }
 
-START_TEST(options_out_of_range_are_refused) {
+START_TEST(options_out_of_range_are_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", 3.0);
     tg_backward(tg_square(w));
-    check_refused_with(tape, (tg_sgd_options){.momentum = -0.5}, "momentum -0.5 is not in [0, inf)");
-    check_refused_with(tape, (tg_sgd_options){.momentum = NAN}, "momentum nan");
-    check_refused_with(tape, (tg_sgd_options){.weight_decay = -1}, "weight_decay -1");
-    check_refused_with(tape, (tg_sgd_options){.nesterov = true}, "Nesterov");
+    check_rejected_with(tape, (tg_sgd_options){.momentum = -0.5}, "momentum -0.5 is not in [0, inf)");
+    check_rejected_with(tape, (tg_sgd_options){.momentum = NAN}, "momentum nan");
+    check_rejected_with(tape, (tg_sgd_options){.weight_decay = -1}, "weight_decay -1");
+    check_rejected_with(tape, (tg_sgd_options){.nesterov = true}, "Nesterov");
     ck_assert_int_eq(tg_sgd_step_with(NULL, 1, NULL), TG_ERR_HANDLE);
     CHECK_IS(w, 3);
     finish(tape);
@@ -293,14 +293,14 @@ Suite *suite_sgd(void) {
     tcase_add_test(tcase, the_rate_may_be_an_input);
     tcase_add_test(tcase, the_rate_may_be_computed);
     tcase_add_test(tcase, both_styles_give_the_same_bits);
-    tcase_add_test(tcase, without_a_gradient_it_is_refused);
-    tcase_add_test(tcase, a_borrowed_parameter_is_refused);
-    tcase_add_test(tcase, a_rate_of_the_wrong_kind_is_refused);
-    tcase_add_test(tcase, a_rate_of_a_higher_rank_is_refused);
+    tcase_add_test(tcase, without_a_gradient_it_is_rejected);
+    tcase_add_test(tcase, a_borrowed_parameter_is_rejected);
+    tcase_add_test(tcase, a_rate_of_the_wrong_kind_is_rejected);
+    tcase_add_test(tcase, a_rate_of_a_higher_rank_is_rejected);
     tcase_add_loop_test(tcase, momentum_adds_up_to_a_multiple_of_the_gradient, 0, 2);
     tcase_add_test(tcase, weight_decay_is_a_part_of_the_gradient);
     tcase_add_test(tcase, without_options_it_is_plain_gradient_descent);
-    tcase_add_test(tcase, options_out_of_range_are_refused);
+    tcase_add_test(tcase, options_out_of_range_are_rejected);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,4 +1,4 @@
-/* tests/optim/test_step.c: what all optimisers have in common: PyTorch's steps, both styles of recording, and the states,
+/* tests/optim/test_step.c: what all optimizers have in common: PyTorch's steps, both styles of recording, and the states,
  * which outlive rewinds.
  *
  * SPDX-License-Identifier: MIT */
@@ -9,7 +9,7 @@
 
 #include "ops/op_table.h"
 
-/* ---- the optimisers ---------------------------------------------------------------------------------------------- */
+/* ---- the optimizers ---------------------------------------------------------------------------------------------- */
 
 /* The step of that name; options as in tests/fixtures/make_optim.py. */
 static tg_status step(const char *name, tg_tape *tape, tg_tensor rate, const double *o) {
