@@ -1,4 +1,4 @@
-/* bench/adam.c: a step of Adam over 10 million parameters in 50 tensors, whose gradients are given.
+/* bench/adam.c: a step of Adam over 10 million parameters in 50 tensors, whose gradients cost nothing.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
@@ -11,7 +11,7 @@ enum { TENSORS = 50, SIZE = 200000, NAME = 8 };
 
 static const double rate = 0.001, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
 
-/* Every tensor starts from numbers of its own; the results of a few are compared. */
+/* Every tensor starts from its own numbers; the results of a few are compared. */
 static float *weights(int i) {
     return numbers(SIZE, (uint32_t)i, -1, 1);
 }
@@ -26,23 +26,24 @@ static bool is_compared(int i) {
 
 /* ---- tapegrad ---------------------------------------------------------------------------------------------------- */
 
-/* given(w, g) is 0, and its gradient for w is g: so that nothing has to be computed to have gradients. */
-static tg_status given_infer(tg_infer *call) {
+/* constant_gradient(w, g) is 0, and its gradient for w is g: so that gradients take no computation. */
+static tg_status constant_infer(tg_infer *call) {
     call->out = (tg_type){.dtype = call->in[0].dtype, .rank = 0, .dims = call->dims};
     return TG_OK;
 }
 
-static tg_status given_kernel(tg_kernel_call *call) {
+static tg_status constant_kernel(tg_kernel_call *call) {
     *(float *)call->out.data = 0;
     return TG_OK;
 }
 
-static tg_tensor given_rule(const tg_rule_call *call) {
+static tg_tensor constant_rule(const tg_rule_call *call) {
     return call->x[1];
 }
 
-static tg_rule *const given_rules[] = {given_rule, NULL};
-static const tg_op    given = {"given", 2, given_infer, .kernel = given_kernel, .rules = given_rules};
+static tg_rule *const constant_rules[] = {constant_rule, NULL};
+static const tg_op    constant_gradient = {"constant_gradient", 2, constant_infer, .kernel = constant_kernel,
+                                           .rules = constant_rules};
 
 typedef struct net {
     tg_tape  *tape;
@@ -58,7 +59,7 @@ static void *net_new(void) {
         snprintf(name, sizeof name, "w%d", i);
         n->w[i] = parameter(n->tape, name, TG_SHAPE(SIZE), (uint32_t)i, -1, 1);
         tg_tensor g = constant(n->tape, TG_SHAPE(SIZE), (uint32_t)(TENSORS + i), -1, 1);
-        tg_backward(tg_record(n->tape, &given, 2, ((tg_tensor[]){n->w[i], g}), NULL, 0));
+        tg_backward(tg_record(n->tape, &constant_gradient, 2, ((tg_tensor[]){n->w[i], g}), NULL, 0));
     }
     tg_adam_step(n->tape, rate, NULL);
     return n;

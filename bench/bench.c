@@ -1,11 +1,11 @@
 /* bench/bench.c: measures tapegrad and its rivals, and prints how they compare.
  *
  * The machine has other things to do, too, so that a time means little by itself. Contestants therefore take short turns,
- * A B C A B C ..., and each round gives a ratio of two turns that lie side by side; the median of these is what is reported,
+ * A B C A B C ..., and each round gives a ratio of two turns that follow each other; the median of these is what is reported,
  * with the quartiles, between which half of them are. Where other programs had the processors, the calmer half of the
  * rounds counts.
  *
- * Threads are given by the environment, which BLAS and OpenMP read before main: see bench/run, which starts this program.
+ * The number of threads is in the environment, which BLAS and OpenMP read before main: see bench/run, which starts this program.
  *
  * SPDX-License-Identifier: MIT */
 #include "bench.h"
@@ -113,7 +113,7 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The value below which that part of the n sorted ones lies. */
+/* The quantile: the value below which that part of the n sorted ones is. */
 static double quantile(const double *sorted, int n, double part) {
     double at = part * (n - 1);
     int    i = (int)at;
@@ -139,7 +139,7 @@ static const char *text_of_seconds(char text[16], double seconds) {
     return text;
 }
 
-/* A row's figures, one a round; the times behind them, 0 where there are none; and whether the machine was busy. What was
+/* A row's figures, one a round; the times that they come from, 0 where there are none; and whether the machine was busy. What was
  * measured then means less, and above all for more than one thread, which then wait for each other. */
 typedef struct outcome {
     double *ratio;
@@ -184,7 +184,7 @@ static void report(const work *w, const rival *r, const outcome *o) {
 
 /* ---- memory: in processes of their own --------------------------------------------------------------------------- */
 
-/* What the first steps of tapegrad's add to the memory of this process at most, a unit. */
+/* What the first steps of tapegrad's add to the memory of this process at the peak, a unit. */
 static double memory_taken(const work *w) {
     double before = memory_now();
     memory_forget_peak();

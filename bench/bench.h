@@ -26,7 +26,7 @@ typedef struct contestant {
 typedef enum measure {
     TIME,        /* its time for a step, divided by the rival's */
     UNIT_TIME,   /* the same for an instruction */
-    MEMORY,      /* the same for the memory that a step takes at most */
+    MEMORY,      /* the same for the peak of the memory that a step takes */
     NANOSECONDS, /* its own time for an instruction, in ns: nobody's ratio */
     BYTES        /* its own memory for an instruction, in bytes */
 } measure;
@@ -53,13 +53,13 @@ typedef struct work {
 /* The number of threads that everybody may use. */
 extern int threads;
 
-/* A tape that uses so many. */
+/* A tape that uses that many threads. */
 tg_tape *new_tape(void);
 
 /* Ends the program when the tape has an error. */
 void must(tg_tape *tape);
 
-/* Memory for so many floats, aligned for vectors; there is some, or the program ends. And the same, filled with numbers
+/* Memory for that many floats, aligned for vectors; or the program ends. And the same, filled with numbers
  * between low and high that are as good as random, and the same for the same salt in rivals.py. */
 void  *room(size_t bytes);
 float *numbers(int64_t n, uint32_t salt, double low, double high);

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* C = A B, C being m x n and the sums k long; row-major. A transposed operand is given as it lies in memory. */
+/* C = A B, C being m x n and the sums k long; row-major. A transposed operand is passed as it is in memory. */
 void product(int64_t m, int64_t n, int64_t k, const float *a, bool a_transposed, const float *b, bool b_transposed, float *c);
 
 /* y += x A, A being m x n. */

@@ -2,7 +2,7 @@
  * layers: a step of its training on 64 images, cross entropy and gradient descent.
  *
  * By hand, the patches of all images that the kernel is laid on become the columns of one matrix, so that a convolution is one
- * product for the BLAS. Images lie channel by channel there, (C, N, H, W).
+ * product for the BLAS. Images are stored channel by channel there, (C, N, H, W).
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>

@@ -15,7 +15,7 @@ float expf(float) __attribute__((simd("notinbranch")));
 float tanhf(float) __attribute__((simd("notinbranch")));
 #endif
 
-/* The mean cross entropy of rows of logits, the classes being 0, 1, 2, ... and again; and its gradient for them. */
+/* The mean cross entropy of rows of logits, the classes being 0, 1, 2, ... in turn; and its gradient for them. */
 static inline double cross_entropy_by_hand(int samples, int classes, const float *logits, float *delta) {
     double total = 0;
     for (int s = 0; s < samples; s++, logits += classes, delta += classes) {

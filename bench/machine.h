@@ -4,7 +4,7 @@
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H
 
-/* How much memory this process has now, and has had at most, in bytes. */
+/* The memory of this process now, and at its peak, in bytes. */
 double memory_now(void);
 double memory_peak(void);
 

@@ -106,7 +106,7 @@ static void net_free(void *state) {
 
 typedef struct loops {
     float *w[WEIGHTS], *grad[LAYERS];         /* of the matrices; a bias is updated at once */
-    float *h[LAYERS + 1], *delta[LAYERS + 1]; /* what a layer is given; the loss's gradient for that */
+    float *h[LAYERS + 1], *delta[LAYERS + 1]; /* the input of a layer; the loss's gradient for that */
     double loss;
 } loops;
 

@@ -16,13 +16,13 @@ void peer_is(const char *python, const char *script, int threads);
 /* Makes the rival ready, under that number. */
 bool peer_setup(int rival, const char *work, const char *name);
 
-/* Seconds that so many steps take. */
+/* Seconds that that many steps take. */
 double peer_run(int rival, int64_t steps);
 
-/* What the contestants must agree on; how many numbers, at most so many. */
+/* The numbers that the contestants must agree on, at most `most`; returns how many. */
 int peer_result(int rival, double *to, int most);
 
-/* Bytes that the rival takes at most, found by a process of its own. */
+/* The peak of the memory of the rival in bytes, found by a process of its own. */
 double peer_memory(const char *work, const char *name);
 
 /* Drops the rivals of a work; ends the process. */

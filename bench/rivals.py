@@ -1,7 +1,7 @@
 """The rivals that live in Python: the works of the C files beside this one, in PyTorch and in JAX.
 
     rivals.py serve THREADS              answers commands on standard input, one line each (see serve)
-    rivals.py memory WORK RIVAL THREADS  prints the bytes that a rival takes at most
+    rivals.py memory WORK RIVAL THREADS  prints the peak of the memory of a rival, in bytes
 
 A work is a function here that gives, for one rival, a step, to be called many times, and a function for the numbers that all
 contestants must agree on after the same number of steps. Everything starts from the same numbers as in C (shared.c).

@@ -98,9 +98,11 @@ pkg() { # LIBDIR [--static]: what pkg-config says, as if the library were where 
 
 # try NAME COMPILER SOURCE STANDARD LIBDIR [--static]: compiles and runs the program, which prints the line through its points.
 try() {
+    # One name for each: a program of the same name would be told that what gcov has counted is not its own.
+    program=./program-$number
     # shellcheck disable=SC2086,SC2046 # flags are words
-    quietly $2 -std=$4 $warnings $instrumentation $CPPFLAGS "$3" -o program $(pkg "$5" ${6+"$6"}) $LDFLAGS &&
-        LD_LIBRARY_PATH=$5:${LD_LIBRARY_PATH-} DYLD_LIBRARY_PATH=$5:${DYLD_LIBRARY_PATH-} quietly ./program &&
+    quietly $2 -std=$4 $warnings $instrumentation $CPPFLAGS "$3" -o "$program" $(pkg "$5" ${6+"$6"}) $LDFLAGS &&
+        LD_LIBRARY_PATH=$5:${LD_LIBRARY_PATH-} DYLD_LIBRARY_PATH=$5:${DYLD_LIBRARY_PATH-} quietly "$program" &&
         [ "$(cat "$log")" = 'y = 2 x + 1' ]
     report $? "$1"
 }

@@ -1,7 +1,7 @@
 /* kernels/convolve.c: convolution, forward and backward.
  *
  * The image is copied, with its padding, into planes, and read as one long vector: where the plane is `width` elements wide, the
- * element that tap (i, j) of the kernel multiplies at position q of the result lies at q + i width + j, for all q at once. So a
+ * element that tap (i, j) of the kernel multiplies at position q of the result is at q + i width + j, for all q at once. So a
  * convolution is a matrix product of the kernel with a matrix that is never made, whose rows are parts of the planes, shifted. At
  * the end of each row of the result, as many positions are computed for nothing as the kernel reaches over the edge; they are
  * not stored. With a stride, there is a plane for every residue of the coordinates, so that neighbours in the result are

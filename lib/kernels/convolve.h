@@ -8,8 +8,8 @@
  *
  * over all terms whose element of x exists. Each function gives its derivative for one of the three: tgi_conv is the
  * convolution, tgi_conv_back its transpose, tgi_conv_weight the correlation of the other two. NaN and infinity go where these
- * terms take them and nowhere else. The same call gives the same bits, always, and for any
- * number of threads, but for a BLAS.
+ * terms take them and nowhere else. The same call always gives the same bits, for any number of threads, except where a BLAS
+ * makes the products.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_CONVOLVE_H
@@ -29,7 +29,7 @@ typedef struct tgi_conv {
     tgi_conv_method method;
 } tgi_conv;
 
-/* y from x and w; x from y and w, on so many threads at most. `bias` is added to each channel of the result; NULL for none. */
+/* y from x and w; x from y and w, on at most `threads` threads. `bias` is added to each channel of the result; NULL for none. */
 void tgi_conv_f32(const tgi_conv *c, const float *x, const float *w, const float *bias, float *y, int threads, void *scratch);
 void tgi_conv_f64(const tgi_conv *c, const double *x, const double *w, const double *bias, double *y, int threads,
                   void *scratch);

@@ -12,13 +12,13 @@
 
 /* ---- the sizes of units ------------------------------------------------------------------------------------------ */
 
-/* How many positions there are in a unit: a tile of at most `wanted`, or as many images as have not more. */
-static void choose_tile(conv_plan *p, int64_t wanted) {
+/* The positions in a unit: a tile of at most `limit`, or as many images as together have no more. */
+static void choose_tile(conv_plan *p, int64_t limit) {
     const int64_t *y = p->c->y;
-    p->tile[1] = max_of(1, min_of(y[1], wanted));
-    p->tile[0] = max_of(1, min_of(y[0], wanted / p->tile[1]));
+    p->tile[1] = max_of(1, min_of(y[1], limit));
+    p->tile[0] = max_of(1, min_of(y[0], limit / p->tile[1]));
     bool cut = p->tile[0] < y[0] || p->tile[1] < y[1];
-    p->batch = cut ? 1 : max_of(1, min_of(p->c->images, wanted / max_of(1, y[0] * y[1])));
+    p->batch = cut ? 1 : max_of(1, min_of(p->c->images, limit / max_of(1, y[0] * y[1])));
 }
 
 /* The planes of a tile, or for the transpose those of the whole result. */
@@ -33,7 +33,7 @@ enum { SECOND_CACHE = 256 << 10 };
 
 /* ---- tiles: the planes of a unit, and beside them rows of the result --------------------------------------------- */
 
-/* How many positions of the result need so many elements of a plane: whole rows, if it can be. */
+/* How many positions of the result need that many elements of a plane: whole rows where possible. */
 static int64_t positions_in(const conv_plan *p, int64_t elements) {
     int64_t across = p->c->y[1] + p->shift[1];
     return elements >= across ? elements / across * p->c->y[1] : max_of(1, elements - p->shift[1]);
@@ -94,7 +94,7 @@ static size_t product_scratch(const conv_plan *p, size_t element) {
 
 /* ---- which method ------------------------------------------------------------------------------------------------ */
 
-/* From so many channels of the result on, general products are faster, by a BLAS at least. */
+/* With at least that many channels of the result, general products are faster than tiles. */
 #ifdef TGI_HAVE_CBLAS
 enum { MANY_CHANNELS = 12 };
 #else

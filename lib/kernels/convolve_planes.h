@@ -170,7 +170,7 @@ static void NAME(unfill)(const conv_plan *p, int64_t channels, const T *from, T 
 /* An area of the result, of all channels of a group, and rows of scratch: each channel `pitch` elements from the next, each row
  * of the area `width`. */
 
-/* With zeros between the rows, and behind the last one up to `length`. */
+/* With zeros between the rows, and after the last one up to `length`. */
 static void NAME(take)(const conv_plan *p, const area *a, const T *y, int64_t width, int64_t pitch, int64_t length, T *to) {
     const tgi_conv *c = p->c;
     for (int64_t o = 0; o < c->out; o++, to += pitch) {

@@ -62,7 +62,7 @@ STRIPS(2, 4)
 STRIPS(1, 8)
 #undef STRIPS
 
-/* How many of so many rows are done next. */
+/* How many of the rows that are left are done next. */
 static int64_t NAME(next_rows)(int64_t left) {
     return left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }

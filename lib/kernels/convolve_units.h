@@ -5,7 +5,7 @@
 
 /* ---- the three --------------------------------------------------------------------------------------------------- */
 
-/* Operands as they are given; w is the result of the third. */
+/* The operands; w_out is the result of the third function. */
 typedef struct NAME(job) {
     const conv_plan *p;
     const T         *w, *bias;
@@ -123,7 +123,7 @@ static void NAME(one_area)(const void *some, int share, int64_t from, int64_t to
         NAME(add_area)(job, &work, job->start + unit, NAME(own_sum)(job, share), true);
 }
 
-/* One unit a share and round, each with a sum of its own; these are added in the order of the units. */
+/* In each round a share does one unit, into its own sum; the sums are added in the order of the units. */
 static void NAME(add_in_rounds)(JOB *job) {
     int64_t units = job->p->units, shares = job->p->shares, size = job->p->c->groups * job->w_group;
     for (job->start = 0; job->start < units; job->start += shares) {

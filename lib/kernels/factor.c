@@ -37,7 +37,7 @@ size_t tgi_linalg_scratch(int64_t n, int64_t m, size_t element, int threads) {
 
 #ifdef TGI_HAVE_LAPACK
 
-/* Fortran passes addresses, and behind them the lengths of texts. */
+/* Fortran passes addresses, and after them the lengths of strings. */
 void spotrf_(const char *triangle, const int *n, float *a, const int *pitch, int *info, size_t triangle_length);
 void dpotrf_(const char *triangle, const int *n, double *a, const int *pitch, int *info, size_t triangle_length);
 void sgetrf_(const int *m, const int *n, float *a, const int *pitch, int *pivots, int *info);

@@ -20,7 +20,7 @@ static void NAME(take_off)(int64_t n, T s, const T *restrict x, T *restrict y) {
         y[i] -= s * x[i];
 }
 
-/* C -= A B, C being m x n with rows that lie c_row apart. */
+/* C -= A B, C being m x n with rows that are c_row elements apart. */
 static void NAME(subtract)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row,
                            int64_t b_col, T *c, int64_t c_row, NAME(work) work) {
     if (m == 0 || n == 0 || k == 0) return;

@@ -2,8 +2,8 @@
  *
  * A is m x k, B is k x n; element (i, j) of A is a[i * a_row + j * a_col], and so for B. C is m x n, row-major, fully
  * overwritten (with zeros when k is 0), and overlaps neither. A transposed matrix is one with its strides exchanged; a stride
- * may be 0 or negative. NaN and Inf go where they go in the textbook's three loops. The same call gives the same bits, always,
- * and for any number of threads, but for a BLAS, which has threads of its own.
+ * may be 0 or negative. NaN and Inf go where they go in the textbook's three loops. The same call always gives the same bits, for
+ * any number of threads; a BLAS, which has its own threads, may not.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_GEMM_H
@@ -13,14 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A BLAS where configure found one, else the built-in product, on so many threads at most. `scratch` is tgi_gemm_scratch bytes,
+/* A BLAS where configure found one, else the built-in product, on at most `threads` threads. `scratch` is tgi_gemm_scratch bytes,
  * aligned to 64. */
 void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
                   int64_t b_col, float *c, int threads, void *scratch);
 void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
                   int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
 
-/* Whether large products are left to a BLAS, which has threads of its own. */
+/* Whether large products are left to a BLAS, which has its own threads. */
 bool tgi_gemm_is_by_blas(void);
 
 /* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0, a few MiB a thread at most;
@@ -42,7 +42,7 @@ void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int6
                           int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
 
 /* The blocks in which the product is made, here so that tests can step over their edges: a block of A is at most MC x KC, and
- * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to copy them, with fewer than BLAS it does not
+ * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to pack them, with fewer than BLAS it does not
  * pay to call a BLAS; and what a BLAS cannot read is copied for it in squares of COPY x COPY. A thread gets whole units of ROWS
  * x COLUMNS of C, and at least THREAD multiplications. */
 enum {

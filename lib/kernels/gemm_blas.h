@@ -1,7 +1,7 @@
 /* kernels/gemm_blas.h: the product by a BLAS for one element type. gemm.c includes this file once a type, with T the type,
  * NAME(x) the name of x for that type, and BLAS(x) the BLAS function x for it.
  *
- * A BLAS reads matrices whose rows, or whose columns, lie in one piece each. Any other operand (every second column, a
+ * A BLAS reads matrices whose rows, or whose columns, are contiguous. Any other operand (every second column, a
  * broadcast one, one that runs backwards) is copied for it, a square at a time.
  *
  * SPDX-License-Identifier: MIT */

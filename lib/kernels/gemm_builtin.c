@@ -1,18 +1,18 @@
 /* kernels/gemm_builtin.c: the built-in matrix product, once for each instruction set.
  *
- * It follows Goto: C is made in tiles of MR x NR elements that stay in registers while a
- * panel of A, MR rows, and a panel of B, NR columns, stream by. A panel of B stays in the first cache while all
- * panels of a block of A pass it; the block of A stays in the second cache, the block of B in the third. Panels are copied
- * together first, so that whatever the strides were, the innermost loop reads memory from end to end.
+ * It follows Goto: C is made in tiles of MR x NR elements that stay in registers while a panel of A, MR rows, and a panel of B,
+ * NR columns, are read. A panel of B stays in the first cache while it is multiplied with all panels of a block of A; the block
+ * of A stays in the second cache, the block of B in the third. Panels are packed first, so that whatever the strides were, the
+ * innermost loop reads memory from end to end.
  * Sources: K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM Transactions on Mathematical
  * Software 34 (2008) 12; F. Van Zee and R. van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", same
  * journal 41 (2015) 14.
  *
- * Copying costs as much as a few multiplications an element. A small product reads its panels where they are, if
- * only B has its rows in one piece; and one with a vector, where each element of the matrix is used once, has no tiles at all.
+ * Packing costs as much as a few multiplications an element. A small product reads its panels where they are, if the rows of B
+ * are contiguous; and one with a vector, where each element of the matrix is used once, has no tiles at all.
  *
- * Every product is added to its sum in one rounding, where the instruction set has that, and in no other way: an element of C does
- * not depend on which tile it is in.
+ * Every product is added to its sum by one fused operation, where the instruction set has that, and in no other way: an element of
+ * C does not depend on which tile it is in.
  *
  * SPDX-License-Identifier: MIT */
 #include "gemm.h"

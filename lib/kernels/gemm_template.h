@@ -121,7 +121,7 @@ static void NAME(make_strip)(STRIP s, bool packed) {
 /* ---- panels and blocks ------------------------------------------------------------------------------------------- */
 
 /* Copies `count` rows of x, each k long, into panels of `width` rows (a constant): within a panel, the elements that are used
- * together lie together. The last panel is filled up with zeros. */
+ * together are next to each other. The last panel is filled up with zeros. */
 static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX x, T *panel) {
     for (int64_t i = 0; i < count; i += width, panel += width * k) {
         int rows = (int)min_of(count - i, width);
@@ -204,7 +204,7 @@ static ALWAYS_INLINE void NAME(dot)(int cols, int chains, int64_t k, const T *a,
     }
 }
 
-/* c += a B where the columns of B lie in one piece each: scalar products, with a copy of a if it does not. */
+/* c += a B where the columns of B are contiguous: scalar products, with a copy of a where a is not. */
 static void NAME(dots)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c, T *scratch) {
     int64_t step = a_step == 1 ? k : TGI_GEMM_KC;
     for (int64_t p = 0; p < k; p += step) {

@@ -28,10 +28,10 @@ enum { TGI_EACH_ISA(TGI_ISA_NUMBER, ) TGI_ISAS };
 /* Their names. */
 extern const char *const tgi_isa_names[TGI_ISAS];
 
-/* The best that there is here. */
+/* The best set that this processor has. */
 int tgi_best_isa(void);
 
-/* From now on that one, for tests; false when there is no such set here. */
+/* From now on uses that set, for tests; false when the processor does not have it. */
 bool tgi_use_isa(int isa);
 
 /* ---- picking ----------------------------------------------------------------------------------------------------- */

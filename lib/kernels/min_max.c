@@ -1,8 +1,8 @@
-/* kernels/min_max.c: the largest and the smallest, once for each instruction set.
+/* kernels/min_max.c: maximum and minimum, once for each instruction set.
  *
  * One loop does the work: it compares the elements of a row with the best of their columns, and the compiler turns it into
- * vector code. A run is cut into rows of BLOCK elements; the best of the columns are then the run, and halved until few are left.
- * Where it is, is looked for when it is known.
+ * vector code. A run is cut into rows of BLOCK elements; the best of the columns are then halved until few are left.
+ * The index of the best is searched for when its value is known.
  *
  * SPDX-License-Identifier: MIT */
 #include "min_max.h"
@@ -53,7 +53,7 @@ enum { BLOCK = 128, FEW = 16 };
         name##_take(n, x, best); \
     }
 
-/* Where the first is that is `best`, or NaN as it is. */
+/* The index of the first element that equals `best`, or is NaN as it is. */
 #define DEFINE_FIND(suffix, T) \
     static inline bool is_in_##suffix(int64_t n, const T *x, T best) { \
         int found = 0; \

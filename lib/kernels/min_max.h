@@ -1,6 +1,6 @@
-/* kernels/min_max.h: the largest and the smallest of many, and where they are; NaN beats all.
+/* kernels/min_max.h: maximum and minimum, and their indices; NaN beats all.
  *
- * Of several that are equal the index is that of the first. Bools are bytes of 0 and 1: any is max, all is min.
+ * Of several equal elements the index is that of the first. Bools are bytes of 0 and 1: any is max, all is min.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_EXTREME_H
@@ -8,14 +8,14 @@
 
 #include <stdint.h>
 
-/* Of n >= 1 neighbours in memory: out is one element, or an int64_t for the index. */
+/* Of n >= 1 contiguous elements: out is one element, or an int64_t for the index. */
 typedef void tgi_extreme_run(int64_t n, const void *x, void *out);
 
-/* Of columns, row by row: best[j] is the extreme of the rows up to now, x[j] the element of this one, for j < n. Where x is
- * better it becomes the best, and the number of the row the index (not used by max and min). */
+/* Of columns, row by row: best[j] is the extreme of the rows before, x[j] the element of this row, for j < n. Where x[j] is
+ * better it becomes best[j], and index[j] the number of the row (max and min do not use it). */
 typedef void tgi_extreme_row(int64_t row, int64_t n, const void *x, void *best, int64_t *index);
 
-/* Each is tgi_NAME, for a run, and tgi_NAME_row. */
+/* Each is tgi_NAME, for contiguous elements, and tgi_NAME_row. */
 #define TGI_EACH_EXTREME(F) \
     F(max_f32) \
     F(max_f64) \

@@ -2,7 +2,7 @@
  *
  * Word i of the next state is made of the words i, i + 1 and i + 397 of this one, indices modulo 624. Done in place from
  * the front, each word is overwritten only after its last use as an old one, and is a new one where the paper wants a new
- * one; the words that one step reads and writes lie at least 227 apart or ahead of it, which leaves room for vectors.
+ * one; the words that one step reads and writes are at least 227 apart or ahead of it, which leaves room for vectors.
  *
  * SPDX-License-Identifier: MIT */
 #include "kernels/mt19937.h"

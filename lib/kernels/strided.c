@@ -16,8 +16,8 @@ void tgi_row_major(int rank, const int64_t *dims, int64_t *strides) {
 void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims,
                  int64_t *to_strides) {
     for (int i = 1; i <= to_rank; i++) {
-        bool stretched = i > rank || (dims[rank - i] == 1 && to_dims[to_rank - i] != 1);
-        to_strides[to_rank - i] = stretched ? 0 : strides[rank - i];
+        bool broadcast = i > rank || (dims[rank - i] == 1 && to_dims[to_rank - i] != 1);
+        to_strides[to_rank - i] = broadcast ? 0 : strides[rank - i];
     }
 }
 
@@ -74,7 +74,7 @@ static void copy_run(size_t element, int64_t n, int64_t stride, const void *from
     }
 }
 
-/* The position of the start-th element: its index along each axis, and how many elements it lies behind the first. */
+/* The position of the start-th element: its index along each axis, and its offset from the first, in elements. */
 static int64_t locate(const tgi_walk *walk, int64_t start, int64_t *index) {
     int64_t offset = 0;
     for (int i = walk->rank - 1; i >= 0; i--) {

@@ -24,7 +24,7 @@ bool tgi_walk_is_contiguous(const tgi_walk *walk);
 /* Copies `count` elements, from the `start`-th in row-major order on, to `out`, one after the other. */
 void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t count, void *out);
 
-/* Steps through the elements in row-major order: each call gives how many elements the next one lies behind the first. */
+/* Steps through the elements in row-major order: each call gives the offset of the next one from the first. */
 typedef struct tgi_steps {
     tgi_walk walk;
     int64_t  index[8], offset;
@@ -46,7 +46,7 @@ static inline int64_t tgi_next(tgi_steps *s) {
 /* Strides of a row-major array. */
 void tgi_row_major(int rank, const int64_t *dims, int64_t *strides);
 
-/* Strides by which an array is seen in a shape that it broadcasts to. */
+/* The strides of an array that is broadcast to a shape. */
 void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims,
                  int64_t *to_strides);
 

@@ -32,7 +32,7 @@ typedef struct walk {
     int64_t index[8], offset;
 } walk;
 
-/* The offset of this step; goes on to the next one, and after the last to the first. */
+/* The offset of this index tuple; moves on to the next one, and after the last to the first. */
 static int64_t next(walk *w) {
     int64_t here = w->offset;
     for (int i = w->rank - 1; i >= 0; i--) {
@@ -44,7 +44,7 @@ static int64_t next(walk *w) {
     return here;
 }
 
-/* The offsets of the next eight steps. */
+/* The offsets of the next eight. */
 static void next_8(walk *w, int64_t here[8]) {
     int last = w->rank - 1;
     if (last >= 0 && w->dims[last] - w->index[last] > 8) {
@@ -97,7 +97,7 @@ static walk merged(int rank, const int64_t *dims, const int64_t *strides) {
     return w;
 }
 
-/* Which of two axes is better the outer one: the longer step, and before all a step of 0, which reads everything again. */
+/* Whether axis a is better outside of axis b: the larger stride, and before all a stride of 0, which reads all over again. */
 static bool outer(int64_t a_stride, int64_t b_stride) {
     return b_stride != 0 && (a_stride == 0 || a_stride > b_stride);
 }

@@ -33,8 +33,8 @@ void tgi_sum_blocks_f32(int64_t blocks, int64_t n, float *sums, float *out);
 void tgi_sum_blocks_f64(int64_t blocks, int64_t n, double *sums, double *out);
 void tgi_sum_blocks_i64(int64_t blocks, int64_t n, int64_t *sums, int64_t *out);
 
-/* The blocks in which it is done, here so that tests can step over their edges: that many numbers side by side in memory, or
- * elsewhere, or rows of numbers, are added up in one go; and fewer columns than COLUMNS are added up one by one. */
-enum { TGI_SUM_BLOCK = 512, TGI_SUM_APART = 64, TGI_SUM_ROWS = 128, TGI_SUM_COLUMNS = 8 };
+/* The blocks in which it is done, here so that tests can step over their edges: that many contiguous numbers, or strided ones,
+ * or rows of numbers, are one block; and fewer columns than COLUMNS are added up as rows. */
+enum { TGI_SUM_BLOCK = 512, TGI_SUM_STRIDED = 64, TGI_SUM_ROWS = 128, TGI_SUM_COLUMNS = 8 };
 
 #endif

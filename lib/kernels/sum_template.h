@@ -36,8 +36,8 @@ static T NAME(total)(const TREE *tree) {
 
 /* ---- along an axis ----------------------------------------------------------------------------------------------- */
 
-/* n >= LANES neighbours in memory: LANES sums side by side, then halved until one is left. */
-static T NAME(add_neighbours)(int64_t n, const T *x) {
+/* n >= LANES contiguous numbers: LANES sums side by side, then halved until one is left. */
+static T NAME(add_contiguous)(int64_t n, const T *x) {
     VECTOR  sum[VECTORS];
     int64_t i = LANES;
     UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = *(const UNALIGNED *)(x + v * WIDTH);
@@ -55,8 +55,8 @@ static T NAME(add_neighbours)(int64_t n, const T *x) {
     return lane[0] + rest;
 }
 
-/* n numbers, `stride` apart: four sums side by side. */
-static T NAME(add_apart)(int64_t n, const T *x, int64_t stride) {
+/* n numbers, `stride` elements apart: four sums side by side. */
+static T NAME(add_strided)(int64_t n, const T *x, int64_t stride) {
     T       sum[4] = {0, 0, 0, 0};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
@@ -68,8 +68,8 @@ static T NAME(add_apart)(int64_t n, const T *x, int64_t stride) {
 
 /* A whole axis: blocks, and a tree of their sums. */
 static T NAME(add_axis)(int64_t n, const T *x, int64_t stride) {
-    int64_t block = stride == 1 ? TGI_SUM_BLOCK : TGI_SUM_APART;
-    if (n <= block) return stride == 1 && n >= LANES ? NAME(add_neighbours)(n, x) : NAME(add_apart)(n, x, stride);
+    int64_t block = stride == 1 ? TGI_SUM_BLOCK : TGI_SUM_STRIDED;
+    if (n <= block) return stride == 1 && n >= LANES ? NAME(add_contiguous)(n, x) : NAME(add_strided)(n, x, stride);
     TREE tree;
     tree.count = 0;
     for (int64_t i = 0; i < n; i += block)

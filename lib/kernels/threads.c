@@ -22,8 +22,8 @@ void tgi_share_out(int shares, int64_t units, tgi_units *some, const void *job) 
         some(job, i, start_of(i, shares, units), start_of(i + 1, shares, units));
 }
 
-int tgi_shares_of(int threads, int64_t units, double steps, double least) {
-    double shares = steps / least;
+int tgi_shares_of(int threads, int64_t units, double steps, double worth) {
+    double shares = steps / worth;
     if (shares > (double)units) shares = (double)units;
     return threads <= 1 || shares < 2 ? 1 : shares < threads ? (int)shares : threads;
 }

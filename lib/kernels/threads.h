@@ -1,4 +1,4 @@
-/* kernels/threads.h: work that falls apart into units, none of which needs anything of another, shared out to threads.
+/* kernels/threads.h: work that consists of independent units, shared out to threads.
  *
  * What a unit gives must not depend on the share that it is in: then the bits do not depend on the number of threads.
  *
@@ -11,13 +11,13 @@
 /* Does units `from` .. `to` - 1 of the job; `share` is the number of the share. */
 typedef void tgi_units(const void *job, int share, int64_t from, int64_t to);
 
-/* Cuts `units` into so many shares, as equal as they can be, and does each on a thread of its own; without OpenMP one after the
+/* Divides `units` into `shares` shares, as equal as possible, and does each on its own thread; without OpenMP one after the
  * other. */
 void tgi_share_out(int shares, int64_t units, tgi_units *some, const void *job);
 
-/* Into how many shares it pays to cut units that take so many steps together, where `least` steps are worth a thread: at least
- * 1, at most `threads`. */
-int tgi_shares_of(int threads, int64_t units, double steps, double least);
+/* Into how many shares it pays to divide units that take `steps` steps together, where `worth` steps are worth a thread: at
+ * least 1, at most `threads`. */
+int tgi_shares_of(int threads, int64_t units, double steps, double worth);
 
 /* Before a statement that touches what several threads share. */
 #ifdef _OPENMP

@@ -163,7 +163,7 @@ INLINE T NAME(log_of)(T f, T k) {
     return NAME(fma)(k, LOG_2, f - (square - NAME(fma)(k, LOG_2_REST, rest)));
 }
 
-/* y, the logarithm of x, where x has one; else what there is instead. */
+/* y, the logarithm of x, where x has one; else the limit or NaN. */
 INLINE T NAME(log_at_edges)(T x, T y) {
     y = x < INF ? y : x;
     y = x < 0 ? NONE : y;

@@ -1,7 +1,7 @@
 /* kernels/window.c: the maximum and the mean of windows, once for each instruction set.
  *
  * One row of windows is done at a time, and within it one element of the windows after the other, for the whole row: so there
- * are no windows at an edge to be looked at one by one, and the loops run along the rows.
+ * are no special cases for windows at an edge, and the loops run along the rows.
  *
  * A row of the result, or an image where windows may share elements of it, needs nothing of another: threads share them out.
  *

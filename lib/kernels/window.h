@@ -1,7 +1,7 @@
 /* kernels/window.h: the maximum of each window of an image, and the mean.
  *
  * An image is x[0] x x[1] elements; a result y[0] x y[1], one for each window. Everything is row-major, in one piece, and
- * overlaps nothing. So many threads are used at most; the same call gives the same bits for any number of them.
+ * overlaps nothing. At most `threads` threads are used; the same call gives the same bits for any number of them.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_WINDOW_H

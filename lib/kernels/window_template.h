@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 
-/* Operands as they are given; what a function does not have is 0. */
+/* The operands of any of the functions; those that it does not have are 0. */
 typedef struct NAME(job) {
     const tgi_windows *w;
     const tgi_means   *m;
@@ -17,8 +17,8 @@ typedef struct NAME(job) {
 
 /* ---- the largest ------------------------------------------------------------------------------------------------- */
 
-/* A row of windows, as far as it is done: the largest of each, and where in the image it is; -1 as long as there is none. Both
- * are of one width, for vectors of both have as many elements. */
+/* A row of windows, as far as it is done: the largest element of each, and its index in the image; -1 as long as there is none.
+ * The two types have the same width, so that vectors of both have as many elements. */
 typedef struct NAME(row) {
     T *best;
     I *index;
@@ -33,7 +33,7 @@ static void NAME(begin)(span s, int64_t step, const T *x, int64_t at, ROW r) {
     }
 }
 
-/* One more. */
+/* One more element of each. */
 static void NAME(compare)(span s, int64_t step, const T *x, int64_t at, ROW r) {
     T *best = r.best;
     I *index = r.index;
@@ -45,9 +45,9 @@ static void NAME(compare)(span s, int64_t step, const T *x, int64_t at, ROW r) {
     }
 }
 
-/* Row `down` of an image, for the windows that reach it. In the first one, the windows from `begun` on have an element already:
- * the further left a window is, the later comes its first one. */
-static void NAME(look_at)(const tgi_windows *w, int64_t down, bool first_row, const T *x, ROW r) {
+/* Compares row `down` of an image with the windows that reach it. In the first row, the windows from `begun` on have an element
+ * already: the further left a window is, the later comes its first element. */
+static void NAME(compare_row)(const tgi_windows *w, int64_t down, bool first_row, const T *x, ROW r) {
     int64_t begun = first_row ? w->y[1] : 0;
     for (int64_t j = 0; j < w->k[1]; j++) {
         int64_t first = j * w->dilation[1] - w->padding[1];
@@ -76,7 +76,7 @@ static void NAME(some_largest)(const void *some, int share, int64_t from, int64_
         for (int64_t i = 0; i < w->k[0]; i++) {
             int64_t down = row % w->y[0] * w->stride[0] + i * w->dilation[0] - w->padding[0];
             if (down < 0 || down >= w->x[0]) continue;
-            NAME(look_at)(w, down, first, image, r);
+            NAME(compare_row)(w, down, first, image, r);
             first = false;
         }
         for (int64_t p = 0; p < width; p++)

@@ -1,7 +1,7 @@
 /* tests/kernels/test_convolve.c: convolution, its transpose and the gradient of its kernel, against the form that they share.
  *
  * Elements are small whole numbers, so that every sum is exact in whatever order it is added up: all methods must give equal
- * results, to the last bit. Guards lie around what is written, and scratch is full of NaN.
+ * results, to the last bit. There are guards around what is written, and scratch is full of NaN.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -149,7 +149,7 @@ static void check(tgi_conv c) {
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
-/* As large a result as there is; `less` positions fewer. */
+/* The largest result, less `less` positions. */
 static tgi_conv with_result(tgi_conv c, int64_t less) {
     for (int i = 0; i < 2; i++) {
         c.y[i] = (c.x[i] + 2 * c.padding[i] - c.dilation[i] * (c.k[i] - 1) - 1) / c.stride[i] + 1 - less;

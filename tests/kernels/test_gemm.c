@@ -1,7 +1,7 @@
 /* tests/kernels/test_gemm.c: the matrix product against the textbook's three loops.
  *
  * Elements are small whole numbers, so that every sum is exact in whatever order it is added up: results must be equal to the
- * last bit. Operands lie in memory of exactly their extent, and guards lie around what is written.
+ * last bit. Operands are in memory of exactly their extent, and there are guards around what is written.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -31,12 +31,12 @@ static void check_guards_and_free(void *at, size_t bytes) {
     free((unsigned char *)at - GUARD);
 }
 
-/* How a matrix may lie in memory. */
+/* The layouts of a matrix. */
 typedef enum layout { ROWS, COLUMNS, WIDE, STEPPED, STEPPED_COLUMNS, ONE_ROW, ONE_COLUMN, REVERSED, FLIPPED, LAYOUTS } layout;
 
 typedef struct matrix {
     int64_t rows, cols, row, col; /* sizes, strides */
-    int64_t start, extent;        /* where element (0, 0) lies in how many elements of memory */
+    int64_t start, extent;        /* the offset of element (0, 0), and the elements of memory */
 } matrix;
 
 static matrix lay_out(int64_t rows, int64_t cols, layout how) {
@@ -115,7 +115,7 @@ static int small_number(uint32_t *state) {
 CASE_OF(float, NAN, f32)
 CASE_OF(double, (double)NAN, f64)
 
-/* Both element types, by the built-in product and by whatever there is. */
+/* Both element types, by the built-in product and by a BLAS where there is one. */
 static void check(int64_t m, int64_t n, int64_t k, layout how_a, layout how_b) {
     check_f32(tgi_gemm_builtin_f32, 1, m, n, k, how_a, how_b);
     check_f64(tgi_gemm_builtin_f64, 3, m, n, k, how_a, how_b);

@@ -1,5 +1,5 @@
-/* tests/kernels/test_strided.c: walks over arrays with strides, against the plain definition: element (i, j, ...) lies
- * i * strides[0] + j * strides[1] + ... behind the first.
+/* tests/kernels/test_strided.c: walks over arrays with strides, against the plain definition: element (i, j, ...) is at
+ * i * strides[0] + j * strides[1] + ... from the first.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -16,7 +16,7 @@ static int64_t size_of(int rank, const int64_t *dims) {
     return size;
 }
 
-/* Where the n-th element in row-major order lies. */
+/* The offset of the n-th element in row-major order. */
 static int64_t offset_of(int64_t n, int rank, const int64_t *dims, const int64_t *strides) {
     int64_t offset = 0;
     for (int i = rank - 1; i >= 0; i--) {
@@ -104,9 +104,9 @@ START_TEST(a_walk_has_as_few_axes_as_can_be) {
     ck_assert_int_eq(row_major.dims[0], 24);
     tgi_walk ones = walk_of(3, (int64_t[]){1, 1, 1}, (int64_t[]){5, 6, 7});
     ck_assert_int_eq(ones.rank, 0);
-    tgi_walk stretched = walk_of(3, (int64_t[]){5, 2, 3}, (int64_t[]){0, 0, 0});
-    ck_assert_int_eq(stretched.rank, 1);
-    ck_assert_int_eq(stretched.dims[0], 30);
+    tgi_walk broadcast = walk_of(3, (int64_t[]){5, 2, 3}, (int64_t[]){0, 0, 0});
+    ck_assert_int_eq(broadcast.rank, 1);
+    ck_assert_int_eq(broadcast.dims[0], 30);
     tgi_walk transposed = walk_of(3, (int64_t[]){4, 2, 3}, (int64_t[]){1, 12, 4});
     ck_assert_int_eq(transposed.rank, 2);
     tgi_walk reversed = walk_of(2, (int64_t[]){2, 3}, (int64_t[]){-3, -1});
@@ -129,7 +129,7 @@ START_TEST(contiguous_is_one_after_the_other) {
 }
 END_TEST
 
-START_TEST(stretched_axes_have_stride_0) {
+START_TEST(broadcast_axes_have_stride_0) {
     int64_t strides[4];
     tgi_stretch(2, (int64_t[]){1, 3}, (int64_t[]){3, 1}, 4, (int64_t[]){5, 4, 2, 3}, strides);
     ck_assert_mem_eq(strides, ((int64_t[]){0, 0, 0, 1}), sizeof strides);
@@ -149,7 +149,7 @@ Suite *suite_strided(void) {
     tcase_add_test(walk, row_major_strides);
     tcase_add_test(walk, a_walk_has_as_few_axes_as_can_be);
     tcase_add_test(walk, contiguous_is_one_after_the_other);
-    tcase_add_test(walk, stretched_axes_have_stride_0);
+    tcase_add_test(walk, broadcast_axes_have_stride_0);
     suite_add_tcase(suite, walk);
     return suite;
 }

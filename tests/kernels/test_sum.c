@@ -21,10 +21,10 @@ typedef struct array {
     int      rank;
     unsigned summed;
     int64_t  dims[8], strides[8];
-    int64_t  start, extent; /* where element (0, ..., 0) lies in how many elements of memory */
+    int64_t  start, extent; /* the offset of element (0, ..., 0), and the elements of memory */
 } array;
 
-/* Dense strides, the axes lying in memory in the given order, outermost first. */
+/* Dense strides, for the axes in that order in memory, outermost first. */
 static array dense(int rank, const int64_t *dims, const int *order, unsigned summed) {
     array   x = {.rank = rank, .summed = summed};
     int64_t stride = 1;
@@ -128,8 +128,8 @@ static void check(array x) {
 
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
-static const int64_t lengths[] = {0,   1,   2,   3,   4,   7,   8,   9,   15,  16,  17,   31,   32,   33,   63,  64,
-                                  65,  100, 127, 128, 129, 200, 511, 512, 513, 575, 1024, 1025, 1536, 2049, 5000};
+static const int64_t lengths[] = {0,  1,   2,   3,   4,   7,   8,   9,   15,  16,  17,   31,   32,   33,   63,  64,
+                                  65, 100, 127, 128, 129, 200, 511, 512, 513, 575, 1024, 1025, 1536, 2049, 5000};
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
 
 START_TEST(one_axis) {
@@ -164,7 +164,7 @@ END_TEST
 /* More columns than fit into the room that is kept for partial sums, at each depth of the blocks. */
 START_TEST(many_columns) {
     static const int64_t rows[] = {1, 7, 8, 128, 129, 136, 1024, 1025, 1500, 8193};
-    int64_t dims[] = {rows[_i], 8192 / 4 + 11};
+    int64_t              dims[] = {rows[_i], 8192 / 4 + 11};
     check(dense(2, dims, NULL, 1));
     dims[1] = 9;
     check(dense(2, dims, NULL, 1));
@@ -179,8 +179,8 @@ static int64_t pick(uint32_t *state, int64_t below) {
 /* A random array of rank _i, its axes in random order in memory, some reversed, broadcast, stepped, empty or of size 1. */
 static array random_array(int rank, uint32_t *seed, unsigned summed) {
     static const int64_t few[] = {1, 2, 3, 4, 5, 9}, many[] = {1, 2, 3, 17, 40, 130};
-    int64_t dims[8];
-    int     order[8];
+    int64_t              dims[8];
+    int                  order[8];
     for (int i = 0; i < rank; i++) {
         int at = (int)pick(seed, i + 1);
         order[i] = order[at];
@@ -226,10 +226,20 @@ static void check_tenths(tgi_sum_axes axes, int64_t size) {
 START_TEST(ten_million_tenths) {
     int64_t n = 10000000, c = 10;
     check_tenths((tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {1}}, n);
-    check_tenths((tgi_sum_axes){.kept_rank = 1, .sum_rank = 1, .kept_dims = {c}, .kept_strides = {1}, .sum_dims = {n / c},
-                                .sum_strides = {c}}, n);
-    check_tenths((tgi_sum_axes){.kept_rank = 1, .sum_rank = 1, .kept_dims = {2}, .kept_strides = {1}, .sum_dims = {n / 2},
-                                .sum_strides = {2}}, n);
+    check_tenths((tgi_sum_axes){.kept_rank = 1,
+                                .sum_rank = 1,
+                                .kept_dims = {c},
+                                .kept_strides = {1},
+                                .sum_dims = {n / c},
+                                .sum_strides = {c}},
+                 n);
+    check_tenths((tgi_sum_axes){.kept_rank = 1,
+                                .sum_rank = 1,
+                                .kept_dims = {2},
+                                .kept_strides = {1},
+                                .sum_dims = {n / 2},
+                                .sum_strides = {2}},
+                 n);
     check_tenths((tgi_sum_axes){.sum_rank = 2, .sum_dims = {n / 10, 5}, .sum_strides = {10, 1}}, n);
     check_tenths((tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {0}}, 1);
 }
@@ -250,8 +260,8 @@ END_TEST
 START_TEST(integers_wrap) {
     int64_t      x[40], out[10];
     tgi_sum_axes all = {.sum_rank = 1, .sum_dims = {40}, .sum_strides = {1}};
-    tgi_sum_axes columns = {.kept_rank = 1, .sum_rank = 1, .kept_dims = {10}, .kept_strides = {1}, .sum_dims = {4},
-                            .sum_strides = {10}};
+    tgi_sum_axes columns =
+        {.kept_rank = 1, .sum_rank = 1, .kept_dims = {10}, .kept_strides = {1}, .sum_dims = {4}, .sum_strides = {10}};
     for (int i = 0; i < 40; i++)
         x[i] = INT64_MAX;
     tgi_sum_i64(&all, x, out);
@@ -290,8 +300,9 @@ enum { MOST_ROWS = 3000, MOST_IN_PIECES = 1 << 16 };
     static void in_pieces_##suffix(int64_t rows, int64_t n, int64_t eights) { \
         static T     x[MOST_IN_PIECES], sums[MOST_IN_PIECES], whole[MOST_IN_PIECES], out[MOST_IN_PIECES]; \
         int64_t      size = n == 1 ? TGI_SUM_BLOCK : TGI_SUM_ROWS, blocks = (rows - 1) / size + 1; \
-        tgi_sum_axes axes = {.kept_rank = 1, .sum_rank = 1, .kept_dims = {n}, .kept_strides = {1}, .sum_dims = {rows}, .sum_strides = {n}}; \
-        uint32_t     state = (uint32_t)(rows * 31 + n); \
+        tgi_sum_axes axes = \
+            {.kept_rank = 1, .sum_rank = 1, .kept_dims = {n}, .kept_strides = {1}, .sum_dims = {rows}, .sum_strides = {n}}; \
+        uint32_t state = (uint32_t)(rows * 31 + n); \
         for (int64_t i = 0; i < rows * n; i++) \
             x[i] = (T)((double)(state = state * 1664525u + 1013904223u) * (fraction)); \
         for (int64_t b = blocks - 1; b >= 0; b--) { \
@@ -308,7 +319,8 @@ IN_PIECES(double, f64, 1e-9)
 IN_PIECES(int64_t, i64, 1.0)
 
 START_TEST(pieces_add_up_to_the_same_bits) {
-    static const int64_t rows[] = {1, 2, 7, 8, 9, 31, 32, 33, 127, 128, 129, 136, 500, 511, 512, 513, 1023, 1024, 1025, 1100, 2048, 2500, MOST_ROWS};
+    static const int64_t rows[] = {1,   2,   7,   8,   9,    31,   32,   33,   127,  128,  129,      136,
+                                   500, 511, 512, 513, 1023, 1024, 1025, 1100, 2048, 2500, MOST_ROWS};
     static const int64_t columns[] = {1, 8, 9, 15, 16, 17, 33, 64, 65, 130};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t j = 0; j < sizeof columns / sizeof *columns; j++)

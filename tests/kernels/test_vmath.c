@@ -302,7 +302,7 @@ START_TEST(elements_do_not_depend_on_their_place) {
 }
 END_TEST
 
-/* The choice is made once, by the best that there is or less. */
+/* The choice is made once: the best set, or a lesser one. */
 START_TEST(a_set_is_picked) {
     int best = tgi_best_isa();
     ck_assert_int_eq(tgi_isa(), tgi_picked_isa);
