@@ -91,7 +91,7 @@ static const tg_op fading_op = {"fading_sum", 2, infer_fading, .kernel = fading_
 
 static tg_tensor record_fading(tg_tensor x, tg_tensor k, bool backward) {
     fading_attr attr = {.backward = backward};
-    return (tg_record)(NULL, &fading_op, 2, (tg_tensor[]){x, k}, &attr, sizeof attr);
+    return tg_record(NULL, &fading_op, 2, (tg_tensor[]){x, k}, &attr, sizeof attr);
 }
 
 /* The macro lets plain numbers stand for tensors, and notes the line of each call for the error messages. */

@@ -173,7 +173,8 @@ struct tg_op {
 tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size);
 
 /* The same for a call that stands on that line of the user's source; `file` must live as long as the tape. The macro tg_record is this,
- * with the line that it stands on. */
+ * with the line that it stands on. Where the tape is NULL, the line of a call under way goes first: that of the user of a function which
+ * records the op, and has a macro of its own. */
 tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
                        size_t attr_size);
 

@@ -281,6 +281,7 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
 
 tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
                        size_t attr_size) {
-    if (!tape) tape = tape_of_operands(count, in);
-    return (tg_record)(tg_at(tape, file, line), op, count, in, attr, attr_size);
+    tg_tape *known = tape ? tape : tape_of_operands(count, in);
+    if (known && (tape || !known->file)) tg_at(known, file, line);
+    return (tg_record)(known, op, count, in, attr, attr_size);
 }
