@@ -50,8 +50,12 @@ tgi_steps tgi_steps_of(const tgi_walk *walk) {
 /* One run along the innermost axis, for one width of element. */
 #define DEFINE_COPY_RUN(type) \
     static void copy_run_##type(int64_t n, int64_t stride, const type *from, type *to) { \
+        type first = *from; \
         if (stride == 1) \
             memcpy(to, from, (size_t)n * sizeof *to); \
+        else if (stride == 0) \
+            for (int64_t i = 0; i < n; i++) \
+                to[i] = first; \
         else \
             for (int64_t i = 0; i < n; i++) \
                 to[i] = from[i * stride]; \
