@@ -1,9 +1,21 @@
 /* tapegrad/tape.h: the tape: errors, leaves, running, reading and writing values, rewinding.
  *
  * The tape is a program. An op checks its operands' shapes at once and appends one instruction. Nothing is computed yet. tg_run is
- * one pass over the whole program, and may be repeated. Reading a value first runs what is pending: what was recorded and has
- * not run yet. Instead, a program may be recorded again in every step: tg_rewind forgets what was recorded after a mark. In the
- * steady state neither way allocates memory.
+ * one pass over the program, and may be repeated. Instead, a program may be recorded again in every step: tg_rewind forgets what was
+ * recorded after a mark. In the steady state neither way allocates memory.
+ *
+ * What runs when:
+ *
+ *   - tg_run runs the whole tape, tg_run_part a part of it, tg_run_pending what was recorded and has not run, and tg_rewind of that what
+ *     ends in an assign, so that an update that was recorded happens.
+ *   - A read (tg_item, tg_read, tg_data and what else needs a value) runs what it needs: what stands before the value and has not run. It
+ *     never runs an optimizer's step: where one stands there, the read is an error. So a read trains nothing.
+ *   - tg_peek and tg_write run nothing. What has not run will see what was written.
+ *   - A part (tg_begin_part) is run by tg_run_part and by nothing else. So training step, evaluation and sampling stand on one tape,
+ *     share its leaves, and do not disturb each other.
+ *   - A run never mixes: a value that was computed before a leaf under it was written is computed again when an instruction reads it.
+ *
+ * And always:
  *
  *   - Instructions take effect in the order in which they were recorded. tg_assign is the only one with a side effect.
  *   - Values that the user recorded are kept and can be read after a run. Values that tg_backward, an optimizer or a composed
@@ -102,9 +114,47 @@ bool tg_requires_grad(tg_tensor x);
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-/* Runs the whole tape once, in the order of recording. Returns the tape's status. When an instruction fails, the assigns before it
- * are done, those after it are not, and the error names the instruction. */
+/* Runs the whole tape once, but for its parts, in the order of recording. Returns the tape's status. When an instruction fails, the
+ * assigns before it are done, those after it are not, and the error names the instruction. After tg_clear_error, tg_run_pending goes
+ * on at that instruction, tg_run begins anew, and tg_abandon gives up. */
 tg_status tg_run(tg_tape *tape);
+
+/* Runs what has not run since it was recorded, or since a run failed: updates included. */
+tg_status tg_run_pending(tg_tape *tape);
+
+/* Gives up what is pending, without running it or forgetting it: the next tg_run runs it. Until then its values are not there to
+ * read, and its assigns have not happened. For a run that failed, when its data cannot be mended. */
+tg_status tg_abandon(tg_tape *tape);
+
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
+
+/* What is recorded between tg_begin_part and tg_end_part is a part of the tape, of that name, which is copied. It is to the tape what a
+ * function is to a program: tg_run_part runs it, from its start, and nothing else does. Its instructions read the leaves as they are
+ * in memory then, and values of what stands outside of parts as a read would give them, values of another part as its last run left
+ * them. Its own values are those of its last run; reading one before the first is TG_ERR_VALUE. Between a part and what stands
+ * outside, or another part, there is no order: what the one assigns the other finds in the leaf.
+ *
+ *     tg_begin_part(tape, "train");
+ *     tg_backward(tg_mean(loss_of(model, batch, labels)));
+ *     tg_sgd_step(tape, 0.1);
+ *     tg_end_part(tape);
+ *
+ *     tg_begin_part(tape, "evaluate");
+ *     tg_tensor accuracy = accuracy_of(model, images, answers);
+ *     tg_end_part(tape);
+ *
+ * Parts do not nest. Record inputs and parameters outside, where all parts find them. A rewind to before a part forgets it.
+ * TG_ERR_NAME for no name and for one that is taken; TG_ERR_ARGUMENT while another part is recorded, and for an end without a
+ * beginning. */
+tg_status tg_begin_part(tg_tape *tape, const char *name);
+tg_status tg_end_part(tg_tape *tape);
+
+/* Runs it. TG_ERR_NAME when there is no part of that name; TG_ERR_VALUE when it reads a value of a part that has not run, or a value
+ * before which an optimizer's step stands that has not run. When an instruction fails, its assigns before that are done, those after it are
+ * not. */
+tg_status tg_run_part(tg_tape *tape, const char *name);
+
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
 
 /* Sets how many threads a run of this tape may use. 0, as in a new tape, means as many as OpenMP gives: the number of processors,
  * or OMP_NUM_THREADS. Small work stays on one thread. The results have the same bits for any number. Without OpenMP there is one
@@ -119,7 +169,9 @@ tg_status tg_assign(tg_tensor leaf, tg_tensor value);
 
 /* ---- reading and writing values ---------------------------------------------------------------------------------- */
 
-/* tg_item, tg_read and tg_data run what is pending. They give TG_ERR_VALUE for a value that is not kept, or was overwritten. */
+/* tg_item, tg_read and tg_data run what stands before the value and has not run; of a leaf, what stands before the last assign to it.
+ * TG_ERR_VALUE when an optimizer's step is among that, and for a value that is not kept, or was overwritten. Under TG_KEEP_ASKED, to read
+ * a value that has not run asks for it. */
 
 /* The element of a tensor that has one element, as a double; an int64 beyond 2^53 is rounded. NaN after an error; TG_ERR_SHAPE if
  * there is not one element. */
@@ -132,6 +184,10 @@ tg_status tg_read(tg_tensor x, void *values, int64_t count);
 /* The elements, row-major, in memory that the tape owns: they must not be written, and are valid until the next run, rewind, assign
  * or write. NULL after an error. */
 const void *tg_data(tg_tensor x);
+
+/* The elements that are there now, as tg_data gives them, without running anything: of a leaf, whatever is pending; of a result, those
+ * of its last run. NULL, and TG_ERR_VALUE, when there are none. */
+const void *tg_peek(tg_tensor x);
 
 /* Overwrites an input or a parameter at once, with `count` elements of its dtype, which are copied. What is pending will see the
  * new elements. Runs nothing. `count` must be tg_size(leaf) (TG_ERR_SHAPE). TG_ERR_ARGUMENT for a constant, for borrowed memory,
@@ -200,11 +256,17 @@ int64_t tg_instruction_count(const tg_tape *tape);
 #define tg_size(x) TG_CALL1(tg_size, x)
 #define tg_dtype_of(x) TG_CALL1(tg_dtype_of, x)
 #define tg_run(tape) (tg_run)(TG_AT(tape))
+#define tg_run_pending(tape) (tg_run_pending)(TG_AT(tape))
+#define tg_abandon(tape) (tg_abandon)(TG_AT(tape))
+#define tg_begin_part(tape, ...) TG_TAPE_CALL(tg_begin_part, tape, __VA_ARGS__)
+#define tg_end_part(tape) (tg_end_part)(TG_AT(tape))
+#define tg_run_part(tape, ...) TG_TAPE_CALL(tg_run_part, tape, __VA_ARGS__)
 #define tg_set_threads(tape, ...) TG_TAPE_CALL(tg_set_threads, tape, __VA_ARGS__)
 #define tg_assign(leaf, value) TG_CALL2(tg_assign, leaf, value)
 #define tg_item(x) TG_CALL1(tg_item, x)
 #define tg_read(x, ...) TG_CALL1_WITH(tg_read, x, __VA_ARGS__)
 #define tg_data(x) TG_CALL1(tg_data, x)
+#define tg_peek(x) TG_CALL1(tg_peek, x)
 #define tg_write(leaf, ...) TG_CALL1_WITH(tg_write, leaf, __VA_ARGS__)
 #define tg_keep(x) TG_CALL1(tg_keep, x)
 #define tg_set_keep(tape, ...) TG_TAPE_CALL(tg_set_keep, tape, __VA_ARGS__)

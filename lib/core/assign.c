@@ -49,3 +49,10 @@ tg_status(tg_assign)(tg_tensor leaf, tg_tensor value) {
 uint32_t tgi_previous_assign(const tgi_node *assign) {
     return *(const uint32_t *)assign->attr;
 }
+
+uint32_t tgi_last_assign_in(const tg_tape *tape, const tgi_leaf *leaf, uint16_t part) {
+    uint32_t assign = leaf->last_assign;
+    while (assign != TGI_NONE && tgi_node_at(tape, assign)->part != part)
+        assign = tgi_previous_assign(tgi_node_at(tape, assign));
+    return assign;
+}

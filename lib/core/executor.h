@@ -9,7 +9,7 @@
 #include "core/tape.h"
 
 struct tgi_executor {
-    /* In eager mode: runs the instruction that was just recorded. A failure is the tape's error. */
+    /* In eager mode: runs what was just recorded, if it can be run so early. A failure is the tape's error. */
     void (*run_recorded)(tg_tape *tape);
 
     /* Gives back what the executor holds beside the tape's own memory. */

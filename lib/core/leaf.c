@@ -35,10 +35,9 @@ static bool enter(tg_tape *tape, tgi_leaf *leaf) {
     return entered;
 }
 
-void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done) {
-    leaf->written = done;
-    leaf->generation = tape->generation;
-    leaf->pass = tape->pass;
+void tgi_leaf_written(tg_tape *tape, tgi_leaf *leaf) {
+    leaf->written = ++tape->clock;
+    tape->written |= tape->done > tape->leading;
 }
 
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf) {
@@ -87,7 +86,7 @@ static tg_status fill(tg_tape *tape, tgi_node *node, const char *name, tg_dtype 
 
 static tg_status give_value(tg_tape *tape, tgi_node *node, const void *data) {
     tgi_set_kept(node);
-    tgi_set_resident(node);
+    tgi_set_resident(tape, node);
     if (!data) return tgi_allocate_value(tape, node);
     tgi_borrow_value(node, data);
     return TG_OK;
@@ -131,6 +130,6 @@ tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype
     node->small = bits;
     node->data = &node->small;
     tgi_set_kept(node);
-    tgi_set_resident(node);
+    tgi_set_resident(tape, node);
     return node;
 }

@@ -43,7 +43,8 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
                        .line = tape->line,
                        .generation = tape->generation,
                        .rule_of = tape->rule_of,
-                       .role = tape->role};
+                       .role = tape->role,
+                       .part = tape->part};
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_set_kept(node);
     return node;
 }
@@ -55,10 +56,10 @@ static void save(const tg_tape *tape, tgi_node *node) {
         tgi_set_saved(tgi_node_at(tape, node->in[i]), true);
 }
 
-static void forget_assign(const tg_tape *tape, const tgi_node *assign, bool has_run, uint32_t count) {
+static void forget_assign(tg_tape *tape, const tgi_node *assign, bool has_run) {
     tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, assign->in[0]));
     leaf->last_assign = tgi_previous_assign(assign);
-    if (has_run) tgi_leaf_written(tape, leaf, count);
+    if (has_run && assign->in[0] != assign->in[1]) tgi_leaf_written(tape, leaf);
 }
 
 /* Forgets instruction i, when all from `count` on are forgotten. */
@@ -68,7 +69,7 @@ static void forget(tg_tape *tape, uint32_t i, uint32_t count) {
     if (leaf)
         tgi_leaf_forget(tape, leaf);
     else if (node->op->effect && node->attr)
-        forget_assign(tape, node, i < tape->done, count);
+        forget_assign(tape, node, !node->part && i < tape->done);
     if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD)
         save(tape, tgi_node_at(tape, node->rule_of));
     tgi_release_value(tape, node);
@@ -98,9 +99,11 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
     tape->count = count;
     tape->generation++;
     if (tape->done > count) tape->done = count;
+    if (tape->observed > count) tape->observed = count;
     if (tape->touched > count) tape->touched = count;
     if (tape->leading > count) tape->leading = count;
-    tape->plans.bound = NULL;
+    tape->plans.slot.bound = NULL;
+    tgi_truncate_parts(tape, count);
     forget_aliases(tape);
     restore_gradients(tape);
     tgi_arena_cut(&tape->arena, tgi_node_at(tape, count)->in);
@@ -153,7 +156,11 @@ static tg_status check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t 
     if (tgi_is_overwritten(node) && node->view && node->view->base != TGI_NONE) node = tgi_node_at(tape, node->view->base);
     const tgi_leaf *leaf = tgi_leaf_of(node);
     if (!leaf || leaf->last_assign == TGI_NONE || leaf->last_assign < tape->rule_of) return TG_OK;
-    const tgi_node *assign = tgi_node_at(tape, leaf->last_assign);
+    uint16_t part = tgi_node_at(tape, tape->rule_of)->part;
+    uint32_t last = tgi_last_assign_in(tape, leaf, part);
+    if (part != tape->part && last == TGI_NONE) last = tgi_last_assign_in(tape, leaf, tape->part);
+    if (last == TGI_NONE || last < tape->rule_of) return TG_OK;
+    const tgi_node *assign = tgi_node_at(tape, last);
     return tgi_fail(tape, TG_ERR_GRADIENT, tgi_node_at(tape, tape->rule_of)->op->name,
                     "its gradient needs the value of '%s' from before the assign at %s:%u (for %s): take gradients before the "
                     "update",
@@ -279,8 +286,8 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
     return tgi_tensor(tape, tape->count - 1);
 }
 
-tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
-                       size_t attr_size) {
+tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in,
+                       const void *attr, size_t attr_size) {
     tg_tape *known = tape ? tape : tape_of_operands(count, in);
     if (known && (tape || !known->file)) tg_at(known, file, line);
     return (tg_record)(known, op, count, in, attr, attr_size);

@@ -17,7 +17,8 @@ void tgi_set_absent(tgi_node *node) {
     clear(node, TGI_RESIDENT | TGI_OVERWRITTEN);
 }
 
-void tgi_set_resident(tgi_node *node) {
+void tgi_set_resident(const tg_tape *tape, tgi_node *node) {
+    node->version = tape->clock;
     clear(node, TGI_OVERWRITTEN);
     set(node, TGI_RESIDENT);
 }

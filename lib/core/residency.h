@@ -63,7 +63,7 @@ static inline bool tgi_is_alias(const tgi_node *node) {
 /* ---- the state --------------------------------------------------------------------------------------------------- */
 
 void tgi_set_absent(tgi_node *node);
-void tgi_set_resident(tgi_node *node);
+void tgi_set_resident(const tg_tape *tape, tgi_node *node); /* from now on */
 void tgi_set_overwritten(tgi_node *node);
 
 /* ---- what is wanted of it ---------------------------------------------------------------------------------------- */

@@ -40,6 +40,7 @@ void tg_tape_free(tg_tape *tape) {
         free(tape->chunks[i]);
     free(tape->chunks);
     free(tape->parameters.item);
+    free(tape->parts);
     free(tape->aliases.item);
     tgi_arena_free(&tape->arena);
     tgi_pool_free(&tape->pool);

@@ -60,13 +60,12 @@ typedef struct tgi_optimizer_state {
 } tgi_optimizer_state;
 
 typedef struct tgi_leaf {
-    const char *name;
-    uint32_t    index;
-    uint32_t    last_assign; /* TGI_NONE: never */
-    bool        variable;    /* an input or a parameter: can be overwritten */
-    bool        shows_state; /* an input that shows an optimizer's state */
-    uint32_t written; /* instructions before this one had run when a tg_write, or an assign now forgotten, overwrote it last */
-    uint32_t generation, pass; /* of the tape then */
+    const char          *name;
+    uint32_t             index;
+    uint32_t             last_assign; /* TGI_NONE: never */
+    bool                 variable;    /* an input or a parameter: can be overwritten */
+    bool                 shows_state; /* an input that shows an optimizer's state */
+    uint64_t             written;     /* when it was overwritten last, but by an assign that is on the tape, outside of parts */
     tgi_gradient        *gradient;
     tgi_leaf_access      access;
     tgi_optimizer_state *states; /* of a parameter */
@@ -75,19 +74,21 @@ typedef struct tgi_leaf {
 
 typedef struct tgi_node {
     const tg_op     *op;
-    const char      *file;  /* the user's source line; NULL when unknown */
-    const uint32_t  *in;    /* operands; and the start of this instruction's block in the arena */
-    const int64_t   *dims;  /* may be another instruction's */
-    const void      *attr;  /* of a leaf: its tgi_leaf */
-    void            *data;  /* the value; NULL until there is memory for it */
-    tgi_view_layout *view;  /* of an op with a view rule, else NULL */
-    uint64_t         small; /* the memory of a value of at most 8 bytes */
+    const char      *file;    /* the user's source line; NULL when unknown */
+    const uint32_t  *in;      /* operands; and the start of this instruction's block in the arena */
+    const int64_t   *dims;    /* may be another instruction's */
+    const void      *attr;    /* of a leaf: its tgi_leaf */
+    void            *data;    /* the value; NULL until there is memory for it */
+    tgi_view_layout *view;    /* of an op with a view rule, else NULL */
+    uint64_t         small;   /* the memory of a value of at most 8 bytes */
+    uint64_t         version; /* of the leaves under it that it was computed from: no later write has gone into it */
     uint32_t         line, generation, count, attr_size;
     uint32_t         last_use; /* the last instruction so far that has it as an operand; 0 when none has */
     uint32_t         rule_of;  /* the instruction whose gradient rule recorded it, or TGI_NONE */
     uint8_t          dtype, rank, role;
     uint8_t          residency; /* where its value is (residency.h) */
     bool             requires_grad;
+    uint16_t         part; /* of the tape, counted from 1; 0 for what stands outside of all */
 } tgi_node;
 
 typedef struct tgi_index_list {
@@ -105,15 +106,30 @@ typedef struct tgi_plan_request {
 
 enum { TGI_SEGMENTS_MET = 8 };
 
-typedef struct tgi_plans {
-    tgi_plan        *table; /* uthash */
-    uint64_t         made, uses, hits, passes;
-    tgi_plan        *last;  /* the one used last, and for what */
-    const tgi_plan  *bound; /* the values of the whole tape have their memory by this one */
+/* The plan that was used last for a part of the tape, or for what stands outside of all, and what was asked for. */
+typedef struct tgi_plan_slot {
+    tgi_plan        *plan;
     tgi_plan_request request;
-    uint64_t         met[TGI_SEGMENTS_MET]; /* hashes of long segments that ran without a plan */
-    uint32_t         next_met;
+    const tgi_plan  *bound;       /* the values have their memory by this one, */
+    uint32_t         bound_start; /* from this instruction on */
+} tgi_plan_slot;
+
+typedef struct tgi_plans {
+    tgi_plan     *table; /* uthash */
+    uint64_t      made, uses, hits, passes;
+    tgi_plan     *last;                  /* the one used last */
+    tgi_plan_slot slot;                  /* of what stands outside of all parts */
+    uint64_t      met[TGI_SEGMENTS_MET]; /* hashes of long segments that ran without a plan */
+    uint32_t      next_met;
 } tgi_plans;
+
+/* Instructions that run when they are called for, and only then (tape_part.c). */
+typedef struct tgi_part {
+    const char   *name;
+    uint32_t      start, end; /* while it is recorded, the end is TGI_NONE */
+    bool          has_run;    /* to its end */
+    tgi_plan_slot slot;
+} tgi_part;
 
 /* A block of memory of a run that failed (run/run_plan.c). */
 typedef struct tgi_stranded tgi_stranded;
@@ -149,10 +165,15 @@ struct tg_tape {
     tgi_arena      arena;
     tgi_leaf      *names; /* uthash table of the leaves that have one */
     tgi_index_list parameters;
+    tgi_part      *parts;      /* in the order of recording */
+    uint16_t       part_count; /* the last one may be open: what is recorded belongs to it */
+    uint16_t       part_room, part;
 
     /* the run */
-    uint32_t       done;        /* instructions before this one have run */
-    uint32_t       pass;        /* how often tg_run has begun anew */
+    uint32_t       done;        /* of what stands outside of parts, instructions before this one have run */
+    uint32_t       observed;    /* in eager mode: those before this one would have run without it, too */
+    uint64_t       clock;       /* how often a leaf was overwritten from outside */
+    bool           written;     /* one was, since tg_run began anew, after something had run */
     uint32_t       touched;     /* those from this one on never had memory */
     uint32_t       leading;     /* the tape begins with so many leaves */
     bool           anomaly;     /* stops at the first NaN or infinity: see tg_set_anomaly */
@@ -284,8 +305,8 @@ tgi_leaf *tgi_leaf_of(const tgi_node *node);
 /* The input or parameter of that name, or NULL. */
 tgi_leaf *tgi_leaf_named(tg_tape *tape, const char *name);
 
-/* The leaf has been overwritten, not by an assign that is on the tape: when the instructions before `done` had run. */
-void tgi_leaf_written(const tg_tape *tape, tgi_leaf *leaf, uint32_t done);
+/* The leaf has been overwritten, not by an assign that is on the tape and outside of parts. */
+void tgi_leaf_written(tg_tape *tape, tgi_leaf *leaf);
 
 /* Takes the leaf out of the tape's tables, and gives back its states. */
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
@@ -293,12 +314,40 @@ void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
 /* Gives back the states that optimizers keep for it (optimizer_state.c). */
 void tgi_free_optimizer_states(tg_tape *tape, tgi_leaf *leaf);
 
+/* ---- parts (tape_part.c) ---------------------------------------------------------------------------------------------- */
+
+/* The part of that number, from 1 on. */
+static inline tgi_part *tgi_part_at(const tg_tape *tape, uint16_t part) {
+    return &tape->parts[part - 1];
+}
+
+/* The part of that name that was recorded to its end; NULL and an error when there is none. */
+tgi_part *tgi_find_part(tg_tape *tape, const char *what, const char *name);
+
+/* Where the next part begins, from an instruction outside of all on; the end of the tape when none does. */
+uint32_t tgi_next_part(const tg_tape *tape, uint32_t index);
+
+/* The slot of the plan for the instruction's part. */
+tgi_plan_slot *tgi_slot_for(tg_tape *tape, uint32_t index);
+
+/* Cuts the parts when the tape is cut back to `count` instructions. */
+void tgi_truncate_parts(tg_tape *tape, uint32_t count);
+
+/* Whether an assign takes effect before or after the instructions of a part by its place on the tape: it is of the same part, or both are
+ * of none. */
+static inline bool tgi_is_ordered(const tgi_node *assign, uint16_t part) {
+    return assign->part == part;
+}
+
 /* ---- assigns (assign.c) ------------------------------------------------------------------------------------------ */
 
 extern const tg_op tgi_assign;
 
 /* The assign to the same leaf before this one, or TGI_NONE. */
 uint32_t tgi_previous_assign(const tgi_node *assign);
+
+/* The last assign to the leaf in that part, or TGI_NONE. */
+uint32_t tgi_last_assign_in(const tg_tape *tape, const tgi_leaf *leaf, uint16_t part);
 
 /* The instruction of a leaf that can be overwritten; NULL and an error when it cannot. */
 tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what);

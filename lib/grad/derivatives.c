@@ -160,7 +160,7 @@ static tg_status read_rows(tg_tensor y, tg_tensor x, tgi_node *seed, tg_tensor u
     uint64_t   one = 0;
     if (tg_vjp(tape, 1, &y, &u, 1, &x, &g)) return tape->status;
     tgi_keep_node(tape, tgi_index(g));
-    if (tgi_run_pending(tape)) return tape->status;
+    if (tgi_run_for(tape, tgi_index(g), NULL)) return tape->status;
     const tgi_node *row = tgi_node_at(tape, tgi_index(g));
     size_t          width = tg_dtype_size((tg_dtype)seed->dtype), bytes = tgi_node_bytes(row);
     tgi_convert(1, (tg_dtype)seed->dtype, &one);

@@ -100,7 +100,8 @@ static tg_status check_order(check *c, int order, tg_tensor s, tg_tensor *grads)
     if (tg_vjp(c->tape, 1, &s, NULL, c->n, c->inputs, grads)) return c->tape->status;
     for (int j = 0; j < c->n; j++)
         tgi_keep_node(c->tape, tgi_index(grads[j]));
-    if (tgi_run_pending(c->tape)) return c->tape->status;
+    for (int j = 0; j < c->n; j++)
+        if (tgi_run_for(c->tape, tgi_index(grads[j]), "gradcheck")) return c->tape->status;
     c->s = tgi_index(s);
     if (!tgi_begin_replay(&c->between, c->tape, c->n, c->inputs, 1, &s, "gradcheck") && !compare(c, order, grads))
         tgi_run_replay(&c->between);
@@ -158,7 +159,7 @@ tg_status(tg_gradcheck)(tg_tensor y, int n, const tg_tensor *inputs, tg_gradchec
     tg_tape *tape = tgi_tape_of(y);
     if (tgi_check(tape) || check_inputs(tape, y, n, inputs)) return tg_error_status(tape);
     tg_scope scope = tg_begin_scope(tape, "gradcheck");
-    if (tgi_run_pending(tape)) return tg_end_scope(scope);
+    if (tgi_run_for(tape, tgi_index(y), "gradcheck")) return tg_end_scope(scope);
     tgi_resume(tape, scope);
 
     tg_gradcheck_report found = terms(report);

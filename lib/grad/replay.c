@@ -54,7 +54,7 @@ static tg_status check_repeatable(const tgi_replay *r, const char *what) {
                             node->op->name);
         for (uint32_t j = 0; j < node->count; j++) {
             const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(r->tape, node->in[j]));
-            if (leaf && leaf->last_assign != TGI_NONE)
+            if (leaf && tgi_last_assign_in(r->tape, leaf, node->part) != TGI_NONE)
                 return tgi_fail(r->tape, TG_ERR_GRADIENT, what, "y depends on '%s', which the tape assigns",
                                 leaf->name ? leaf->name : "");
         }

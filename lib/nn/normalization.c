@@ -164,10 +164,8 @@ static tg_tensor train(const tg_operands *o, const tg_tensor *x, double momentum
     tg_tensor variance = tg_mean_axes(tg_square(off), batch, true);
     tg_tensor y = batch_norm(o, off, variance, x, eps);
     if (o->present[MEAN]) {
-        tg_scope scope = tg_begin_update(o->tape, o->name);
         update(x[MEAN], momentum, mean);
         update(x[VARIANCE], momentum, tg_mul(variance, count / (count - 1)));
-        tg_end_scope(scope);
     }
     return y;
 }

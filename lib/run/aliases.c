@@ -45,15 +45,16 @@ tg_status tgi_note_alias(tg_tape *tape, uint32_t index) {
     return TG_OK;
 }
 
-void tgi_forget_aliases(tg_tape *tape, uint32_t first) {
+void tgi_forget_aliases(tg_tape *tape, uint32_t first, uint16_t part) {
     tgi_index_list *aliases = &tape->aliases;
     uint32_t        left = 0;
     for (uint32_t i = 0; i < aliases->count; i++) {
-        uint32_t index = aliases->item[i];
-        if (index < first)
+        uint32_t  index = aliases->item[i];
+        tgi_node *node = tgi_node_at(tape, index);
+        if (index < first || node->part != part)
             aliases->item[left++] = index;
         else
-            tgi_set_alias(tgi_node_at(tape, index), false);
+            tgi_set_alias(node, false);
     }
     aliases->count = left;
 }
@@ -71,30 +72,45 @@ tg_status tgi_prepare_aliases(tg_tape *tape) {
         tgi_node *node = tgi_node_at(tape, index);
         if (node->view->base == TGI_NONE) continue; /* it has its copy */
         const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, node->view->base));
-        bool            overwritten = leaf->last_assign != TGI_NONE && leaf->last_assign > index;
+        bool            overwritten = leaf->last_assign != TGI_NONE && (leaf->last_assign > index || tape->part_count);
         if (overwritten && outlives(node, index + 1) && tgi_allocate_view_copy(tape, node)) return tape->status;
     }
     return TG_OK;
 }
 
-static tg_status detach_view(tg_tape *tape, tgi_node *node, uint32_t first_reader) {
-    if (outlives(node, first_reader)) {
+/* A view that is detached, and why. */
+typedef struct detachment {
+    uint32_t leaf, first_reader;
+    uint16_t part;
+    bool     from_outside;
+} detachment;
+
+static bool applies_to(const tg_tape *tape, const detachment *d, uint32_t index) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    return node->view->base == d->leaf && (index < d->first_reader || node->part != d->part);
+}
+
+static tg_status detach(tg_tape *tape, const detachment *d, tgi_node *node) {
+    bool ordered = node->part == d->part;
+    if (ordered ? outlives(node, d->first_reader) : tgi_is_kept(node)) {
         tg_array array = tgi_array_of(node);
         if (tgi_copy_view(tape, node, &array)) return tape->status;
-    } else
+    } else if (ordered && !d->from_outside)
         tgi_set_overwritten(node);
+    else
+        tgi_set_absent(node);
     tgi_set_alias(node, false);
     return TG_OK;
 }
 
-tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader) {
+tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader, uint16_t part, bool from_outside) {
+    detachment      d = {leaf, first_reader, part, from_outside};
     tgi_index_list *aliases = &tape->aliases;
     uint32_t        left = 0;
     for (uint32_t i = 0; i < aliases->count; i++) {
-        tgi_node *node = tgi_node_at(tape, aliases->item[i]);
-        bool      detached = aliases->item[i] < first_reader && node->view->base == leaf && !tape->status &&
-                        !detach_view(tape, node, first_reader);
-        if (!detached) aliases->item[left++] = aliases->item[i];
+        uint32_t index = aliases->item[i];
+        bool     detached = !tape->status && applies_to(tape, &d, index) && !detach(tape, &d, tgi_node_at(tape, index));
+        if (!detached) aliases->item[left++] = index;
     }
     aliases->count = left;
     return tape->status;

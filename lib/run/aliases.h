@@ -9,15 +9,16 @@
 /* Enters a view that shows a leaf's memory in the tape's list of aliases, which are looked after when that is overwritten. */
 tg_status tgi_note_alias(tg_tape *tape, uint32_t index);
 
-/* Takes the views from `first` on out of that list: they will be entered when they run. */
-void tgi_forget_aliases(tg_tape *tape, uint32_t first);
+/* Takes the views of a part (0: of none) from `first` on out of that list: they will be entered when they run. */
+void tgi_forget_aliases(tg_tape *tape, uint32_t first, uint16_t part);
 
 /* Gets memory for all that the tape's assigns will have to copy, so that they cannot fail. */
 tg_status tgi_prepare_aliases(tg_tape *tape);
 
-/* Before the memory of `leaf` is overwritten: views of it whose value is still wanted, because they are kept or used by
- * instructions from `first_reader` on, get a copy of their own; the others are overwritten. */
-tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader);
+/* Before the memory of `leaf` is overwritten by an assign of a part (0: of none), or from outside: views of it that stand before
+ * `first_reader` get a copy of their own when they are kept or instructions from there on use them; else they become overwritten, or
+ * when they can be recomputed absent. Views of other parts get a copy when they are kept, else they become absent. */
+tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader, uint16_t part, bool from_outside);
 
 /* Gives a view a copy of its own of the elements in `array`. */
 tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array);

@@ -76,8 +76,9 @@ static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_binding *
 
 /* Takes back the memory of values that ran before, by another plan or one by one. */
 static void unbind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
-    uint32_t end = start + plan->count;
-    if (tape->plans.bound == plan && start == tape->leading) return;
+    uint32_t             end = start + plan->count;
+    const tgi_plan_slot *slot = tgi_slot_for(tape, start);
+    if (slot->bound == plan && slot->bound_start == start) return;
     for (uint32_t i = start; i < end && i < tape->touched; i++) {
         tgi_node *node = tgi_node_at(tape, i);
         if (!node->op->infer) continue;
@@ -99,6 +100,8 @@ tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, c
         case TGI_IN_BASE: bind_to_base(tape, node, binding, start); break;
         }
     }
-    tape->plans.bound = tape->status ? NULL : plan;
+    tgi_plan_slot *slot = tgi_slot_for(tape, start);
+    slot->bound = tape->status ? NULL : plan;
+    slot->bound_start = start;
     return tape->status;
 }

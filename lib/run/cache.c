@@ -23,7 +23,7 @@ enum { MOST_PLANS = 64, LONG = 1024, SMALL = 256 };
 
 typedef struct key_writer {
     tg_tape  *tape;
-    uint32_t  start, limit;
+    uint32_t  start, end, limit;
     uint64_t *words;
     size_t    count, room;
     uint64_t  hash; /* of what was written */
@@ -69,8 +69,9 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
     uint64_t       *w = take_words(k, 2 + node->rank + in_words + attr_words);
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
-    *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)(!leaf && tgi_lasts(k->tape, index, k->limit)) << 16 |
-           (uint64_t)node->attr_size << 17 | (uint64_t)node->count << 40;
+    *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 |
+           (uint64_t)(!leaf && tgi_lasts(k->tape, index, k->end, k->limit)) << 16 | (uint64_t)node->attr_size << 17 |
+           (uint64_t)node->count << 40;
     if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
     w += node->rank;
     if (in_words) w[in_words - 1] = 0;
@@ -94,8 +95,8 @@ static uint64_t hash_more(uint64_t h, const uint64_t *words, size_t count) {
 }
 
 /* Writes instructions start .. end - 1; when they need not be compared, one over the other. */
-static tg_status write_segment(key_writer *k, uint32_t end, bool compare) {
-    for (uint32_t i = k->start; i < end; i++) {
+static tg_status write_segment(key_writer *k, bool compare) {
+    for (uint32_t i = k->start; i < k->end; i++) {
         size_t before = k->count;
         if (write_instruction(k, i)) return tgi_out_of_memory(k->tape, "run");
         k->hash = hash_more(k->hash, k->words + before, k->count - before);
@@ -113,41 +114,51 @@ static tgi_plan *find(const tgi_plans *plans, const key_writer *k, uint64_t hash
     return NULL;
 }
 
-static void drop(tgi_plans *plans, tgi_plan *plan) {
+static void forget_plan(tgi_plan_slot *slot, const tgi_plan *plan) {
+    if (slot->plan == plan) slot->plan = NULL;
+    if (slot->bound == plan) slot->bound = NULL;
+}
+
+static void drop(tg_tape *tape, tgi_plan *plan) {
+    tgi_plans *plans = &tape->plans;
     HASH_DELETE(hh, plans->table, plan);
     if (plans->last == plan) plans->last = NULL;
-    if (plans->bound == plan) plans->bound = NULL;
+    forget_plan(&plans->slot, plan);
+    for (uint16_t i = 0; i < tape->part_count; i++)
+        forget_plan(&tape->parts[i].slot, plan);
     tgi_free_plan(plan);
 }
 
 /* Makes room for one more. */
-static void drop_oldest(tgi_plans *plans) {
-    tgi_plan *oldest = plans->table, *plan, *next;
+static void drop_oldest(tg_tape *tape) {
+    tgi_plans *plans = &tape->plans;
+    tgi_plan  *oldest = plans->table, *plan, *next;
     if (HASH_COUNT(plans->table) < MOST_PLANS) return;
     HASH_ITER (hh, plans->table, plan, next)
         if (plan->used < oldest->used) oldest = plan;
-    drop(plans, oldest);
+    drop(tape, oldest);
 }
 
-static bool add(tgi_plans *plans, tgi_plan *plan) {
-    bool      added = true;
-    tgi_plan *other;
+static bool add(tg_tape *tape, tgi_plan *plan) {
+    tgi_plans *plans = &tape->plans;
+    bool       added = true;
+    tgi_plan  *other;
     HASH_FIND(hh, plans->table, &plan->hash, sizeof plan->hash, other);
-    if (other) drop(plans, other); /* another segment with the same hash */
-    drop_oldest(plans);
+    if (other) drop(tape, other); /* another segment with the same hash */
+    drop_oldest(tape);
     HASH_ADD(hh, plans->table, hash, sizeof plan->hash, plan);
     return added;
 }
 
-static tgi_plan *make(key_writer *k, uint32_t end, uint64_t hash) {
-    tgi_plan *plan = tgi_make_plan(k->tape, k->start, end, k->limit);
+static tgi_plan *make(key_writer *k) {
+    tgi_plan *plan = tgi_make_plan(k->tape, k->start, k->end, k->limit);
     if (!plan) return NULL;
     uint64_t *key = tgi_arena_take(&plan->arena, k->count * sizeof *key);
     if (key) {
         plan->key = memcpy(key, k->words, k->count * sizeof *key);
         plan->key_words = k->count;
-        plan->hash = hash;
-        if (add(&k->tape->plans, plan)) {
+        plan->hash = k->hash;
+        if (add(k->tape, plan)) {
             if (k->tape->print_plans) tgi_write_plan(k->tape, plan, k->start, stderr);
             return plan;
         }
@@ -158,14 +169,14 @@ static tgi_plan *make(key_writer *k, uint32_t end, uint64_t hash) {
 }
 
 tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
-    key_writer k = {.tape = tape, .start = start, .limit = limit};
+    key_writer k = {.tape = tape, .start = start, .end = end, .limit = limit};
     tgi_plan  *plan = NULL;
-    if (!write_segment(&k, end, true)) {
+    if (!write_segment(&k, true)) {
         plan = find(&tape->plans, &k, k.hash);
         if (plan)
             tape->plans.hits++;
         else
-            plan = make(&k, end, k.hash);
+            plan = make(&k);
     }
     tgi_pool_give(&tape->pool, k.words);
     return plan;
@@ -185,8 +196,8 @@ static size_t value_size(const tg_tape *tape, uint32_t start, uint32_t end) {
 /* Whether it is one of the last few such segments again; and notes it. */
 static bool was_met_before(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plans *plans = &tape->plans;
-    key_writer k = {.tape = tape, .start = start, .limit = limit};
-    bool       met = write_segment(&k, end, false) != TG_OK;
+    key_writer k = {.tape = tape, .start = start, .end = end, .limit = limit};
+    bool       met = write_segment(&k, false) != TG_OK;
     for (int i = 0; i < TGI_SEGMENTS_MET; i++)
         met |= plans->met[i] == k.hash;
     if (!met) plans->met[plans->next_met++ % TGI_SEGMENTS_MET] = k.hash;
@@ -202,25 +213,31 @@ static bool pays(tg_tape *tape, const tgi_plan_request *now, bool again) {
     return was_met_before(tape, now->start, now->end, now->limit) && !tape->status;
 }
 
+/* Whether the segment is all that has to be run of its part, or of what stands outside: that is asked for again and again. */
+static bool is_whole(const tg_tape *tape, uint32_t start) {
+    uint16_t part = tgi_node_at(tape, start)->part;
+    return start == (part ? tgi_part_at(tape, part)->start : tape->leading);
+}
+
 tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
-    tgi_plans       *plans = &tape->plans;
+    tgi_plan_slot   *slot = tgi_slot_for(tape, start);
     tgi_plan_request now = {tape->generation, tape->keeps, start, end, limit};
-    if (!plans->last || memcmp(&now, &plans->request, sizeof now) || start != tape->leading) {
-        bool again = !memcmp(&now, &plans->request, sizeof now);
-        plans->last = NULL;
-        plans->request = now;
+    if (!slot->plan || memcmp(&now, &slot->request, sizeof now) || !is_whole(tape, start)) {
+        bool again = !memcmp(&now, &slot->request, sizeof now);
+        slot->plan = NULL;
+        slot->request = now;
         if (!pays(tape, &now, again)) return NULL;
-        plans->last = tgi_find_or_make_plan(tape, start, end, limit);
+        slot->plan = tgi_find_or_make_plan(tape, start, end, limit);
     } else
-        plans->hits++;
-    if (plans->last) plans->last->used = ++plans->uses;
-    return plans->last;
+        tape->plans.hits++;
+    if (slot->plan) slot->plan->used = ++tape->plans.uses;
+    return tape->plans.last = slot->plan;
 }
 
 void tgi_free_plans(tg_tape *tape) {
     tgi_plan *plan, *next;
     HASH_ITER (hh, tape->plans.table, plan, next)
-        drop(&tape->plans, plan);
+        drop(tape, plan);
 }
 
 tg_figures tg_stats(const tg_tape *tape) {

@@ -8,7 +8,7 @@
 /* What is recorded next belongs to the line that was being recorded. */
 static void run_recorded(tg_tape *tape) {
     tg_scope call = {.file = tape->file, .line = tape->line};
-    if (!tgi_run_pending(tape)) tgi_resume(tape, call);
+    if (!tgi_run_early(tape)) tgi_resume(tape, call);
 }
 
 static const tgi_executor executor = {.run_recorded = run_recorded, .free = tgi_free_plans};

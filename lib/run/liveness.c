@@ -1,15 +1,16 @@
 /* run/liveness.c: the first pass: what must be computed, and what must last.
  *
  * Takes the instructions of the segment. Gives each two marks: `lasts`, its value is to be resident after the run, because the user
- * keeps it, a gradient rule recorded later may read it, or it was drawn at random; and `needed`, it lasts, has an effect, or may fail
+ * keeps it, it was drawn at random, an instruction after the segment reads it, or a gradient rule recorded later may; and `needed`, it lasts, has an effect, or may fail
  * (which must be seen), or something that is needed reads it. After this pass everything that is needed has needed operands.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/residency.h"
 #include "run/classify.h"
 
-bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t limit) {
+bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit) {
     const tgi_node *node = tgi_node_at(tape, index);
+    if (node->last_use >= end) return true;
     if (index >= limit) return false;
     return tgi_is_kept(node) || (tgi_is_saved(node) && tape->keep == TG_KEEP_RECORDED) || node->op->random;
 }
@@ -25,7 +26,7 @@ tg_status tgi_find_liveness(tgi_plan_builder *b) {
     for (uint32_t i = b->count; i-- > 0;) {
         const tgi_node *node = tgi_instruction(b, i);
         tgi_liveness   *v = &b->liveness[i];
-        v->lasts = tgi_lasts(b->tape, b->start + i, b->limit);
+        v->lasts = tgi_lasts(b->tape, b->start + i, b->start + b->count, b->limit);
         v->needed |= v->lasts || has_to_run(b, node);
         for (uint32_t j = 0; j < node->count && v->needed; j++)
             if (node->in[j] >= b->start) b->liveness[node->in[j] - b->start].needed = true;

@@ -139,8 +139,8 @@ struct tgi_plan {
     UT_hash_handle  hh;
 };
 
-/* Whether the value is to be resident after the run, when what is recorded from `limit` on is about to be forgotten. */
-bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t limit);
+/* Whether the value is to be resident after a run up to `end`, when what is recorded from `limit` on is about to be forgotten. */
+bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit);
 
 /* Works out a plan for the instructions from `start` to `end` - 1; NULL and an error when there is no memory (plan.c). */
 tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);

@@ -1,7 +1,12 @@
-/* run/run.c: passes over the tape.
+/* run/run.c: passes over what stands outside of parts.
  *
- * tape->done is where the executor stands: what is before it has run, what is after it is pending. A pass runs a segment by
- * its plan; sequentially when each instruction is to be looked at, or when something is odd, so that the sequential run reports it.
+ * tape->done is where the executor stands: what is before it has run, what is after it is pending. What is pending is run in segments,
+ * between the parts: by a plan, or sequentially when each instruction is to be looked at, or when something is odd, so that the
+ * sequential run reports it.
+ *
+ * How far a run goes: tg_run and tg_run_pending to the end; a rewind to the last assign; a read to the value that is read, and on to
+ * the next assign or random op. A read never runs the step of an optimizer. Eager mode runs what is recorded as far as no read can
+ * tell: up to the first assign or random op, or what needs a value again; and once more when a leaf is written before anybody looked.
  *
  * SPDX-License-Identifier: MIT */
 #include "run/run.h"
@@ -10,6 +15,7 @@
 #include <omp.h>
 #endif
 
+#include "core/residency.h"
 #include "run/aliases.h"
 #include "run/plan.h"
 
@@ -23,33 +29,151 @@ static tg_status run_sequentially(tg_tape *tape, uint32_t end) {
     return TG_OK;
 }
 
-/* Leaves have nothing to run. (Numbers stay with the segment whose formulas they are in.) */
-static void pass_leaves(tg_tape *tape, uint32_t end) {
-    bool leading = tape->done <= tape->leading;
-    while (tape->done < end && tgi_leaf_of(tgi_node_at(tape, tape->done)))
-        tape->done++;
-    if (leading) tape->leading = tape->done;
-}
-
-/* Runs what is pending before `end`; what is recorded from `limit` on is about to be forgotten. */
-static tg_status run_until(tg_tape *tape, uint32_t end, uint32_t limit) {
-    pass_leaves(tape, end);
-    if (tape->done >= end) return tgi_done(tape, TG_OK);
+tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit) {
     if (tgi_recompute(tape, tape->done, end)) return tape->status;
     bool            sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end);
     const tgi_plan *plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);
     if (tape->status) return tape->status;
     sequential = !plan || plan->sequential;
-    tg_status status = sequential ? run_sequentially(tape, end) : tgi_run_plan(tape, plan, tape->done);
-    if (!status) tgi_free_stranded(tape, false);
-    return status ? status : tgi_done(tape, TG_OK);
+    return sequential ? run_sequentially(tape, end) : tgi_run_plan(tape, plan, tape->done);
 }
 
-tg_status tgi_run_pending(tg_tape *tape) {
-    return run_until(tape, tape->count, tape->count);
+/* Leaves have nothing to run, and parts run when they are called. (Numbers stay with the segment whose formulas they are in.) */
+static void pass_leaves_and_parts(tg_tape *tape, uint32_t end) {
+    bool leading = tape->done <= tape->leading;
+    while (tape->done < end) {
+        const tgi_node *node = tgi_node_at(tape, tape->done);
+        if (!tgi_leaf_of(node) && !node->part) break;
+        tape->done++;
+    }
+    if (leading) tape->leading = tape->done;
 }
 
-/* ---- how it is run ----------------------------------------------------------------------------------------------- */
+/* Runs what is pending before `end`; what is recorded from `limit` on is about to be forgotten. */
+static tg_status run_until(tg_tape *tape, uint32_t end, uint32_t limit) {
+    bool ran = false;
+    for (pass_leaves_and_parts(tape, end); tape->done < end; pass_leaves_and_parts(tape, end)) {
+        uint32_t part = tgi_next_part(tape, tape->done);
+        if (tgi_run_segment(tape, part < end ? part : end, limit)) return tape->status;
+        ran = true;
+    }
+    if (ran) tgi_free_stranded(tape, false);
+    return tgi_done(tape, TG_OK);
+}
+
+/* Instructions before this one have run, whether or not the tape is eager. */
+static uint32_t seen(const tg_tape *tape) {
+    return tape->eager ? tape->observed : tape->done;
+}
+
+/* ---- how far a read runs ----------------------------------------------------------------------------------------- */
+
+static bool is_step(const tgi_node *node) {
+    return node->op->effect && node->role == TGI_UPDATE;
+}
+
+/* From `end` on: to the next instruction whose run could be noticed. */
+static uint32_t extend(const tg_tape *tape, uint32_t end) {
+    while (end < tape->count && !tgi_node_at(tape, end)->op->effect && !tgi_node_at(tape, end)->op->random)
+        end++;
+    return end;
+}
+
+/* A leaf has its value after the last assign to it. */
+static uint32_t end_for(const tg_tape *tape, uint32_t index) {
+    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, index));
+    uint32_t        assign = leaf ? tgi_last_assign_in(tape, leaf, 0) : TGI_NONE;
+    if (leaf) return assign == TGI_NONE ? 0 : assign + 1;
+    return index + 1;
+}
+
+static tg_status check_no_step(tg_tape *tape, uint32_t end, const char *what) {
+    for (uint32_t i = tape->done; i < end; i++) {
+        const tgi_node *node = tgi_node_at(tape, i);
+        if (node->part || !is_step(node)) continue;
+        const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, node->in[0]));
+        return tgi_fail(tape, TG_ERR_VALUE, what,
+                        "before this value stands an update of '%s' (recorded at %s:%u) that has not run, and a read runs no "
+                        "update: "
+                        "call tg_run or tg_run_pending, or tg_peek for the value that is there",
+                        leaf->name ? leaf->name : "", node->file ? node->file : "?", (unsigned)node->line);
+    }
+    return TG_OK;
+}
+
+/* A value of a part is there when that has run. */
+static tg_status check_part(tg_tape *tape, uint32_t index, const char *what) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    if (!node->part || tgi_leaf_of(node) || tgi_is_resident(node) || tgi_part_at(tape, node->part)->has_run) return TG_OK;
+    return tgi_fail(tape, TG_ERR_VALUE, what,
+                    "the value of %s, recorded at %s:%u, is in the part '%s', which has not run: call tg_run_part",
+                    node->op->name, node->file ? node->file : "?", (unsigned)node->line, tgi_part_at(tape, node->part)->name);
+}
+
+tg_status tgi_run_for(tg_tape *tape, uint32_t index, const char *what) {
+    uint32_t end = end_for(tape, index);
+    if (check_part(tape, index, what)) return tape->status;
+    uint32_t before = seen(tape);
+    if (end > before && !tgi_node_at(tape, index)->part) {
+        if (check_no_step(tape, end, what) || run_until(tape, extend(tape, end), tape->count)) return tape->status;
+    }
+    if (end > before) tape->observed = tape->done;
+    return tgi_done(tape, TG_OK);
+}
+
+/* ---- eager mode -------------------------------------------------------------------------------------------------- */
+
+tg_status tgi_run_early(tg_tape *tape) {
+    uint32_t end = extend(tape, tape->done);
+    return tgi_may_recompute(tape, tape->done, end) ? tgi_done(tape, TG_OK) : run_until(tape, end, tape->count);
+}
+
+void tgi_forget_early(tg_tape *tape) {
+    for (; tape->eager && tape->done > tape->observed; tape->done--) {
+        tgi_node *node = tgi_node_at(tape, tape->done - 1);
+        if (node->op->infer && !node->part) tgi_set_absent(node);
+    }
+}
+
+tg_status(tg_set_eager)(tg_tape *tape, bool on) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    if (on && !tape->eager) tape->observed = tape->done;
+    tape->eager = on;
+    return on ? tgi_run_early(tape) : tgi_done(tape, TG_OK);
+}
+
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
+
+static tg_status run_all(tg_tape *tape) {
+    tg_status status = run_until(tape, tape->count, tape->count);
+    tape->observed = tape->done;
+    return status;
+}
+
+tg_status(tg_run)(tg_tape *tape) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    tgi_forget_aliases(tape, 0, 0);
+    tgi_free_stranded(tape, true);
+    tape->done = 0;
+    tape->written = false;
+    return run_all(tape);
+}
+
+tg_status(tg_run_pending)(tg_tape *tape) {
+    return tgi_check(tape) ? tg_error_status(tape) : run_all(tape);
+}
+
+tg_status(tg_abandon)(tg_tape *tape) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    tgi_forget_aliases(tape, tape->done, 0);
+    tgi_free_stranded(tape, true);
+    for (uint32_t i = tape->done; i < tape->count; i++) {
+        tgi_node *node = tgi_node_at(tape, i);
+        if (node->op->infer && !node->part) tgi_set_absent(node);
+    }
+    tape->done = tape->observed = tape->count;
+    return tgi_done(tape, TG_OK);
+}
 
 int tgi_thread_count(const tg_tape *tape) {
 #ifdef _OPENMP
@@ -67,20 +191,7 @@ tg_status(tg_set_threads)(tg_tape *tape, int count) {
     return tgi_done(tape, TG_OK);
 }
 
-tg_status(tg_set_eager)(tg_tape *tape, bool on) {
-    if (tgi_check(tape)) return tg_error_status(tape);
-    tape->eager = on;
-    return on ? tgi_run_pending(tape) : tgi_done(tape, TG_OK);
-}
-
-tg_status(tg_run)(tg_tape *tape) {
-    if (tgi_check(tape)) return tg_error_status(tape);
-    tgi_forget_aliases(tape, 0);
-    tgi_free_stranded(tape, true);
-    tape->done = 0;
-    tape->pass++;
-    return tgi_run_pending(tape);
-}
+/* ---- marks ------------------------------------------------------------------------------------------------------- */
 
 tg_mark tg_tape_mark(tg_tape *tape) {
     if (!tape) return (tg_mark){0};
@@ -94,10 +205,10 @@ static bool is_good_mark(const tg_tape *tape, tg_mark mark) {
     return count == 0 || tgi_node_at(tape, count - 1)->generation == mark.ref >> 32;
 }
 
-/* The end of the pending part that must run before instructions are forgotten: up to the last assign. */
+/* The end of what is pending and must run before instructions are forgotten: up to the last assign. */
 static uint32_t end_of_updates(const tg_tape *tape) {
     uint32_t end = tape->count;
-    while (end > tape->done && !tgi_node_at(tape, end - 1)->op->effect)
+    while (end > seen(tape) && (tgi_node_at(tape, end - 1)->part || !tgi_node_at(tape, end - 1)->op->effect))
         end--;
     return end;
 }
@@ -105,7 +216,9 @@ static uint32_t end_of_updates(const tg_tape *tape) {
 static tg_status forget(tg_tape *tape, tg_mark mark, const char *what, bool update) {
     if (tgi_check(tape)) return tg_error_status(tape);
     if (!is_good_mark(tape, mark)) return tgi_fail(tape, TG_ERR_HANDLE, what, "the mark is stale, or of another tape");
-    if (update && run_until(tape, end_of_updates(tape), (uint32_t)mark.ref)) return tg_error_status(tape);
+    uint32_t end = update ? end_of_updates(tape) : 0;
+    if (run_until(tape, end, (uint32_t)mark.ref)) return tg_error_status(tape);
+    if (end > tape->observed) tape->observed = end;
     tgi_truncate(tape, (uint32_t)mark.ref);
     return tgi_done(tape, TG_OK);
 }

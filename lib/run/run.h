@@ -6,15 +6,28 @@
 
 #include "core/tape.h"
 
-/* Runs the instructions that have not run yet (run.c). */
-tg_status tgi_run_pending(tg_tape *tape);
+/* Runs what is pending as far as a read of the instruction's value needs it, and as nobody can notice; an error of `what` when an
+ * optimizer's step stands before it, or when it is in a part that has not run (run.c). */
+tg_status tgi_run_for(tg_tape *tape, uint32_t index, const char *what);
+
+/* In eager mode: runs what can be run before anybody reads; and takes that back, before a leaf is written from outside (run.c). */
+tg_status tgi_run_early(tg_tape *tape);
+void      tgi_forget_early(tg_tape *tape);
+
+/* Runs instructions tape->done .. end - 1, all outside of parts or all of one; what is recorded from `limit` on is about to be forgotten
+ * (run.c). */
+tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit);
 
 /* How many threads a run may use (run.c). */
 int tgi_thread_count(const tg_tape *tape);
 
-/* Computes again what instructions start .. end - 1 read of earlier ones and is absent; what cannot be computed again, as it depends on
- * a leaf that was overwritten since, becomes overwritten (recompute.c). */
+/* Computes again what instructions start .. end - 1 read of earlier ones and is absent, or was computed before a leaf under it was
+ * written from outside. What cannot be computed again, as an assign has overwritten a leaf under it, becomes overwritten when it was
+ * absent, and is an error when it was not (recompute.c). */
 tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end);
+
+/* Whether that may be called for (recompute.c). */
+bool tgi_may_recompute(const tg_tape *tape, uint32_t start, uint32_t end);
 
 /* Whether they read an earlier value that is overwritten (recompute.c). */
 bool tgi_reads_overwritten(const tg_tape *tape, uint32_t start, uint32_t end);

@@ -267,7 +267,8 @@ static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start)
     for (uint32_t i = 0; i < g->op_count && g->assigns; i++) {
         const tgi_fused_op *op = &g->ops[i];
         if (op->kind != TGI_FUSED_ASSIGN) continue;
-        if (tgi_detach_views(tape, tgi_ref_index(start, op->target), start + op->node)) return tape->status;
+        uint32_t leaf = tgi_ref_index(start, op->target), index = start + op->node;
+        if (tgi_detach_views(tape, leaf, index, tgi_node_at(tape, index)->part, false)) return tape->status;
     }
     return TG_OK;
 }

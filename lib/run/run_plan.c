@@ -56,7 +56,7 @@ void tgi_free_stranded(tg_tape *tape, bool all) {
 static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan, uint32_t start) {
     *block = (tgi_stranded){.next = tape->stranded, .start = start, .bytes = LINE + plan->block_bytes};
     tape->stranded = block;
-    tape->plans.bound = NULL;
+    tgi_slot_for(tape, start)->bound = NULL;
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t st
     for (uint32_t i = 0; i < plan->binding_count; i++) {
         const tgi_binding *b = &plan->bindings[i];
         tgi_node          *node = tgi_node_at(tape, start + b->node);
-        if (start + b->node < tape->done && b->last_unit >= k && !tgi_is_overwritten(node)) tgi_set_resident(node);
+        if (start + b->node < tape->done && b->last_unit >= k && !tgi_is_overwritten(node)) tgi_set_resident(tape, node);
     }
 }
 
@@ -101,14 +101,14 @@ tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
     char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
     if (!block) return tgi_out_of_memory(tape, "run");
     if (tgi_bind_values(tape, plan, start, block + LINE) || tgi_prepare_aliases(tape)) {
-        tgi_forget_aliases(tape, start);
+        tgi_forget_aliases(tape, start, tgi_node_at(tape, start)->part);
         tgi_pool_give(&tape->pool, block);
         return tape->status;
     }
     uint32_t  k;
     tg_status status = run_units(tape, plan, start, block + LINE + plan->block_bytes, &k);
     mark_resident(tape, plan, start, k);
-    if (status) tgi_forget_aliases(tape, tape->done);
+    if (status) tgi_forget_aliases(tape, tape->done, tgi_node_at(tape, start)->part);
     if (status)
         strand(tape, (tgi_stranded *)block, plan, start);
     else

@@ -34,7 +34,7 @@ tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     if (!op->infer) return TG_OK; /* a leaf */
     tape->file = node->file;
     tape->line = node->line;
-    tape->plans.bound = NULL;
+    tgi_slot_for(tape, index)->bound = NULL;
     if (index >= tape->touched) tape->touched = index + 1;
     tgi_set_absent(node);
     if (check_operands(tape, node)) return tape->status;
@@ -50,7 +50,7 @@ tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     else
         status = loop ? tgi_run_loop(tape, node, loop) : tgi_call_kernel(tape, node);
     if (!status && tape->anomaly) status = tgi_check_finite(tape, node);
-    if (!status) tgi_set_resident(node);
+    if (!status) tgi_set_resident(tape, node);
     return status;
 }
 
@@ -90,7 +90,7 @@ static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node)
     const tgi_node *leaf = tgi_node_at(tape, node->in[0]);
     const tgi_node *value = tgi_node_at(tape, node->in[1]);
     if (leaf == value) return TG_OK;
-    if (tgi_detach_views(tape, node->in[0], index)) return tape->status;
+    if (tgi_detach_views(tape, node->in[0], index, node->part, false)) return tape->status;
     tg_array array = tgi_array_of(value);
     tgi_copy_array(&array, leaf->rank, leaf->dims, leaf->data);
     return TG_OK;

@@ -1,6 +1,6 @@
 /* run/value.c: values between the tape and the caller's memory.
  *
- * Reading first runs what is pending. Writing does not: what is pending has not happened yet, and will see what was written.
+ * Reading first runs what is pending, as far as it needs that. Writing does not: what is pending has not happened yet, and will see what was written.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -21,8 +21,9 @@ void tgi_copy_array(const tg_array *array, int rank, const int64_t *dims, void *
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static tg_status missing(tg_tape *tape, const tgi_node *node, const char *what) {
-    const char *why = tgi_is_kept(node) ? "ran before it was to be kept: the next tg_run keeps it"
-                                        : "is not kept: call tg_keep on it before it runs";
+    const char *why = tgi_is_kept(node)
+                          ? "is not there: it was not kept when it ran, or its run was abandoned; the next run keeps it"
+                          : "is not kept: call tg_keep on it before it runs";
     return tgi_fail(tape, TG_ERR_VALUE, what, "the value of %s, recorded at %s:%u, %s", node->op->name,
                     node->file ? node->file : "?", (unsigned)node->line, why);
 }
@@ -31,7 +32,9 @@ tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *ro
     tgi_node *node = tgi_resolve(tape, x, what, role);
     if (!node) return NULL;
     tg_scope call = {.file = tape->file, .line = tape->line};
-    if (tgi_run_pending(tape)) return NULL;
+    bool     pending = tgi_index(x) >= tape->done && !node->part;
+    if (pending && tape->keep == TG_KEEP_ASKED) tgi_keep_node(tape, tgi_index(x)); /* to read it is to ask for it */
+    if (tgi_run_for(tape, tgi_index(x), what)) return NULL;
     tgi_resume(tape, call);
     if (tgi_is_readable(node)) return node;
     missing(tape, node, what);
@@ -77,16 +80,30 @@ tg_status(tg_read)(tg_tensor x, void *values, int64_t count) {
     return tgi_done(x.tape, TG_OK);
 }
 
-const void *(tg_data)(tg_tensor x) {
-    tgi_node *node = readable(x, "data");
-    if (!node) return NULL;
+/* Row-major, in memory of the tape's. */
+static const void *elements(tg_tape *tape, tgi_node *node) {
     if (node->view) {
         tg_array array = tgi_array_of(node);
         tgi_walk walk = tgi_walk_of(tg_dtype_size(array.dtype), array.rank, array.dims, array.strides);
-        if (!tgi_walk_is_contiguous(&walk) && tgi_copy_view(x.tape, node, &array)) return NULL;
+        if (!tgi_walk_is_contiguous(&walk) && tgi_copy_view(tape, node, &array)) return NULL;
     }
-    tgi_done(x.tape, TG_OK);
+    tgi_done(tape, TG_OK);
     return node->data;
+}
+
+const void *(tg_data)(tg_tensor x) {
+    tgi_node *node = readable(x, "data");
+    return node ? elements(x.tape, node) : NULL;
+}
+
+const void *(tg_peek)(tg_tensor x) {
+    tg_tape  *tape = tgi_tape_of(x);
+    tgi_node *node = tgi_check(tape) ? NULL : tgi_resolve(tape, x, "peek", "the tensor");
+    if (!node) return NULL;
+    if (tgi_is_resident(node)) return elements(tape, node);
+    tgi_fail(tape, TG_ERR_VALUE, "peek", "the value of %s, recorded at %s:%u, is not there: it has not run, or was not kept",
+             node->op->name, node->file ? node->file : "?", (unsigned)node->line);
+    return NULL;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -96,9 +113,10 @@ tg_status(tg_write)(tg_tensor leaf, const void *values, int64_t count) {
     if (tgi_check(tape)) return tg_error_status(tape);
     tgi_node *node = tgi_variable(tape, leaf, "write");
     if (!node || check_count(tape, node, "write", values, count)) return tape->status;
-    if (tgi_detach_views(tape, tgi_index(leaf), tape->done)) return tape->status;
+    tgi_forget_early(tape);
+    if (tgi_detach_views(tape, tgi_index(leaf), tape->done, 0, true)) return tape->status;
     if (count) memmove(node->data, values, tgi_node_bytes(node));
-    tgi_leaf_written(tape, tgi_leaf_of(node), tape->done);
+    tgi_leaf_written(tape, tgi_leaf_of(node));
     return tgi_done(tape, TG_OK);
 }
 

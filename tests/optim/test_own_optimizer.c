@@ -96,9 +96,11 @@ START_TEST(a_group_is_updated_and_the_others_are_not) {
     tg_step slow = {.name = "slow", .update = descend, .rate = tg_num(0.5), .parameters = (tg_tensor[]){a}, .count = 1};
     tg_step fast = {.name = "fast", .update = descend, .rate = tg_num(2), .parameters = (tg_tensor[]){idle, b}, .count = 2};
     ck_assert_int_eq(tg_record_step(tape, &slow), TG_OK);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(a, 0, 1);
     CHECK_IS(b, 3, 4);
     ck_assert_int_eq(tg_record_step(tape, &fast), TG_OK);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(a, 0, 1);
     CHECK_IS(b, -5, -4);
     CHECK_IS(idle, 5);
@@ -113,6 +115,7 @@ START_TEST(gradients_may_be_handed_in) {
     tg_tensor clipped = tg_clamp(g, -3, 3);
     tg_step step = {.name = "step", .update = descend, .rate = tg_num(1), .parameters = &a, .gradients = &clipped, .count = 1};
     ck_assert_int_eq(tg_record_step(tape, &step), TG_OK);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(a, -1, -1);
     finish(tape);
 }
@@ -168,6 +171,7 @@ START_TEST(a_state_is_there_before_a_step_is) {
     tg_rewind(tape, mark);
     tg_backward(tg_mul(4, w)); /* v becomes 0.75 * 16 + 0.25 * 16 */
     rmsprop_step(tape, 1, 0.75);
+    ck_assert(!tg_run_pending(tape));
     ck_assert_double_eq_tol(tg_item(w), -1, 1e-8);
     finish(tape);
 }

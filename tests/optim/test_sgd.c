@@ -14,6 +14,7 @@ START_TEST(the_update_is_w_minus_rate_times_gradient) {
     tg_tensor w = tg_parameter(tape, "w", F64(tape, a, b));
     tg_backward(tg_sum(tg_square(w)));
     ck_assert_int_eq(tg_sgd_step(tape, rate), TG_OK);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(w, a - rate * (a * 2), b - rate * (b * 2));
     tg_tensor again = tg_grad(w);
     CHECK_IS(again, 2 * a, 2 * b);
@@ -41,6 +42,7 @@ START_TEST(float32_is_updated_in_float32) {
     tg_backward(tg_add(tg_sum(tg_square(tg_cast(w, TG_F64))), tg_mul(2, v)));
     ck_assert_int_eq(tg_sgd_step(tape, 0.01), TG_OK);
     float product = rate * (2 * a), expected = a - product;
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(w, (double)expected);
     CHECK_IS(v, 1 - 0.01 * 2);
     finish(tape);
@@ -53,6 +55,7 @@ START_TEST(parameters_are_updated_together) {
     tg_tensor a = tg_parameter(tape, "a", 3.0), b = tg_parameter(tape, "b", 5.0), idle = tg_parameter(tape, "idle", 7.0);
     tg_backward(tg_mul(a, b));
     tg_sgd_step(tape, 1);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(a, -2);
     CHECK_IS(b, 2);
     CHECK_IS(idle, 7);
@@ -66,6 +69,7 @@ START_TEST(the_sum_of_several_backwards_is_stepped) {
     tg_backward(tg_mul(3, w));
     tg_backward(tg_mul(4, w));
     tg_sgd_step(tape, 1);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(w, -6);
     finish(tape);
 }
@@ -177,6 +181,7 @@ START_TEST(weight_decay_is_a_part_of_the_gradient) {
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 8, 16));
     tg_backward(tg_sum(w));
     tg_sgd_step_with(tape, 0.5, &(tg_sgd_options){.weight_decay = 0.5});
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(w, 8 - 0.5 * (1 + 4), 16 - 0.5 * (1 + 8));
     finish(tape);
 }
@@ -188,9 +193,11 @@ START_TEST(without_options_it_is_plain_gradient_descent) {
     tg_backward(tg_square(w));
     int64_t before = tg_instruction_count(tape);
     tg_sgd_step_with(tape, 0.25, NULL);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(w, 1.5);
     int64_t count = tg_instruction_count(tape) - before;
     tg_sgd_step(tape, 0.25);
+    ck_assert(!tg_run_pending(tape));
     CHECK_IS(w, 0);
     ck_assert_int_eq(tg_instruction_count(tape), before + 2 * count); /* nothing is recorded for what is 0 */
     finish(tape);

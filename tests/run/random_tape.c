@@ -90,8 +90,11 @@ static bool says(const tg_tape *tape, const char *text) {
  * but the tapes go apart. Which views are lost depends on when they were wanted. */
 static bool is_lost(const program *p) {
     static const char later[] = "was overwritten by an assign before it was needed", at_once[] = "from before the assign";
+    static const char afresh[] = "its value is needed again";
     const tg_tape    *a = p->tape[0], *b = p->tape[1];
     bool              again = says(a, "balky: fuse") && !b->status;
+    if (says(a, afresh)) return true;                                           /* what it needs for that was dropped */
+    if (says(b, afresh)) return says(a, later) || says(a, at_once) || p->eager; /* which tells it at once */
     return (says(a, later) && (says(b, later) || says(b, "balky: fuse") || !b->status)) || (says(b, at_once) && !a->status) ||
            ((p->asked || p->eager) && (says(b, later) || says(b, at_once) || again));
 }
@@ -215,7 +218,10 @@ static void check_value(program *p, const value *v) {
 
 /* What is pending runs on both tapes. */
 static void catch_up(program *p) {
-    check_value(p, &p->values[0]);
+    run_together(p, true);
+    (void)(tg_run_pending(p->tape[0]), tg_run_pending(p->tape[1]));
+    run_together(p, false);
+    both_failed(p);
 }
 
 static void check_values(program *p) {
@@ -228,8 +234,6 @@ static void check_values(program *p) {
 }
 
 static void run_program(program *p) {
-    if (p->eager) catch_up(p);
-    if (p->over) return;
     run_together(p, true);
     (void)(tg_run(p->tape[0]), tg_run(p->tape[1]));
     run_together(p, false);
@@ -268,8 +272,6 @@ static void write_leaf(program *p) {
     static _Alignas(64) char data[LARGEST * 8];
     const value             *leaf = any_variable(p);
     int64_t                  size = tg_shape_size(leaf->shape);
-    if (p->eager) catch_up(p);
-    if (p->over) return;
     fill(p, leaf->dtype, size, data);
     (void)(tg_write(leaf->x[0], data, size), tg_write(leaf->x[1], data, size));
     both_failed(p);
@@ -311,7 +313,7 @@ static void break_and_mend(program *p) {
     if (one_in(p, 3))
         (void)(tg_run(p->tape[0]), tg_run(p->tape[1]));
     else
-        (void)(tg_data(p->values[0].x[0]), tg_data(p->values[0].x[1]));
+        (void)(tg_run_pending(p->tape[0]), tg_run_pending(p->tape[1]));
     run_together(p, false);
     failing = 0;
     if (!both_failed(p) || p->over) return;

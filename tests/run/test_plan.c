@@ -32,8 +32,8 @@ START_TEST(a_step_recorded_again_finds_its_plan_whatever_its_numbers) {
         loss *= left * left;
     }
     tg_figures f = tg_stats(tape);
-    ck_assert_int_eq(f.plans, 1);
-    ck_assert_int_eq(f.plan_hits, 9);
+    ck_assert_int_eq(f.plans, 2); /* up to the update, and the update */
+    ck_assert_int_eq(f.plan_hits, 18);
     finish(tape);
 }
 END_TEST
@@ -186,11 +186,8 @@ START_TEST(what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it) {
     tg_tensor w = PARAMETER(tape, "w", 1, 2), y = tg_exp(tg_square(w)), z = tg_sum(y);
     ck_assert(!tg_keep(z));
     CHECK_F64(z, exp(1) + exp(4));
-    if (_i) {
-        ck_assert(!tg_assign(w, 0));
-        CHECK_F64(w, 0, 0);
-    } else
-        ck_assert(!tg_write(w, (double[]){0, 0}, 2));
+    ck_assert(!tg_assign(w, 0));
+    CHECK_F64(w, 0, 0);
     tg_tensor late = tg_sum(tg_mul(y, 2));
     ck_assert(!tg_keep(late) && isnan(tg_item(late)));
     CHECK_ERROR(tape, TG_ERR_VALUE, "mul: operand 1 (exp at ", "was overwritten", "tg_keep");
@@ -207,9 +204,12 @@ START_TEST(eager_tapes_run_what_is_recorded) {
     tg_tensor w = PARAMETER(tape, "w", 1, 2), before = tg_neg(w);
     ck_assert(!tg_set_eager(tape, true));
     tg_tensor y = tg_square(tg_add(w, 1));
-    ck_assert(!tg_write(w, (double[]){5, 6}, 2)); /* nothing is pending that would see it */
-    CHECK_F64(before, -1, -2);
-    CHECK_F64(y, 4, 9);
+    ck_assert(*(const double *)tg_peek(y) == 4 && *(const double *)tg_peek(before) == -1);
+    ck_assert(!tg_write(w, (double[]){5, 6}, 2)); /* nobody has looked: it is as on any tape */
+    CHECK_F64(before, -5, -6);
+    CHECK_F64(y, 36, 49);
+    ck_assert(!tg_write(w, (double[]){1, 1}, 2));
+    CHECK_F64(y, 36, 49);
     ck_assert_int_eq(tg_stats(tape).plans, 0);
     ck_assert(!tg_set_eager(tape, false));
     y = tg_neg(w);
@@ -234,8 +234,7 @@ START_TEST(the_environment_makes_tapes_eager) {
     tg_tape *tape = tg_tape_new();
     unsetenv("TAPEGRAD_EAGER");
     tg_tensor w = PARAMETER(tape, "w", 1, 2), y = tg_neg(w);
-    ck_assert(!tg_write(w, (double[]){5, 6}, 2));
-    CHECK_F64(y, -1, -2);
+    ck_assert(tg_peek(y) && *(const double *)tg_peek(y) == -1);
     ck_assert(tg_set_eager(NULL, true) == TG_ERR_HANDLE);
     finish(tape);
 }
@@ -257,7 +256,7 @@ Suite *suite_plan(void) {
     tcase_add_test(group, no_tape_has_no_figures);
     suite_add_tcase(suite, group);
     tcase_add_test(dropped, what_was_dropped_is_computed_again);
-    tcase_add_loop_test(dropped, what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it, 0, 2);
+    tcase_add_test(dropped, what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it);
     suite_add_tcase(suite, dropped);
     tcase_add_test(eager, eager_tapes_run_what_is_recorded);
     tcase_add_test(eager, eager_errors_arrive_at_the_call);

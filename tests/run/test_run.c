@@ -159,11 +159,12 @@ START_TEST(a_failing_read_names_the_line_of_the_recording) {
     fuse = BLOWN;
     ck_assert(isnan(tg_item(c.b)));
     CHECK_ERROR_TEXT(c.tape, TG_ERR_VALUE, c.error);
-    ck_assert_int_eq(tg_read(c.a, &room, 1), TG_ERR_VALUE);
+    ck_assert_int_eq(tg_read(c.y, &room, 1), TG_ERR_VALUE);
     CHECK_ERROR_TEXT(c.tape, TG_ERR_VALUE, c.error);
     ck_assert(!tg_data(c.y));
     CHECK_ERROR_TEXT(c.tape, TG_ERR_VALUE, c.error);
-    ck_assert(!tg_valid(tg_parameter(c.tape, "p", c.a)));
+    ck_assert(!tg_read(c.a, &room, 1) && room == 1); /* its assign stands before */
+    ck_assert(!tg_valid(tg_parameter(c.tape, "p", c.y)));
     CHECK_ERROR_TEXT(c.tape, TG_ERR_VALUE, c.error);
     check_circuit(&c, 1, 1);
     tg_tape_free(c.tape);

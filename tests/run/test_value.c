@@ -150,11 +150,87 @@ START_TEST(the_error_says_where_it_was_recorded_and_how_to_keep_it) {
     tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE());
     tg_tensor y = tg_neg(x), z = (tg_neg)(x);
     snprintf(text, sizeof text, "item: the value of neg, recorded at %s:%d, is not kept: call tg_keep", __FILE__, __LINE__ - 1);
+    ck_assert(!tg_run(tape));
     FAILS(tape, tg_item(y), TG_ERR_VALUE, text);
     FAILS(tape, tg_item(z), TG_ERR_VALUE, "item: the value of neg, ");
     ck_assert(!tg_keep(y));
     FAILS(tape, tg_item(y), TG_ERR_VALUE, "item: the value of neg, ");
     ck_assert(!tg_run(tape) && tg_item(y) == 0);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* ---- looking without running ------------------------------------------------------------------------------------- */
+
+START_TEST(a_peek_runs_nothing) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", VECTOR(tape, 1, 2)), y = tg_mul(w, 10), t = tg_transpose(matrix_parameter(tape, "m"), 0, 1);
+    ck_assert(!tg_assign(w, tg_neg(w)));
+    ck_assert(((const double *)tg_peek(w))[1] == 2);
+    FAILS(tape, tg_peek(y), TG_ERR_VALUE, "peek: the value of mul, recorded at ");
+    ck_assert(!tg_run(tape));
+    ck_assert(((const double *)tg_peek(w))[1] == -2 && ((const double *)tg_peek(y))[1] == 20);
+    ck_assert(((const double *)tg_peek(t))[1] == 3); /* row-major */
+    ck_assert(!tg_write(w, (double[]){7, 8}, 2));
+    ck_assert(((const double *)tg_peek(w))[1] == 8 && ((const double *)tg_peek(y))[1] == 20);
+    ck_assert(!(tg_peek)((tg_tensor){0}));
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* ---- steps are not run by reads ---------------------------------------------------------------------------------- */
+
+START_TEST(a_read_trains_nothing) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 1.0), x = tg_input(tape, "x", TG_F64, TG_SHAPE());
+    ck_assert(!tg_write(x, &(double){2}, 1) && !tg_set_eager(tape, _i));
+    tg_tensor loss = tg_square(tg_mul(w, x));
+    ck_assert(!tg_backward(loss) && !tg_sgd_step(tape, 0.125));
+    ck_assert(tg_item(loss) == 4 && tg_item(tg_grad(w)) == 8 && *(const double *)tg_peek(w) == 1);
+    tg_mark   mark = tg_tape_mark(tape);
+    tg_tensor after = tg_mul(w, x);
+    FAILS(tape, tg_item(w), TG_ERR_VALUE, "item: before this value stands an update of 'w' (recorded at ");
+    FAILS(tape, tg_item(after), TG_ERR_VALUE, "item: before this value stands an update of 'w' (recorded at ");
+    ck_assert(*(const double *)tg_peek(w) == 1 && !tg_run_pending(tape) && tg_item(w) == 0 && tg_item(after) == 0);
+    ck_assert(!tg_write(w, &(double){1}, 1) && !tg_rewind(tape, mark) && tg_item(w) == 1);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(what_is_abandoned_does_not_happen) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", VECTOR(tape, 1, 2)), index = tg_input(tape, "index", TG_I64, TG_SHAPE());
+    tg_tensor y = tg_take(w, index, 0);
+    ck_assert(!tg_assign(w, tg_neg(w)));
+    tg_tensor z = tg_mul(w, 3);
+    ck_assert(!tg_run(tape) && tg_item(y) == 1);
+    ck_assert(!tg_write(index, &(int64_t){9}, 1) && tg_run(tape));
+    tg_clear_error(tape);
+    ck_assert(tg_run_pending(tape));
+    tg_clear_error(tape);
+    ck_assert(!tg_abandon(tape));
+    CHECK_F64(w, -1, -2);
+    FAILS(tape, tg_item(y), TG_ERR_VALUE, "item: the value of take, recorded at ");
+    FAILS(tape, tg_data(z), TG_ERR_VALUE, "data: the value of mul, recorded at ");
+    CHECK_F64(tg_mul(w, 2), -2, -4);
+    ck_assert(!tg_write(index, &(int64_t){1}, 1) && !tg_run(tape) && tg_item(y) == -2);
+    CHECK_F64(w, 1, 2);
+    CHECK_F64(z, 3, 6);
+    ck_assert(tg_abandon(NULL) == TG_ERR_HANDLE && tg_run_pending(NULL) == TG_ERR_HANDLE);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* To read a value that has not run yet is to ask for it. */
+START_TEST(a_pending_value_that_is_read_is_kept) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE()), y = tg_add(x, 1), z = tg_mul(y, 2);
+    ck_assert(tg_item(z) == 2);
+    FAILS(tape, tg_item(y), TG_ERR_VALUE, "item: the value of add, ");
+    ck_assert(!tg_write(x, &(double){3}, 1) && !tg_run(tape) && tg_item(z) == 8);
+    tg_tensor w = tg_parameter(tape, "w", tg_mul(z, 0.5));
+    ck_assert(tg_item(w) == 4);
     tg_tape_free(tape);
 }
 END_TEST
@@ -200,6 +276,10 @@ Suite *suite_value(void) {
     suite_add_tcase(suite, write);
     tcase_add_test(keep, only_what_was_asked_for_is_kept);
     tcase_add_test(keep, the_error_says_where_it_was_recorded_and_how_to_keep_it);
+    tcase_add_test(keep, a_pending_value_that_is_read_is_kept);
+    tcase_add_test(keep, a_peek_runs_nothing);
+    tcase_add_loop_test(keep, a_read_trains_nothing, 0, 2);
+    tcase_add_test(keep, what_is_abandoned_does_not_happen);
     tcase_add_test(keep, what_is_not_kept_can_still_be_used);
     tcase_add_loop_test(keep, gradients_are_kept_and_what_backward_records_inside_is_not, 0, 2);
     suite_add_tcase(suite, keep);
