@@ -44,17 +44,22 @@ void iris_gradients(bool bce, int64_t samples, int64_t hidden, const double *x, 
 }
 
 /* A tensor's elements as doubles. */
-static bool read_doubles(const iris_check *check, tg_tensor from, double *to) {
-    int64_t count = tg_size(from);
-    if (check->dtype == TG_F64) return tg_read(from, to, count) == TG_OK;
-    if (tg_read(from, check->narrow, count) != TG_OK) return false;
-    for (int64_t i = 0; i < count; i++)
-        to[i] = (double)check->narrow[i];
-    return true;
+static bool to_doubles(const iris_check *check, tg_tensor from, const void *elements, double *to) {
+    const float  *narrow = elements;
+    const double *wide = elements;
+    for (int64_t i = 0; elements && i < tg_size(from); i++)
+        to[i] = check->dtype == TG_F64 ? wide[i] : (double)narrow[i];
+    return elements;
 }
 
-static bool read_weights(iris_check *check) {
-    return read_doubles(check, check->w1, check->w1_now) && read_doubles(check, check->w2, check->w2_now);
+static bool read_doubles(const iris_check *check, tg_tensor from, double *to) {
+    return to_doubles(check, from, tg_data(from), to);
+}
+
+/* As they are before the update that may be recorded already: nothing is run. */
+static bool look_at_weights(iris_check *check) {
+    return to_doubles(check, check->w1, tg_peek(check->w1), check->w1_now) &&
+           to_doubles(check, check->w2, tg_peek(check->w2), check->w2_now);
 }
 
 /* Cuts the next `count` numbers from the block at *room. */
@@ -71,10 +76,9 @@ bool iris_check_start(iris_check *check, bool bce, tg_tensor x, tg_tensor y, tg_
     check->samples = tg_size(y);
     check->hidden = tg_size(w2);
 
-    const int64_t n = check->samples, h = check->hidden, largest = 2 * (n > h ? n : h);
+    const int64_t n = check->samples, h = check->hidden;
     double       *room = check->room = malloc((size_t)(3 * n + 10 * h) * sizeof(double));
-    check->narrow = malloc((size_t)largest * sizeof(float));
-    if (!room || !check->narrow) return complain("out of memory");
+    if (!room) return complain("out of memory");
     check->x_now = cut(&room, 2 * n);
     check->y_now = cut(&room, n);
     check->w1_now = cut(&room, 2 * h);
@@ -83,7 +87,7 @@ bool iris_check_start(iris_check *check, bool bce, tg_tensor x, tg_tensor y, tg_
     check->by_hand = cut(&room, 3 * h); /* w1's, then w2's */
     check->by_tape = cut(&room, 3 * h);
 
-    return read_doubles(check, x, check->x_now) && read_doubles(check, y, check->y_now) && read_weights(check);
+    return read_doubles(check, x, check->x_now) && read_doubles(check, y, check->y_now) && look_at_weights(check);
 }
 
 /* The largest difference between two gradients, absolute or relative to the largest element. A NaN is a difference
@@ -102,8 +106,7 @@ bool iris_check_epoch(iris_check *check, int epoch, tg_tensor grad_w1, tg_tensor
     const int64_t h = check->hidden;
     iris_gradients(check->bce, check->samples, h, check->x_now, check->y_now, check->w1_now, check->w2_now, check->y2,
                    check->by_hand, check->by_hand + 2 * h);
-    if (!read_doubles(check, grad_w1, check->by_tape) || !read_doubles(check, grad_w2, check->by_tape + 2 * h))
-        return false;
+    if (!read_doubles(check, grad_w1, check->by_tape) || !read_doubles(check, grad_w2, check->by_tape + 2 * h)) return false;
 
     bool   relative = check->dtype == TG_F32;
     double worst = fmax(difference(check->by_hand, check->by_tape, 2 * h, relative),
@@ -112,7 +115,7 @@ bool iris_check_epoch(iris_check *check, int epoch, tg_tensor grad_w1, tg_tensor
         check->worst = worst;
         check->worst_epoch = epoch;
     }
-    return read_weights(check); /* the next run overwrites them */
+    return look_at_weights(check); /* the next run overwrites them */
 }
 
 bool iris_check_report(const iris_check *check) {
@@ -127,5 +130,4 @@ bool iris_check_report(const iris_check *check) {
 
 void iris_check_free(iris_check *check) {
     free(check->room);
-    free(check->narrow);
 }

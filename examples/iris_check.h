@@ -24,13 +24,11 @@ typedef struct iris_check {
     double   *x_now, *y_now; /* the tape's data, and its weights before the coming run */
     double   *w1_now, *w2_now;
     double   *y2, *by_hand, *by_tape;
-    float    *narrow;      /* what was read from a float32 tensor */
     double    worst;       /* the largest difference so far ... */
     int       worst_epoch; /* ... and when it was, -1 before the first */
 } iris_check;
 
-/* Starts it. To be called before the step is recorded: the weights are read, and reading runs what is recorded, the
- * update too. False where there is no memory or the tape has an error. Ends with iris_check_free, also then. */
+/* Starts it, and looks at the weights. False where there is no memory or the tape has an error. Ends with iris_check_free, also then. */
 bool iris_check_start(iris_check *check, bool bce, tg_tensor x, tg_tensor y, tg_tensor w1, tg_tensor w2);
 
 /* To be called after each run, with the gradients that it computed. */

@@ -13,8 +13,10 @@
 static const tg_op op_begin_part = {.name = "begin_part"};
 
 static tgi_part *part_named(const tg_tape *tape, const char *name) {
-    for (uint16_t i = 0; i < tape->part_count; i++)
-        if (!strcmp(tape->parts[i].name, name)) return &tape->parts[i];
+    for (uint16_t i = 1; i <= tape->part_count; i++) {
+        const char *its_name = tgi_part_at(tape, i)->name;
+        if (!strcmp(its_name, name)) return tgi_part_at(tape, i);
+    }
     return NULL;
 }
 
