@@ -263,6 +263,9 @@ tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *
 /* Appends an instruction whose block in the arena starts at the arena's present top; NULL and an error on failure. */
 tgi_node *tgi_append(tg_tape *tape, const tg_op *op);
 
+/* An error where a gradient rule's op would read a leaf that was overwritten since: the derivative would be that of another formula. */
+tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index);
+
 /* Back to the line at which the scope began, after instructions of other lines were recorded or run in it (scope.c). */
 void tgi_resume(tg_tape *tape, tg_scope scope);
 
