@@ -100,7 +100,12 @@ typedef struct tg_loops {
 } tg_loops;
 
 /* static const tg_loops neg_loops = TG_LOOPS([TG_F32] = neg_f32, [TG_F64] = neg_f64); */
-#define TG_LOOPS(...) {TG_DTYPES, {__VA_ARGS__}}
+#define TG_LOOPS(...) \
+    { \
+        TG_DTYPES, { \
+            __VA_ARGS__ \
+        } \
+    }
 
 /* Says where the result's elements lie in the operand's memory: fills out->data and out->strides, out->dims being there
  * already. False when strides cannot say it: the operand's elements are then copied in row-major order. */
@@ -136,6 +141,12 @@ typedef struct tg_rule_call {
  * backward walk sums what broadcasting had stretched. */
 typedef tg_tensor tg_rule(const tg_rule_call *call);
 
+/* The rule for the first operand of an op whose result is a part of that operand: each element of the result is one of the operand's
+ * elements, chosen by the attribute and the other operands, for which no gradient flows. Its gradient is zeros, but for g in the
+ * place of the part. Where the part is says the op's view rule, or else `add_back`. Being known to the walk, the gradients of
+ * thousands of parts of one value are added up in one instruction, at the cost of what the parts hold. */
+tg_tensor tg_part_rule(const tg_rule_call *call);
+
 /* ---- the op ------------------------------------------------------------------------------------------------------ */
 
 /* What an instruction does beside giving a result. Only tg_assign does anything: it overwrites its first operand, a leaf, by its
@@ -163,6 +174,11 @@ struct tg_op {
     int (*lead)(const tg_type *x, const void *attr);
     int (*reduced)(const tg_type *x, const void *attr);
     const tg_block_reduce *block_reduce;
+
+    /* Of an op whose rule is tg_part_rule and which is no view: adds in[0], the gradient of the result, to the elements of `out` that the
+     * result's were taken from. out is of the first operand's shape, and holds what was added so far; in[1], in[2] ... are the
+     * op's other operands. */
+    tg_kernel *add_back;
 };
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand
@@ -175,8 +191,8 @@ tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *
 /* The same for a call that stands on that line of the user's source; `file` must live as long as the tape. The macro tg_record is this,
  * with the line that it stands on. Where the tape is NULL, the line of a call under way goes first: that of the user of a function which
  * records the op, and has a macro of its own. */
-tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
-                       size_t attr_size);
+tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in,
+                       const void *attr, size_t attr_size);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

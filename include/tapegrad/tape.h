@@ -164,7 +164,8 @@ tg_status tg_set_threads(tg_tape *tape, int count);
 
 /* Records that `leaf` is overwritten by `value`. The leaf is an input or a parameter in the tape's own memory. The value has the
  * same dtype and a shape that broadcasts to the leaf's, or is a plain number. Instructions recorded before the assign see the old
- * value, those after it the new one. No gradient flows through an assign. */
+ * value, those after it the new one. A view recorded before the assign holds the old value: for that the leaf may move to other
+ * memory, so that tg_data gives another pointer after it. No gradient flows through an assign. */
 tg_status tg_assign(tg_tensor leaf, tg_tensor value);
 
 /* ---- reading and writing values ---------------------------------------------------------------------------------- */

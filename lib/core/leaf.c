@@ -43,6 +43,8 @@ void tgi_leaf_written(tg_tape *tape, tgi_leaf *leaf) {
 void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf) {
     if (leaf->hh.tbl) HASH_DEL(tape->names, leaf);
     if (tape->parameters.count && tape->parameters.item[tape->parameters.count - 1] == leaf->index) tape->parameters.count--;
+    if (leaf->spare) tgi_pool_give(&tape->pool, leaf->spare->memory);
+    tgi_pool_give(&tape->pool, leaf->spare);
     tgi_free_optimizer_states(tape, leaf);
 }
 

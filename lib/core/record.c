@@ -150,8 +150,7 @@ static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const
     return TG_OK;
 }
 
-/* A derivative that reads a leaf after it was overwritten would be that of another formula. */
-static tg_status check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index) {
+tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
     if (tgi_is_overwritten(node) && node->view && node->view->base != TGI_NONE) node = tgi_node_at(tape, node->view->base);
     const tgi_leaf *leaf = tgi_leaf_of(node);
@@ -173,7 +172,7 @@ static tg_status link_operands(tg_tape *tape, const tg_op *op, int count, const 
     double number;
     for (int i = 0; i < count; i++) {
         ids[i] = tgi_is_number(in[i], &number) ? first_number++ : tgi_index(in[i]);
-        if (tape->rule_of != TGI_NONE && check_not_overwritten(tape, op, ids[i])) return tape->status;
+        if (tape->rule_of != TGI_NONE && tgi_check_not_overwritten(tape, op, ids[i])) return tape->status;
     }
     return TG_OK;
 }

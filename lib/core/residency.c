@@ -73,8 +73,18 @@ void tgi_set_writable(tgi_node *node) {
 
 void tgi_release_value(tg_tape *tape, tgi_node *node) {
     if (node->residency & TGI_OWNED) tgi_pool_give(&tape->pool, node->data);
+    tgi_release_old_value(tape, node);
     clear(node, TGI_OWNED);
     node->data = NULL;
+}
+
+void tgi_release_old_value(tg_tape *tape, tgi_node *view) {
+    tgi_old_value *old = view->view ? view->view->old : NULL;
+    if (!old) return;
+    view->view->old = NULL;
+    if (--old->users) return;
+    tgi_pool_give(&tape->pool, old->memory);
+    tgi_pool_give(&tape->pool, old);
 }
 
 void tgi_set_alias(tgi_node *node, bool listed) {

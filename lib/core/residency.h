@@ -4,7 +4,8 @@
  *
  *     absent       not computed yet, or its memory was another's after the run
  *     resident     in memory
- *     overwritten  a view whose base was overwritten while nobody seemed to want the old value
+ *     overwritten  a view whose base was overwritten while nobody seemed to want the old value; or which has retained it, and is
+ *                  given a copy, and with it resident, when somebody does
  *
  *                  tgi_set_resident               tgi_set_overwritten
  *        absent  --------------------> resident --------------------> overwritten
@@ -48,6 +49,15 @@ static inline bool tgi_is_overwritten(const tgi_node *node) {
     return node->residency & TGI_OVERWRITTEN;
 }
 
+static inline bool tgi_is_owned(const tgi_node *node) {
+    return node->residency & TGI_OWNED;
+}
+
+/* A view that counts as overwritten, but whose elements are still there. */
+static inline bool tgi_is_retained(const tgi_node *node) {
+    return node->view && node->view->old;
+}
+
 static inline bool tgi_is_readable(const tgi_node *node) {
     return tgi_is_kept(node) && tgi_is_resident(node);
 }
@@ -86,6 +96,9 @@ void tgi_set_writable(tgi_node *node);
 
 /* Gives back memory of its own; then it has none. */
 void tgi_release_value(tg_tape *tape, tgi_node *node);
+
+/* The view no longer shows an old value, if it did. */
+void tgi_release_old_value(tg_tape *tape, tgi_node *view);
 
 /* The view is in the tape's list of those that show a leaf's memory, or is not. */
 void tgi_set_alias(tgi_node *node, bool listed);

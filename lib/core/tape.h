@@ -24,10 +24,18 @@
 /* What an instruction is there for; an assign is always an update. */
 enum tgi_role { TGI_FORWARD, TGI_BACKWARD, TGI_UPDATE };
 
+/* The buffer that a leaf had before it was overwritten, for the views that show it. */
+typedef struct tgi_old_value {
+    void    *memory;
+    uint32_t users; /* how many views do */
+} tgi_old_value;
+
 /* Where the elements of a view are. */
 typedef struct tgi_view_layout {
-    void    *copy; /* its own buffer of the pool, when it once had to outlive its base; or NULL */
-    uint32_t base; /* the instruction whose memory it shows; TGI_NONE when it is a copy */
+    void *copy; /* its own buffer of the pool, when it once had to outlive its base; or NULL */
+    tgi_old_value
+            *old;  /* it is retained: it shows what its base was before it was overwritten, and has no copy yet; else NULL */
+    uint32_t base; /* the instruction whose memory it shows; TGI_NONE when it is a copy, or retained */
     int64_t  strides[];
 } tgi_view_layout;
 
@@ -68,8 +76,10 @@ typedef struct tgi_leaf {
     uint64_t             written;     /* when it was overwritten last, but by an assign that is on the tape, outside of parts */
     tgi_gradient        *gradient;
     tgi_leaf_access      access;
-    tgi_optimizer_state *states; /* of a parameter */
-    UT_hash_handle       hh;     /* in the tape's table of names */
+    tgi_old_value       *spare; /* the buffer that it will have next, when views are going to retain the present one; or NULL */
+    const void          *previous; /* where its value was before the assign that is under way */
+    tgi_optimizer_state *states;   /* of a parameter */
+    UT_hash_handle       hh;       /* in the tape's table of names */
 } tgi_leaf;
 
 typedef struct tgi_node {
@@ -262,6 +272,9 @@ tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *
 
 /* Appends an instruction whose block in the arena starts at the arena's present top; NULL and an error on failure. */
 tgi_node *tgi_append(tg_tape *tape, const tg_op *op);
+
+/* An error where a gradient rule's op would read a leaf that was overwritten since: the derivative would be that of another formula. */
+tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index);
 
 /* Back to the line at which the scope began, after instructions of other lines were recorded or run in it (scope.c). */
 void tgi_resume(tg_tape *tape, tg_scope scope);

@@ -2,9 +2,9 @@
  *
  * Reads the tape from the outputs up and appends, for each instruction on a path from a wanted value to an output, what its
  * gradient rules record. Two arrays, one entry an instruction, guide it: which instructions lie on such a path, and the gradient
- * gathered so far for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. An
- * instruction is finished when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order
- * each time.
+ * gathered so far for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. What ops that
+ * take parts of a value (tg_part_rule) give to its gradient is only listed, and recorded as one instruction. An instruction is
+ * finished when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order each time.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -13,12 +13,20 @@
 #include "grad/grad.h"
 #include "ops/ops.h"
 
+/* The parts of an instruction that have gradients, in the order in which the walk came to them: a list of the instructions that took
+ * them. An instruction takes a part of one other. */
+typedef struct part_list {
+    uint32_t first, last; /* of its parts, or TGI_NONE */
+    uint32_t next;        /* of the parts of what this instruction took a part of */
+} part_list;
+
 /* What the walk knows: instructions 0 .. end - 1 are looked at. */
 typedef struct walk {
-    tg_tape  *tape;
-    uint32_t  end;
-    uint32_t *gradient; /* the instruction of each one's gradient so far, or TGI_NONE */
-    uint8_t  *wanted;   /* leads back to something wanted */
+    tg_tape   *tape;
+    uint32_t   end;
+    uint32_t  *gradient; /* the instruction of each one's gradient so far, or TGI_NONE */
+    uint8_t   *wanted;   /* leads back to something wanted */
+    part_list *parts;    /* NULL before there are any */
 } walk;
 
 static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t end, const char *what) {
@@ -34,6 +42,7 @@ static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t end, const char *wh
 static void end_walk(walk *w) {
     tgi_pool_give(&w->tape->pool, w->gradient);
     tgi_pool_give(&w->tape->pool, w->wanted);
+    tgi_pool_give(&w->tape->pool, w->parts);
 }
 
 static tg_rule *rule_of(const tgi_node *node, uint32_t operand) {
@@ -79,13 +88,64 @@ static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     return w->tape->status;
 }
 
-/* What the rules of an instruction needed they have recorded. */
-static void forget_saved(const tg_tape *tape, uint32_t index) {
+/* What the rules of an instruction needed of these operands they have recorded. */
+static void forget_saved(const tg_tape *tape, uint32_t index, uint32_t from, uint32_t to) {
     tgi_node *node = tgi_node_at(tape, index);
     tgi_set_saved(node, false);
-    for (uint32_t j = 0; j < node->count; j++)
+    for (uint32_t j = from; j < to; j++)
         tgi_set_saved(tgi_node_at(tape, node->in[j]), false);
 }
+
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
+
+static bool takes_part(const tgi_node *node) {
+    return node->count && rule_of(node, 0) == tg_part_rule;
+}
+
+/* Lists an instruction, which took a part of its first operand. */
+static tg_status list_part(walk *w, uint32_t index) {
+    const tgi_node *node = tgi_node_at(w->tape, index);
+    for (uint32_t j = 1; j < node->count; j++)
+        if (tgi_check_not_overwritten(w->tape, node->op, node->in[j])) return w->tape->status;
+    if (!w->parts) {
+        w->parts = tgi_pool_take(&w->tape->pool, w->end * sizeof *w->parts);
+        if (!w->parts) return tgi_out_of_memory(w->tape, node->op->name);
+        memset(w->parts, 0xff, w->end * sizeof *w->parts);
+    }
+    part_list *whole = &w->parts[node->in[0]];
+    if (whole->first == TGI_NONE)
+        whole->first = index;
+    else
+        w->parts[whole->last].next = index;
+    whole->last = index;
+    return TG_OK;
+}
+
+/* Adds to the gradient of an instruction what its parts give. The others' rules may be asked again after a rewind, and need their
+ * operands then; what is recorded here stands for the first. */
+static tg_status gather_parts(walk *w, uint32_t index) {
+    tg_tape *tape = w->tape;
+    uint32_t count = 0, first = w->parts[index].first;
+    for (uint32_t i = first; i != TGI_NONE; i = w->parts[i].next)
+        count++;
+    tgi_taken_part *part = tgi_pool_take(&tape->pool, count * sizeof *part);
+    if (!part) return tgi_out_of_memory(tape, "backward");
+    count = 0;
+    for (uint32_t i = first; i != TGI_NONE; i = w->parts[i].next)
+        part[count++] = (tgi_taken_part){i, w->gradient[i]};
+    const tgi_node *node = tgi_node_at(tape, first);
+    uint32_t        outer = tape->rule_of;
+    tape->file = node->file;
+    tape->line = node->line;
+    tape->rule_of = first;
+    gather(w, index, tgi_add_parts(tape, count, part));
+    tape->rule_of = outer;
+    tgi_pool_give(&tape->pool, part);
+    if (count == 1) forget_saved(tape, first, 1, node->count);
+    return tape->status;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------- */
 
 /* Records the gradients of an instruction's operands. They belong to the user's line that recorded the instruction. */
 static tg_status differentiate(walk *w, uint32_t index) {
@@ -110,17 +170,22 @@ static tg_status differentiate(walk *w, uint32_t index) {
     for (uint32_t j = 0; j < node->count && !tape->status; j++) {
         if (!w->wanted[node->in[j]] || !rule_of(node, j)) continue;
         call.which = (int)j;
-        gather(w, node->in[j], rule_of(node, j)(&call));
+        if (j == 0 && takes_part(node))
+            list_part(w, index);
+        else
+            gather(w, node->in[j], rule_of(node, j)(&call));
     }
     tape->rule_of = outer;
-    forget_saved(tape, index);
+    forget_saved(tape, index, 0, takes_part(node) ? 1 : node->count);
     if (x != few) tgi_pool_give(&tape->pool, x);
     return tape->status;
 }
 
 static tg_status walk_back(walk *w) {
-    for (uint32_t i = w->end; i-- > 0;)
+    for (uint32_t i = w->end; i-- > 0;) {
+        if (w->parts && w->parts[i].first != TGI_NONE && gather_parts(w, i)) return w->tape->status;
         if (w->gradient[i] != TGI_NONE && w->wanted[i] && differentiate(w, i)) return w->tape->status;
+    }
     return TG_OK;
 }
 

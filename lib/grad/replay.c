@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "run/aliases.h"
 #include "run/run.h"
 
 static uint32_t end_of(int m, const tg_tensor *results) {
@@ -67,11 +68,11 @@ tg_status tgi_begin_replay(tgi_replay *r, tg_tape *tape, int n, const tg_tensor 
     uint32_t end = end_of(m, results);
     uint8_t *marks = tgi_pool_take(&tape->pool, 2 * (size_t)end);
     *r = (tgi_replay){.tape = tape, .list = tgi_pool_take(&tape->pool, (size_t)end * sizeof *r->list)};
-    if (marks && r->list) {
+    if (marks && r->list && !tgi_restore_views(tape, end)) {
         mark_dependents(tape, end, n, inputs, marks);
         list_needed(r, end, m, results, marks, marks + end);
         if (!check_repeatable(r, what)) tgi_run_replay(r);
-    } else
+    } else if (!tape->status)
         tgi_out_of_memory(tape, what);
     tgi_pool_give(&tape->pool, marks);
     return tape->status;

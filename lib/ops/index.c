@@ -1,8 +1,7 @@
 /* ops/index.c: elements chosen by index: take and gather, and the ways back.
  *
- * take chooses slices along an axis, gather single elements. take_back and scatter_add are their counterparts, which add up
- * what was chosen more than once; each of the two is the other's gradient. An index out of range fails the run, and is
- * named.
+ * take chooses slices along an axis, gather single elements: parts, to which their gradients are added back, once for each time that
+ * they were chosen. An index out of range fails the run, and is named.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -61,28 +60,6 @@ static tg_status take_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
-static tg_tensor take_back(tg_tensor g, tg_tensor index, const take_attr *attr);
-
-static tg_tensor take_rule(const tg_rule_call *call) {
-    return take_back(call->g, call->x[1], call->attr);
-}
-
-static tg_rule *const take_rules[] = {take_rule, NULL};
-
-static const tg_op take = {"take", 2, infer_take, .kernel = take_kernel, .rules = take_rules};
-
-static tg_status infer_take_back(tg_infer *call) {
-    const take_attr *attr = call->attr;
-    const tg_type   *g = &call->in[0], *index = &call->in[1];
-    int              axis = (int)attr->axis;
-    if (tgi_require_dtype(call, g->dtype, TGI_FLOATS)) return call->tape->status;
-    call->out = (tg_type){.dtype = g->dtype, .rank = g->rank - index->rank + 1, .dims = call->dims};
-    memcpy(call->dims, g->dims, (size_t)axis * sizeof(int64_t));
-    call->dims[axis] = attr->size;
-    memcpy(call->dims + axis + 1, g->dims + axis + index->rank, (size_t)(call->out.rank - axis - 1) * sizeof(int64_t));
-    return TG_OK;
-}
-
 #define DEFINE_ADD_SLICES(suffix, T) \
     static void add_slices_##suffix(int64_t outer, int64_t count, int64_t size, int64_t inner, const int64_t *at, const T *g, \
                                     T *out) { \
@@ -96,7 +73,7 @@ static tg_status infer_take_back(tg_infer *call) {
 DEFINE_ADD_SLICES(f32, float)
 DEFINE_ADD_SLICES(f64, double)
 
-static tg_status take_back_kernel(tg_kernel_call *call) {
+static tg_status take_add_back(tg_kernel_call *call) {
     const take_attr *attr = call->attr;
     const tg_array  *out = &call->out, *index = &call->in[1];
     int              axis = (int)attr->axis;
@@ -105,20 +82,13 @@ static tg_status take_back_kernel(tg_kernel_call *call) {
     if (!g || !at) return TG_ERR_MEMORY;
     if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
     int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
-    memset(out->data, 0, (size_t)out->size * tg_dtype_size(out->dtype));
     return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
 }
 
-static tg_tensor take_back_rule(const tg_rule_call *call) {
-    return tg_record(NULL, &take, 2, ((tg_tensor[]){call->g, call->x[1]}), call->attr, sizeof(take_attr));
-}
+/* Of take and gather: the indices choose. */
+static tg_rule *const chosen_rules[] = {tg_part_rule, NULL};
 
-static tg_rule *const take_back_rules[] = {take_back_rule, NULL};
-
-static tg_tensor take_back(tg_tensor g, tg_tensor index, const take_attr *attr) {
-    static const tg_op op = {"take_back", 2, infer_take_back, .kernel = take_back_kernel, .rules = take_back_rules};
-    return tg_record(NULL, &op, 2, ((tg_tensor[]){g, index}), attr, sizeof *attr);
-}
+static const tg_op take = {"take", 2, infer_take, .kernel = take_kernel, .rules = chosen_rules, .add_back = take_add_back};
 
 /* Records an op along an axis of its first operand. Where that is no tensor, tg_record says so. */
 static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
@@ -177,18 +147,6 @@ static tg_status gather_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
-static tg_tensor gather_rule(const tg_rule_call *call) {
-    const take_attr *attr = call->attr;
-    return tg_scatter_add(tgi_full_like(call->x[0], 0), call->x[1], call->g, (int)attr->axis);
-}
-
-static tg_rule *const gather_rules[] = {gather_rule, NULL};
-
-tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
-    static const tg_op op = {"gather", 2, infer_gather, .kernel = gather_kernel, .rules = gather_rules};
-    return record_along(&op, axis, 2, (tg_tensor[]){x, index});
-}
-
 /* Operands: the tensor, the indices, and what is put there or added. */
 static tg_status infer_scatter(tg_infer *call) {
     const tg_type *x = &call->in[0], *index = &call->in[1], *source = &call->in[2];
@@ -228,21 +186,37 @@ DEFINE_SCATTER(add, f64, double, *to + from)
 DEFINE_SCATTER(add, i64, uint64_t, *to + from)
 DEFINE_SCATTER(add, b8, uint8_t, *to | from)
 
-static tg_status scatter(tg_kernel_call *call, bool add) {
+/* The source, broadcast to the shape of the indices, is put into `out` at the indices, or added there. */
+static tg_status scatter_into(tg_kernel_call *call, int source, bool add) {
     const take_attr *attr = call->attr;
-    const tg_array  *index = &call->in[1], *source = &call->in[2], *out = &call->out;
-    const void      *x = tg_contiguous(call, 0);
+    const tg_array  *index = &call->in[1], *from = &call->in[source], *out = &call->out;
     route            r = {.at = tg_contiguous(call, 1), .count = index->size, .stride = out->strides[attr->axis]};
     tgi_walk         walk = {.rank = index->rank};
-    if (!x || !r.at) return TG_ERR_MEMORY;
+    if (!r.at) return TG_ERR_MEMORY;
     if (check_indices(call, r.at, index->size, attr->size)) return TG_ERR_VALUE;
-    memcpy(out->data, x, (size_t)out->size * tg_dtype_size(out->dtype));
     memcpy(walk.dims, index->dims, sizeof walk.dims);
-    tgi_stretch(source->rank, source->dims, source->strides, index->rank, index->dims, walk.strides);
+    tgi_stretch(from->rank, from->dims, from->strides, index->rank, index->dims, walk.strides);
     r.from = tgi_steps_of(&walk);
     r.to = beside(out, index, (int)attr->axis);
-    return add ? TGI_DISPATCH_ANY(out->dtype, add, r, source->data, out->data)
-               : TGI_DISPATCH_ANY(out->dtype, put, r, source->data, out->data);
+    return add ? TGI_DISPATCH_ANY(out->dtype, add, r, from->data, out->data)
+               : TGI_DISPATCH_ANY(out->dtype, put, r, from->data, out->data);
+}
+
+static tg_status scatter(tg_kernel_call *call, bool add) {
+    const void *x = tg_contiguous(call, 0);
+    if (!x) return TG_ERR_MEMORY;
+    memcpy(call->out.data, x, (size_t)call->out.size * tg_dtype_size(call->out.dtype));
+    return scatter_into(call, 2, add);
+}
+
+static tg_status gather_add_back(tg_kernel_call *call) {
+    return scatter_into(call, 0, true);
+}
+
+tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
+    static const tg_op op =
+        {"gather", 2, infer_gather, .kernel = gather_kernel, .rules = chosen_rules, .add_back = gather_add_back};
+    return record_along(&op, axis, 2, (tg_tensor[]){x, index});
 }
 
 static tg_status scatter_kernel(tg_kernel_call *call) {

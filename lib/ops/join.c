@@ -7,14 +7,16 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/operands.h"
 #include "ops/ops.h"
 
 tg_list tg_list_from(int count, const tg_tensor *x) {
     return (tg_list){count, x};
 }
 
+/* A concat also knows where along the axis each operand starts: its rules, one an operand, need not add up sizes. */
 typedef struct join_attr {
-    int64_t axis;
+    int64_t axis, start[];
 } join_attr;
 
 static int axis_of(const void *attr) {
@@ -58,29 +60,69 @@ static tg_status infer_stack(tg_infer *call) {
     return TG_OK;
 }
 
+/* How the rows are written: so many at a time that what they take stays in the cache while one operand after the other is put in. */
+enum { ROWS_BYTES = 1 << 15, FEWEST_ROWS = 64, PIECE = 4096 };
+
+/* Blocks that lie one after the other in x, to places `pitch` elements apart. */
+#define DEFINE_SPREAD(suffix, T) \
+    static void spread_##suffix(int64_t rows, int64_t block, int64_t pitch, const T *x, T *out) { \
+        if (block == 1) \
+            for (int64_t r = 0; r < rows; r++) \
+                out[r * pitch] = x[r]; \
+        else \
+            for (int64_t r = 0; r < rows; r++, x += block, out += pitch) \
+                memcpy(out, x, (size_t)block * sizeof *x); \
+    }
+DEFINE_SPREAD(f32, float)
+DEFINE_SPREAD(f64, double)
+DEFINE_SPREAD(i64, int64_t)
+DEFINE_SPREAD(b8, uint8_t)
+
+/* Rows of an operand, from the one with the number `row` on. Short ones that are not contiguous are gathered first. */
+static void put_rows(const tg_array *x, int64_t row, int64_t rows, int64_t block, int64_t pitch, void *out) {
+    char     piece[PIECE];
+    size_t   width = tg_dtype_size(x->dtype), bytes = (size_t)block * width;
+    tgi_walk walk = tgi_walk_of(width, x->rank, x->dims, x->strides);
+    int64_t  most = tgi_walk_is_contiguous(&walk) ? rows : (int64_t)(sizeof piece / bytes), count;
+    char    *to = out;
+    if (most == 0) {
+        for (int64_t r = 0; r < rows; r++, to += (size_t)pitch * width)
+            tgi_gather(&walk, x->data, (row + r) * block, block, to);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r += count, to += (size_t)(count * pitch) * width) {
+        const void *from = (const char *)x->data + (size_t)(row + r) * bytes;
+        count = rows - r < most ? rows - r : most;
+        if (most < rows || !tgi_walk_is_contiguous(&walk)) {
+            tgi_gather(&walk, x->data, (row + r) * block, count * block, piece);
+            from = piece;
+        }
+        (void)TGI_DISPATCH_ANY(x->dtype, spread, count, block, pitch, from, (void *)to);
+    }
+}
+
 static tg_status join_kernel(tg_kernel_call *call) {
     const tg_array *out = &call->out;
-    size_t          width = tg_dtype_size(out->dtype);
-    int64_t         rows = tgi_size(axis_of(call->attr), out->dims);
+    int64_t         rows = tgi_size(axis_of(call->attr), out->dims), count;
     if (out->size == 0) return TG_OK;
-    char *to = out->data;
-    for (int i = 0; i < call->count; i++) {
-        const tg_array *x = &call->in[i];
-        int64_t         block = x->size / rows;
-        tgi_walk        walk = tgi_walk_of(width, x->rank, x->dims, x->strides);
-        for (int64_t row = 0; block && row < rows; row++)
-            tgi_gather(&walk, x->data, row * block, block, to + (size_t)(row * (out->size / rows)) * width);
-        to += (size_t)block * width;
+    int64_t pitch = out->size / rows, width = (int64_t)tg_dtype_size(out->dtype), most = ROWS_BYTES / (pitch * width);
+    if (most < FEWEST_ROWS) most = FEWEST_ROWS;
+    for (int64_t row = 0; row < rows; row += count) {
+        char *to = (char *)out->data + row * pitch * width;
+        count = rows - row < most ? rows - row : most;
+        for (int i = 0; i < call->count; i++) {
+            int64_t block = call->in[i].size / rows;
+            if (block) put_rows(&call->in[i], row, count, block, pitch, to);
+            to += block * width;
+        }
     }
     return TG_OK;
 }
 
 static tg_tensor concat_rule(const tg_rule_call *call) {
-    int     axis = axis_of(call->attr);
-    int64_t start = 0;
-    for (int i = 0; i < call->which; i++)
-        start += tg_shape_of(call->x[i]).dims[axis];
-    return tg_slice(call->g, axis, start, start + tg_shape_of(call->x[call->which]).dims[axis], 1);
+    const join_attr *attr = call->attr;
+    int64_t          start = attr->start[call->which], size = tg_shape_of(call->x[call->which]).dims[attr->axis];
+    return tg_slice(call->g, (int)attr->axis, start, start + size, 1);
 }
 
 static tg_tensor stack_rule(const tg_rule_call *call) {
@@ -90,32 +132,54 @@ static tg_tensor stack_rule(const tg_rule_call *call) {
 
 static tg_rule *const concat_rules[] = {concat_rule}, *const stack_rules[] = {stack_rule};
 
-/* Records an op along an axis of the first tensor of the list that is no plain number, or of a result with `more` axes than
- * that. Where it cannot be used, tg_record says so. */
-static tg_tensor record_along(const tg_op *op, tg_list list, int axis, int more) {
-    join_attr attr = {0};
-    int       first = 0;
-    while (first < list.count && !tgi_tape_of(list.x[first]))
+/* The axis of the first tensor of the list that is no plain number, or of a result with `more` axes than that. Where it cannot be
+ * used the axis is 0, and tg_record says so; -1, with the error noted, when there is no such axis. */
+static int find_axis(const tg_op *op, tg_list list, int axis, int more) {
+    int first = 0;
+    while (first < list.count && list.x && !tgi_tape_of(list.x[first]))
         first++;
-    if (first < list.count && tg_valid(list.x[first])) {
-        tg_tape *tape = list.x[first].tape;
-        int      rank = tgi_node_at(tape, tgi_index(list.x[first]))->rank + more;
-        attr.axis = tgi_axis(axis, rank);
-        if (attr.axis < 0 && !tgi_check(tape))
-            tgi_fail(tape, TG_ERR_SHAPE, op->name, "axis %d of a result of rank %d", axis, rank);
-        if (attr.axis < 0) return tgi_invalid(tape);
+    if (first >= list.count || !list.x || !tg_valid(list.x[first])) return 0;
+    tg_tape *tape = list.x[first].tape;
+    int      rank = tgi_node_at(tape, tgi_index(list.x[first]))->rank + more, from_front = tgi_axis(axis, rank);
+    if (from_front < 0 && !tgi_check(tape))
+        tgi_fail(tape, TG_ERR_SHAPE, op->name, "axis %d of a result of rank %d", axis, rank);
+    return from_front;
+}
+
+/* What cannot be concatenated tg_record rejects. */
+static void find_starts(tg_list list, join_attr *attr) {
+    int64_t start = 0;
+    for (int i = 0; i < list.count; i++) {
+        bool            usable = tgi_tape_of(list.x[i]) && tg_valid(list.x[i]);
+        const tgi_node *node = usable ? tgi_node_at(list.x[i].tape, tgi_index(list.x[i])) : NULL;
+        attr->start[i] = start;
+        if (node && attr->axis < node->rank && node->dims[attr->axis] < INT64_MAX / 16 - start) start += node->dims[attr->axis];
     }
-    return tg_record(NULL, op, list.count, list.x, &attr, sizeof attr);
 }
 
 tg_tensor(tg_concat)(tg_list list, int axis) {
     static const tg_op op = {"concat", -1, infer_concat, .kernel = join_kernel, .rules = concat_rules};
-    return record_along(&op, list, axis, 0);
+    tg_tape           *tape = list.x ? tgi_tape_of_any(list.count, list.x) : NULL;
+    int                at = find_axis(&op, list, axis, 0);
+    if (at < 0 || !tape) return at < 0 ? tgi_invalid(tape) : tg_record(NULL, &op, list.count, list.x, NULL, 0);
+    size_t     bytes = sizeof(join_attr) + (size_t)list.count * sizeof(int64_t);
+    join_attr *attr = tgi_pool_take(&tape->pool, bytes);
+    if (!attr) {
+        tgi_out_of_memory(tape, op.name);
+        return tgi_invalid(tape);
+    }
+    attr->axis = at;
+    find_starts(list, attr);
+    tg_tensor result = tg_record(NULL, &op, list.count, list.x, attr, bytes);
+    tgi_pool_give(&tape->pool, attr);
+    return result;
 }
 
 tg_tensor(tg_stack)(tg_list list, int axis) {
     static const tg_op op = {"stack", -1, infer_stack, .kernel = join_kernel, .rules = stack_rules};
-    return record_along(&op, list, axis, 1);
+    int                at = find_axis(&op, list, axis, 1);
+    if (at < 0) return tgi_invalid(tgi_tape_of_any(list.count, list.x));
+    return tg_record(NULL, &op, list.count, list.x, &(join_attr){.axis = at}, sizeof(join_attr));
 }
 
 /* ---- split and chunk --------------------------------------------------------------------------------------------- */

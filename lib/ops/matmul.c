@@ -1,6 +1,8 @@
 /* ops/matmul.c: the matrix product, for stacks of matrices too.
  *
  * SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "kernels/gemm.h"
 #include "kernels/strided.h"
 #include "kernels/threads.h"
@@ -177,16 +179,52 @@ static void as_matrices(const tg_rule_call *call, tg_tensor *a, tg_tensor *b, tg
     if (row) *g = put_in_axis(*g, rank - !column);
 }
 
+/* Whether a matrix has its columns one after the other in memory, being a transposed view of another one. */
+static bool is_transposed(tg_tensor x) {
+    enum { MOST_VIEWS = 8 };
+    static char     memory[1];
+    const tgi_node *views[MOST_VIEWS], *node;
+    int             count = 0;
+    if (!tgi_tape_of(x) || !tg_valid(x)) return false;
+    for (node = tgi_node_at(x.tape, tgi_index(x)); node->op->view; node = tgi_node_at(x.tape, node->in[0])) {
+        if (count == MOST_VIEWS) return false;
+        views[count++] = node;
+    }
+    tg_array array = {.data = memory, .dtype = (tg_dtype)node->dtype, .rank = node->rank, .size = tgi_node_size(node)};
+    memcpy(array.dims, node->dims, node->rank * sizeof *node->dims);
+    tgi_row_major(array.rank, array.dims, array.strides);
+    while (count-- > 0) {
+        tg_array shown = {.dtype = array.dtype, .rank = views[count]->rank, .size = tgi_node_size(views[count])};
+        memcpy(shown.dims, views[count]->dims, views[count]->rank * sizeof *shown.dims);
+        if (!views[count]->op->view(&array, views[count]->attr, &shown)) tgi_row_major(shown.rank, shown.dims, shown.strides);
+        shown.data = memory;
+        array = shown;
+    }
+    int rank = array.rank;
+    return rank > 1 && array.dims[rank - 1] > 1 && array.dims[rank - 2] > 1 && array.strides[rank - 2] == 1 &&
+           array.strides[rank - 1] > 1;
+}
+
+static tg_tensor transposed(tg_tensor x) {
+    return tg_transpose(x, -1, -2);
+}
+
+/* a b, the gradient of x. Where x is the transpose of a matrix, it is recorded as the transpose of b^T a^T, so that the gradient of
+ * that matrix is row-major, and goes into an update as it lies. */
+static tg_tensor product_like(tg_tensor x, tg_tensor a, tg_tensor b) {
+    return is_transposed(x) ? transposed(tg_matmul(transposed(b), transposed(a))) : tg_matmul(a, b);
+}
+
 static tg_tensor matmul_rule_a(const tg_rule_call *call) {
     tg_tensor a, b, g;
     as_matrices(call, &a, &b, &g);
-    return tg_matmul(g, tg_transpose(b, -1, -2));
+    return product_like(call->x[0], g, transposed(b));
 }
 
 static tg_tensor matmul_rule_b(const tg_rule_call *call) {
     tg_tensor a, b, g;
     as_matrices(call, &a, &b, &g);
-    tg_tensor slope = tg_matmul(tg_transpose(a, -1, -2), g);
+    tg_tensor slope = product_like(call->x[1], transposed(a), g);
     return tg_shape_of(call->x[1]).rank == 1 ? tg_sum_axes(slope, TG_AXES(-1), false) : slope;
 }
 

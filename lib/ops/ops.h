@@ -17,6 +17,17 @@ tg_tensor tgi_sum_to(tg_tensor x, tg_tensor to);
 tg_status tgi_infer_same(tg_infer *call);
 bool      tgi_view_same(const tg_array *in, const void *attr, tg_array *out);
 
+/* A part of a value: the instruction that took it, by an op whose rule is tg_part_rule, and that of its gradient. */
+typedef struct tgi_taken_part {
+    uint32_t index, gradient;
+} tgi_taken_part;
+
+/* The gradient of a value, as far as it comes from `count` parts of it, added up in their order. */
+tg_tensor tgi_add_parts(tg_tape *tape, uint32_t count, const tgi_taken_part *part);
+
+/* Adds x to the elements at `place`, which has its shape and dtype; where several of them are the same one, in row-major order. */
+void tgi_add_to_place(const tg_array *x, const tg_array *place);
+
 /* ---- for functions that check their operand before they record; errors name `what` --------------------------------- */
 
 /* The operand's instruction, or NULL with the error noted. */

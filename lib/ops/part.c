@@ -1,8 +1,7 @@
-/* ops/part.c: slice, flip, diagonal, unfold, and their transposes; the triangles of a matrix.
+/* ops/part.c: slice, flip, diagonal, unfold; a vector as a diagonal; the triangles of a matrix.
  *
  * slice, flip, diagonal and unfold are one view: each axis of the part runs along an axis of the whole (a diagonal along
- * two), from a start, by a step. put_back is its transpose: zeros of the whole's shape, to which each element of the part
- * is added where it came from. The two are each other's gradient, so derivatives of any order need nothing else.
+ * two), from a start, by a step.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -56,71 +55,15 @@ static bool part_view(const tg_array *in, const void *attr, tg_array *out) {
     return true;
 }
 
-static tg_tensor put_back(tg_tensor x, const part *p);
-
-static tg_tensor part_rule(const tg_rule_call *call) {
-    return put_back(call->g, call->attr);
-}
-
-static tg_rule *const part_rules[] = {part_rule};
+static tg_rule *const part_rules[] = {tg_part_rule};
 
 #define PART(name) \
     { name, 1, infer_part, .view = part_view, .rules = part_rules }
-static const tg_op part_op = PART("part"), slice = PART("slice"), flip = PART("flip"), diagonal = PART("diagonal"),
-                   unfold = PART("unfold");
+static const tg_op slice = PART("slice"), flip = PART("flip"), diagonal = PART("diagonal"), unfold = PART("unfold"),
+                   diag = PART("diag");
 
 static tg_tensor take_part(const tg_op *op, tg_tensor x, const part *p) {
     return tg_record(NULL, op, 1, &x, p, sizeof *p);
-}
-
-/* ---- put_back ---------------------------------------------------------------------------------------------------- */
-
-static tg_status infer_put_back(tg_infer *call) {
-    const part *p = call->attr;
-    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)p->whole_rank, .dims = call->dims};
-    memcpy(call->dims, p->whole, sizeof call->dims);
-    return tgi_require_dtype(call, call->out.dtype, TGI_ANY);
-}
-
-/* out[where it came from] += x, for all elements of the part. */
-#define DEFINE_ADD(suffix, T) \
-    static void add_##suffix(tgi_steps from, tgi_steps to, int64_t count, const T *x, T *out) { \
-        for (; count > 0; count--) { \
-            T *at = out + tgi_next(&to); \
-            *at = (T)(*at + x[tgi_next(&from)]); \
-        } \
-    }
-DEFINE_ADD(f32, float)
-DEFINE_ADD(f64, double)
-DEFINE_ADD(i64, uint64_t)
-DEFINE_ADD(b8, uint8_t)
-
-static tg_status put_back_kernel(tg_kernel_call *call) {
-    const part     *p = call->attr;
-    const tg_array *x = &call->in[0], *out = &call->out;
-    size_t          width = tg_dtype_size(x->dtype);
-    int64_t         strides[TG_MAX_RANK], offset = locate(p, out->strides, strides);
-    memset(out->data, 0, (size_t)out->size * width);
-    if (x->size == 0) return TG_OK;
-
-    tgi_walk  from = tgi_walk_of(width, x->rank, x->dims, x->strides), to = tgi_walk_of(width, x->rank, x->dims, strides);
-    tgi_steps f = tgi_steps_of(&from), t = tgi_steps_of(&to);
-    void     *start = (char *)out->data + offset * (int64_t)width;
-    return TGI_DISPATCH_ANY(x->dtype, add, f, t, x->size, x->data, start);
-}
-
-static tg_tensor put_back_rule(const tg_rule_call *call) {
-    return take_part(&part_op, call->g, call->attr);
-}
-
-static tg_rule *const put_back_rules[] = {put_back_rule};
-
-#define PUT_BACK(name) \
-    { name, 1, infer_put_back, .kernel = put_back_kernel, .rules = put_back_rules }
-
-static tg_tensor put_back(tg_tensor x, const part *p) {
-    static const tg_op op = PUT_BACK("put_back");
-    return tg_record(NULL, &op, 1, &x, p, sizeof *p);
 }
 
 /* ---- recording functions ----------------------------------------------------------------------------------------- */
@@ -217,9 +160,30 @@ tg_tensor(tg_diagonal)(tg_tensor x, int64_t offset, int axis0, int axis1) {
     return take_part(&diagonal, x, &p);
 }
 
-/* A vector as the diagonal of a matrix, which is a part put back. */
+/* A vector as the diagonal of a matrix: zeros, and the vector in the place of a part. */
+static tg_status infer_as_diagonal(tg_infer *call) {
+    const part *p = call->attr;
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)p->whole_rank, .dims = call->dims};
+    memcpy(call->dims, p->whole, sizeof call->dims);
+    return tgi_require_dtype(call, call->out.dtype, TGI_ANY);
+}
+
+static tg_status as_diagonal_kernel(tg_kernel_call *call) {
+    tg_array place = call->in[0];
+    part_view(&call->out, call->attr, &place);
+    memset(call->out.data, 0, (size_t)call->out.size * tg_dtype_size(call->out.dtype));
+    tgi_add_to_place(&call->in[0], &place);
+    return TG_OK;
+}
+
+static tg_tensor as_diagonal_rule(const tg_rule_call *call) {
+    return take_part(&diag, call->g, call->attr);
+}
+
+static tg_rule *const as_diagonal_rules[] = {as_diagonal_rule};
+
 static tg_tensor as_diagonal(tg_tensor x, int64_t n, int64_t offset) {
-    static const tg_op op = PUT_BACK("diag");
+    static const tg_op op = {"diag", 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules};
     int64_t most = INT64_MAX / 16, size = offset < -most || offset > most ? most : n + (offset < 0 ? -offset : offset);
     if (size && size > most / size) {
         tgi_fail(x.tape, TG_ERR_ARGUMENT, "diag", "%lld elements at offset %lld make too large a matrix", (long long)n,
@@ -233,8 +197,7 @@ static tg_tensor as_diagonal(tg_tensor x, int64_t n, int64_t offset) {
 }
 
 tg_tensor(tg_diag)(tg_tensor x, int64_t offset) {
-    static const tg_op diag = PART("diag");
-    const tgi_node    *node = tgi_operand(x, "diag");
+    const tgi_node *node = tgi_operand(x, "diag");
     if (!node) return tgi_invalid(tgi_tape_of(x));
     if (node->rank == 1) return as_diagonal(x, node->dims[0], offset);
     if (node->rank != 2) {

@@ -15,10 +15,15 @@ void tgi_forget_aliases(tg_tape *tape, uint32_t first, uint16_t part);
 /* Gets memory for all that the tape's assigns will have to copy, so that they cannot fail. */
 tg_status tgi_prepare_aliases(tg_tape *tape);
 
-/* Before the memory of `leaf` is overwritten by an assign of a part (0: of none), or from outside: views of it that stand before
- * `first_reader` get a copy of their own when they are kept or instructions from there on use them; else they become overwritten, or
- * when they can be recomputed absent. Views of other parts get a copy when they are kept, else they become absent. */
+/* Before the memory of `leaf` is overwritten by an assign of a part (0: of none) that stands at `first_reader`, or from outside when what
+ * stands before that has run: views of it that instructions from there on use get a copy of their own; those that are only kept
+ * retain the memory, and the leaf gets another one, not initialised; the others become overwritten, or absent when they can be
+ * recomputed, as those of other parts can. leaf->previous is where the leaf's value was until now. */
 tg_status tgi_detach_views(tg_tape *tape, uint32_t leaf, uint32_t first_reader, uint16_t part, bool from_outside);
+
+/* Gives a retained view the copy that it has not had so far; and all those before `end`. */
+tg_status tgi_restore_view(tg_tape *tape, tgi_node *node);
+tg_status tgi_restore_views(tg_tape *tape, uint32_t end);
 
 /* Gives a view a copy of its own of the elements in `array`. */
 tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array);

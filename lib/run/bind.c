@@ -94,6 +94,7 @@ tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, c
         const tgi_binding *binding = &plan->bindings[k];
         tgi_node          *node = tgi_node_at(tape, start + binding->node);
         tgi_set_absent(node);
+        tgi_release_old_value(tape, node);
         switch ((tgi_allocation)binding->allocation) {
         case TGI_IN_BLOCK: bind_to_block(node, block + binding->offset); break;
         case TGI_IN_OWN: bind_to_own(tape, node); break;

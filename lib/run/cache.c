@@ -64,14 +64,14 @@ static tg_status write_outside(key_writer *k, uint32_t index) {
 
 static tg_status write_instruction(key_writer *k, uint32_t index) {
     const tgi_node *node = tgi_node_at(k->tape, index);
-    bool            leaf = !node->op->infer;
+    bool            leaf = !node->op->infer, any_number = node->op->arity < 0;
     size_t          attr_words = (node->attr_size + 7) / 8, in_words = (node->count + 1) / 2;
-    uint64_t       *w = take_words(k, 2 + node->rank + in_words + attr_words);
+    uint64_t       *w = take_words(k, 2u + any_number + node->rank + in_words + attr_words);
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 |
-           (uint64_t)(!leaf && tgi_lasts(k->tape, index, k->end, k->limit)) << 16 | (uint64_t)node->attr_size << 17 |
-           (uint64_t)node->count << 40;
+           (uint64_t)(!leaf && tgi_lasts(k->tape, index, k->end, k->limit)) << 16 | (uint64_t)node->attr_size << 32;
+    if (any_number) *w++ = node->count;
     if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
     w += node->rank;
     if (in_words) w[in_words - 1] = 0;

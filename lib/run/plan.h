@@ -50,6 +50,7 @@ typedef struct tgi_operand {
     const tgi_walk *walk;   /* over it, when its access is strided */
     int32_t         gather; /* and the register that it is gathered into */
     uint8_t         access;
+    bool            old;   /* it is a leaf that a later fused op of the group assigns: the value from before */
     bool            once;  /* that is the same for every tile: rows that are all alike */
     int64_t         width; /* bytes of an element; of an operand of a row kernel, of a row */
 } tgi_operand;

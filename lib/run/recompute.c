@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "run/aliases.h"
 #include "run/run.h"
 
 /* Whether instruction j must have been computed outside of the segment's part: else it is a leaf, or its part's own affair. */
@@ -18,7 +19,7 @@ static bool is_computed_outside(const tg_tape *tape, uint32_t j) {
 }
 
 static bool is_absent(const tgi_node *node) {
-    return !tgi_is_resident(node) && !tgi_is_overwritten(node);
+    return !tgi_is_resident(node) && (!tgi_is_overwritten(node) || tgi_is_retained(node));
 }
 
 /* ---- what instructions start .. end - 1 read of what has run ----------------------------------------------------- */
@@ -123,11 +124,12 @@ static tg_status fail_stale(tg_tape *tape, const tgi_node *node, const tgi_node 
                     leaf && leaf->name ? leaf->name : operand->op->name);
 }
 
-static tg_status recompute(tg_tape *tape, uint32_t i) {
+static tg_status recompute(tg_tape *tape, uint32_t i, bool stale) {
     tgi_node *node = tgi_node_at(tape, i);
+    if (tgi_is_retained(node) && !stale) return tgi_restore_view(tape, node);
     for (uint32_t j = 0; j < node->count; j++) {
         if (!is_overwritten_since(tape, node->in[j], i)) continue;
-        if (tgi_is_resident(node)) return fail_stale(tape, node, tgi_node_at(tape, node->in[j]));
+        if (tgi_is_resident(node) || tgi_is_retained(node)) return fail_stale(tape, node, tgi_node_at(tape, node->in[j]));
         tgi_set_overwritten(node);
         return TG_OK;
     }
@@ -144,7 +146,7 @@ tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end) {
     mark_stale(tape, start, marks);
     mark_wanted(tape, start, end, marks);
     for (uint32_t i = 0; i < start && !tape->status; i++)
-        if (marks[i] & WANTED) recompute(tape, i);
+        if (marks[i] & WANTED) recompute(tape, i, marks[i] & STALE);
     tgi_pool_give(&tape->pool, marks);
     return tape->status;
 }

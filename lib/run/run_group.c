@@ -41,10 +41,15 @@ static char *memory_at(const tile *t, tgi_ref ref) {
     return tgi_node_of(t->tape, t->first, ref)->data;
 }
 
+static const char *memory_of(const tile *t, const tgi_operand *x) {
+    const tgi_node *base = tgi_node_of(t->tape, t->first, x->base);
+    return x->old ? tgi_leaf_of(base)->previous : base->data;
+}
+
 /* The operand's first element for this tile; per_row: of a fused op with one element a row. */
 static const char *operand_at(const tile *t, const tgi_operand *x, bool per_row) {
     int64_t     at = per_row ? t->row : t->start;
-    const char *data = x->reg >= 0 ? register_at(t, x->reg) : memory_at(t, x->base) + x->offset;
+    const char *data = x->reg >= 0 ? register_at(t, x->reg) : memory_of(t, x) + x->offset;
     switch ((tgi_access)x->access) {
     case TGI_CONTIGUOUS: return x->reg >= 0 ? data : data + at * x->width;
     case TGI_SCALAR: return data;
@@ -262,7 +267,7 @@ static void run_all(const tile *t) {
 
 /* ---- the run of a group ------------------------------------------------------------------------------------------ */
 
-/* What the group's assigns overwrite is copied first for the views of it that are still wanted. */
+/* Looks first after the views of what the group's assigns overwrite. */
 static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start) {
     for (uint32_t i = 0; i < g->op_count && g->assigns; i++) {
         const tgi_fused_op *op = &g->ops[i];

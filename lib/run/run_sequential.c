@@ -37,6 +37,7 @@ tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     tgi_slot_for(tape, index)->bound = NULL;
     if (index >= tape->touched) tape->touched = index + 1;
     tgi_set_absent(node);
+    tgi_release_old_value(tape, node);
     if (check_operands(tape, node)) return tape->status;
 
     tg_status status;

@@ -203,6 +203,25 @@ static tg_status gather(tiler *t, const reading *r, uint32_t j, bool copies, con
     return TG_OK;
 }
 
+/* Notes which leaves the group assigns, and by which fused op. */
+static void note_assigns(const tiler *t, const tgi_unit_info *unit) {
+    tgi_plan_builder *b = t->b;
+    if (!t->g->assigns) return;
+    tgi_begin_leaf_access(b);
+    for (uint32_t i = unit->first; i != TGI_NONE; i = b->fusion[i].next)
+        if (b->fusion[i].kind == TGI_FUSED_ASSIGN)
+            tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, tgi_instruction(b, i)->in[0])))->writer = b->fusion[i].order;
+}
+
+/* Whether the operand is read from a leaf that is assigned after that in the group. */
+static bool is_old_value(const tiler *t, const tgi_source *s, const tgi_operand *x, uint32_t order) {
+    tgi_leaf *leaf =
+        t->g->assigns && x->base == s->base ? tgi_variable_leaf(tgi_node_of(t->b->tape, t->b->start, s->base)) : NULL;
+    if (!leaf) return false;
+    uint32_t writer = tgi_access_of_leaf(t->b, leaf)->writer;
+    return writer != TGI_NONE && order < writer;
+}
+
 static tg_status write_operand(tiler *t, const reading *r, const tgi_fusion *v, uint32_t j, tgi_operand *x) {
     const tgi_source *s = &r->sources[j];
     bool              per_row = v->per_row && v->kind == TGI_FUSED_LOOP, copies = v->kind == TGI_FUSED_COPY;
@@ -213,6 +232,7 @@ static tg_status write_operand(tiler *t, const reading *r, const tgi_fusion *v, 
                        .offset = s->offset,
                        .gather = TGI_NO_REGISTER,
                        .width = (int64_t)tg_dtype_size((tg_dtype)s->node->dtype)};
+    x->old = is_old_value(t, s, x, v->order);
     tgi_access access = tgi_access_to(r->rank, r->dims, strides, per_row ? 0 : t->g->lead);
     x->access = (uint8_t)settled_access(t->g, (tgi_fused_kind)v->kind, per_row, access);
     if (x->access != TGI_STRIDED) return TG_OK;
@@ -275,6 +295,7 @@ static tg_status tile_group(tiler *t) {
     g->ops = tgi_plan_take(t->b, unit->count, sizeof *g->ops);
     if (!g->ops) return TG_ERR_MEMORY;
     cut_into_tiles(t, unit);
+    note_assigns(t, unit);
     for (uint32_t i = unit->first; i != TGI_NONE; i = t->b->fusion[i].next)
         if (write_fused_op(t, i, &g->ops[g->op_count++])) return TG_ERR_MEMORY;
     g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;

@@ -36,6 +36,7 @@ tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *ro
     if (pending && tape->keep == TG_KEEP_ASKED) tgi_keep_node(tape, tgi_index(x)); /* to read it is to ask for it */
     if (tgi_run_for(tape, tgi_index(x), what)) return NULL;
     tgi_resume(tape, call);
+    if (tgi_is_retained(node) && tgi_restore_view(tape, node)) return NULL;
     if (tgi_is_readable(node)) return node;
     missing(tape, node, what);
     return NULL;
@@ -100,6 +101,7 @@ const void *(tg_peek)(tg_tensor x) {
     tg_tape  *tape = tgi_tape_of(x);
     tgi_node *node = tgi_check(tape) ? NULL : tgi_resolve(tape, x, "peek", "the tensor");
     if (!node) return NULL;
+    if (tgi_is_retained(node) && tgi_restore_view(tape, node)) return NULL;
     if (tgi_is_resident(node)) return elements(tape, node);
     tgi_fail(tape, TG_ERR_VALUE, "peek", "the value of %s, recorded at %s:%u, is not there: it has not run, or was not kept",
              node->op->name, node->file ? node->file : "?", (unsigned)node->line);

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <stdlib.h>
 
 #include "ops/op_table.h"
 
@@ -359,6 +360,46 @@ START_TEST(what_does_not_go_around_is_rejected) {
 }
 END_TEST
 
+/* ---- many rows, many operands ------------------------------------------------------------------------------------ */
+
+/* Rows long and short, contiguous, transposed and reversed: more of them than are written at a time. */
+START_TEST(rows_are_put_side_by_side) {
+    static const int64_t columns[] = {1, 3, 700};
+    tg_tape             *tape = tg_tape_new();
+    int64_t              rows = _i ? 300 : 2500, n = columns[_i];
+    tg_tensor            x = tg_reshape(tg_arange(tape, TG_F64, 0, (double)(rows * n), 1), TG_SHAPE(rows, n));
+    tg_tensor            turned = tg_transpose(tg_mul(-1, tg_reshape(x, TG_SHAPE(n, rows))), 0, 1);
+    tg_tensor            parts[] = {x, turned, tg_flip(x, TG_AXES(0)), tg_broadcast_to(VECTOR(tape, 7), TG_SHAPE(rows, n))};
+    tg_tensor            joined = tg_concat(TG_LIST(parts[0], parts[1], parts[2], parts[3]), 1);
+    tg_tensor            stacked = tg_stack(TG_LIST(parts[0], parts[1], parts[2], parts[3]), 2);
+    for (int64_t k = 0; k < 4; k++) {
+        CHECK_IS(tg_any(tg_ne(tg_slice(joined, 1, k * n, (k + 1) * n, 1), parts[k])), 0);
+        CHECK_IS(tg_any(tg_ne(tg_squeeze_axes(tg_slice(stacked, 2, k, k + 1, 1), TG_AXES(2)), parts[k])), 0);
+    }
+    finish(tape);
+}
+END_TEST
+
+START_TEST(lists_of_thousands) {
+    enum { N = 20000 };
+    tg_tape   *tape = tg_tape_new();
+    tg_tensor  w = tg_parameter(tape, "w", VECTOR(tape, 1)), weights = tg_arange(tape, TG_F64, 0, N, 1);
+    tg_tensor *x = calloc(N, sizeof *x);
+    for (int i = 0; i < N; i++)
+        x[i] = tg_mul(w, i % 7);
+    tg_tensor loss = tg_sum(tg_mul(weights, tg_concat(tg_list_from(N, x), 0)));
+    loss = tg_add(loss, tg_sum(tg_mul(weights, tg_stack(tg_list_from(N, x), 1))));
+    double expected = 0;
+    for (int i = 0; i < N; i++)
+        expected += 2.0 * i * (i % 7);
+    ck_assert_int_eq(tg_backward(loss), TG_OK);
+    CHECK_IS(tg_grad(w), expected);
+    CHECK_IS(loss, expected);
+    free(x);
+    finish(tape);
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_join(void) {
@@ -374,6 +415,8 @@ Suite *suite_join(void) {
     tcase_add_test(tcase, margins_and_repetitions);
     tcase_add_test(tcase, what_does_not_go_around_is_rejected);
     tcase_add_test(tcase, higher_derivatives_of_formulas);
+    tcase_add_loop_test(tcase, rows_are_put_side_by_side, 0, 3);
+    tcase_add_test(tcase, lists_of_thousands);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -166,9 +166,18 @@ static bool is_rounding(program *p, tg_dtype dtype, const void *a, const void *b
     return dtype <= TG_F64 && close && (p->asked || has_copies(p->tape[0])) && leave(p);
 }
 
+/* What a view retains is there as much as what is resident. */
+static bool is_there(const tgi_node *node) {
+    return tgi_is_resident(node) || tgi_is_retained(node);
+}
+
+static bool is_gone(const tgi_node *node) {
+    return tgi_is_overwritten(node) && !tgi_is_retained(node);
+}
+
 /* Whether it is a view that was kept when only the eager tape had run the assign to its base. */
 static bool is_kept_too_late(const program *p, const tgi_node *a, const tgi_node *b) {
-    return p->eager && tgi_is_overwritten(b) && !tgi_is_overwritten(a);
+    return p->eager && is_gone(b) && !is_gone(a);
 }
 
 static _Alignas(64) char room[2][4 * LARGEST * 8];
@@ -176,11 +185,11 @@ static _Alignas(64) char room[2][4 * LARGEST * 8];
 static void check_node(program *p, uint32_t index) {
     const tgi_node *a = tgi_node_at(p->tape[0], index), *b = tgi_node_at(p->tape[1], index);
     int64_t         size = tgi_node_size(a), where = 0;
-    bool            leaf = !a->op->infer, there = tgi_is_resident(a) && tgi_is_resident(b);
+    bool            leaf = !a->op->infer, there = is_there(a) && is_there(b);
     AGREE(p, a->op == b->op, "instruction %u is %s and %s", index, a->op->name, b->op->name);
     if (is_kept_too_late(p, a, b) && leave(p)) return;
     if (!leaf && !a->op->effect)
-        AGREE(p, tgi_is_readable(a) == tgi_is_readable(b), "instruction %u, %s, flags %x and %x", index, a->op->name,
+        AGREE(p, (tgi_is_kept(a) && is_there(a)) == (tgi_is_kept(b) && is_there(b)), "instruction %u, %s, flags %x and %x", index, a->op->name,
               a->residency, b->residency);
     if ((!leaf && !there) || a->op->effect || a->op == &tgi_zero_grad || size > 4 * LARGEST) return;
     tg_array x = tgi_array_of(a), y = tgi_array_of(b);

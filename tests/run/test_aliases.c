@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/residency.h"
+
 START_TEST(a_leaf_may_be_assigned_a_view_of_itself) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = matrix_parameter(tape, "w");
@@ -129,6 +131,135 @@ START_TEST(a_view_of_a_result_holds_its_own_value) {
 }
 END_TEST
 
+/* ---- what a kept view costs -------------------------------------------------------------------------------------- */
+
+enum { SIDE = 64 };
+
+/* Whether the elements of the view were copied. */
+static bool was_copied(tg_tensor view) {
+    return tgi_node_at(view.tape, tgi_index(view))->view->copy;
+}
+
+/* A parameter of consecutive numbers, three kept views of it, and a step that adds 1 to it. */
+static tg_tensor views_and_step(tg_tape *tape, tg_tensor *view) {
+    tg_tensor w = tg_parameter(tape, "w", tg_reshape(tg_arange(tape, TG_F64, 0, SIDE * SIDE, 1), TG_SHAPE(SIDE, SIDE)));
+    view[0] = tg_transpose(w, 0, 1);
+    view[1] = tg_slice(w, 0, 1, 2, 1);
+    view[2] = tg_slice(view[0], 1, 3, SIDE, 2);
+    tg_matmul(w, view[0]);
+    tg_assign(w, tg_add(w, 1));
+    return w;
+}
+
+/* The views hold what w was when its first element was `first`. */
+static void check_views(const tg_tensor *view, double first) {
+    double row[SIDE], turned[SIDE * SIDE];
+    ck_assert(!tg_read(view[1], row, SIDE) && !tg_read(view[0], turned, SIDE * SIDE));
+    for (int i = 0; i < SIDE; i++) {
+        ck_assert_double_eq(row[i], first + SIDE + i);
+        ck_assert_double_eq(turned[i * SIDE + 2], first + 2 * SIDE + i);
+    }
+    ck_assert_double_eq(((const double *)tg_data(view[2]))[0], first + 3 * SIDE);
+}
+
+START_TEST(a_kept_view_is_copied_only_when_it_is_read) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor view[3], w = views_and_step(tape, view);
+    ck_assert(!tg_set_eager(tape, _i));
+    ck_assert(!tg_run(tape) && !tg_run(tape));
+    size_t bytes = (size_t)tg_stats(tape).bytes;
+    for (int i = 0; i < 50; i++)
+        ck_assert(!tg_run(tape));
+    ck_assert_uint_eq((size_t)tg_stats(tape).bytes, bytes);
+    for (int i = 0; i < 3; i++)
+        ck_assert(!was_copied(view[i]));
+    double first = 51 + _i; /* to begin to be eager runs what is pending */
+    check_views(view, first);
+    for (int i = 0; i < 3; i++)
+        ck_assert(was_copied(view[i]));
+    check_views(view, first);
+    ck_assert_double_eq(*(const double *)tg_data(w), first + 1);
+    ck_assert(!tg_run(tape));
+    check_views(view, first + 1);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(views_of_one_leaf_share_its_old_memory) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor view[3];
+    views_and_step(tape, view);
+    ck_assert(!tg_run(tape));
+    const tgi_node *node[3];
+    for (int i = 0; i < 3; i++)
+        node[i] = tgi_node_at(tape, tgi_index(view[i]));
+    ck_assert_ptr_nonnull(node[0]->view->old);
+    ck_assert_ptr_eq(node[0]->view->old, node[1]->view->old);
+    ck_assert_ptr_eq(node[0]->view->old, node[2]->view->old);
+    tg_item(tg_sum(view[0])); /* a formula recorded later reads one of them */
+    ck_assert_ptr_null(node[0]->view->old);
+    ck_assert_uint_eq(node[1]->view->old->users, 2);
+    check_views(view, 0);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(views_made_between_and_after_assigns_follow_the_leaf) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", VECTOR(tape, 1, 2, 3)), view[4];
+    for (int i = 0; i < 4; i++) {
+        view[i] = tg_flip(w, TG_AXES(0));
+        tg_assign(w, tg_mul(10, w));
+    }
+    tg_tensor last = tg_flip(w, TG_AXES(0)), sum = tg_add(last, w);
+    for (int i = 0; i < 3; i++) {
+        double k = pow(10, 4 * i);
+        CHECK_F64(view[1], 30 * k, 20 * k, 10 * k);
+        CHECK_F64(view[3], 3000 * k, 2000 * k, 1000 * k);
+        CHECK_F64(last, 30000 * k, 20000 * k, 10000 * k);
+        CHECK_F64(sum, 40000 * k, 40000 * k, 40000 * k);
+        CHECK_F64(view[0], 3 * k, 2 * k, 1 * k);
+        CHECK_F64(w, 10000 * k, 20000 * k, 30000 * k);
+        ck_assert(!tg_run(tape));
+    }
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_write_retains_views_too) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(3)), turned = tg_flip(x, TG_AXES(0));
+    tg_tensor v = tg_input(tape, "v", TG_F64, TG_SHAPE(3)), y = tg_mul(turned, v), g;
+    ck_assert(!tg_write(x, (double[]){1, 2, 3}, 3) && !tg_run(tape) && !tg_write(x, (double[]){4, 5, 6}, 3));
+    ck_assert(!was_copied(turned));
+    ck_assert_msg(!tg_gradcheck(y, 1, &v, NULL), "%s", tg_error(tape));
+    ck_assert(!tg_vjp(tape, 1, &y, NULL, 1, &v, &g));
+    CHECK_F64(g, 3, 2, 1);
+    CHECK_F64(turned, 3, 2, 1);
+    CHECK_F64(x, 4, 5, 6);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_rewind_gives_the_old_memory_back) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", tg_full(tape, TG_F64, TG_SHAPE(SIDE, SIDE), 1));
+    tg_mark   mark = tg_tape_mark(tape);
+    size_t    bytes = 0;
+    for (int i = 0; i < 20; i++) {
+        tg_tensor turned = tg_transpose(w, 0, 1), row = tg_slice(w, 0, 0, 1, 1);
+        tg_assign(w, tg_add(w, 1));
+        ck_assert(!tg_run(tape));
+        if (i % 2) CHECK_F64(tg_slice(row, 1, 0, 1, 1), i + 1);
+        if (i == 3) bytes = (size_t)tg_stats(tape).bytes;
+        ck_assert_double_eq(((const double *)tg_data(turned))[1], i + 1);
+        ck_assert(!tg_rewind(tape, mark));
+    }
+    ck_assert_uint_eq((size_t)tg_stats(tape).bytes, bytes);
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_aliases(void) {
     Suite *suite = suite_create("run/aliases");
     TCase *view = tcase_create("view");
@@ -137,6 +268,11 @@ Suite *suite_aliases(void) {
     tcase_add_test(view, a_view_outlives_an_assign_and_a_write);
     tcase_add_loop_test(view, views_of_views_hold_the_value_of_their_place, 0, 8);
     tcase_add_loop_test(view, a_view_that_nobody_wanted_is_an_error_and_no_stray_value, 0, 3);
+    tcase_add_loop_test(view, a_kept_view_is_copied_only_when_it_is_read, 0, 2);
+    tcase_add_test(view, views_of_one_leaf_share_its_old_memory);
+    tcase_add_test(view, views_made_between_and_after_assigns_follow_the_leaf);
+    tcase_add_test(view, a_write_retains_views_too);
+    tcase_add_test(view, a_rewind_gives_the_old_memory_back);
     tcase_add_test(view, a_view_can_be_kept_late);
     tcase_add_test(view, a_view_of_a_result_holds_its_own_value);
     suite_add_tcase(suite, view);

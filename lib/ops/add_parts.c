@@ -1,0 +1,228 @@
+/* ops/add_parts.c: the gradient of a value of which ops took parts: slices, diagonals, elements chosen by index.
+ *
+ * Each part's gradient is to be added to zeros where the part was taken from. One instruction does this for all parts of a value, so
+ * that T parts cost what they hold, and not T times the whole. Its operands are, part by part, the gradient of the part and the
+ * operands after the first of the op that took it; its attribute says which op that was, and with which attribute. It is linear
+ * in the gradients: the gradient of each is the same part of the gradient of the sum, taken by the same op.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/ops.h"
+
+/* ---- adding an array to a part of another ------------------------------------------------------------------------ */
+
+/* Two arrays of one shape, in as few axes as can be. */
+typedef struct pair {
+    int     rank;
+    int64_t dims[TG_MAX_RANK], from[TG_MAX_RANK], to[TG_MAX_RANK];
+} pair;
+
+static pair pair_of(const tg_array *x, const tg_array *place) {
+    pair p = {0};
+    for (int i = 0; i < x->rank; i++) {
+        int last = p.rank - 1;
+        if (x->dims[i] == 1) continue;
+        if (last >= 0 && p.from[last] == x->strides[i] * x->dims[i] && p.to[last] == place->strides[i] * x->dims[i])
+            p.dims[last] *= x->dims[i];
+        else {
+            last = p.rank++;
+            p.dims[last] = x->dims[i];
+        }
+        p.from[last] = x->strides[i];
+        p.to[last] = place->strides[i];
+    }
+    if (!p.rank) p.dims[p.rank++] = 1;
+    return p;
+}
+
+#define DEFINE_ADD(suffix, T) \
+    static void add_run_##suffix(int64_t n, int64_t from, int64_t to, const T *x, T *out) { \
+        if (from == 1 && to == 1) \
+            for (int64_t i = 0; i < n; i++) \
+                out[i] = (T)(out[i] + x[i]); \
+        else \
+            for (int64_t i = 0; i < n; i++) \
+                out[i * to] = (T)(out[i * to] + x[i * from]); \
+    } \
+    static void add_##suffix(const pair *p, const T *x, T *out) { \
+        int      inner = p->rank - 1; \
+        tgi_walk f = {.rank = inner}, t = {.rank = inner}; \
+        int64_t  runs = tgi_size(inner, p->dims); \
+        memcpy(f.dims, p->dims, sizeof f.dims); \
+        memcpy(t.dims, p->dims, sizeof t.dims); \
+        memcpy(f.strides, p->from, sizeof f.strides); \
+        memcpy(t.strides, p->to, sizeof t.strides); \
+        tgi_steps from = tgi_steps_of(&f), to = tgi_steps_of(&t); \
+        for (int64_t i = 0; i < runs; i++) { \
+            T *at = out + tgi_next(&to); \
+            add_run_##suffix(p->dims[inner], p->from[inner], p->to[inner], x + tgi_next(&from), at); \
+        } \
+    }
+DEFINE_ADD(f32, float)
+DEFINE_ADD(f64, double)
+DEFINE_ADD(i64, uint64_t)
+DEFINE_ADD(b8, uint8_t)
+
+void tgi_add_to_place(const tg_array *x, const tg_array *place) {
+    pair p = pair_of(x, place);
+    if (x->size > 0) (void)TGI_DISPATCH_ANY(x->dtype, add, &p, x->data, place->data);
+}
+
+/* The way back of an op that has a view rule. */
+static tg_status add_through_view(const tg_kernel_call *call) {
+    tg_array place = call->in[0];
+    if (!call->op->view(&call->out, call->attr, &place)) return tg_kernel_fail(call, "strides do not say where the part is");
+    tgi_add_to_place(&call->in[0], &place);
+    return TG_OK;
+}
+
+/* ---- the op ------------------------------------------------------------------------------------------------------ */
+
+/* An op that took a part: `operands` of those of add_parts from `first` on are its own; its attribute is at `attr` in that of
+ * add_parts. */
+typedef struct taken {
+    const tg_op *op;
+    int64_t      first, operands, attr, attr_size;
+} taken;
+
+typedef struct parts {
+    int64_t rank, dims[TG_MAX_RANK], count;
+    taken   part[];
+} parts;
+
+static const void *attr_of(const parts *p, const taken *part) {
+    return part->attr_size ? (const char *)p + part->attr : NULL;
+}
+
+static tg_status infer_add_parts(tg_infer *call) {
+    const parts *p = call->attr;
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)p->rank, .dims = call->dims};
+    memcpy(call->dims, p->dims, sizeof call->dims);
+    return TG_OK;
+}
+
+static tg_status add_parts_kernel(tg_kernel_call *call) {
+    const parts   *p = call->attr;
+    tg_kernel_call one = *call;
+    tg_status      status = TG_OK;
+    memset(call->out.data, 0, (size_t)call->out.size * tg_dtype_size(call->out.dtype));
+    for (int64_t i = 0; i < p->count && !status; i++) {
+        const taken *part = &p->part[i];
+        one.op = part->op;
+        one.in = call->in + part->first;
+        one.count = (int)part->operands;
+        one.attr = attr_of(p, part);
+        status = part->op->add_back ? part->op->add_back(&one) : add_through_view(&one);
+    }
+    return status;
+}
+
+/* The part that an operand belongs to. */
+static const taken *part_of_operand(const parts *p, int operand) {
+    int64_t low = 0, high = p->count;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (p->part[middle].first <= operand)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &p->part[low];
+}
+
+static tg_tensor fail_chooser(const tg_rule_call *call, const tg_op *op) {
+    tgi_fail(call->g.tape, TG_ERR_GRADIENT, op->name, "only the first operand of an op that takes a part has a gradient");
+    return tgi_invalid(call->g.tape);
+}
+
+static tg_tensor add_parts_rule(const tg_rule_call *call) {
+    enum { FEW = 4 };
+    const parts *p = call->attr;
+    const taken *part = part_of_operand(p, call->which);
+    tg_tape     *tape = call->g.tape;
+    size_t       count = (size_t)part->operands;
+    tg_tensor    few[FEW], *x = few, result;
+    if (call->which != part->first) return fail_chooser(call, part->op);
+    if (count > FEW) x = tgi_pool_take(&tape->pool, count * sizeof *x);
+    if (!x) {
+        tgi_out_of_memory(tape, part->op->name);
+        return tgi_invalid(tape);
+    }
+    memcpy(x, call->x + part->first, count * sizeof *x);
+    x[0] = call->g;
+    result = tg_record(tape, part->op, (int)count, x, attr_of(p, part), (size_t)part->attr_size);
+    if (x != few) tgi_pool_give(&tape->pool, x);
+    return result;
+}
+
+static tg_rule *const add_parts_rules[] = {add_parts_rule};
+
+static const tg_op add_parts = {"add_parts", -1, infer_add_parts, .kernel = add_parts_kernel, .rules = add_parts_rules};
+
+/* ---- recording it ------------------------------------------------------------------------------------------------ */
+
+/* What the parts need in all. */
+typedef struct room {
+    size_t operands, attr;
+} room;
+
+static size_t padded(size_t bytes) {
+    return (bytes + 7) & ~(size_t)7;
+}
+
+static room room_for(const tg_tape *tape, uint32_t count, const tgi_taken_part *part) {
+    room r = {.attr = sizeof(parts) + count * sizeof(taken)};
+    for (uint32_t i = 0; i < count; i++) {
+        const tgi_node *node = tgi_node_at(tape, part[i].index);
+        r.operands += node->count;
+        r.attr += padded(node->attr_size);
+    }
+    return r;
+}
+
+static void write_parts(const tg_tape *tape, uint32_t count, const tgi_taken_part *part, parts *p, tg_tensor *x) {
+    const tgi_node *whole = tgi_node_at(tape, tgi_node_at(tape, part[0].index)->in[0]);
+    size_t          operands = 0, attr = sizeof *p + count * sizeof(taken);
+    p->rank = whole->rank;
+    p->count = count;
+    memcpy(p->dims, whole->dims, whole->rank * sizeof *p->dims);
+    for (uint32_t i = 0; i < count; i++) {
+        const tgi_node *node = tgi_node_at(tape, part[i].index);
+        p->part[i] = (taken){node->op, (int64_t)operands, node->count, (int64_t)attr, node->attr_size};
+        if (node->attr_size) memcpy((char *)p + attr, node->attr, node->attr_size);
+        attr += padded(node->attr_size);
+        x[operands++] = tgi_tensor(tape, part[i].gradient);
+        for (uint32_t j = 1; j < node->count; j++)
+            x[operands++] = tgi_tensor(tape, node->in[j]);
+    }
+}
+
+static bool can_go_back(tg_tape *tape, const tg_op *op) {
+    if (op->add_back || op->view) return true;
+    tgi_fail(tape, TG_ERR_GRADIENT, op->name, "tg_part_rule needs to know where the part is: a view rule, or add_back");
+    return false;
+}
+
+tg_tensor tgi_add_parts(tg_tape *tape, uint32_t count, const tgi_taken_part *part) {
+    for (uint32_t i = 0; i < count; i++)
+        if (!can_go_back(tape, tgi_node_at(tape, part[i].index)->op)) return tgi_invalid(tape);
+    room       r = room_for(tape, count, part);
+    parts     *p = tgi_pool_take(&tape->pool, r.attr);
+    tg_tensor *x = tgi_pool_take(&tape->pool, r.operands * sizeof *x), result = tgi_invalid(tape);
+    if (p && x) {
+        memset(p, 0, r.attr);
+        write_parts(tape, count, part, p, x);
+        result = tg_record(tape, &add_parts, (int)r.operands, x, p, r.attr);
+    } else
+        tgi_out_of_memory(tape, add_parts.name);
+    tgi_pool_give(&tape->pool, p);
+    tgi_pool_give(&tape->pool, x);
+    return result;
+}
+
+tg_tensor tg_part_rule(const tg_rule_call *call) {
+    const tgi_taken_part part = {tgi_index(call->y), tgi_index(call->g)};
+    return call->which ? fail_chooser(call, tgi_node_at(call->y.tape, part.index)->op) : tgi_add_parts(call->y.tape, 1, &part);
+}
