@@ -51,7 +51,7 @@ layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
 # On the public headers alone, as their users' own layers and optimizers are.
 layer optim optim public 'core/inside\.h|kernels/(isa|vector)\.h'
-layer nn nn public 'core/inside\.h'
+layer nn nn public 'core/inside\.h|kernels/(isa|vector|vmath)\.h'
 layer inspect 'core|run|inspect' public
 
 # ---- what the objects really call -------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ if [ -n "$calls" ]; then
     may_call ops 'core|kernels' run
     may_call random 'core|kernels|run' ops
     may_call grad 'core|kernels|run|ops'
-    may_call nn 'core|random' 'ops|run|grad'
+    may_call nn 'core|kernels|random' 'ops|run|grad'
     may_call optim 'core|kernels' 'ops|run|grad'
     may_call inspect 'core|kernels|run'
 else

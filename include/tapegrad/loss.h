@@ -55,8 +55,8 @@ typedef struct tg_bce_options {
  * finite at 0 and 1. */
 tg_tensor tg_bce_loss(tg_tensor p, tg_tensor target, const tg_bce_options *options);
 
-/* The same for p = sigmoid(z), without these limits: right for z of any size, and faster. With pos_weight it is
- * -(pos_weight target log p + (1 - target) log(1 - p)). */
+/* The same for p = sigmoid(z), without these limits: right for z of any size, infinite ones too, with all digits of a small loss.
+ * With pos_weight it is -(pos_weight target log p + (1 - target) log(1 - p)). A side that counts for 0 costs 0. */
 tg_tensor tg_bce_with_logits_loss(tg_tensor z, tg_tensor target, const tg_bce_options *options);
 
 #define tg_bce_loss(p, target, ...) TG_CALL2_WITH(tg_bce_loss, p, target, __VA_ARGS__)
@@ -79,8 +79,8 @@ typedef struct tg_class_options {
 tg_tensor tg_nll_loss(tg_tensor log_p, tg_tensor classes, const tg_class_options *options);
 
 /* The same for log_p = tg_log_softmax(logits, 1), in fewer instructions. The target may also be probabilities, in the shape and
- * dtype of the logits: then a loss is the sum over the classes of -weight target log_p, and the mean divides by the number of
- * losses. */
+ * dtype of the logits: then a loss is the sum over the classes of -weight target log_p, 0 for a target or a weight of 0, and the
+ * mean divides by the number of losses. */
 tg_tensor tg_cross_entropy(tg_tensor logits, tg_tensor target, const tg_class_options *options);
 
 #define tg_nll_loss(log_p, classes, ...) TG_CALL2_WITH(tg_nll_loss, log_p, classes, __VA_ARGS__)
@@ -88,8 +88,8 @@ tg_tensor tg_cross_entropy(tg_tensor logits, tg_tensor target, const tg_class_op
 
 /* ---- distributions and directions -------------------------------------------------------------------------------- */
 
-/* The Kullback-Leibler divergence, elementwise: target (log target - log_p), and 0 where the target is 0. With log_target the
- * target is a logarithm too: e^target (target - log_p). The operands broadcast. The divergence of mathematics is the sum, or
+/* The Kullback-Leibler divergence, elementwise: target (log target - log_p), and 0 where the target is 0, whatever log_p is but NaN.
+ * With log_target the target is a logarithm too: e^target (target - log_p). The operands broadcast. The divergence of mathematics is the sum, or
  * TG_REDUCE_BATCH_MEAN for a batch. The gradient for a target of 0 is -log_p. */
 tg_tensor tg_kl_div(tg_tensor log_p, tg_tensor target, bool log_target, tg_reduction reduction);
 

@@ -268,8 +268,8 @@ tg_tensor tg_logsumexp_axes(tg_tensor x, tg_axes axes, bool keepdim);
 tg_tensor tg_norm(tg_tensor x, double p);
 tg_tensor tg_norm_axes(tg_tensor x, tg_axes axes, double p, bool keepdim);
 
-/* Element i of the result is the sum, or the product, of elements 0 to i along the axis; int64 too, modulo 2^64. All derivatives
- * are right where factors are 0. */
+/* Element i of the result is the sum, or the product, of elements 0 to i along the axis; int64 too, modulo 2^64. Running sums are
+ * rounded once, however many elements are added up. All derivatives are right where factors are 0. */
 tg_tensor tg_cumsum(tg_tensor x, int axis);
 tg_tensor tg_cumprod(tg_tensor x, int axis);
 

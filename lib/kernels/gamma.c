@@ -72,9 +72,16 @@ static double term(const order *o, double t) {
     return o->factorial * half * half;
 }
 
-/* sum over k >= 0 of n! / (a + k)^(n+1), for a large against n, relative to the first term. */
+/* (n - 1)! / t^n, the integral of the terms from t on, in the same way: it is there where a term has long underflowed. */
+static double integral(const order *o, double t) {
+    if (o->n > MOST_FACTORIAL) return exp(o->factorial - log(o->n) - o->n * log(t));
+    double half = pow(t, -o->n / 2.0);
+    return o->factorial / o->n * half * half;
+}
+
+/* sum over k >= 0 of n! / (a + k)^(n+1), for a large against n, relative to the integral. */
 static double tail_from(const order *o, double a) {
-    double sum = a / o->n + 0.5, s = o->n + 1.0, factor = s / (2 * a);
+    double sum = 1 + o->n / (2 * a), s = o->n + 1.0, factor = s / (2 * a) * (o->n / a);
     for (int j = 1; j <= BERNOULLI; j++) {
         sum += factor * bernoulli[j - 1];
         factor *= (s + 2 * j - 1) / a * ((s + 2 * j) / a) / ((2 * j + 1) * (2 * j + 2));
@@ -92,7 +99,7 @@ static double series(const order *o, double x) {
         if (isinf(sum) || one * (1 + t / o->n) < 0x1p-56 * sum) return sum;
         t = x + (double)k;
     }
-    return sum + term(o, t) * tail_from(o, t);
+    return sum + integral(o, t) * tail_from(o, t);
 }
 
 /* The sum over all integers k, positive and negative, less the terms that x < 0 does not have. */

@@ -8,6 +8,7 @@ isa_sources = \
 	lib/kernels/min_max.c \
 	lib/kernels/sum.c \
 	lib/kernels/window.c \
+	lib/nn/loss_loops.c \
 	lib/ops/elementwise_loops.c \
 	lib/optim/adam_loops.c
 

@@ -179,3 +179,53 @@ static int64_t levels_of(int64_t rows) {
 DEFINE_SUMS(f32, float, f32, float)
 DEFINE_SUMS(f64, double, f64, double)
 DEFINE_SUMS(i64, int64_t, u64, uint64_t)
+
+/* ---- running sums ------------------------------------------------------------------------------------------------ */
+
+/* float32 is added up in float64; float64 together with what each addition loses (Neumaier's compensation), which is not on the way
+ * from one sum to the next, and so takes no time where that is what takes it. Infinities lose nothing. */
+static inline void run_f32(double *sum, double *lost, float x) {
+    (void)lost;
+    *sum += (double)x;
+}
+
+static inline void run_f64(double *sum, double *lost, double x) {
+    double before = *sum, after = before + x, kept = after - before;
+    double loss = (before - (after - kept)) + (x - kept);
+    *sum = after;
+    *lost += loss == loss ? loss : 0;
+}
+
+static inline void run_i64(uint64_t *sum, uint64_t *lost, int64_t x) {
+    (void)lost;
+    *sum += (uint64_t)x;
+}
+
+/* Strips of columns that lie side by side. */
+enum { STRIP = 64 };
+#define DEFINE_CUMSUM(suffix, T, S) \
+    static inline void strip_##suffix(int64_t n, int64_t inner, int64_t width, const T *x, T *y) { \
+        S sum[STRIP], lost[STRIP]; \
+        for (int64_t j = 0; j < width; j++) { \
+            sum[j] = (S)x[j]; \
+            lost[j] = 0; \
+            y[j] = x[j]; \
+        } \
+        for (int64_t i = inner; i < n * inner; i += inner) \
+            for (int64_t j = 0; j < width; j++) { \
+                run_##suffix(&sum[j], &lost[j], x[i + j]); \
+                y[i + j] = (T)(sum[j] + lost[j]); \
+            } \
+    } \
+    TGI_KERNEL(tgi_cumsum_##suffix, (int64_t outer, int64_t n, int64_t inner, const T *x, T *y), (outer, n, inner, x, y)) { \
+        for (int64_t o = 0; n > 0 && o < outer; o++, x += n * inner, y += n * inner) { \
+            int64_t j = 0; \
+            if (inner == 1) strip_##suffix(n, 1, 1, x, y); \
+            for (; inner > 1 && j + STRIP <= inner; j += STRIP) \
+                strip_##suffix(n, inner, STRIP, x + j, y + j); \
+            if (inner > 1 && j < inner) strip_##suffix(n, inner, inner - j, x + j, y + j); \
+        } \
+    }
+DEFINE_CUMSUM(f32, float, double)
+DEFINE_CUMSUM(f64, double, double)
+DEFINE_CUMSUM(i64, int64_t, uint64_t)

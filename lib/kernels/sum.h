@@ -33,6 +33,12 @@ void tgi_sum_blocks_f32(int64_t blocks, int64_t n, float *sums, float *out);
 void tgi_sum_blocks_f64(int64_t blocks, int64_t n, double *sums, double *out);
 void tgi_sum_blocks_i64(int64_t blocks, int64_t n, int64_t *sums, int64_t *out);
 
+/* Running sums: y[o][i][j] is the sum of x[o][0][j] to x[o][i][j], for row-major arrays (outer, n, inner). Each is the exact sum but
+ * for its own rounding and, in float64, an error of the order of (n u)^2. */
+void tgi_cumsum_f32(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
+void tgi_cumsum_f64(int64_t outer, int64_t n, int64_t inner, const double *x, double *y);
+void tgi_cumsum_i64(int64_t outer, int64_t n, int64_t inner, const int64_t *x, int64_t *y); /* modulo 2^64 */
+
 /* The blocks in which it is done, here so that tests can step over their edges: that many contiguous numbers, or strided ones,
  * or rows of numbers, are one block; and fewer columns than COLUMNS are added up as rows. */
 enum { TGI_SUM_BLOCK = 512, TGI_SUM_STRIDED = 64, TGI_SUM_ROWS = 128, TGI_SUM_COLUMNS = 8 };

@@ -4,6 +4,7 @@
  * are no special cases for windows at an edge, and the loops run along the rows.
  *
  * A row of the result, or an image where windows may share elements of it, needs nothing of another: threads share them out.
+ * The mean's way back makes the image row by row, from the windows that each element is in.
  *
  * SPDX-License-Identifier: MIT */
 #include "window.h"
@@ -14,6 +15,7 @@
 
 #include "isa.h"
 #include "span.h"
+#include "sum.h"
 #include "threads.h"
 
 /* Elements that take longer than it takes to start a thread. */
@@ -34,3 +36,16 @@ enum { WORTH_A_THREAD = 1 << 16 };
 #undef T
 #undef I
 #undef NAME
+
+#ifndef TGI_ISA
+void tgi_windows_back(int64_t count, const tgi_window *windows, int64_t size, tgi_window *back) {
+    int64_t from = 0, to = 0;
+    for (int64_t i = 0; i < size; i++) {
+        while (from < count && windows[from].to <= i)
+            from++;
+        while (to < count && windows[to].from <= i)
+            to++;
+        back[i] = (tgi_window){from, max_of(from, to), 1};
+    }
+}
+#endif

@@ -20,14 +20,14 @@ void tgi_largest_f32(const tgi_windows *w, const float *x, int64_t *index, int t
 void tgi_largest_f64(const tgi_windows *w, const double *x, int64_t *index, int threads, void *scratch);
 
 /* y[i] = x[index[i]], image by image, from x_size elements to y_size; -infinity for an index of -1. And back: what was taken is
- * added to the element that it was taken from, in zeros. */
+ * added to the element that it was taken from, in zeros; with `sums`, x_size elements a thread, that is done in float64. */
 void tgi_pick_f32(int64_t images, int64_t x_size, int64_t y_size, const float *x, const int64_t *index, float *y, int threads);
 void tgi_pick_f64(int64_t images, int64_t x_size, int64_t y_size, const double *x, const int64_t *index, double *y,
                   int threads);
-void tgi_unpick_f32(int64_t images, int64_t x_size, int64_t y_size, const float *y, const int64_t *index, float *x,
-                    int threads);
+void tgi_unpick_f32(int64_t images, int64_t x_size, int64_t y_size, const float *y, const int64_t *index, float *x, int threads,
+                    double *sums);
 void tgi_unpick_f64(int64_t images, int64_t x_size, int64_t y_size, const double *y, const int64_t *index, double *x,
-                    int threads);
+                    int threads, double *sums);
 
 /* Windows along one axis: the elements from `from` up to and without `to`, whose sum is divided by `count`. */
 typedef struct tgi_window {
@@ -40,11 +40,19 @@ typedef struct tgi_means {
     const tgi_window *down, *across;
 } tgi_means;
 
-/* The sums of x over the windows, each divided by the product of the counts; 0 for those without elements. And back: each y, so
- * divided, is added to the elements of its window. `scratch` is x[1] elements a thread. */
+/* The sums of x over the windows, each divided by the product of the counts; 0 for those without elements. The rounding errors of
+ * large windows grow as those of tgi_sum. `scratch`: x[1] elements a thread, and y[1]. */
 void tgi_means_f32(const tgi_means *m, const float *x, float *y, int threads, void *scratch);
 void tgi_means_f64(const tgi_means *m, const double *x, double *y, int threads, void *scratch);
-void tgi_unmeans_f32(const tgi_means *m, const float *y, float *x, int threads, void *scratch);
-void tgi_unmeans_f64(const tgi_means *m, const double *y, double *x, int threads, void *scratch);
+
+/* And back: each y, divided by those counts, is added to the elements of its window. That is a sum over windows too, over those of y
+ * that an element of x is in: `back` has them, made along either axis by tgi_windows_back. `scratch`: y[1] elements a thread,
+ * y[1], and all of y. */
+void tgi_means_back_f32(const tgi_means *m, const tgi_means *back, const float *y, float *x, int threads, void *scratch);
+void tgi_means_back_f64(const tgi_means *m, const tgi_means *back, const double *y, double *x, int threads, void *scratch);
+
+/* Makes window i, of `size`, the range of the windows that element i is in. Neither `from` nor `to` of these may decrease from one to
+ * the next. */
+void tgi_windows_back(int64_t count, const tgi_window *windows, int64_t size, tgi_window *back);
 
 #endif

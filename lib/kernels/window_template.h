@@ -8,9 +8,10 @@ typedef struct NAME(job) {
     const tgi_windows *w;
     const tgi_means   *m;
     int64_t            x_size, y_size;
-    const T           *in;
+    const T           *in, *factors;
     const int64_t     *index;
     T                 *out, *scratch;
+    double            *sums;
     int64_t           *index_out;
 } NAME(job);
 #define JOB NAME(job)
@@ -114,96 +115,146 @@ TGI_KERNEL(NAME(tgi_pick),
     tgi_share_out(shares, images, NAME(some_picked), &job);
 }
 
+static void NAME(unpick)(int64_t count, const int64_t *index, const T *y, T *x) {
+    for (int64_t i = 0; i < count; i++)
+        if (index[i] >= 0) x[index[i]] += y[i];
+}
+
+/* The same into float64. */
+static void NAME(unpick_exactly)(int64_t count, const int64_t *index, const T *y, int64_t size, double *sum, T *x) {
+    memset(sum, 0, (size_t)size * sizeof *sum);
+    for (int64_t i = 0; i < count; i++)
+        if (index[i] >= 0) sum[index[i]] += (double)y[i];
+    for (int64_t i = 0; i < size; i++)
+        x[i] = (T)sum[i];
+}
+
 static void NAME(some_unpicked)(const void *some, int share, int64_t from, int64_t to) {
     const JOB *job = some;
-    (void)share;
-    memset(job->out + from * job->x_size, 0, (size_t)((to - from) * job->x_size) * sizeof(T));
+    double    *sums = job->sums ? job->sums + share * job->x_size : NULL;
+    if (!sums) memset(job->out + from * job->x_size, 0, (size_t)((to - from) * job->x_size) * sizeof(T));
     for (int64_t n = from; n < to; n++) {
         const T       *y = job->in + n * job->y_size;
         const int64_t *index = job->index + n * job->y_size;
         T             *x = job->out + n * job->x_size;
-        for (int64_t i = 0; i < job->y_size; i++)
-            if (index[i] >= 0) x[index[i]] += y[i];
+        if (sums)
+            NAME(unpick_exactly)(job->y_size, index, y, job->x_size, sums, x);
+        else
+            NAME(unpick)(job->y_size, index, y, x);
     }
 }
 
 TGI_KERNEL(NAME(tgi_unpick),
-           (int64_t images, int64_t x_size, int64_t y_size, const T *y, const int64_t *index, T *x, int threads),
-           (images, x_size, y_size, y, index, x, threads)) {
-    JOB job = {.x_size = x_size, .y_size = y_size, .in = y, .index = index, .out = x};
+           (int64_t images, int64_t x_size, int64_t y_size, const T *y, const int64_t *index, T *x, int threads, double *sums),
+           (images, x_size, y_size, y, index, x, threads, sums)) {
+    JOB job = {.x_size = x_size, .y_size = y_size, .in = y, .index = index, .out = x, .sums = sums};
     int shares = tgi_shares_of(threads, images, (double)images * (double)(x_size + y_size), WORTH_A_THREAD);
     tgi_share_out(shares, images, NAME(some_unpicked), &job);
 }
 
 /* ---- the mean ---------------------------------------------------------------------------------------------------- */
 
-/* The divisor of window `down` x window j of a row; 1 where there is nothing to divide. */
-static T NAME(divisor)(const tgi_window *down, const tgi_window *across) {
-    int64_t count = down->count * across->count;
-    return count ? (T)count : 1;
+/* Few numbers, or rows of them, are added here; many as tg_sum adds them, in blocks. */
+enum { NAME(few_numbers) = 256, NAME(few_rows) = 16 };
+
+static T NAME(sum_run)(int64_t n, const T *x) {
+    T       a = 0, b = 0, c = 0, d = 0;
+    int64_t i = 0;
+    if (n > NAME(few_numbers)) {
+        NAME(tgi_sum)(&(tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {1}}, x, &a);
+        return a;
+    }
+    for (; i + 4 <= n; i += 4)
+        a += x[i], b += x[i + 1], c += x[i + 2], d += x[i + 3];
+    a = (a + b) + (c + d);
+    for (; i < n; i++)
+        a += x[i];
+    return a;
 }
 
-static double NAME(steps_of)(const tgi_means *m) {
-    return (double)m->images * ((double)m->x[0] * (double)m->x[1] + (double)m->y[0] * (double)m->y[1]);
+static void NAME(sum_rows)(int64_t rows, int64_t width, const T *x, T *sum) {
+    if (rows > NAME(few_rows)) {
+        tgi_sum_axes axes = {1, 1, {width}, {1}, {rows}, {width}};
+        NAME(tgi_sum)(&axes, x, sum);
+        return;
+    }
+    for (int64_t i = 0; i < width; i++)
+        sum[i] = rows > 0 ? x[i] : 0;
+    for (int64_t k = 1; k < rows; k++)
+        for (int64_t i = 0; i < width; i++)
+            sum[i] += x[k * width + i];
 }
 
-/* A unit is a row of windows. */
-static void NAME(some_means)(const void *some, int share, int64_t from, int64_t to) {
+/* What the count of a window gives to the divisor; 1 where there is nothing to divide. */
+static T NAME(factor)(const tgi_window *window) {
+    return window->count ? (T)window->count : 1;
+}
+
+/* A unit is a row of windows; `across` is the divisor's factors of the columns, or NULL not to divide. */
+static void NAME(some_sums)(const void *some, int share, int64_t from, int64_t to) {
     const JOB       *job = some;
     const tgi_means *m = job->m;
+    const T         *across = job->factors;
     int64_t          width = m->x[1];
     T               *sum = job->scratch + share * width;
     for (int64_t row = from; row < to; row++) {
         const tgi_window *d = &m->down[row % m->y[0]];
         const T          *image = job->in + row / m->y[0] * m->x[0] * width;
-        T                *y = job->out + row * m->y[1];
-        for (int64_t i = 0; i < width; i++)
-            sum[i] = d->from < d->to ? image[d->from * width + i] : 0;
-        for (int64_t k = d->from + 1; k < d->to; k++)
-            for (int64_t i = 0; i < width; i++)
-                sum[i] += image[k * width + i];
+        T                *y = job->out + row * m->y[1], down = NAME(factor)(d);
+        if (row > from && d > m->down && d->from == d[-1].from && d->to == d[-1].to && d->count == d[-1].count) {
+            memcpy(y, y - m->y[1], (size_t)m->y[1] * sizeof *y); /* as in the row before */
+            continue;
+        }
+        NAME(sum_rows)(d->to - d->from, width, image + d->from * width, sum);
         for (int64_t j = 0; j < m->y[1]; j++) {
-            T total = 0;
-            for (int64_t k = m->across[j].from; k < m->across[j].to; k++)
-                total += sum[k];
-            y[j] = total / NAME(divisor)(d, &m->across[j]);
+            const tgi_window *a = &m->across[j];
+            int64_t           n = a->to - a->from;
+            T                 total = n == 1 ? sum[a->from] : NAME(sum_run)(n, sum + a->from);
+            y[j] = across ? total / (down * across[j]) : total;
         }
     }
+}
+
+/* `factors`: memory for those of the columns. */
+static void NAME(find_factors)(const tgi_means *m, T *factors) {
+    for (int64_t j = 0; j < m->y[1]; j++)
+        factors[j] = NAME(factor)(&m->across[j]);
+}
+
+static void NAME(sums)(const tgi_means *m, const T *factors, const T *x, T *y, int threads, T *scratch) {
+    int64_t rows = m->images * m->y[0];
+    double  steps = (double)m->images * ((double)m->x[0] * (double)m->x[1] + (double)m->y[0] * (double)m->y[1]);
+    JOB     job = {.m = m, .factors = factors, .in = x, .out = y, .scratch = scratch};
+    tgi_share_out(tgi_shares_of(threads, rows, steps, WORTH_A_THREAD), rows, NAME(some_sums), &job);
 }
 
 TGI_KERNEL(NAME(tgi_means), (const tgi_means *m, const T *x, T *y, int threads, void *scratch), (m, x, y, threads, scratch)) {
-    int64_t rows = m->images * m->y[0];
-    JOB     job = {.m = m, .in = x, .out = y, .scratch = scratch};
-    tgi_share_out(tgi_shares_of(threads, rows, NAME(steps_of)(m), WORTH_A_THREAD), rows, NAME(some_means), &job);
+    T *factors = (T *)scratch + threads * m->x[1];
+    NAME(find_factors)(m, factors);
+    NAME(sums)(m, factors, x, y, threads, scratch);
 }
 
-/* A unit is an image: windows may overlap. */
-static void NAME(some_unmeans)(const void *some, int share, int64_t from, int64_t to) {
+/* A unit is a row of windows. */
+static void NAME(some_parts)(const void *some, int share, int64_t from, int64_t to) {
     const JOB       *job = some;
     const tgi_means *m = job->m;
-    int64_t          width = m->x[1], x_size = m->x[0] * width;
-    T               *sum = job->scratch + share * width;
-    memset(job->out + from * x_size, 0, (size_t)((to - from) * x_size) * sizeof(T));
-    for (int64_t row = from * m->y[0]; row < to * m->y[0]; row++) {
-        const tgi_window *d = &m->down[row % m->y[0]];
-        const T          *y = job->in + row * m->y[1];
-        T                *image = job->out + row / m->y[0] * x_size;
-        memset(sum, 0, (size_t)width * sizeof *sum);
-        for (int64_t j = 0; j < m->y[1]; j++) {
-            T part = y[j] / NAME(divisor)(d, &m->across[j]);
-            for (int64_t k = m->across[j].from; k < m->across[j].to; k++)
-                sum[k] += part;
-        }
-        for (int64_t k = d->from; k < d->to; k++)
-            for (int64_t i = 0; i < width; i++)
-                image[k * width + i] += sum[i];
+    (void)share;
+    for (int64_t row = from; row < to; row++) {
+        const T *y = job->in + row * m->y[1], down = NAME(factor)(&m->down[row % m->y[0]]);
+        T       *part = job->out + row * m->y[1];
+        for (int64_t j = 0; j < m->y[1]; j++)
+            part[j] = y[j] / (down * job->factors[j]);
     }
 }
 
-TGI_KERNEL(NAME(tgi_unmeans), (const tgi_means *m, const T *y, T *x, int threads, void *scratch), (m, y, x, threads, scratch)) {
-    JOB job = {.m = m, .in = y, .out = x, .scratch = scratch};
-    int shares = tgi_shares_of(threads, m->images, NAME(steps_of)(m), WORTH_A_THREAD);
-    tgi_share_out(shares, m->images, NAME(some_unmeans), &job);
+TGI_KERNEL(NAME(tgi_means_back), (const tgi_means *m, const tgi_means *back, const T *y, T *x, int threads, void *scratch),
+           (m, back, y, x, threads, scratch)) {
+    int64_t rows = m->images * m->y[0];
+    T      *parts = (T *)scratch + threads * m->y[1], *factors = parts + rows * m->y[1];
+    JOB     job = {.m = m, .factors = factors, .in = y, .out = parts};
+    NAME(find_factors)(m, factors);
+    tgi_share_out(tgi_shares_of(threads, rows, (double)rows * (double)m->y[1], WORTH_A_THREAD), rows, NAME(some_parts), &job);
+    NAME(sums)(back, NULL, parts, x, threads, scratch);
 }
 
 #undef ROW

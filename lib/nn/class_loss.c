@@ -105,7 +105,7 @@ static void take_classes(class_loss *c) {
 }
 
 static tg_tensor weighted(const class_loss *c, tg_tensor each) {
-    return tg_is_none(c->weight) ? each : tg_mul(c->weight, each);
+    return tg_is_none(c->weight) ? each : tgi_weigh(c->weight, each);
 }
 
 static tg_tensor reduce(const class_loss *c, tg_tensor each) {
@@ -136,7 +136,7 @@ tg_tensor(tg_nll_loss)(tg_tensor log_p, tg_tensor classes, const tg_class_option
 static tg_tensor times_weights(const class_loss *c, tg_tensor x) {
     if (tg_is_none(c->weights)) return x;
     tg_shape along = {.rank = c->o.type[X].rank - c->axis, .dims = {c->classes, 1, 1, 1, 1, 1, 1, 1}};
-    return tg_mul(x, tg_reshape(c->weights, along));
+    return tgi_weigh(tg_reshape(c->weights, along), x);
 }
 
 static tg_tensor sum_over_classes(const class_loss *c, tg_tensor x) {
@@ -162,7 +162,7 @@ static tg_tensor cost_of_probabilities(const class_loss *c, tg_tensor z, tg_tens
     tg_tensor target = c->target;
     if (smoothing > 0) target = tg_add(tg_mul(1 - smoothing, target), smoothing / (double)c->classes);
     target = times_weights(c, target);
-    return tg_sub(tg_mul(sum_over_classes(c, target), log_sum), sum_over_classes(c, tg_mul(target, z)));
+    return tg_sub(tg_mul(sum_over_classes(c, target), log_sum), sum_over_classes(c, tgi_weigh(target, z)));
 }
 
 tg_tensor(tg_cross_entropy)(tg_tensor logits, tg_tensor target, const tg_class_options *options) {

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "nn/loss_loops.h"
+
 /* ---- how a loss begins and ends ---------------------------------------------------------------------------------- */
 
 tg_status tgi_check_loss(tg_operands *o, const char *name, tg_reduction reduction, int required, int count,
@@ -29,6 +31,21 @@ tg_tensor tgi_reduce_losses(tg_tensor each, tg_reduction reduction) {
     case TG_REDUCE_BATCH_MEAN: return tg_div(tg_sum(each), (double)tg_shape_of(each).dims[0]);
     default: return each;
     }
+}
+
+/* An op, because a choice between 0 and the product would have the gradient for the weight be 0 as well. No gradient comes from
+ * where none goes, even if the other factor is infinite. */
+static tg_tensor weigh_rule(const tg_rule_call *call) {
+    tg_tensor other = call->x[1 - call->which];
+    return call->which ? tgi_weigh(other, call->g) : tgi_weigh(call->g, other);
+}
+
+static tg_rule *const weigh_rules[] = {weigh_rule, weigh_rule};
+
+tg_tensor tgi_weigh(tg_tensor weight, tg_tensor x) {
+    static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_weigh_f32, [TG_F64] = tgi_weigh_f64);
+    static const tg_op    op = {"weigh", 2, tg_infer_elementwise, .loops = &loops, .rules = weigh_rules};
+    return tg_record(NULL, &op, 2, ((tg_tensor[]){weight, x}), NULL, 0);
 }
 
 /* The operands are those of a loss, have one dtype, and broadcast to *shape. */
@@ -77,19 +94,6 @@ LOSS(smooth_l1_loss, (tg_tensor x, tg_tensor target, double beta, tg_reduction r
 /* PyTorch's gradient at 0 and 1 is not that of the clamped logarithms, which would be 0 or NaN there: so this is an op, with
  * that gradient as its rule. */
 
-#define FLOOR(x) ((x) < -100 ? -100 : (x)) /* a NaN stays */
-#define DEFINE_BCE(suffix, T, LOG, LOG1P) \
-    static void bce_##suffix(int64_t n, void *out, const void *const *in, const int64_t *step) { \
-        const T *p = in[0], *target = in[1]; \
-        T       *y = out; \
-        for (int64_t i = 0; i < n; i++) { \
-            T yes = LOG(p[i * step[0]]), no = LOG1P(-p[i * step[0]]), t = target[i * step[1]]; \
-            y[i] = (t - 1) * FLOOR(no) - t * FLOOR(yes); \
-        } \
-    }
-DEFINE_BCE(f32, float, logf, log1pf)
-DEFINE_BCE(f64, double, log, log1p)
-
 static tg_tensor bce(tg_tensor p, tg_tensor target);
 
 static tg_tensor bce_rule_p(const tg_rule_call *call) {
@@ -106,9 +110,56 @@ static tg_tensor bce_rule_target(const tg_rule_call *call) {
 static tg_rule *const bce_rules[] = {bce_rule_p, bce_rule_target};
 
 static tg_tensor bce(tg_tensor p, tg_tensor target) {
-    static const tg_loops loops = TG_LOOPS([TG_F32] = bce_f32, [TG_F64] = bce_f64);
+    static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_bce_f32, [TG_F64] = tgi_bce_f64);
     static const tg_op    op = {"bce", 2, tg_infer_elementwise, .loops = &loops, .rules = bce_rules};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){p, target}), NULL, 0);
+}
+
+/* ---- bce: of a logit --------------------------------------------------------------------------------------------- */
+
+/* yes softplus(-z) + no softplus(z). Composed of these it would take twice the exponentials and logarithms; of one of them, as
+ * softplus(z) - yes z, it would cancel. The same goes for its derivative, another op. */
+enum { Z, YES, NO };
+
+static tg_tensor sigmoid_of(tg_tensor z, int side) {
+    return tg_sigmoid(side == YES ? tg_neg(z) : z);
+}
+
+/* no sigmoid(z) - yes sigmoid(-z); its derivative is (yes + no) sigmoid(z) sigmoid(-z). */
+static tg_tensor slope_rule(const tg_rule_call *call) {
+    tg_tensor z = call->x[Z], weight = tg_add(call->x[YES], call->x[NO]);
+    if (call->which != Z) return tg_mul(call->which == YES ? tg_neg(call->g) : call->g, sigmoid_of(z, call->which));
+    return tg_mul(tg_mul(call->g, weight), tg_mul(sigmoid_of(z, YES), sigmoid_of(z, NO)));
+}
+
+static tg_rule *const slope_rules[] = {slope_rule, slope_rule, slope_rule};
+
+static tg_tensor logit_rule(const tg_rule_call *call) {
+    static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_logit_slope_f32, [TG_F64] = tgi_logit_slope_f64);
+    static const tg_op    slope = {"logit_slope", 3, tg_infer_elementwise, .loops = &loops, .rules = slope_rules};
+    tg_tensor             z = call->x[Z];
+    if (call->which == Z) return tg_mul(call->g, tg_record(NULL, &slope, 3, call->x, NULL, 0));
+    return tgi_weigh(call->g, tg_logaddexp(call->which == YES ? tg_neg(z) : z, 0));
+}
+
+static tg_rule *const logit_rules[] = {logit_rule, logit_rule, logit_rule};
+
+/* a b, where both may be plain numbers, and 1 - a. */
+static tg_tensor times(tg_tensor a, tg_tensor b) {
+    double x, y;
+    return tg_is_number(a, &x) && tg_is_number(b, &y) ? tg_num(x * y) : tg_mul(a, b);
+}
+
+static tg_tensor one_less(tg_tensor a) {
+    double x;
+    return tg_is_number(a, &x) ? tg_num(1 - x) : tg_sub(1, a);
+}
+
+static tg_tensor bce_of_logits(tg_tensor z, tg_tensor target, tg_tensor pos_weight) {
+    static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_logit_bce_f32, [TG_F64] = tgi_logit_bce_f64);
+    static const tg_op    op = {"logit_bce", 3, tg_infer_elementwise, .loops = &loops, .rules = logit_rules};
+    tg_tensor             yes = tg_is_none(pos_weight) ? target : times(pos_weight, target);
+    return tg_record(NULL, &op, 3, ((tg_tensor[]){z, yes, one_less(target)}), NULL, 0);
 }
 
 /* ---- the two losses of yes and no -------------------------------------------------------------------------------- */
@@ -124,7 +175,7 @@ static tg_status check_bce(tg_operands *o, const char *name, tg_tensor *x, const
 }
 
 static tg_tensor weighted(tg_tensor weight, tg_tensor each) {
-    return tg_is_none(weight) ? each : tg_mul(weight, each);
+    return tg_is_none(weight) ? each : tgi_weigh(weight, each);
 }
 
 tg_tensor(tg_bce_loss)(tg_tensor p, tg_tensor target, const tg_bce_options *options) {
@@ -137,14 +188,6 @@ tg_tensor(tg_bce_loss)(tg_tensor p, tg_tensor target, const tg_bce_options *opti
     if (tg_error_status(o.tape)) return tg_invalid(o.tape);
     tg_scope scope = tg_begin_scope(o.tape, o.name);
     return tg_end_scope_with(scope, tgi_reduce_losses(weighted(x[WEIGHT], bce(p, target)), options->reduction));
-}
-
-/* -log p is softplus(-z), which is softplus(z) - z, and -log(1 - p) is softplus(z). */
-static tg_tensor bce_of_logits(tg_tensor z, tg_tensor target, tg_tensor pos_weight) {
-    tg_tensor softplus = tg_logaddexp(z, 0);
-    if (tg_is_none(pos_weight)) return tg_sub(softplus, tg_mul(target, z));
-    tg_tensor yes = tg_mul(pos_weight, target);
-    return tg_sub(tg_mul(tg_add(yes, tg_sub(1, target)), softplus), tg_mul(yes, z));
 }
 
 tg_tensor(tg_bce_with_logits_loss)(tg_tensor z, tg_tensor target, const tg_bce_options *options) {
@@ -160,10 +203,11 @@ tg_tensor(tg_bce_with_logits_loss)(tg_tensor z, tg_tensor target, const tg_bce_o
 
 /* ---- of distributions, of directions ----------------------------------------------------------------------------- */
 
+/* A target of 0 has no logarithm, and counts as having 0. */
 static tg_tensor kl_div(tg_tensor log_p, tg_tensor target, bool log_target) {
-    if (log_target) return tg_mul(tg_exp(target), tg_sub(target, log_p));
-    tg_tensor logarithm = tg_log(tg_where(tg_eq(target, 0), 1, target));
-    return tg_mul(target, tg_sub(logarithm, log_p));
+    tg_tensor none = tg_eq(target, log_target ? -(double)INFINITY : 0), safe = tg_where(none, log_target ? 0 : 1, target);
+    if (log_target) return tgi_weigh(tg_where(none, 0, tg_exp(safe)), tg_sub(safe, log_p));
+    return tgi_weigh(target, tg_sub(tg_log(safe), log_p));
 }
 
 LOSS(kl_div, (tg_tensor x, tg_tensor target, bool log_target, tg_reduction reduction), TG_OK, kl_div(x, target, log_target))

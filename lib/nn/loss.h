@@ -18,4 +18,7 @@ tg_status tgi_check_batch(const tg_operands *o, tg_reduction reduction, int rank
 /* The losses of the elements reduced: for the mean, unless the loss has one of its own. */
 tg_tensor tgi_reduce_losses(tg_tensor each, tg_reduction reduction);
 
+/* weight x, and 0 where the weight is 0, whatever x is but NaN; so are the derivatives. */
+tg_tensor tgi_weigh(tg_tensor weight, tg_tensor x);
+
 #endif

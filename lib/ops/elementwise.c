@@ -116,6 +116,22 @@ static tg_status infer_bool(tg_infer *call) {
     return status;
 }
 
+/* Whether it is a plain number, and that one. */
+static bool is_bound(tg_tensor x, double bound) {
+    double number;
+    return tgi_is_number(x, &number) && number == bound;
+}
+
+/* int64 has no infinity to be no bound. Without an upper one, a clamp is a maximum. */
+static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *y) {
+    if (!tgi_tape_of(x) || !tg_valid(x) || tgi_node_at(x.tape, tgi_index(x))->dtype != TG_I64) return false;
+    if (is_bound(*low, -(double)INFINITY)) *low = tg_num(-0x1p63);
+    if (!is_bound(high, (double)INFINITY)) return false;
+    tg_scope scope = tg_begin_scope(x.tape, "clamp");
+    *y = tg_end_scope_with(scope, tg_maximum(x, *low));
+    return true;
+}
+
 #define LOOPS_FLOAT(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64)
 #define LOOPS_ANGLE(name) LOOPS_FLOAT(name)
 #define LOOPS_NUMBER(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64)
@@ -141,6 +157,8 @@ static tg_status infer_bool(tg_infer *call) {
     tg_tensor(tg_##name)(tg_tensor x, tg_tensor low, tg_tensor high) { \
         static const tg_loops loops = LOOPS_##dtypes(name); \
         static const tg_op    op = {#name, 3, tg_infer_elementwise, .loops = &loops, .rules = name##_rules}; \
+        tg_tensor             y; \
+        if (name##_whole(x, &low, high, &y)) return y; \
         return tg_record(NULL, &op, 3, ((tg_tensor[]){x, low, high}), NULL, 0); \
     }
 #define PREDICATE(name, formula) DEFINE_UNARY(name, infer_bool, LOOPS_ANY, NULL)

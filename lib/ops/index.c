@@ -60,6 +60,31 @@ static tg_status take_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+/* A sum of more than so many numbers, added one by one in float32, would show it: such sums are put together in float64. */
+enum { FEW = 32 };
+
+/* The indices' places 0 to count - 1, those with the index i being order[first[i]] to order[first[i + 1] - 1], in order. */
+typedef struct places {
+    int64_t *first, *order;
+} places;
+
+/* False, with the error noted, when there is no memory. */
+static bool group_places(tg_kernel_call *call, const int64_t *at, int64_t count, int64_t size, places *p) {
+    p->first = tg_scratch(call, (size_t)(size + 2) * sizeof(int64_t));
+    p->order = tg_scratch(call, (size_t)count * sizeof(int64_t));
+    if (!p->first || !p->order) return false;
+    int64_t *next = p->first + 1; /* moves from first[i] to first[i + 1] while the places are filled in */
+    memset(p->first, 0, (size_t)(size + 2) * sizeof(int64_t));
+    for (int64_t k = 0; k < count; k++)
+        next[at[k] + 1]++;
+    for (int64_t i = 1; i < size; i++)
+        next[i] += next[i - 1];
+    for (int64_t k = 0; k < count; k++)
+        p->order[next[at[k]]++] = k;
+    return true;
+}
+
+/* Sums of slices are added to the result: one by one where none can be of many, else slice by slice of the result, in strips. */
 #define DEFINE_ADD_SLICES(suffix, T) \
     static void add_slices_##suffix(int64_t outer, int64_t count, int64_t size, int64_t inner, const int64_t *at, const T *g, \
                                     T *out) { \
@@ -69,7 +94,44 @@ static tg_status take_kernel(tg_kernel_call *call) {
                 for (int64_t i = 0; i < inner; i++) \
                     to[i] += g[i]; \
             } \
+    } \
+    static void add_few_##suffix(int64_t count, const int64_t *order, int64_t width, int64_t inner, const T *g, T *out) { \
+        memcpy(out, g + *order * inner, (size_t)width * sizeof *out); \
+        for (int64_t k = 1; k < count; k++) \
+            for (int64_t i = 0; i < width; i++) \
+                out[i] += g[order[k] * inner + i]; \
+    } \
+    static void add_many_##suffix(int64_t count, const int64_t *order, int64_t width, int64_t inner, const T *g, T *out) { \
+        double sum[STRIP]; \
+        for (int64_t i = 0; i < width; i++) \
+            sum[i] = 0; \
+        for (int64_t k = 0; k < count; k += FEW) { \
+            add_few_##suffix(count - k < FEW ? count - k : FEW, order + k, width, inner, g, out); \
+            for (int64_t i = 0; i < width; i++) \
+                sum[i] += (double)out[i]; \
+        } \
+        for (int64_t i = 0; i < width; i++) \
+            out[i] = (T)sum[i]; \
+    } \
+    static void add_groups_##suffix(int64_t outer, int64_t count, int64_t size, int64_t inner, const places *p, const T *g, \
+                                    T *out) { \
+        T sum[STRIP]; \
+        for (int64_t o = 0; o < outer; o++, g += count * inner) \
+            for (int64_t i = 0; i < size; i++, out += inner) { \
+                const int64_t *order = p->order + p->first[i]; \
+                int64_t        many = p->first[i + 1] - p->first[i]; \
+                for (int64_t j = 0; many > 0 && j < inner; j += STRIP) { \
+                    int64_t width = inner - j < STRIP ? inner - j : STRIP; \
+                    if (many <= FEW) \
+                        add_few_##suffix(many, order, width, inner, g + j, sum); \
+                    else \
+                        add_many_##suffix(many, order, width, inner, g + j, sum); \
+                    for (int64_t k = 0; k < width; k++) \
+                        out[j + k] += sum[k]; \
+                } \
+            } \
     }
+enum { STRIP = 128 };
 DEFINE_ADD_SLICES(f32, float)
 DEFINE_ADD_SLICES(f64, double)
 
@@ -79,10 +141,14 @@ static tg_status take_add_back(tg_kernel_call *call) {
     int              axis = (int)attr->axis;
     const void      *g = tg_contiguous(call, 0);
     const int64_t   *at = tg_contiguous(call, 1);
+    places           p;
     if (!g || !at) return TG_ERR_MEMORY;
     if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
     int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
-    return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
+    if (index->size <= FEW)
+        return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
+    if (!group_places(call, at, index->size, attr->size, &p)) return TG_ERR_MEMORY;
+    return TGI_DISPATCH_FLOATS(out->dtype, add_groups, outer, index->size, attr->size, inner, &p, g, out->data);
 }
 
 /* Of take and gather: the indices choose. */
@@ -186,6 +252,28 @@ DEFINE_SCATTER(add, f64, double, *to + from)
 DEFINE_SCATTER(add, i64, uint64_t, *to + from)
 DEFINE_SCATTER(add, b8, uint8_t, *to | from)
 
+/* For sums of many. Where few elements are added to, the others are not looked at. */
+static tg_status add_exactly(tg_kernel_call *call, route r, const float *source) {
+    float    *out = call->out.data;
+    double   *sum = tg_scratch(call, (size_t)call->out.size * sizeof *sum);
+    bool      sparse = r.count < call->out.size / 8;
+    tgi_steps to = r.to, back = r.to;
+    if (!sum) return TG_ERR_MEMORY;
+    for (int64_t i = 0; i < (sparse ? r.count : call->out.size); i++) {
+        int64_t at = sparse ? tgi_next(&to) + r.at[i] * r.stride : i;
+        sum[at] = (double)out[at];
+    }
+    for (int64_t i = 0; i < r.count; i++) {
+        double more = (double)source[tgi_next(&r.from)];
+        sum[tgi_next(&r.to) + r.at[i] * r.stride] += more;
+    }
+    for (int64_t i = 0; i < (sparse ? r.count : call->out.size); i++) {
+        int64_t at = sparse ? tgi_next(&back) + r.at[i] * r.stride : i;
+        out[at] = (float)sum[at];
+    }
+    return TG_OK;
+}
+
 /* The source, broadcast to the shape of the indices, is put into `out` at the indices, or added there. */
 static tg_status scatter_into(tg_kernel_call *call, int source, bool add) {
     const take_attr *attr = call->attr;
@@ -198,6 +286,7 @@ static tg_status scatter_into(tg_kernel_call *call, int source, bool add) {
     tgi_stretch(from->rank, from->dims, from->strides, index->rank, index->dims, walk.strides);
     r.from = tgi_steps_of(&walk);
     r.to = beside(out, index, (int)attr->axis);
+    if (add && out->dtype == TG_F32 && index->dims[attr->axis] > FEW) return add_exactly(call, r, from->data);
     return add ? TGI_DISPATCH_ANY(out->dtype, add, r, from->data, out->data)
                : TGI_DISPATCH_ANY(out->dtype, put, r, from->data, out->data);
 }

@@ -185,12 +185,23 @@ static tg_status pick_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data, tg_kernel_threads(call));
 }
 
+/* Whether an element can be in so many windows that a float32 sum of what they give back, made one by one, would show it. */
+static bool many_overlap(const pool_attr *attr) {
+    double windows = 1;
+    for (int i = 0; i < attr->axes; i++)
+        windows *= (double)((attr->window[i] - 1) * attr->dilation[i] / attr->stride[i] + 1);
+    return windows > 32;
+}
+
 static tg_status unpick_kernel(tg_kernel_call *call) {
     const tg_array *y = &call->in[0], *x = &call->out;
+    bool            exactly = x->dtype == TG_F32 && many_overlap(call->attr);
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
-    if (!from || !index) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, tg_kernel_threads(call));
+    int             threads = tg_kernel_threads(call);
+    double         *sums = exactly ? tg_scratch(call, (size_t)threads * (size_t)x_size * sizeof *sums) : NULL;
+    if (!from || !index || (exactly && !sums)) return TG_ERR_MEMORY;
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, threads, sums);
 }
 
 static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr);
@@ -260,8 +271,8 @@ static tgi_window *windows_of(tg_kernel_call *call, const tgi_means *m, int a) {
     return windows;
 }
 
-/* The sizes of images and results, and the windows. NULL, with the error noted, when there is no memory; else scratch. */
-static void *begin_means(tg_kernel_call *call, const tg_array *x, const tg_array *y, tgi_means *m) {
+/* The sizes of images and results, and the windows. False, with the error noted, when there is no memory. */
+static bool begin_means(tg_kernel_call *call, const tg_array *x, const tg_array *y, tgi_means *m) {
     const pool_attr *attr = call->attr;
     m->images = images_of(x, attr);
     for (int a = 0; a < 2; a++) {
@@ -271,24 +282,35 @@ static void *begin_means(tg_kernel_call *call, const tg_array *x, const tg_array
     }
     m->down = windows_of(call, m, 0);
     m->across = m->down ? windows_of(call, m, 1) : NULL;
-    if (!m->across) return NULL;
-    return tg_scratch(call, (size_t)tg_kernel_threads(call) * (size_t)m->x[1] * tg_dtype_size(x->dtype));
+    return m->across;
+}
+
+/* Memory for so many elements of the result's dtype, and a row of `width` for each thread. */
+static void *scratch_for(tg_kernel_call *call, int64_t elements, int64_t width) {
+    return tg_scratch(call, (size_t)(elements + tg_kernel_threads(call) * width) * tg_dtype_size(call->out.dtype));
 }
 
 static tg_status means_kernel(tg_kernel_call *call) {
     tgi_means   m;
     const void *x = tg_contiguous(call, 0);
-    void       *scratch = x ? begin_means(call, &call->in[0], &call->out, &m) : NULL;
+    if (!x || !begin_means(call, &call->in[0], &call->out, &m)) return TG_ERR_MEMORY;
+    void *scratch = scratch_for(call, m.y[1], m.x[1]);
     if (!scratch) return TG_ERR_MEMORY;
     return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, &m, x, call->out.data, tg_kernel_threads(call), scratch);
 }
 
-static tg_status unmeans_kernel(tg_kernel_call *call) {
-    tgi_means   m;
+static tg_status means_back_kernel(tg_kernel_call *call) {
+    tgi_means   m, back;
     const void *y = tg_contiguous(call, 0);
-    void       *scratch = y ? begin_means(call, &call->out, &call->in[0], &m) : NULL;
-    if (!scratch) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_unmeans, &m, y, call->out.data, tg_kernel_threads(call), scratch);
+    if (!y || !begin_means(call, &call->out, &call->in[0], &m)) return TG_ERR_MEMORY;
+    tgi_window *down = tg_scratch(call, (size_t)m.x[0] * sizeof *down);
+    tgi_window *across = tg_scratch(call, (size_t)m.x[1] * sizeof *across);
+    void       *scratch = scratch_for(call, call->in[0].size + m.y[1], m.y[1]);
+    if (!down || !across || !scratch) return TG_ERR_MEMORY;
+    tgi_windows_back(m.y[0], m.down, m.x[0], down);
+    tgi_windows_back(m.y[1], m.across, m.x[1], across);
+    back = (tgi_means){m.images, {m.y[0], m.y[1]}, {m.x[0], m.x[1]}, down, across};
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means_back, &m, &back, y, call->out.data, tg_kernel_threads(call), scratch);
 }
 
 static tg_tensor means_back(tg_tensor y, const pool_attr *attr);
@@ -319,7 +341,7 @@ static tg_tensor means_back_rule(const tg_rule_call *call) {
 static tg_rule *const means_back_rules[] = {means_back_rule};
 
 static tg_tensor means_back(tg_tensor y, const pool_attr *attr) {
-    static const tg_op op = {"avg_pool_back", 1, infer_back, .kernel = unmeans_kernel, .rules = means_back_rules};
+    static const tg_op op = {"avg_pool_back", 1, infer_back, .kernel = means_back_kernel, .rules = means_back_rules};
     return tg_record(NULL, &op, 1, &y, attr, sizeof *attr);
 }
 

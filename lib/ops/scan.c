@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "kernels/sum.h"
 #include "ops/reduce.h"
 
 /* ---- cumsum ------------------------------------------------------------------------------------------------------ */
@@ -19,24 +20,13 @@ static tg_status infer_cumsum(tg_infer *call) {
     return tgi_require_dtype(call, call->out.dtype, TGI_NUMBERS);
 }
 
-/* x and y are (outer, n, inner). */
-#define DEFINE_CUMSUM(suffix, T) \
-    static void cumsum_##suffix(int64_t outer, int64_t n, int64_t inner, const T *x, T *y) { \
-        for (int64_t o = 0; o < outer; o++, x += n * inner, y += n * inner) \
-            for (int64_t i = 0; i < n * inner; i++) \
-                y[i] = i < inner ? x[i] : y[i - inner] + x[i]; \
-    }
-DEFINE_CUMSUM(f32, float)
-DEFINE_CUMSUM(f64, double)
-DEFINE_CUMSUM(i64, uint64_t)
-
 static tg_status cumsum_kernel(tg_kernel_call *call) {
     const tg_array *y = &call->out;
     int             axis = (int)((const scan_attr *)call->attr)->axis;
     const void     *x = tg_contiguous(call, 0);
     if (!x) return TG_ERR_MEMORY;
     int64_t outer = tgi_size(axis, y->dims), inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1), n = y->dims[axis];
-    return TGI_DISPATCH_NUMBERS(y->dtype, cumsum, outer, n, inner, x, y->data);
+    return TGI_DISPATCH_NUMBERS(y->dtype, tgi_cumsum, outer, n, inner, x, y->data);
 }
 
 /* Each element went into all sums from its own on: a running sum from the other end. */

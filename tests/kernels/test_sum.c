@@ -334,6 +334,53 @@ START_TEST(pieces_add_up_to_the_same_bits) {
 }
 END_TEST
 
+/* ---- running sums ------------------------------------------------------------------------------------------------ */
+
+/* Columns of one number, which is no fraction of 2, against its multiples. */
+#define RUNNING_TENTHS(T, suffix, tolerance) \
+    static void running_tenths_##suffix(int64_t n, int64_t inner) { \
+        T *x = malloc((size_t)(n * inner) * sizeof *x), *y = malloc((size_t)(n * inner) * sizeof *y); \
+        ck_assert(x &&y); \
+        for (int64_t i = 0; i < n * inner; i++) \
+            x[i] = (T)0.1 + (T)(i % inner); \
+        tgi_cumsum_##suffix(1, n, inner, x, y); \
+        for (int64_t j = 0; j < inner; j++) { \
+            for (int64_t i = 0; i < n; i++) { \
+                long double sum = (long double)x[j] * (long double)(i + 1); \
+                ck_assert(fabsl(y[i * inner + j] - sum) <= (tolerance)*sum); \
+            } \
+        } \
+        free(x); \
+        free(y); \
+    }
+RUNNING_TENTHS(float, f32, 0x1p-24L)
+RUNNING_TENTHS(double, f64, 0x1.001p-53L)
+
+START_TEST(running_sums_are_rounded_once) {
+    static const int64_t inner[] = {1, 2, 63, 64, 65, 200};
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
+        running_tenths_f32(4000000 / (inner[i] * inner[i]) + 5, inner[i]);
+        running_tenths_f64(4000000 / (inner[i] * inner[i]) + 5, inner[i]);
+    }
+}
+END_TEST
+
+START_TEST(running_sums_of_infinities) {
+    double x[] = {1, -(double)INFINITY, 1, (double)INFINITY, 1}, y[5];
+    float  z[5];
+    tgi_cumsum_f64(1, 5, 1, x, y);
+    ck_assert(y[0] == 1 && y[1] == x[1] && y[2] == x[1] && isnan(y[3]) && isnan(y[4]));
+    tgi_cumsum_f32(1, 5, 1, (float[]){1, INFINITY, 1, -1, 1}, z);
+    ck_assert(z[0] == 1 && isinf(z[1]) && isinf(z[4]));
+    tgi_cumsum_f64(1, 3, 1, (double[]){0x1.8p1023, 0x1p1023, -1}, y);
+    ck_assert(y[0] == 0x1.8p1023 && isinf(y[1]) && isinf(y[2]));
+    tgi_cumsum_f64(1, 0, 3, x, y);
+    int64_t whole[2];
+    tgi_cumsum_i64(1, 2, 1, (int64_t[]){INT64_MAX, 1}, whole);
+    ck_assert(whole[1] == INT64_MIN);
+}
+END_TEST
+
 Suite *suite_sum(void) {
     Suite *suite = suite_create("sum");
     TCase *axes = tcase_create("axes");
@@ -351,6 +398,8 @@ Suite *suite_sum(void) {
     tcase_add_test(numbers, integers_wrap);
     tcase_add_test(numbers, nan_and_infinity_stay);
     tcase_add_test(numbers, pieces_add_up_to_the_same_bits);
+    tcase_add_test(numbers, running_sums_are_rounded_once);
+    tcase_add_test(numbers, running_sums_of_infinities);
     suite_add_tcase(suite, numbers);
     return suite;
 }

@@ -70,10 +70,10 @@ START_TEST(picked_and_put_back) {
     double               y[6], back[6];
     tgi_pick_f64(2, 3, 3, x, index, y, 1);
     ck_assert(y[0] == 3 && y[1] == 3 && y[2] == -(double)INFINITY && y[3] == 4 && y[4] == 5 && y[5] == 6);
-    tgi_unpick_f64(2, 3, 3, (double[]){1, 10, 100, 3, 4, 5}, index, back, 1);
+    tgi_unpick_f64(2, 3, 3, (double[]){1, 10, 100, 3, 4, 5}, index, back, 1, NULL);
     ck_assert(back[0] == 0 && back[1] == 0 && back[2] == 11 && back[3] == 3 && back[4] == 4 && back[5] == 5);
     float y_f32[6];
-    tgi_unpick_f32(1, 3, 3, (float[]){1, 10, 100}, index, y_f32, 1);
+    tgi_unpick_f32(1, 3, 3, (float[]){1, 10, 100}, index, y_f32, 1, NULL);
     ck_assert(y_f32[0] == 0 && y_f32[1] == 0 && y_f32[2] == 11);
 }
 END_TEST
@@ -81,8 +81,15 @@ END_TEST
 /* ---- means ------------------------------------------------------------------------------------------------------- */
 
 /* Windows that overlap, skip, and have nothing in them; whole numbers over powers of 2, so that sums are exact. */
-static const tgi_window down[] = {{0, 2, 2}, {1, 4, 4}, {4, 4, 1}}, across[] = {{2, 5, 4}, {0, 1, 1}, {5, 5, 0}, {0, 5, 8}};
+static const tgi_window down[] = {{0, 2, 2}, {1, 4, 4}, {4, 4, 1}}, across[] = {{0, 1, 4}, {0, 4, 1}, {2, 4, 8}, {5, 5, 0}};
 static const tgi_means  means = {2, {4, 5}, {3, 4}, down, across};
+
+/* The way back, whose windows go into these arrays. */
+static tgi_means back_of(const tgi_means *m, tgi_window *down_back, tgi_window *across_back) {
+    tgi_windows_back(m->y[0], m->down, m->x[0], down_back);
+    tgi_windows_back(m->y[1], m->across, m->x[1], across_back);
+    return (tgi_means){m->images, {m->y[0], m->y[1]}, {m->x[0], m->x[1]}, down_back, across_back};
+}
 
 static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
     bool inside = i >= down[p].from && i < down[p].to && j >= across[q].from && j < across[q].to;
@@ -91,7 +98,9 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
 
 #define MEANS_TEST(T, suffix) \
     START_TEST(means_of_any_windows_##suffix) { \
-        T x[40], y[24], back[40], scratch[5]; \
+        T          x[40], y[24], back[40], scratch[24 + 4 + 5]; \
+        tgi_window down_back[4], across_back[5]; \
+        tgi_means  way_back = back_of(&means, down_back, across_back); \
         for (int i = 0; i < 40; i++) \
             x[i] = (T)(i * i % 17); \
         tgi_means_##suffix(&means, x, y, 1, scratch); \
@@ -103,7 +112,7 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
         } \
         for (int n = 0; n < 24; n++) \
             y[n] = (T)(n * n % 19); \
-        tgi_unmeans_##suffix(&means, y, back, 1, scratch); \
+        tgi_means_back_##suffix(&means, &way_back, y, back, 1, scratch); \
         for (int64_t i = 0; i < 40; i++) { \
             double sum = 0; \
             for (int64_t n = 0; n < 12; n++) \
@@ -115,6 +124,23 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
 MEANS_TEST(float, f32)
 MEANS_TEST(double, f64)
 
+/* One by one, the sum of so many float32 ones ends at 2^24. */
+START_TEST(large_windows_lose_nothing) {
+    enum { MANY = 1 << 25 };
+    float           *x = malloc(MANY * sizeof *x), y = 0, *scratch = malloc((MANY + 1) * sizeof *scratch);
+    const tgi_window all = {0, MANY, 1}, one = {0, 1, 1};
+    ck_assert(x && scratch);
+    for (int64_t i = 0; i < MANY; i++)
+        x[i] = 1;
+    tgi_means_f32(&(tgi_means){1, {1, MANY}, {1, 1}, &one, &all}, x, &y, 1, scratch);
+    ck_assert(y == MANY);
+    tgi_means_f32(&(tgi_means){1, {MANY, 1}, {1, 1}, &all, &one}, x, &y, 1, scratch);
+    ck_assert(y == MANY);
+    free(x);
+    free(scratch);
+}
+END_TEST
+
 /* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 /* Six images, of sizes that are worth several threads; fractions, whose sums depend on their order. */
@@ -123,21 +149,23 @@ enum { IMAGES = 6, SIDE = 160, ELEMENTS = IMAGES * SIDE * SIDE, MOST_THREADS = 7
 /* What all functions make of the same numbers: five results of at most ELEMENTS. */
 typedef struct results {
     int64_t index[ELEMENTS];
-    float   picked[ELEMENTS], unpicked[ELEMENTS], means[ELEMENTS], unmeans[ELEMENTS];
+    float   picked[ELEMENTS], unpicked[ELEMENTS], means[ELEMENTS], back[ELEMENTS];
 } results;
 
 static void make_results(int threads, const float *x, results *r) {
-    static float      scratch[MOST_THREADS * 2 * SIDE];
+    static float      scratch[ELEMENTS + (1 + MOST_THREADS * 2) * SIDE];
+    static double     sums[MOST_THREADS * SIDE * SIDE];
     const tgi_windows w = {IMAGES, {SIDE, SIDE}, {SIDE, SIDE}, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
-    tgi_window        along[SIDE];
+    tgi_window        along[SIDE], down_back[SIDE], across_back[SIDE];
     for (int64_t i = 0; i < SIDE; i++)
         along[i] = (tgi_window){i ? i - 1 : 0, i < SIDE - 1 ? i + 2 : SIDE, 3};
     const tgi_means m = {IMAGES, {SIDE, SIDE}, {SIDE, SIDE}, along, along};
     tgi_largest_f32(&w, x, r->index, threads, scratch);
     tgi_pick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->picked, threads);
-    tgi_unpick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->unpicked, threads);
+    tgi_unpick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->unpicked, threads, sums);
     tgi_means_f32(&m, x, r->means, threads, scratch);
-    tgi_unmeans_f32(&m, x, r->unmeans, threads, scratch);
+    const tgi_means way_back = back_of(&m, down_back, across_back);
+    tgi_means_back_f32(&m, &way_back, x, r->back, threads, scratch);
 }
 
 START_TEST(threads_make_no_difference) {
@@ -163,6 +191,7 @@ Suite *suite_window(void) {
     tcase_add_test(tcase, picked_and_put_back);
     tcase_add_test(tcase, means_of_any_windows_f32);
     tcase_add_test(tcase, means_of_any_windows_f64);
+    tcase_add_test(tcase, large_windows_lose_nothing);
     tcase_add_test(tcase, threads_make_no_difference);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -164,6 +164,24 @@ START_TEST(masked_logits_are_pytorchs) {
 }
 END_TEST
 
+/* A class that cannot be, of which nothing is expected, costs nothing: by its probability, or by its weight. */
+START_TEST(masked_classes_without_a_part_cost_nothing) {
+    tg_tape         *tape = tg_tape_new();
+    tg_tensor        x = MATRIX(floats[_i], 2, 3, 0, -INF, 0, 0, 0, -INF);
+    tg_tensor        target = MATRIX(floats[_i], 2, 3, 1, 0, 0, 0, 1, 0), ln_2 = tg_log(POINTS(tape, 2));
+    tg_class_options each = {.reduction = TG_REDUCE_NONE};
+    tg_tensor        y = tg_cross_entropy(x, target, &each);
+    CHECK_IS(y, tg_item(ln_2), tg_item(ln_2));
+    CHECK_IS(slope(y, x), -0.5, 0, 0.5, 0.5, -0.5, 0);
+    CHECK_IS(slope(slope(y, x), x), 0, 0, 0, 0, 0, 0);
+    each.weight = POINTS(tape, 1, 0, 1);
+    CHECK_IS(tg_cross_entropy(x, I64(tape, 1, 1), &each), 0, 0);
+    CHECK_IS(slope(tg_cross_entropy(x, I64(tape, 1, 1), &each), x), 0, 0, 0, 0, 0, 0);
+    CHECK_IS(tg_nll_loss(x, I64(tape, 1, 1), &each), 0, 0);
+    finish(tape);
+}
+END_TEST
+
 /* ---- the options ------------------------------------------------------------------------------------------------- */
 
 START_TEST(ignored_classes_cost_nothing) {
@@ -351,6 +369,7 @@ Suite *suite_class_loss(void) {
     add_rows(suite, class_loss_rows);
     tcase_add_loop_test(tcase, large_logits_are_right, 0, 2);
     tcase_add_loop_test(tcase, masked_logits_are_pytorchs, 0, 2);
+    tcase_add_loop_test(tcase, masked_classes_without_a_part_cost_nothing, 0, 2);
     tcase_add_test(tcase, ignored_classes_cost_nothing);
     tcase_add_test(tcase, weights_are_in_the_mean);
     tcase_add_test(tcase, no_options_are_the_defaults);

@@ -258,11 +258,56 @@ START_TEST(large_logits_are_right) {
     CHECK_IS(y, 1000, 0, 750, 0, 1000, 250, tg_item(ln_2));
     CHECK_IS(slope(y, z), 1, 0, 0.75, 0, -1, -0.25, -0.5);
     CHECK_IS(slope(slope(y, z), z), 0, 0, 0, 0, 0, 0, 0.25);
-    CHECK_IS(slope(y, target), -1000, -1000, -1000, 1000, 1000, 1000, -0.0);
+    CHECK_IS(slope(y, target), -1000, -1000, -1000, 1000, 1000, 1000, 0);
     o.pos_weight = POINTS(tape, 3);
     y = tg_bce_with_logits_loss(z, target, &o);
     CHECK_IS(tg_slice(y, 0, 0, 6, 1), 1000, 0, 750, 0, 3000, 750);
     CHECK_IS(slope(y, z), 1, 0, 0.75, 0, -3, -0.75, -1.5);
+    finish(tape);
+}
+END_TEST
+
+/* 0 times infinity is 0 where the target gives the side no part. */
+START_TEST(infinite_logits_are_right) {
+    const double   inf = (double)INFINITY;
+    tg_tape       *tape = tg_tape_new();
+    tg_tensor      z = POINTS(tape, inf, -inf, inf, -inf, inf, -inf), target = POINTS(tape, 1, 0, 0, 1, 0.25, 0.25);
+    tg_bce_options o = {.reduction = TG_REDUCE_NONE};
+    tg_tensor      y = tg_bce_with_logits_loss(z, target, &o);
+    CHECK_IS(y, 0, 0, inf, inf, inf, inf);
+    CHECK_IS(slope(y, z), 0, 0, 1, -1, 0.75, -0.25);
+    CHECK_IS(slope(slope(y, z), z), 0, 0, 0, 0, 0, 0);
+    o.pos_weight = POINTS(tape, 0);
+    CHECK_IS(tg_bce_with_logits_loss(z, target, &o), 0, 0, inf, 0, inf, 0);
+    o = (tg_bce_options){TG_REDUCE_NONE, .weight = POINTS(tape, 0, 0, 0, 0, 0, 0)};
+    CHECK_IS(tg_bce_with_logits_loss(z, target, &o), 0, 0, 0, 0, 0, 0);
+    CHECK_IS(slope(tg_bce_with_logits_loss(z, target, &o), z), 0, 0, 0, 0, 0, 0);
+    CHECK_IS(tg_bce_with_logits_loss(POINTS(tape, NAN), 1, NULL), (double)NAN);
+    finish(tape);
+}
+END_TEST
+
+/* The side that counts for nearly nothing has all its digits. */
+START_TEST(sure_logits_keep_their_digits) {
+    tg_tape       *tape = tg_tape_new();
+    tg_tensor      z = F64(tape, 40, -40), target = F64(tape, 1, 0), y, g;
+    tg_bce_options o = {.reduction = TG_REDUCE_NONE};
+    y = tg_bce_with_logits_loss(z, target, &o);
+    g = slope(y, z);
+    ck_assert_int_le(ulps_f64(tg_item(tg_slice(y, 0, 0, 1, 1)), log1p(exp(-40))), 4);
+    ck_assert_int_le(ulps_f64(tg_item(tg_slice(y, 0, 1, 2, 1)), log1p(exp(-40))), 4);
+    ck_assert_int_le(ulps_f64(tg_item(tg_slice(g, 0, 0, 1, 1)), -1 / (1 + exp(40))), 4);
+    ck_assert_int_le(ulps_f64(tg_item(tg_slice(g, 0, 1, 2, 1)), 1 / (1 + exp(40))), 4);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(numbers_may_be_targets) {
+    tg_tape       *tape = tg_tape_new();
+    tg_tensor      z = F64(tape, 1000);
+    tg_bce_options o = {.pos_weight = tg_num(3)};
+    CHECK_IS(tg_bce_with_logits_loss(z, 0.25, NULL), 750);
+    CHECK_IS(tg_bce_with_logits_loss(tg_neg(z), 1, &o), 3000);
     finish(tape);
 }
 END_TEST
@@ -320,6 +365,23 @@ START_TEST(divergence_where_the_target_is_zero) {
     CHECK_IS(tg_kl_div(log_p, POINTS(tape, 0, 0, 0), true, TG_REDUCE_NONE), 1, 2, 0);
     CHECK_IS(tg_kl_div(log_p, POINTS(tape, -1000, -1000, -1000), true, TG_REDUCE_SUM), 0);
     CHECK_IS(tg_kl_div(tg_reshape(log_p, TG_SHAPE(1, 3)), target, false, TG_REDUCE_BATCH_MEAN), 2);
+    finish(tape);
+}
+END_TEST
+
+/* A class that is masked has no probability, and is expected to have none. */
+START_TEST(divergence_from_what_cannot_be) {
+    const double inf = (double)INFINITY;
+    tg_tape     *tape = tg_tape_new();
+    tg_tensor    log_p = POINTS(tape, -inf, 0, -inf), target = POINTS(tape, 0, 1, 0.5), log_target = POINTS(tape, -inf, 0, 0);
+    tg_tensor    y = tg_kl_div(log_p, target, false, TG_REDUCE_NONE);
+    CHECK_IS(y, 0, 0, inf);
+    CHECK_IS(slope(y, log_p), -0.0, -1, -0.5);
+    CHECK_IS(slope(y, target), inf, 1, inf);
+    y = tg_kl_div(log_p, log_target, true, TG_REDUCE_NONE);
+    CHECK_IS(y, 0, 0, inf);
+    CHECK_IS(slope(y, log_p), -0.0, -1, -1);
+    CHECK_IS(tg_slice(slope(y, log_target), 0, 0, 2, 1), 0, 1);
     finish(tape);
 }
 END_TEST
@@ -407,10 +469,14 @@ Suite *suite_loss(void) {
     tcase_add_loop_test(tcase, bce_is_clamped_at_the_corners, 0, 2);
     tcase_add_test(tcase, small_probabilities_keep_their_digits);
     tcase_add_loop_test(tcase, large_logits_are_right, 0, 2);
+    tcase_add_loop_test(tcase, infinite_logits_are_right, 0, 2);
+    tcase_add_test(tcase, sure_logits_keep_their_digits);
+    tcase_add_test(tcase, numbers_may_be_targets);
     tcase_add_test(tcase, logits_and_their_probabilities_agree);
     tcase_add_test(tcase, no_options_are_the_defaults);
     tcase_add_test(tcase, derivatives_of_weights_are_right);
     tcase_add_loop_test(tcase, divergence_where_the_target_is_zero, 0, 2);
+    tcase_add_loop_test(tcase, divergence_from_what_cannot_be, 0, 2);
     tcase_add_loop_test(tcase, cosine_of_zero_vectors, 0, 2);
     tcase_add_test(tcase, only_the_result_is_kept);
     tcase_add_test(tcase, what_they_reject);

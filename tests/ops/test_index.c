@@ -292,6 +292,24 @@ START_TEST(operands_that_do_not_fit_are_rejected) {
 }
 END_TEST
 
+/* One by one, a float32 sum of so many ones ends at 2^24. */
+START_TEST(sums_of_many_lose_nothing) {
+    enum { MANY = 1 << 25 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor ones = tg_full(tape, TG_F32, TG_SHAPE(MANY), 1), index = tg_full(tape, TG_I64, TG_SHAPE(MANY), 1);
+    tg_tensor few = tg_full(tape, TG_F32, TG_SHAPE(3), 0), many = tg_full(tape, TG_F32, TG_SHAPE(1000), 0);
+    CHECK_IS(tg_scatter_add(few, index, ones, 0), 0, MANY, 0);
+    CHECK_IS(slope(tg_take(few, index, 0), few), 0, MANY, 0);
+    CHECK_IS(slope(tg_gather(few, index, 0), few), 0, MANY, 0);
+
+    /* where few elements of many are added to: tenths, against float64 */
+    tg_tensor tenths = tg_full(tape, TG_F32, TG_SHAPE(100), 0.1), one = tg_full(tape, TG_I64, TG_SHAPE(100), 77);
+    tg_tensor sums = tg_scatter_add(many, one, tenths, 0);
+    CHECK_IS(tg_slice(sums, 0, 76, 79, 1), 0, (double)(float)(100 * (double)0.1f), 0);
+    finish(tape);
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_index(void) {
@@ -300,6 +318,7 @@ Suite *suite_index(void) {
     add_rows(suite, index_rows);
     tcase_add_test(tcase, embeddings_add_up_their_gradients);
     tcase_add_test(tcase, a_number_takes_one_slice);
+    tcase_add_test(tcase, sums_of_many_lose_nothing);
     tcase_add_test(tcase, the_last_one_scattered_stays);
     tcase_add_test(tcase, indices_from_a_sort_put_it_back);
     tcase_add_test(tcase, an_index_out_of_range_fails_the_run);

@@ -308,6 +308,11 @@ START_TEST(clamp_at_and_beyond_its_bounds) {
     CHECK_IS(slope(tg_clamp(x, -1, 1), x), 1, 1, 0, 0, 1, 0, 0, 1);
     CHECK_IS(tg_clamp(x, -INFINITY, 1), -1, 1, -2, 1, 0.5, 1, -INF, NOT);
     CHECK_IS(tg_clamp(x, 0, INFINITY), 0, 1, 0, 2, 0.5, INF, 0, NOT);
+    tg_tensor whole = I64(tape, INT64_MIN, -3, 5, INT64_MAX), high = tg_sub(I64(tape, INT64_MAX), 1);
+    CHECK_IS(tg_clamp(whole, -INFINITY, 4), (double)INT64_MIN, -3, 4, 4);
+    CHECK_IS(tg_clamp(whole, 0, INFINITY), 0, 0, 5, (double)INT64_MAX);
+    CHECK_IS(tg_eq(tg_clamp(whole, -INFINITY, INFINITY), whole), 1, 1, 1, 1);
+    CHECK_IS(tg_eq(tg_clamp(whole, -INFINITY, high), tg_minimum(whole, high)), 1, 1, 1, 1);
     CHECK_IS(tg_clamp(I64(tape, INT64_MIN, 5), -3, 3), -3, 3);
     finish(tape);
 }
@@ -394,7 +399,11 @@ START_TEST(clamp_rejects_what_it_cannot_take) {
     CHECK_ERROR(tape, TG_ERR_DTYPE, "clamp: ", "float32", "float64");
     ck_assert(!tg_valid(tg_clamp(x, F64(tape, 1.0, 2.0, 3.0), 2)));
     CHECK_ERROR(tape, TG_ERR_SHAPE, "clamp: ", "(2) x (3)");
-    ck_assert(!tg_valid(tg_clamp(I64(tape, 1), -INFINITY, 2)));
+    ck_assert(!tg_valid(tg_clamp(I64(tape, 1), INFINITY, 2)));
+    CHECK_ERROR(tape, TG_ERR_DTYPE, "clamp: ", "int64");
+    ck_assert(!tg_valid(tg_clamp(I64(tape, 1), 0.5, INFINITY)));
+    CHECK_ERROR(tape, TG_ERR_DTYPE, "test_math.c", "clamp: ", "int64");
+    ck_assert(!tg_valid(tg_clamp(I64(tape, 1), 0, (double)NAN)));
     CHECK_ERROR(tape, TG_ERR_DTYPE, "clamp: ", "int64");
     ck_assert(!tg_valid(tg_clamp(1, 0, 2)));
     finish(tape);

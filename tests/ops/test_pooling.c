@@ -265,6 +265,28 @@ START_TEST(wrong_windows_are_named) {
 }
 END_TEST
 
+/* One by one, a float32 sum of so many tenths is off by more than one in a thousand. */
+START_TEST(large_windows_lose_nothing) {
+    enum { SIDE = 2048 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_full(tape, TG_F32, TG_SHAPE(1, SIDE, SIDE), 0.1), row = tg_reshape(x, TG_SHAPE(1, SIDE * SIDE));
+    tg_tensor ones = tg_full(tape, TG_F32, TG_SHAPE(1, 2 * SIDE), 1);
+    tg_tensor means = tg_concat(TG_LIST(tg_reshape(tg_adaptive_avg_pool2d(x, 1, 1), TG_SHAPE(1)),
+                                        tg_reshape(tg_avg_pool1d(row, SIDE * SIDE, NULL), TG_SHAPE(1))),
+                                0);
+    CHECK_IS(tg_lt(tg_abs(tg_sub(means, 0.1)), 4e-7), 1, 1);
+
+    /* its gradient: element 2047 is in 2048 windows, and the only largest one in all of them */
+    const tg_pool_options by_one = {.stride = {1, 1}};
+    tg_tensor             g = slope(tg_mul(0.1, tg_avg_pool1d(ones, SIDE, &by_one)), ones);
+    CHECK_IS(tg_lt(tg_abs(tg_sub(tg_slice(g, 1, SIDE - 1, SIDE, 1), 0.1)), 4e-7), 1);
+    tg_tensor peak = tg_cast(tg_one_hot(tg_full(tape, TG_I64, TG_SHAPE(1), SIDE - 1), 2 * SIDE, TG_F64), TG_F32);
+    g = slope(tg_mul(0.1, tg_max_pool1d(peak, SIDE, &by_one)), peak);
+    CHECK_IS(tg_slice(g, 1, SIDE - 1, SIDE, 1), (double)(float)(SIDE * (double)0.1f));
+    finish(tape);
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_pooling(void) {
@@ -275,6 +297,7 @@ Suite *suite_pooling(void) {
     tcase_add_loop_test(tcase, nan_is_larger_than_all, 0, 2);
     tcase_add_loop_test(tcase, a_window_may_have_no_element, 0, 2);
     tcase_add_loop_test(tcase, ceil_mode_adds_a_window, 0, 2);
+    tcase_add_test(tcase, large_windows_lose_nothing);
     tcase_add_test(tcase, wrong_windows_are_named);
     suite_add_tcase(suite, tcase);
     return suite;
