@@ -133,8 +133,8 @@ tg_tensor tg_checkpoint(tg_tape *tape, tg_segment *segment, void *context, int c
 #define tg_hvp(loss, ...) TG_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
 #define tg_jacobian(y, x) TG_CALL2(tg_jacobian, y, x)
 #define tg_hessian(loss, x) TG_CALL2(tg_hessian, loss, x)
-#define tg_read_jacobian(y, ...) TG_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
-#define tg_read_hessian(loss, ...) TG_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
+#define tg_read_jacobian(y, x, ...) TGI_ELEMENTS_CALL2(tg_read_jacobian, "read_jacobian", y, x, __VA_ARGS__)
+#define tg_read_hessian(loss, x, ...) TGI_ELEMENTS_CALL2(tg_read_hessian, "read_hessian", loss, x, __VA_ARGS__)
 #define tg_gradcheck(y, ...) TG_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
 
 #endif

@@ -63,7 +63,8 @@ void tg_clear_error(tg_tape *tape);
 /* Each returns the new leaf, or an invalid tensor after an error. */
 
 /* A constant with a copy of `data`: tg_shape_size(shape) elements of `dtype`, row-major. `data` may be NULL when there are no
- * elements. */
+ * elements. Here and in all functions that copy elements, a pointer to anything but the dtype's elements, void, bytes or a
+ * struct is an error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. */
 tg_tensor tg_constant(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
 /* A constant in the caller's memory, which must stay valid as long as the leaf, and must be aligned for its dtype. The library
@@ -246,12 +247,13 @@ int64_t tg_instruction_count(const tg_tape *tape);
 }
 #endif
 
-#define tg_constant(tape, ...) TG_TAPE_CALL(tg_constant, tape, __VA_ARGS__)
-#define tg_borrow(tape, ...) (tg_borrow)(TG_AT(tape), __VA_ARGS__)
+#define tg_constant(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_constant, "constant", tape, , dtype, __VA_ARGS__)
+#define tg_borrow(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_borrow, "borrow", tape, , dtype, __VA_ARGS__)
 #define tg_full(tape, ...) TG_TAPE_CALL(tg_full, tape, __VA_ARGS__)
 #define tg_input(tape, ...) TG_TAPE_CALL(tg_input, tape, __VA_ARGS__)
 #define tg_parameter(tape, name, init) TG_TAPE_CALL1_WITH(tg_parameter, tape, name, init)
-#define tg_borrow_parameter(tape, ...) (tg_borrow_parameter)(TG_AT(tape), __VA_ARGS__)
+#define tg_borrow_parameter(tape, name, dtype, ...) \
+    TGI_ELEMENTS_LEAF(tg_borrow_parameter, "borrow_parameter", tape, TGI_FIRST(name), dtype, __VA_ARGS__)
 #define tg_find(tape, ...) TG_TAPE_CALL(tg_find, tape, __VA_ARGS__)
 #define tg_shape_of(x) TG_CALL1(tg_shape_of, x)
 #define tg_size(x) TG_CALL1(tg_size, x)
@@ -265,10 +267,10 @@ int64_t tg_instruction_count(const tg_tape *tape);
 #define tg_set_threads(tape, ...) TG_TAPE_CALL(tg_set_threads, tape, __VA_ARGS__)
 #define tg_assign(leaf, value) TG_CALL2(tg_assign, leaf, value)
 #define tg_item(x) TG_CALL1(tg_item, x)
-#define tg_read(x, ...) TG_CALL1_WITH(tg_read, x, __VA_ARGS__)
+#define tg_read(x, ...) TGI_ELEMENTS_CALL1(tg_read, "read", x, __VA_ARGS__)
 #define tg_data(x) TG_CALL1(tg_data, x)
 #define tg_peek(x) TG_CALL1(tg_peek, x)
-#define tg_write(leaf, ...) TG_CALL1_WITH(tg_write, leaf, __VA_ARGS__)
+#define tg_write(leaf, ...) TGI_ELEMENTS_CALL1(tg_write, "write", leaf, __VA_ARGS__)
 #define tg_keep(x) TG_CALL1(tg_keep, x)
 #define tg_set_keep(tape, ...) TG_TAPE_CALL(tg_set_keep, tape, __VA_ARGS__)
 #define tg_discard(tape, ...) TG_TAPE_CALL(tg_discard, tape, __VA_ARGS__)
