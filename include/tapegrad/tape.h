@@ -110,7 +110,8 @@ tg_shape tg_shape_of(tg_tensor x);
 int64_t  tg_size(tg_tensor x);
 tg_dtype tg_dtype_of(tg_tensor x);
 
-/* Whether it is a parameter, or depends on one by differentiable ops. False for an invalid handle; never an error. */
+/* Whether it is a parameter that is not frozen (tg_set_requires_grad), or depends on one by differentiable ops. False for an invalid
+ * handle; never an error. */
 bool tg_requires_grad(tg_tensor x);
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */

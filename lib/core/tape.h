@@ -279,6 +279,9 @@ tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t ind
 /* Back to the line at which the scope began, after instructions of other lines were recorded or run in it (scope.c). */
 void tgi_resume(tg_tape *tape, tg_scope scope);
 
+/* Whether gradients flow through the instruction to an operand that they are wanted for. */
+bool tgi_gradients_flow(const tg_tape *tape, const tgi_node *node);
+
 /* Drops the instructions from `count` on, and what belongs to them, without running anything. */
 void tgi_truncate(tg_tape *tape, uint32_t count);
 
@@ -301,7 +304,7 @@ bool tgi_index_list_push(tgi_index_list *list, uint32_t item);
 /* The kinds of leaf. */
 extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter;
 
-/* What tg_zero_grad leaves on the tape: nothing to run, but a place that a rewind can go back before. */
+/* What tg_zero_grad and tg_set_grad leave on the tape: nothing to run, but a place that a rewind can go back before. */
 extern const tg_op tgi_zero_grad;
 
 /* Appends a leaf whose value is `data`, borrowed, or when that is NULL memory of the tape's, not initialised. `name` may be
