@@ -38,9 +38,13 @@ typedef enum tg_status {
     TG_ERR_DTYPE,    /* dtypes that do not fit, or that the op does not take */
     TG_ERR_ARGUMENT, /* any other argument that is out of range */
     TG_ERR_NAME,     /* a name that is taken already, or that does not exist */
-    TG_ERR_VALUE,    /* a value that cannot be read: not kept, or overwritten; a kernel that failed */
+    TG_ERR_VALUE,    /* a value that cannot be read: not kept, or overwritten; a kernel that failed for no reason below */
     TG_ERR_GRADIENT, /* a derivative that does not exist, or that tg_gradcheck found to be wrong */
-    TG_ERR_IO        /* a file that cannot be read or written */
+    TG_ERR_IO,       /* a file that cannot be read or written */
+    TG_ERR_INDEX,    /* an index that is out of range */
+    TG_ERR_NUMERIC,  /* a matrix that is singular, or not positive definite */
+    TG_ERR_ANOMALY,  /* a NaN or an infinity, where tg_set_anomaly looks for them */
+    TG_ERR_CANCELLED /* a run that was stopped before its end */
 } tg_status;
 
 /* ---- dtypes ------------------------------------------------------------------------------------------------------ */

@@ -10,6 +10,7 @@
 #define TGI_CORE_TAPE_H
 
 #define HASH_NONFATAL_OOM 1
+#include <stdatomic.h>
 #include <string.h>
 #include <uthash.h>
 
@@ -190,6 +191,7 @@ struct tg_tape {
     int            threads;     /* that a run may use; 0: as many as OpenMP gives */
     bool           eager;       /* runs each instruction when it is recorded */
     bool           print_plans; /* to stderr, when they are made */
+    atomic_bool    cancelled;   /* the run is to stop; set by any thread */
     tgi_pool       pool;
     tgi_index_list aliases; /* views that show a variable leaf's memory */
     uint32_t       keeps;   /* how often what is kept was changed after it was recorded */
