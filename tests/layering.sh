@@ -104,7 +104,7 @@ else
 fi
 
 # A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
-system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|omp'
+system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|omp'
 vectors='immintrin|arm_neon'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
 report 'lib/ includes the C library, uthash, OpenMP and in kernels a BLAS and vectors, and no other' \

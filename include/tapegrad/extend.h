@@ -174,9 +174,9 @@ typedef struct tg_step {
 } tg_step;
 
 /* Records the step, in a scope of its own: tg_assign(w, update(w, g, rate, options)) for one parameter after the other. One
- * without a gradient is passed over; TG_ERR_GRADIENT when none has any. TG_ERR_HANDLE, TG_ERR_SHAPE and TG_ERR_DTYPE for a rate,
- * a parameter or a gradient that does not fit; TG_ERR_ARGUMENT for what cannot be overwritten, and for gradients without
- * parameters. */
+ * without a gradient, or frozen by tg_set_requires_grad, is passed over; TG_ERR_GRADIENT when there is no other. TG_ERR_HANDLE,
+ * TG_ERR_SHAPE and TG_ERR_DTYPE for a rate, a parameter or a gradient that does not fit; TG_ERR_ARGUMENT for what cannot be
+ * overwritten, and for gradients without parameters. */
 tg_status tg_record_step(tg_tape *tape, const tg_step *step);
 
 /* A tensor that an optimizer keeps for a parameter from one step to the next: zeros at first. It belongs to the parameter, lasts

@@ -32,6 +32,16 @@ bool tg_has_grad(tg_tensor parameter);
 /* Forgets the gradients of all parameters. Only programs that call tg_backward twice without a rewind between need it. */
 tg_status tg_zero_grad(tg_tape *tape);
 
+/* From now on g is the parameter's gradient: what tg_grad returns and optimizers use, until the next tg_backward adds to it. g is a
+ * tensor of the parameter's dtype, or a plain number, and broadcasts to its shape (TG_ERR_SHAPE, TG_ERR_DTYPE); TG_NONE leaves the
+ * parameter without a gradient. A rewind undoes it. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
+tg_status tg_set_grad(tg_tensor parameter, tg_tensor g);
+
+/* Freezes a parameter, or thaws it: as long as `on` is false tg_backward gives it no gradient, and takes it for a constant; the steps
+ * of optimizers pass it over. This holds for what was recorded before, too, and is not undone by a rewind. A gradient that it has
+ * stays. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
+tg_status tg_set_requires_grad(tg_tensor parameter, bool on);
+
 /* The vector-Jacobian product, the functional form of tg_backward: for each of the n inputs x_j
  *     grads[j] = sum over the m outputs y_i and their elements of  seeds[i] * dy_i / dx_j
  * with the shape and dtype of x_j; zeros for an input that no output depends on. Inputs are any floating tensors, leaves or not.
@@ -128,13 +138,15 @@ tg_tensor tg_checkpoint(tg_tape *tape, tg_segment *segment, void *context, int c
 #define tg_backward(loss) TG_CALL1(tg_backward, loss)
 #define tg_grad(parameter) TG_CALL1(tg_grad, parameter)
 #define tg_zero_grad(tape) (tg_zero_grad)(TG_AT(tape))
+#define tg_set_grad(parameter, g) TG_CALL2(tg_set_grad, parameter, g)
+#define tg_set_requires_grad(parameter, ...) TG_CALL1_WITH(tg_set_requires_grad, parameter, __VA_ARGS__)
 #define tg_vjp(tape, ...) TG_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
 #define tg_jvp(tape, ...) TG_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
 #define tg_hvp(loss, ...) TG_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
 #define tg_jacobian(y, x) TG_CALL2(tg_jacobian, y, x)
 #define tg_hessian(loss, x) TG_CALL2(tg_hessian, loss, x)
-#define tg_read_jacobian(y, ...) TG_CALL1_WITH(tg_read_jacobian, y, __VA_ARGS__)
-#define tg_read_hessian(loss, ...) TG_CALL1_WITH(tg_read_hessian, loss, __VA_ARGS__)
+#define tg_read_jacobian(y, x, ...) TGI_ELEMENTS_CALL2(tg_read_jacobian, "read_jacobian", y, x, __VA_ARGS__)
+#define tg_read_hessian(loss, x, ...) TGI_ELEMENTS_CALL2(tg_read_hessian, "read_hessian", loss, x, __VA_ARGS__)
 #define tg_gradcheck(y, ...) TG_CALL1_WITH(tg_gradcheck, y, __VA_ARGS__)
 
 #endif

@@ -63,7 +63,8 @@ void tg_clear_error(tg_tape *tape);
 /* Each returns the new leaf, or an invalid tensor after an error. */
 
 /* A constant with a copy of `data`: tg_shape_size(shape) elements of `dtype`, row-major. `data` may be NULL when there are no
- * elements. */
+ * elements. Here and in all functions that copy elements, a pointer to anything but the dtype's elements, void, bytes or a
+ * struct is an error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. */
 tg_tensor tg_constant(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
 /* A constant in the caller's memory, which must stay valid as long as the leaf, and must be aligned for its dtype. The library
@@ -109,7 +110,8 @@ tg_shape tg_shape_of(tg_tensor x);
 int64_t  tg_size(tg_tensor x);
 tg_dtype tg_dtype_of(tg_tensor x);
 
-/* Whether it is a parameter, or depends on one by differentiable ops. False for an invalid handle; never an error. */
+/* Whether it is a parameter that is not frozen (tg_set_requires_grad), or depends on one by differentiable ops. False for an invalid
+ * handle; never an error. */
 bool tg_requires_grad(tg_tensor x);
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
@@ -241,17 +243,26 @@ tg_status tg_discard(tg_tape *tape, tg_mark mark);
 /* The number of instructions on the tape, leaves and plain numbers included. 0 for a tape of NULL. */
 int64_t tg_instruction_count(const tg_tape *tape);
 
+/* ---- cancelling a run -------------------------------------------------------------------------------------------- */
+
+/* Stops the run that is under way, or else the next one, as soon as may be: before its next instruction or group of them, or in the
+ * middle of a group that updates nothing. The run fails with TG_ERR_CANCELLED, as one whose next instruction failed: assigns before it
+ * are done, those after it are not, and what was not run is pending. The error ends the request. This function alone may be called by
+ * any thread at any time of the tape's life, and by a signal handler: it stores one flag. A tape of NULL is ignored. */
+void tg_cancel(tg_tape *tape);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
 
-#define tg_constant(tape, ...) TG_TAPE_CALL(tg_constant, tape, __VA_ARGS__)
-#define tg_borrow(tape, ...) (tg_borrow)(TG_AT(tape), __VA_ARGS__)
+#define tg_constant(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_constant, "constant", tape, , dtype, __VA_ARGS__)
+#define tg_borrow(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_borrow, "borrow", tape, , dtype, __VA_ARGS__)
 #define tg_full(tape, ...) TG_TAPE_CALL(tg_full, tape, __VA_ARGS__)
 #define tg_input(tape, ...) TG_TAPE_CALL(tg_input, tape, __VA_ARGS__)
 #define tg_parameter(tape, name, init) TG_TAPE_CALL1_WITH(tg_parameter, tape, name, init)
-#define tg_borrow_parameter(tape, ...) (tg_borrow_parameter)(TG_AT(tape), __VA_ARGS__)
+#define tg_borrow_parameter(tape, name, dtype, ...) \
+    TGI_ELEMENTS_LEAF(tg_borrow_parameter, "borrow_parameter", tape, TGI_FIRST(name), dtype, __VA_ARGS__)
 #define tg_find(tape, ...) TG_TAPE_CALL(tg_find, tape, __VA_ARGS__)
 #define tg_shape_of(x) TG_CALL1(tg_shape_of, x)
 #define tg_size(x) TG_CALL1(tg_size, x)
@@ -265,10 +276,10 @@ int64_t tg_instruction_count(const tg_tape *tape);
 #define tg_set_threads(tape, ...) TG_TAPE_CALL(tg_set_threads, tape, __VA_ARGS__)
 #define tg_assign(leaf, value) TG_CALL2(tg_assign, leaf, value)
 #define tg_item(x) TG_CALL1(tg_item, x)
-#define tg_read(x, ...) TG_CALL1_WITH(tg_read, x, __VA_ARGS__)
+#define tg_read(x, ...) TGI_ELEMENTS_CALL1(tg_read, "read", x, __VA_ARGS__)
 #define tg_data(x) TG_CALL1(tg_data, x)
 #define tg_peek(x) TG_CALL1(tg_peek, x)
-#define tg_write(leaf, ...) TG_CALL1_WITH(tg_write, leaf, __VA_ARGS__)
+#define tg_write(leaf, ...) TGI_ELEMENTS_CALL1(tg_write, "write", leaf, __VA_ARGS__)
 #define tg_keep(x) TG_CALL1(tg_keep, x)
 #define tg_set_keep(tape, ...) TG_TAPE_CALL(tg_set_keep, tape, __VA_ARGS__)
 #define tg_discard(tape, ...) TG_TAPE_CALL(tg_discard, tape, __VA_ARGS__)

@@ -38,9 +38,13 @@ typedef enum tg_status {
     TG_ERR_DTYPE,    /* dtypes that do not fit, or that the op does not take */
     TG_ERR_ARGUMENT, /* any other argument that is out of range */
     TG_ERR_NAME,     /* a name that is taken already, or that does not exist */
-    TG_ERR_VALUE,    /* a value that cannot be read: not kept, or overwritten; a kernel that failed */
+    TG_ERR_VALUE,    /* a value that cannot be read: not kept, or overwritten; a kernel that failed for no reason below */
     TG_ERR_GRADIENT, /* a derivative that does not exist, or that tg_gradcheck found to be wrong */
-    TG_ERR_IO        /* a file that cannot be read or written */
+    TG_ERR_IO,       /* a file that cannot be read or written */
+    TG_ERR_INDEX,    /* an index that is out of range */
+    TG_ERR_NUMERIC,  /* a matrix that is singular, or not positive definite */
+    TG_ERR_ANOMALY,  /* a NaN or an infinity, where tg_set_anomaly looks for them */
+    TG_ERR_CANCELLED /* a run that was stopped before its end */
 } tg_status;
 
 /* ---- dtypes ------------------------------------------------------------------------------------------------------ */
@@ -124,6 +128,16 @@ typedef struct tg_line {
 } tg_line;
 tg_line tg_hold(tg_tape *tape, const char *file, int line);
 void    tg_release(tg_tape *tape, tg_line before);
+
+/* ---- element types, for bindings to other languages -------------------------------------------------------------- */
+
+/* Functions that copy elements from or to the caller's memory take any pointer, and trust it. In C and C++ their macros look at its
+ * type first: it must point to float, double, int64_t or bool, whichever the dtype is, or to an array of these; or to void, bytes
+ * or a struct, which may be anything. Where the dtype is a constant, another type is a compile-time error; else the macros call one of these
+ * functions, which note TG_ERR_DTYPE where the memory has elements of the dtype `elements`, and should have others: those of x, or
+ * of a new leaf's dtype. `name` is that of the function that copies. */
+tg_status tg_check_elements(tg_tensor x, const char *name, tg_dtype elements);
+tg_status tg_check_leaf_elements(tg_tape *tape, const char *name, tg_dtype elements, tg_dtype dtype);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

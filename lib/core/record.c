@@ -209,10 +209,11 @@ static const int64_t *lasting_dims(tg_tape *tape, const tg_infer *call) {
     return dims ? memcpy(dims, call->dims, bytes) : NULL;
 }
 
-static bool gradients_flow(const tg_tape *tape, const tg_op *op, int count, const uint32_t *ids, tg_dtype dtype) {
-    if (!op->rules || !tgi_floating(dtype)) return false;
-    for (int i = 0; i < count; i++)
-        if (op->rules[op->arity < 0 ? 0 : i] && tgi_node_at(tape, ids[i])->requires_grad) return true;
+bool tgi_gradients_flow(const tg_tape *tape, const tgi_node *node) {
+    const tg_op *op = node->op;
+    if (!op->rules || !tgi_floating((tg_dtype)node->dtype)) return false;
+    for (uint32_t i = 0; i < node->count; i++)
+        if (op->rules[op->arity < 0 ? 0 : i] && tgi_node_at(tape, node->in[i])->requires_grad) return true;
     return false;
 }
 
@@ -239,7 +240,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
 
     for (int i = 0; i < call->count; i++)
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
-    if (gradients_flow(tape, call->op, call->count, ids, call->out.dtype)) node->requires_grad = true;
+    node->requires_grad = tgi_gradients_flow(tape, node);
     if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) save(tape, node);
     return TG_OK;
 }

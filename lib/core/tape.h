@@ -10,6 +10,7 @@
 #define TGI_CORE_TAPE_H
 
 #define HASH_NONFATAL_OOM 1
+#include <stdatomic.h>
 #include <string.h>
 #include <uthash.h>
 
@@ -190,6 +191,7 @@ struct tg_tape {
     int            threads;     /* that a run may use; 0: as many as OpenMP gives */
     bool           eager;       /* runs each instruction when it is recorded */
     bool           print_plans; /* to stderr, when they are made */
+    atomic_bool    cancelled;   /* the run is to stop; set by any thread */
     tgi_pool       pool;
     tgi_index_list aliases; /* views that show a variable leaf's memory */
     uint32_t       keeps;   /* how often what is kept was changed after it was recorded */
@@ -279,6 +281,9 @@ tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t ind
 /* Back to the line at which the scope began, after instructions of other lines were recorded or run in it (scope.c). */
 void tgi_resume(tg_tape *tape, tg_scope scope);
 
+/* Whether gradients flow through the instruction to an operand that they are wanted for. */
+bool tgi_gradients_flow(const tg_tape *tape, const tgi_node *node);
+
 /* Drops the instructions from `count` on, and what belongs to them, without running anything. */
 void tgi_truncate(tg_tape *tape, uint32_t count);
 
@@ -301,7 +306,7 @@ bool tgi_index_list_push(tgi_index_list *list, uint32_t item);
 /* The kinds of leaf. */
 extern const tg_op tgi_number, tgi_constant, tgi_input, tgi_parameter;
 
-/* What tg_zero_grad leaves on the tape: nothing to run, but a place that a rewind can go back before. */
+/* What tg_zero_grad and tg_set_grad leave on the tape: nothing to run, but a place that a rewind can go back before. */
 extern const tg_op tgi_zero_grad;
 
 /* Appends a leaf whose value is `data`, borrowed, or when that is NULL memory of the tape's, not initialised. `name` may be

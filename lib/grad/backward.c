@@ -201,9 +201,9 @@ static tgi_leaf *parameter_leaf(const tg_tape *tape, uint32_t i) {
     return tgi_leaf_of(tgi_node_at(tape, tape->parameters.item[i]));
 }
 
-static tg_status note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index) {
+tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what) {
     tgi_gradient *gradient = tgi_arena_take(&tape->arena, sizeof *gradient);
-    if (!gradient) return tgi_out_of_memory(tape, "backward");
+    if (!gradient) return tgi_out_of_memory(tape, what);
     *gradient = (tgi_gradient){.index = index, .count = tape->count, .previous = leaf->gradient};
     leaf->gradient = gradient;
     return TG_OK;
@@ -226,7 +226,7 @@ static tg_status give_to_parameters(walk *w, tg_scope scope) {
             if (tape->status) return tape->status;
             index = tgi_index(total);
         }
-        if (note_gradient(tape, leaf, index)) return tape->status;
+        if (tgi_note_gradient(tape, leaf, index, "backward")) return tape->status;
         tgi_keep_node(tape, index);
     }
     return TG_OK;
@@ -294,7 +294,7 @@ tg_status(tg_zero_grad)(tg_tape *tape) {
     if (tgi_append(tape, &tgi_zero_grad))
         for (uint32_t i = 0; i < tape->parameters.count && !tape->status; i++) {
             tgi_leaf *leaf = parameter_leaf(tape, i);
-            if (gradient_of(leaf) != TGI_NONE) note_gradient(tape, leaf, TGI_NONE);
+            if (gradient_of(leaf) != TGI_NONE) tgi_note_gradient(tape, leaf, TGI_NONE, "zero_grad");
         }
     return tg_end_scope(scope);
 }

@@ -9,6 +9,10 @@
 /* A scope whose instructions are there for a derivative. */
 tg_scope tgi_begin_derivative(tg_tape *tape, const char *name);
 
+/* From now on instruction `index` is the parameter's gradient, or none for TGI_NONE, until the tape gets shorter than it is. `what` is
+ * for errors (backward.c). */
+tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what);
+
 /* How a call that returns several tensors ends: they are kept, or invalid after an error. */
 void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results);
 

@@ -103,7 +103,7 @@ static tg_status check_options(tg_tape *tape, const char *name, const tg_adam_op
     return status;
 }
 
-static tg_status step(tg_tape *tape, const char *name, tg_tensor rate, const tg_adam_options *options, double weight_decay,
+static tg_status record(tg_tape *tape, const char *name, tg_tensor rate, const tg_adam_options *options, double weight_decay,
                       bool decoupled) {
     adam             a = {.with = options ? *options : (tg_adam_options){0}, .decoupled = decoupled};
     tg_adam_options *o = &a.with;
@@ -113,13 +113,16 @@ static tg_status step(tg_tape *tape, const char *name, tg_tensor rate, const tg_
     o->weight_decay = or_default(o->weight_decay, weight_decay);
     tg_status status = check_options(tape, name, o);
     if (status) return status;
-    return tg_record_step(tape, &(tg_step){.name = name, .update = update, .options = &a, .rate = rate});
+    tg_step step = {.name = name, .update = update, .options = &a, .rate = rate};
+    step.parameters = o->parameters.x;
+    step.count = o->parameters.count;
+    return tg_record_step(tape, &step);
 }
 
 tg_status(tg_adam_step)(tg_tape *tape, tg_tensor rate, const tg_adam_options *options) {
-    return step(tape, "adam_step", rate, options, 0, false);
+    return record(tape, "adam_step", rate, options, 0, false);
 }
 
 tg_status(tg_adamw_step)(tg_tape *tape, tg_tensor rate, const tg_adam_options *options) {
-    return step(tape, "adamw_step", rate, options, 0.01, true);
+    return record(tape, "adamw_step", rate, options, 0.01, true);
 }

@@ -35,5 +35,8 @@ tg_status(tg_sgd_step_with)(tg_tape *tape, tg_tensor rate, const tg_sgd_options 
     if (!status && o.nesterov && o.momentum <= 0)
         status = tg_fail(tape, TG_ERR_ARGUMENT, name, "Nesterov's momentum is asked for, and momentum is 0");
     if (status) return status;
-    return tg_record_step(tape, &(tg_step){.name = name, .update = descend_with, .options = &o, .rate = rate});
+    tg_step step = {.name = name, .update = descend_with, .options = &o, .rate = rate};
+    step.parameters = o.parameters.x;
+    step.count = o.parameters.count;
+    return tg_record_step(tape, &step);
 }

@@ -157,9 +157,10 @@ tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start, FI
 
 /* ---- running one ------------------------------------------------------------------------------------------------- */
 
-/* Runs a plan (run_plan.c); and a group of it, all values having their memory (run_group.c). */
+/* Runs a plan (run_plan.c); and a group of it, all values having their memory (run_group.c). A group that is `stoppable` may be left in
+ * the middle when the run is cancelled. */
 tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start);
-tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, uint32_t start, char *scratch);
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, uint32_t start, char *scratch, bool stoppable);
 
 /* Gives all values of the segment that starts at `start` their memory (bind.c). */
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block);

@@ -32,6 +32,12 @@ bool tgi_may_recompute(const tg_tape *tape, uint32_t start, uint32_t end);
 /* Whether they read an earlier value that is overwritten (recompute.c). */
 bool tgi_reads_overwritten(const tg_tape *tape, uint32_t start, uint32_t end);
 
+/* Whether the run is to stop; and how it does, before that instruction: the error is noted (cancel.c). */
+static inline bool tgi_is_cancelled(const tg_tape *tape) {
+    return atomic_load_explicit(&tape->cancelled, memory_order_relaxed);
+}
+tg_status tgi_stop_run(tg_tape *tape, uint32_t index);
+
 /* Runs one instruction, all it needs being resident (run_sequential.c). The other one is for an op with a kernel, whose result has its
  * memory. */
 tg_status tgi_run_instruction(tg_tape *tape, uint32_t index);

@@ -29,6 +29,7 @@ typedef struct tile {
     int64_t           row, rows; /* the tile's rows, or the one that it is a piece of */
     int64_t           column, columns;
     bool              is_first; /* of those that go through the same registers */
+    bool              stoppable;
 } tile;
 
 /* ---- where things are -------------------------------------------------------------------------------------------- */
@@ -180,7 +181,7 @@ static bool is_after_failure(const tile *t) {
 }
 
 static void run_tile(tile *t) {
-    if (is_after_failure(t)) return;
+    if (is_after_failure(t) || (t->stoppable && tgi_is_cancelled(t->tape))) return;
     const tgi_fused_op *end = t->group->ops + t->group->op_count;
     for (const tgi_fused_op *op = t->group->ops; op < end; op++)
         switch ((tgi_fused_kind)op->kind) {
@@ -278,13 +279,15 @@ static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start)
     return TG_OK;
 }
 
-tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch) {
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch, bool stoppable) {
     tgi_tile_failure failure = {.node = NULL};
     tile             t = {.tape = tape, .group = g, .failure = &failure, .first = start, .partials = scratch};
     t.registers = scratch + g->partial_bytes;
+    t.stoppable = stoppable;
     if (detach_views(tape, g, start)) return tape->status;
     if (g->rows * g->columns > 0) run_all(&t);
     if (tgi_report_tile_failure(tape, &failure)) return tape->status;
+    if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, start + g->ops->node);
     for (uint32_t i = 0; i < g->op_count; i++)
         if (g->ops[i].kind == TGI_FUSED_BLOCK_REDUCE) finish_block_reduce(&t, &g->ops[i]);
     return TG_OK;

@@ -1,9 +1,9 @@
 /* run/run_plan.c: runs a plan.
  *
  * First every value is bound: to memory of its own when it lasts, else to a part of the block, which is taken from the pool for this
- * run. Then the units run. All memory that the groups need is there before the first unit, so that only a kernel can fail; what was
- * recorded before it has then run, and what later instructions still want of that stays in the block, which is stranded until
- * they have run.
+ * run. Then the units run. All memory that the groups need is there before the first unit, so that only a kernel can fail, or the run
+ * be cancelled; what was recorded before has then run, and what later instructions still want of that stays in the block, which is
+ * stranded until they have run.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -71,14 +71,31 @@ static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t st
     }
 }
 
-/* *k becomes the unit that failed, or the number of units. */
+/* The last assign of the group, or one before it. */
+static int64_t last_assign(const tgi_group *g, int64_t before) {
+    for (uint32_t i = 0; g->assigns && i < g->op_count; i++)
+        if (g->ops[i].kind == TGI_FUSED_ASSIGN && g->ops[i].node > before) before = g->ops[i].node;
+    return before;
+}
+
+/* *k becomes the first unit whose operands are still there: the one that failed, the one after a group that was left in the middle, or
+ * the number of units. A run can be stopped before a unit unless an assign that stands after it on the tape is already done. */
 static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *scratch, uint32_t *k) {
+    int64_t assigned = -1;
     for (*k = 0; *k < plan->unit_count; ++*k) {
         const tgi_unit *unit = &plan->units[*k];
+        const bool      stoppable = unit->node > assigned;
         tape->done = start + unit->node;
-        tg_status status =
-            unit->group ? tgi_run_group(tape, unit->group, start, scratch) : tgi_run_kernel(tape, start + unit->node);
-        if (status) return status;
+        if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tape->done);
+        if (!unit->group) {
+            if (tgi_run_kernel(tape, start + unit->node)) return tape->status;
+            continue;
+        }
+        if (tgi_run_group(tape, unit->group, start, scratch, stoppable && !unit->group->assigns)) {
+            *k += tape->status == TG_ERR_CANCELLED;
+            return tape->status;
+        }
+        assigned = last_assign(unit->group, assigned);
     }
     tape->done = start + plan->count;
     return TG_OK;

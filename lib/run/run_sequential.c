@@ -32,6 +32,7 @@ tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     tgi_node    *node = tgi_node_at(tape, index);
     const tg_op *op = node->op;
     if (!op->infer) return TG_OK; /* a leaf */
+    if (tgi_is_cancelled(tape)) return tgi_stop_run(tape, index);
     tape->file = node->file;
     tape->line = node->line;
     tgi_slot_for(tape, index)->bound = NULL;

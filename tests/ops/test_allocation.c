@@ -34,7 +34,7 @@ static void work(const op_row *row, int which, const trial *t, outcome *o) {
     memset(o, 0, sizeof *o);
     tg_seed(t->tape, 2);
     tg_tensor y = row->record(t->x, &row->cases[which].with);
-    if (tg_read(y, o->y, tg_size(y)) || count == 0 || !is_floating(tg_dtype_of(y))) return;
+    if (tg_read(y, (void *)o->y, tg_size(y)) || count == 0 || !is_floating(tg_dtype_of(y))) return;
     tg_tensor s = squares(1, &y);
     for (int order = 0, orders = which == 0 ? ORDERS : 1; order < orders; order++) {
         if (tg_vjp(t->tape, 1, &s, NULL, count, leaves, grads)) return;

@@ -80,7 +80,7 @@ void read_values(const char *what, tg_tensor x, values *v) {
     static double memory[MOST_ELEMENTS];
     const void   *at = memory;
     clear_values(v, tg_dtype_of(x), tg_shape_of(x));
-    ck_assert_msg(tg_read(x, memory, v->size) == TG_OK, "%s: %s", what, tg_error(x.tape));
+    ck_assert_msg(tg_read(x, (void *)memory, v->size) == TG_OK, "%s: %s", what, tg_error(x.tape));
     for (int64_t i = 0; i < v->size; i++)
         switch (v->dtype) {
         case TG_F32: v->at[i].real = (long double)((const float *)at)[i]; break;

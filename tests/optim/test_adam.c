@@ -98,7 +98,7 @@ static tg_tensor as_f64(tg_tape *tape) {
 
 START_TEST(what_is_left_out_is_the_default) {
     adam_step *const steps[] = {(tg_adam_step), (tg_adamw_step)};
-    tg_adam_options  all = {0.9, 0.999, 1e-8, _i ? 0.01 : 0};
+    tg_adam_options  all = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = _i ? 0.01 : 0};
     double           expected = after_a_few(steps[_i], number, &all);
     ck_assert(after_a_few(steps[_i], number, NULL) == expected);
     ck_assert(after_a_few(steps[_i], number, &(tg_adam_options){0}) == expected);

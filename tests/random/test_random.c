@@ -134,7 +134,7 @@ static void check_call(tg_tape *tape, const char *name, char *text) {
     double        slack;
     call          c = parse(text);
     tg_tensor     x = draw(tape, &c, &slack);
-    ck_assert_msg(tg_read(x, values, c.size) == TG_OK, "%s: %s", name, tg_error(tape));
+    ck_assert_msg(tg_read(x, (void *)values, c.size) == TG_OK, "%s: %s", name, tg_error(tape));
     ck_assert(tg_shape_equal(tg_shape_of(x), TG_SHAPE(c.size)) && tg_dtype_of(x) == c.dtype);
     while (*c.arguments == ' ')
         c.arguments++;

@@ -85,7 +85,7 @@ static trial perform(const op_row *row, int which, tg_dtype dtype, layout as, bo
     tg_set_eager(t.tape, eager);
     record(row, which, &t, alone, o);
     for (int i = 0; i < o->count; i++)
-        tg_read(o->of[i].x, o->of[i].values, o->of[i].size);
+        tg_read(o->of[i].x, (void *)o->of[i].values, o->of[i].size);
     ck_assert_msg(!tg_error_status(t.tape), "%s: %s", t.what, tg_error(t.tape));
     ck_assert(!eager || !tg_stats(t.tape).plans);
     sums->plans += tg_stats(t.tape).plans;

@@ -24,8 +24,10 @@
 
 #ifdef __cplusplus
 #include <tapegrad/detail/call_cpp.h>
+#include <tapegrad/detail/elements_cpp.h>
 #else
 #include <tapegrad/detail/call_c.h>
+#include <tapegrad/detail/elements_c.h>
 #endif
 
 #endif
