@@ -5,7 +5,8 @@
 
 /* The elements of a dtype, as the caller's source calls them. */
 static const char *type_name(tg_dtype dtype) {
-    static const char *const names[TG_DTYPES] = {[TG_F32] = "float", [TG_F64] = "double", [TG_I64] = "int64_t", [TG_BOOL] = "bool"};
+    static const char *const names[TG_DTYPES] =
+        {[TG_F32] = "float", [TG_F64] = "double", [TG_I64] = "int64_t", [TG_BOOL] = "bool"};
     return (unsigned)dtype < TG_DTYPES ? names[dtype] : "?";
 }
 

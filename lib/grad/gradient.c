@@ -30,7 +30,8 @@ static tg_tensor gradient_like(tg_tape *tape, tg_tensor g, tg_tensor parameter) 
     else if (!tgi_broadcast(&rank, dims, node->rank, node->dims, w->rank, w->dims) ||
              !tgi_same_dims(rank, dims, w->rank, w->dims))
         tgi_fail(tape, TG_ERR_SHAPE, "set_grad", "the gradient is %s, and '%s' is %s",
-                 tgi_shape_text(text[0], node->rank, node->dims), tgi_leaf_of(w)->name, tgi_shape_text(text[1], w->rank, w->dims));
+                 tgi_shape_text(text[0], node->rank, node->dims), tgi_leaf_of(w)->name,
+                 tgi_shape_text(text[1], w->rank, w->dims));
     else
         return tgi_same_dims(node->rank, node->dims, w->rank, w->dims) ? g : tg_broadcast_to(g, tgi_node_shape(w));
     return tgi_invalid(tape);

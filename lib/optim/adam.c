@@ -104,7 +104,7 @@ static tg_status check_options(tg_tape *tape, const char *name, const tg_adam_op
 }
 
 static tg_status record(tg_tape *tape, const char *name, tg_tensor rate, const tg_adam_options *options, double weight_decay,
-                      bool decoupled) {
+                        bool decoupled) {
     adam             a = {.with = options ? *options : (tg_adam_options){0}, .decoupled = decoupled};
     tg_adam_options *o = &a.with;
     o->beta1 = or_default(o->beta1, 0.9);

@@ -57,7 +57,7 @@ tg_status(tg_clip_grad_norm)(tg_tape *tape, double max_norm, tg_tensor *norm) {
     if (!check(tape, "clip_grad_norm", "max_norm", max_norm, dtype)) {
         tg_tensor exact = total_norm(tape), scale = tg_minimum(tg_div(max_norm, tg_add(exact, 1e-6)), 1);
         total = tg_keep_result(scope, tg_cast(exact, dtype));
-        int64_t   i = 0;
+        int64_t i = 0;
         for (tg_tensor w; !tg_is_none(w = next_parameter(tape, &i));)
             tg_set_grad(w, tg_mul(tg_grad(w), tg_cast(scale, tg_dtype_of(w))));
     }

@@ -125,7 +125,8 @@ static tg_status check_weights(const tg_kernel_call *call, const void *w, int64_
         positive += x > 0;
     }
     if (positive >= attr->positive) return TG_OK;
-    return tg_kernel_fail(call, "%" PRId64 " of the weights are above 0, and at least %" PRId64 " must be", positive, attr->positive);
+    return tg_kernel_fail(call, "%" PRId64 " of the weights are above 0, and at least %" PRId64 " must be", positive,
+                          attr->positive);
 }
 
 /* The weights of all rows; NULL when they cannot be used. */

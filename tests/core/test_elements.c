@@ -1,5 +1,5 @@
-/* tests/core/test_elements.c: whether a pointer's type fits the dtype, where only the run knows the dtype. tests/elements.sh tests what
- * the compiler knows.
+/* tests/core/test_elements.c: whether a pointer's type fits the dtype, where only the run knows the dtype. tests/elements.sh tests
+ * what the compiler knows.
  *
  * SPDX-License-Identifier: MIT */
 #include "support.h"

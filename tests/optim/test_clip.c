@@ -33,7 +33,7 @@ START_TEST(a_norm_above_the_bound_becomes_the_bound) {
     ck_assert(is_near(tg_item(norm), 5));
     a = tg_grad(p.a);
     ck_assert(is_near(tg_item(tg_slice(a, 0, 0, 1, 1)), 3 * (2 / (5 + 1e-6))));
-    ck_assert(!tg_sgd_step(p.tape, 1));
+    ck_assert(!tg_sgd_step(p.tape, 1) && !tg_run_pending(p.tape));
     ck_assert(is_near(tg_item(tg_slice(p.b, 0, 1, 2, 1)), 1 - 4 * (2 / (5 + 1e-6))));
     CHECK_OK(p.tape);
     tg_tape_free(p.tape);
@@ -118,7 +118,7 @@ START_TEST(a_gradient_that_is_set_is_what_steps_use) {
     ck_assert(!tg_set_grad(p.a, VECTOR(p.tape, 10, 20)) && !tg_set_grad(p.b, 5));
     CHECK_F64(tg_grad(p.a), 10, 20);
     CHECK_F64(tg_grad(p.b), 5, 5);
-    ck_assert(!tg_sgd_step(p.tape, 1));
+    ck_assert(!tg_sgd_step(p.tape, 1) && !tg_run_pending(p.tape));
     CHECK_F64(p.a, -9, -19);
     CHECK_F64(p.b, -4, -4);
     tg_tape_free(p.tape);
@@ -169,7 +169,7 @@ START_TEST(a_frozen_parameter_has_no_gradient_and_stays) {
     pair p = new_pair();
     ck_assert(!tg_set_requires_grad(p.a, false) && !tg_requires_grad(p.a) && tg_requires_grad(p.loss));
     ck_assert(!tg_backward(p.loss) && !tg_has_grad(p.a) && tg_has_grad(p.b));
-    ck_assert(!tg_sgd_step(p.tape, 1));
+    ck_assert(!tg_sgd_step(p.tape, 1) && !tg_run_pending(p.tape));
     CHECK_F64(p.a, 1, 1);
     CHECK_F64(p.b, 1, -3);
     ck_assert(!tg_set_requires_grad(p.b, false) && !tg_requires_grad(p.loss));
@@ -181,7 +181,7 @@ END_TEST
 START_TEST(a_gradient_from_before_the_freezing_is_not_used) {
     pair p = new_pair();
     ck_assert(!tg_backward(p.loss) && !tg_set_requires_grad(p.a, false));
-    ck_assert(!tg_clip_grad_value(p.tape, 1) && !tg_sgd_step(p.tape, 1));
+    ck_assert(!tg_clip_grad_value(p.tape, 1) && !tg_sgd_step(p.tape, 1) && !tg_run_pending(p.tape));
     CHECK_F64(tg_grad(p.a), 3, 0);
     CHECK_F64(p.a, 1, 1);
     CHECK_F64(p.b, 1, 0);
@@ -209,6 +209,7 @@ START_TEST(groups_have_rates_and_options_of_their_own) {
     ck_assert(!tg_backward(p.loss));
     ck_assert(!tg_sgd_step_with(p.tape, 0.5, &(tg_sgd_options){.parameters = TG_LIST(p.a)}));
     ck_assert(!tg_sgd_step_with(p.tape, 0.25, &(tg_sgd_options){.weight_decay = 2, .parameters = TG_LIST(p.b)}));
+    ck_assert(!tg_run_pending(p.tape));
     CHECK_F64(p.a, -0.5, 1);
     CHECK_F64(p.b, 0.5, -0.5);
     tg_tape_free(p.tape);
@@ -219,9 +220,11 @@ START_TEST(a_group_of_adam_leaves_the_others) {
     pair p = new_pair();
     ck_assert(!tg_backward(p.loss));
     ck_assert(!tg_adam_step(p.tape, 0.5, &(tg_adam_options){.parameters = TG_LIST(p.a)}));
+    ck_assert(!tg_run_pending(p.tape));
     CHECK_F64(p.b, 1, 1);
     ck_assert(fabs(tg_item(tg_slice(p.a, 0, 0, 1, 1)) - 0.5) < 1e-8);
     ck_assert(!tg_adamw_step(p.tape, 0.5, &(tg_adam_options){.parameters = TG_LIST(p.b)}));
+    ck_assert(!tg_run_pending(p.tape));
     ck_assert(fabs(tg_item(tg_slice(p.b, 0, 1, 2, 1)) - (1 - 0.005 - 0.5)) < 1e-8);
     const tg_tensor none[1] = {p.a};
     FAILS(p.tape, tg_adam_step(p.tape, 0.5, &(tg_adam_options){.parameters = tg_list_from(0, none)}), TG_ERR_GRADIENT,

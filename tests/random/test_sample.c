@@ -13,9 +13,9 @@
 enum { MOST = 640, LINE = 1 << 16, CASES = 40 };
 
 typedef struct fixture {
-    char     function[16], dtype[16];
-    int      rows, columns, samples, replacement, drawn_count;
-    double   operand[MOST], drawn[MOST], after;
+    char   function[16], dtype[16];
+    int    rows, columns, samples, replacement, drawn_count;
+    double operand[MOST], drawn[MOST], after;
 } fixture;
 
 /* The numbers up to the next comma, and how many they are. */

@@ -57,6 +57,7 @@ START_TEST(the_next_run_stops_at_once_and_the_one_after_runs) {
     char text[300];
     snprintf(text, sizeof text, "%s:%d: run: cancelled before ", __FILE__, line);
     CHECK_ERROR_TEXT(tape, TG_ERR_CANCELLED, text);
+    ck_assert(!tg_run_pending(tape));
     CHECK_F64(w, 2);
     ck_assert(!tg_run(tape));
     CHECK_F64(w, 3);
@@ -74,11 +75,11 @@ START_TEST(assigns_before_are_done_and_those_after_are_pending) {
     tg_tensor y = cancel_at(x);
     tg_tensor z = tg_mul(y, b);
     tg_assign(b, 20);
-    if (!_i) ck_assert_int_eq(tg_run(to_cancel), TG_ERR_CANCELLED);
-    ck_assert_int_eq(tg_error_status(to_cancel), TG_ERR_CANCELLED);
+    ck_assert_int_eq(tg_run_pending(to_cancel), TG_ERR_CANCELLED);
     tg_clear_error(to_cancel);
-    CHECK_F64(a, 10);
-    CHECK_F64(b, _i ? 1 : 20); /* in eager mode the error came before the second assign was recorded */
+    ck_assert(((const double *)tg_peek(a))[0] == 10 && ((const double *)tg_peek(b))[0] == 1);
+    ck_assert(!tg_run_pending(to_cancel));
+    CHECK_F64(b, 20);
     CHECK_F64(z, 2);
     CHECK_F64(x, 2);
     CHECK_OK(to_cancel);
@@ -134,7 +135,7 @@ START_TEST(no_update_happens_twice) {
     if (!status) status = tg_run(to_cancel); /* cancelled at the end of the last group */
     ck_assert_int_eq(status, TG_ERR_CANCELLED);
     tg_clear_error(to_cancel);
-    ck_assert(!tg_error_status(to_cancel) && tg_item(end) > 0);
+    ck_assert(!tg_run_pending(to_cancel) && tg_item(end) > 0);
     double first = ((const double *)tg_data(b))[0];
     ck_assert(first == 2 || first == 3);
     double expected = 1;
@@ -158,8 +159,7 @@ START_TEST(from_another_thread) {
     tg_assign(w, tg_tanh(tg_mul(w, 2)));
     pthread_t thread;
     ck_assert(!pthread_create(&thread, NULL, cancel_soon, tape));
-    while (!tg_run(tape)) {
-    }
+    while (!tg_run(tape)) {}
     ck_assert_int_eq(tg_error_status(tape), TG_ERR_CANCELLED);
     ck_assert(!pthread_join(thread, NULL));
     tg_clear_error(tape);
