@@ -64,7 +64,7 @@ calls() {
     for object in $objects; do
         directory=${object%/.libs/*}
         [ "$directory" = "$object" ] && directory=${object%/*}
-        "${NM:-nm}" -P "$object" 2>/dev/null | sed "s|^|${directory##*/} |"
+        ${NM:-nm} -P "$object" 2>/dev/null | sed "s|^|${directory##*/} |"
     done | awk '
         { sub(/^_/, "", $2) }
         $2 !~ /^tgi?_/ { next }
