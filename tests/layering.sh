@@ -51,7 +51,7 @@ layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
 # On the public headers alone, as their users' own layers and optimizers are.
 layer optim optim public 'core/inside\.h|kernels/(isa|vector)\.h'
-layer nn nn public 'core/inside\.h|kernels/(isa|vector|vmath)\.h'
+layer nn nn public 'core/inside\.h|kernels/(isa|sum|vector|vmath)\.h'
 layer inspect 'core|run|inspect' public
 
 # ---- what the objects really call -------------------------------------------------------------------------------------

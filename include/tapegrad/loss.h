@@ -89,13 +89,13 @@ tg_tensor tg_cross_entropy(tg_tensor logits, tg_tensor target, const tg_class_op
 /* ---- distributions and directions -------------------------------------------------------------------------------- */
 
 /* The Kullback-Leibler divergence, elementwise: target (log target - log_p), and 0 where the target is 0, whatever log_p is but NaN.
- * With log_target the target is a logarithm too: e^target (target - log_p). The operands broadcast. The divergence of mathematics is the sum, or
- * TG_REDUCE_BATCH_MEAN for a batch. The gradient for a target of 0 is -log_p. */
+ * With log_target the target is a logarithm too: e^target (target - log_p). The operands broadcast. The divergence of mathematics is
+ * the sum, or TG_REDUCE_BATCH_MEAN for a batch. The gradient for a target of 0 is -log_p. */
 tg_tensor tg_kl_div(tg_tensor log_p, tg_tensor target, bool log_target, tg_reduction reduction);
 
 /* The cosine of the angle between a and b along an axis, which is removed: a . b / (max(|a|, eps) max(|b|, eps)). The operands
- * broadcast. PyTorch's eps is 1e-8, and its axis 1. For a zero vector a it is 0, and the gradient for a is b / (eps |b|). eps^2
- * must be above 0 in the dtype, else zero vectors give NaN. */
+ * broadcast. PyTorch's eps is 1e-8, and its axis 1. For a zero vector a it is 0, and the gradient for a is b / (eps |b|); for
+ * an eps of 0 they are NaN. The squares of a and b may overflow or underflow. */
 tg_tensor tg_cosine_similarity(tg_tensor a, tg_tensor b, int axis, double eps);
 
 #define tg_kl_div(log_p, target, ...) TG_CALL2_WITH(tg_kl_div, log_p, target, __VA_ARGS__)

@@ -259,12 +259,13 @@ tg_tensor tg_var_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim
 tg_tensor tg_std(tg_tensor x);
 tg_tensor tg_std_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim);
 
-/* log(sum of e^x), without overflow; -inf for no elements. */
+/* log(sum of e^x), without overflow; -inf for no elements. Where all x are -inf the gradient is 0. */
 tg_tensor tg_logsumexp(tg_tensor x);
 tg_tensor tg_logsumexp_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
 /* The p-norm, (sum of |x|^p)^(1/p). p = 2 is the Euclidean norm, INFINITY the largest |x|, -INFINITY the smallest |x|, and 0 the
- * number of elements that are not 0, through which no gradient flows. The gradient is 0 at the zero vector. */
+ * number of elements that are not 0, through which no gradient flows. The gradient is 0 at the zero vector. Squares and powers may
+ * overflow or underflow where the norm does not. */
 tg_tensor tg_norm(tg_tensor x, double p);
 tg_tensor tg_norm_axes(tg_tensor x, tg_axes axes, double p, bool keepdim);
 

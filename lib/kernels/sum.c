@@ -15,6 +15,8 @@
  * SPDX-License-Identifier: MIT */
 #include "sum.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -22,6 +24,9 @@
 #include "vector.h"
 
 enum { LANES = 32, SPARE_BYTES = 8192 };
+
+DEFINE_VECTOR(float, of_squares_f32)
+DEFINE_VECTOR(double, of_squares_f64)
 
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
@@ -147,6 +152,8 @@ static int64_t levels_of(int64_t rows) {
 
 /* ---- one type after the other ------------------------------------------------------------------------------------ */
 
+#define OF(x) (x)
+
 #define T float
 #define NAME(x) x##_f32
 #include "sum_template.h"
@@ -165,6 +172,22 @@ static int64_t levels_of(int64_t rows) {
 #undef T
 #undef NAME
 
+#undef OF
+#define OF(x) ((x) * (x))
+#define SQUARES
+
+#define T float
+#define NAME(x) x##_of_squares_f32
+#include "sum_template.h"
+#undef T
+#undef NAME
+
+#define T double
+#define NAME(x) x##_of_squares_f64
+#include "sum_template.h"
+#undef T
+#undef NAME
+
 /* Integers wrap around: they are added as the unsigned ones that they are in memory. */
 #define DEFINE_SUMS(suffix, T, as, U) \
     TGI_KERNEL(tgi_sum_##suffix, (const tgi_sum_axes *axes, const T *x, T *out), (axes, x, out)) { \
@@ -176,6 +199,38 @@ static int64_t levels_of(int64_t rows) {
     TGI_KERNEL(tgi_sum_blocks_##suffix, (int64_t blocks, int64_t n, T * sums, T * out), (blocks, n, sums, out)) { \
         sum_blocks_##as(blocks, n, (U *)sums, (U *)out); \
     }
+/* The root of the sum of (x / scale)^2 times the scale, over all that the walk comes past, a power of 2 near the largest x being the
+ * scale: for sums that are not what they should be without it. */
+#define DEFINE_NORM(suffix, T, least) \
+    static T scaled_norm_##suffix(walk all, const T *x) { \
+        int64_t n = steps(&all); \
+        double  most = 0, sum = 0; \
+        int     exponent; \
+        for (int64_t i = 0; i < n; i++) \
+            most = fmax(most, fabs((double)x[next(&all)])); \
+        if (most == 0 || most > DBL_MAX) return (T)most; \
+        frexp(most, &exponent); \
+        for (int64_t i = 0; i < n; i++) { \
+            double scaled = ldexp((double)x[next(&all)], -exponent); \
+            sum += scaled * scaled; \
+        } \
+        return (T)ldexp(sqrt(sum), exponent); \
+    } \
+    TGI_KERNEL(tgi_norm_##suffix, (const tgi_sum_axes *axes, const T *x, T *out), (axes, x, out)) { \
+        int64_t start; \
+        walk    kept = merged(axes->kept_rank, axes->kept_dims, axes->kept_strides); \
+        walk    sum = ordered(axes->sum_rank, axes->sum_dims, axes->sum_strides, &start); \
+        int64_t elements = steps(&kept), n = steps(&sum); \
+        sum_of_squares_##suffix(axes, x, out); \
+        for (int64_t i = 0; i < elements; i++) { \
+            int64_t at = next(&kept); \
+            bool    rough = out[i] < (T)n * (least) || out[i] - out[i] != 0; \
+            out[i] = rough && out[i] == out[i] && n > 0 ? scaled_norm_##suffix(sum, x + start + at) : (T)sqrt((double)out[i]); \
+        } \
+    }
+DEFINE_NORM(f32, float, FLT_MIN)
+DEFINE_NORM(f64, double, DBL_MIN)
+
 DEFINE_SUMS(f32, float, f32, float)
 DEFINE_SUMS(f64, double, f64, double)
 DEFINE_SUMS(i64, int64_t, u64, uint64_t)

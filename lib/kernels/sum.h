@@ -33,6 +33,11 @@ void tgi_sum_blocks_f32(int64_t blocks, int64_t n, float *sums, float *out);
 void tgi_sum_blocks_f64(int64_t blocks, int64_t n, double *sums, double *out);
 void tgi_sum_blocks_i64(int64_t blocks, int64_t n, int64_t *sums, int64_t *out);
 
+/* The roots of the sums of squares, right wherever they can be represented: where a sum overflows or underflows, or squares do, it is
+ * made again of smaller or larger numbers. */
+void tgi_norm_f32(const tgi_sum_axes *axes, const float *x, float *out);
+void tgi_norm_f64(const tgi_sum_axes *axes, const double *x, double *out);
+
 /* Running sums: y[o][i][j] is the sum of x[o][0][j] to x[o][i][j], for row-major arrays (outer, n, inner). Each is the exact sum but
  * for its own rounding and, in float64, an error of the order of (n u)^2. */
 void tgi_cumsum_f32(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);

@@ -1,5 +1,5 @@
-/* kernels/sum_template.h: sums of one element type. sum.c includes this file once a type, with T the type and NAME(x) the
- * name of x for that type; sum.c also tells how it works.
+/* kernels/sum_template.h: sums of one element type. sum.c includes this file once a type, with T the type, NAME(x) the name of x for
+ * that type, and OF(x) what of an element is added up: itself or its square; sum.c also tells how it works.
  *
  * SPDX-License-Identifier: MIT */
 
@@ -40,9 +40,9 @@ static T NAME(total)(const TREE *tree) {
 static T NAME(add_contiguous)(int64_t n, const T *x) {
     VECTOR  sum[VECTORS];
     int64_t i = LANES;
-    UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = *(const UNALIGNED *)(x + v * WIDTH);
+    UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = OF(*(const UNALIGNED *)(x + v * WIDTH));
     for (; i + LANES <= n; i += LANES)
-        UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += *(const UNALIGNED *)(x + i + v * WIDTH);
+        UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += OF(*(const UNALIGNED *)(x + i + v * WIDTH));
     UNROLL for (int half = VECTORS / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[v] += sum[v + half];
     T lane[WIDTH];
     *(UNALIGNED *)lane = sum[0];
@@ -51,7 +51,7 @@ static T NAME(add_contiguous)(int64_t n, const T *x) {
             lane[l] += lane[l + half];
     T rest = 0;
     for (; i < n; i++)
-        rest += x[i];
+        rest += OF(x[i]);
     return lane[0] + rest;
 }
 
@@ -60,9 +60,9 @@ static T NAME(add_strided)(int64_t n, const T *x, int64_t stride) {
     T       sum[4] = {0, 0, 0, 0};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
-        UNROLL for (int l = 0; l < 4; l++) sum[l] += x[(i + l) * stride];
+        UNROLL for (int l = 0; l < 4; l++) sum[l] += OF(x[(i + l) * stride]);
     for (; i < n; i++)
-        sum[0] += x[i * stride];
+        sum[0] += OF(x[i * stride]);
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
@@ -100,32 +100,40 @@ static void NAME(sum_rows)(walk kept, const walk *sum, const T *x, T *out) {
 
 /* ---- columns ----------------------------------------------------------------------------------------------------- */
 
+/* sum += the sums of other rows. */
+static void NAME(add_sums)(int64_t n, const T *more, T *sum) {
+    int64_t j = 0;
+    for (; j + WIDTH <= n; j += WIDTH)
+        *(UNALIGNED *)(sum + j) += *(const UNALIGNED *)(more + j);
+    for (; j < n; j++)
+        sum[j] += more[j];
+}
+
 /* sum = row, or sum += row. */
 static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
     int64_t j = 0;
-    if (!add) {
-        memcpy(sum, row, (size_t)n * sizeof *sum);
-        return;
+    for (; j + WIDTH <= n; j += WIDTH) {
+        VECTOR one = OF(*(const UNALIGNED *)(row + j));
+        if (add) one = *(UNALIGNED *)(sum + j) + one;
+        *(UNALIGNED *)(sum + j) = one;
     }
-    for (; j + WIDTH <= n; j += WIDTH)
-        *(UNALIGNED *)(sum + j) += *(const UNALIGNED *)(row + j);
     for (; j < n; j++)
-        sum[j] += row[j];
+        sum[j] = add ? sum[j] + OF(row[j]) : OF(row[j]);
 }
 
 /* The same with eight rows, one after the other. */
 static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR eight = *(const UNALIGNED *)(row[0] + j);
+        VECTOR eight = OF(*(const UNALIGNED *)(row[0] + j));
         if (add) eight += *(UNALIGNED *)(sum + j);
-        UNROLL for (int r = 1; r < 8; r++) eight += *(const UNALIGNED *)(row[r] + j);
+        UNROLL for (int r = 1; r < 8; r++) eight += OF(*(const UNALIGNED *)(row[r] + j));
         *(UNALIGNED *)(sum + j) = eight;
     }
     for (; j < n; j++) {
-        T eight = add ? sum[j] + row[0][j] : row[0][j];
+        T eight = add ? sum[j] + OF(row[0][j]) : OF(row[0][j]);
         for (int r = 1; r < 8; r++)
-            eight += row[r][j];
+            eight += OF(row[r][j]);
         sum[j] = eight;
     }
 }
@@ -155,7 +163,7 @@ static void NAME(add_rows)(walk *rows, int64_t count, int64_t n, const T *x, T *
     NAME(add_rows)(rows, part, n, x, sum, spare);
     for (int64_t i = part; i < count; i += part) {
         NAME(add_rows)(rows, min_of(count - i, part), n, x, spare, spare + n);
-        NAME(add_row)(n, spare, sum, true);
+        NAME(add_sums)(n, spare, sum);
     }
 }
 
@@ -173,6 +181,7 @@ static void NAME(sum_columns)(const walk *kept, const walk *sum, const T *x, T *
     }
 }
 
+#ifndef SQUARES
 /* ---- in pieces --------------------------------------------------------------------------------------------------- */
 
 static void NAME(sum_block)(int64_t rows, int64_t n, const T *x, bool add, T *sum) {
@@ -200,9 +209,10 @@ static void NAME(sum_blocks)(int64_t blocks, int64_t n, T *sums, T *out) {
     }
     for (int64_t step = 1; step < blocks; step *= 8)
         for (int64_t b = 0; b < blocks; b += step)
-            if (b % (8 * step)) NAME(add_row)(n, sums + b * n, sums + b / (8 * step) * (8 * step) * n, true);
+            if (b % (8 * step)) NAME(add_sums)(n, sums + b * n, sums + b / (8 * step) * (8 * step) * n);
     memcpy(out, sums, (size_t)n * sizeof *out);
 }
+#endif
 
 /* ---- the sum ----------------------------------------------------------------------------------------------------- */
 

@@ -48,7 +48,6 @@ enum { WIDEST_BYTES = 64 };
 DEFINE_VECTOR(float, f32)
 DEFINE_VECTOR(double, f64)
 DEFINE_VECTOR(uint64_t, u64)
-#undef DEFINE_VECTOR
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 

@@ -310,6 +310,12 @@ INLINE T NAME(erfc)(T x) {
     return a < HALF ? near : x < 0 ? 2 - far : far;
 }
 
+/* e^(-x^2), with what the square loses; beyond 32 it is 0. */
+INLINE T NAME(gauss)(T x) {
+    T a = NAME(smaller)(NAME(magnitude)(x), 32), z = a * a;
+    return NAME(exp_sum)(-z, -NAME(product_error)(a, a, z), 0);
+}
+
 /* ---- powers and roots -------------------------------------------------------------------------------------------- */
 
 INLINE T NAME(power)(T x, T y); /* x^y for x >= 0, in vmath.h */

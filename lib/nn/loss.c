@@ -212,10 +212,9 @@ static tg_tensor kl_div(tg_tensor log_p, tg_tensor target, bool log_target) {
 
 LOSS(kl_div, (tg_tensor x, tg_tensor target, bool log_target, tg_reduction reduction), TG_OK, kl_div(x, target, log_target))
 
-/* 1 over the norm, or over eps where that is larger. The bound is put to the square, below the root, whose derivative at 0 is
- * then never taken. */
-static tg_tensor over_norm(tg_tensor x, tg_axes axes, double eps) {
-    return tg_rsqrt(tg_maximum(tg_sum_axes(tg_square(x), axes, false), eps * eps));
+/* x over its norm, or over eps where that is larger. */
+static tg_tensor direction(tg_tensor x, tg_axes axes, double eps) {
+    return tg_mul(x, tg_reciprocal(tg_maximum(tg_norm_axes(x, axes, 2, true), eps)));
 }
 
 /* x, or a number, with all the axes that the other operand gives it: they count in its norm. */
@@ -235,6 +234,6 @@ tg_tensor(tg_cosine_similarity)(tg_tensor a, tg_tensor b, int axis, double eps) 
     tg_scope scope = tg_begin_scope(o.tape, o.name);
     a = stretched(&o, a, shape);
     b = stretched(&o, b, shape);
-    tg_tensor product = tg_sum_axes(tg_mul(a, b), axes, false);
-    return tg_end_scope_with(scope, tg_mul(tg_mul(product, over_norm(a, axes, eps)), over_norm(b, axes, eps)));
+    tg_tensor product = tg_mul(direction(a, axes, eps), direction(b, axes, eps));
+    return tg_end_scope_with(scope, tg_sum_axes(product, axes, false));
 }

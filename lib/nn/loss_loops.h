@@ -8,8 +8,8 @@
 
 #define TGI_EACH_LOSS_LOOP(LOOP) \
     LOOP(bce_f32) \
-    LOOP(bce_f64) LOOP(logit_bce_f32) LOOP(logit_bce_f64) LOOP(logit_slope_f32) LOOP(logit_slope_f64) LOOP(weigh_f32) \
-        LOOP(weigh_f64)
+    LOOP(bce_f64) \
+    LOOP(logit_bce_f32) LOOP(logit_bce_f64) LOOP(logit_slope_f32) LOOP(logit_slope_f64) LOOP(weigh_f32) LOOP(weigh_f64)
 
 #define DECLARE(name) tg_loop tgi_##name;
 TGI_EACH_LOSS_LOOP(DECLARE)

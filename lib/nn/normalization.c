@@ -9,13 +9,14 @@
 #include <math.h>
 
 #include "core/inside.h"
+#include "nn/rms.h"
 
 /* ---- the formulas ------------------------------------------------------------------------------------------------ */
 
 /* (x - mean) / sqrt(variance + eps) over these axes. */
 static tg_tensor standardised(tg_tensor x, tg_axes axes, double eps) {
     tg_tensor off = tg_add(x, tg_neg(tg_mean_axes(x, axes, true)));
-    return tg_mul(off, tg_rsqrt(tg_add(tg_mean_axes(tg_square(off), axes, true), eps)));
+    return tg_mul(off, tgi_inverse_rms(off, axes, eps));
 }
 
 static tg_tensor times(tg_tensor x, tg_tensor weight) {
@@ -83,9 +84,8 @@ tg_tensor(tg_rms_norm)(tg_tensor x, int axes, tg_tensor weight, double eps) {
     if (check(&o, "rms_norm", 2, (tg_tensor[]){x, weight}, eps) || check_last(&o, axes, &last) ||
         check_factor(&o, 1, "weight", axes, last_sizes(&o, axes)))
         return tg_invalid(o.tape);
-    tg_scope  scope = tg_begin_scope(o.tape, o.name);
-    tg_tensor scale = tg_rsqrt(tg_add(tg_mean_axes(tg_square(x), last, true), eps));
-    return tg_end_scope_with(scope, times(tg_mul(x, scale), weight));
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    return tg_end_scope_with(scope, times(tg_mul(x, tgi_inverse_rms(x, last, eps)), weight));
 }
 
 /* ---- over channels ----------------------------------------------------------------------------------------------- */
@@ -149,9 +149,8 @@ static void update(tg_tensor running, double momentum, tg_tensor new_one) {
     tg_assign(running, tg_add(tg_mul(1 - momentum, running), tg_mul(momentum, value)));
 }
 
-static tg_tensor batch_norm(const tg_operands *o, tg_tensor off, tg_tensor variance, const tg_tensor *x, double eps) {
-    tg_tensor scale = times(tg_rsqrt(tg_add(variance, eps)), per_channel(o, WEIGHT, x[WEIGHT]));
-    return plus(tg_mul(off, scale), per_channel(o, BIAS, x[BIAS]));
+static tg_tensor batch_norm(const tg_operands *o, tg_tensor off, tg_tensor scale, const tg_tensor *x) {
+    return plus(tg_mul(off, times(scale, per_channel(o, WEIGHT, x[WEIGHT]))), per_channel(o, BIAS, x[BIAS]));
 }
 
 /* By the statistics of the batch, which the running ones then move towards. No elements have none. */
@@ -161,9 +160,9 @@ static tg_tensor train(const tg_operands *o, const tg_tensor *x, double momentum
     double         count = (double)values_a_channel(type);
     if (count == 0) return plus(times(x[X], per_channel(o, WEIGHT, x[WEIGHT])), per_channel(o, BIAS, x[BIAS]));
     tg_tensor mean = tg_mean_axes(x[X], batch, true), off = tg_sub(x[X], mean);
-    tg_tensor variance = tg_mean_axes(tg_square(off), batch, true);
-    tg_tensor y = batch_norm(o, off, variance, x, eps);
+    tg_tensor y = batch_norm(o, off, tgi_inverse_rms(off, batch, eps), x);
     if (o->present[MEAN]) {
+        tg_tensor variance = tg_mean_axes(tg_square(tg_detach(off)), batch, true);
         update(x[MEAN], momentum, mean);
         update(x[VARIANCE], momentum, tg_mul(variance, count / (count - 1)));
     }
@@ -174,7 +173,7 @@ static tg_tensor train(const tg_operands *o, const tg_tensor *x, double momentum
 static tg_tensor evaluate(const tg_operands *o, const tg_tensor *x, double eps) {
     tg_tensor mean = per_channel(o, MEAN, tg_detach(x[MEAN]));
     tg_tensor variance = per_channel(o, VARIANCE, tg_detach(x[VARIANCE]));
-    return batch_norm(o, tg_sub(x[X], mean), variance, x, eps);
+    return batch_norm(o, tg_sub(x[X], mean), tg_rsqrt(tg_add(variance, eps)), x);
 }
 
 /* The running statistics are there, both or in training none, one element a channel each. */

@@ -10,7 +10,12 @@
 
 /* ---- called by the gradients of the table ------------------------------------------------------------------------ */
 
-static const double LN_2 = 0.693147180559945309417, LN_10 = 2.30258509299404568402;
+static const double LN_2 = 0.693147180559945309417, LN_10 = 2.30258509299404568402, TWO_OVER_ROOT_PI = 1.12837916709551257390;
+
+/* The inner ops of the table. */
+static tg_tensor one_minus_square(tg_tensor x);
+static tg_tensor gauss(tg_tensor x);
+static tg_tensor cosine(tg_tensor a, tg_tensor b);
 
 /* The value of a plain number in a formula; NaN for every other operand. */
 static double number_in(tg_tensor x) {
@@ -45,16 +50,6 @@ static tg_tensor pow_log(tg_tensor a, tg_tensor b) {
 /* g for the operand that was chosen, half of it for each where they are equal; both get it where one is NaN */
 static tg_tensor share(tg_tensor g, tg_tensor left, tg_tensor tie) {
     return tg_where(left, 0, tg_where(tie, tg_mul(0.5, g), g));
-}
-
-/* 1 - x^2, exact near 1 and -1 */
-static tg_tensor one_minus_square(tg_tensor x) {
-    return tg_mul(tg_sub(1, x), tg_add(1, x));
-}
-
-/* 2 / sqrt(pi) e^(-x^2) */
-static tg_tensor erf_slope(tg_tensor x) {
-    return tg_mul(1.12837916709551257390, tg_exp(tg_neg(tg_square(x))));
 }
 
 /* x / (a^2 + b^2), without overflow, and 0 where both are 0 */
@@ -101,12 +96,16 @@ static tg_tensor quotient(tg_tensor a, tg_tensor b, tg_tensor y) {
     static tg_rule *const name##_rules[] = {name##_rule_x, name##_rule_low, name##_rule_high};
 #define PREDICATE(name, formula)
 #define COMPARISON(name, formula)
+#define INNER_UNARY(name, formula, gradient) UNARY(name, FLOAT, formula, gradient)
+#define INNER_BINARY(name, formula, gradient_a, gradient_b) BINARY(name, FLOAT, formula, gradient_a, gradient_b)
 #include "ops/elementwise_table.h"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
 #undef PREDICATE
 #undef COMPARISON
+#undef INNER_UNARY
+#undef INNER_BINARY
 
 /* ---- ops and recording functions --------------------------------------------------------------------------------- */
 
@@ -138,21 +137,21 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
 #define LOOPS_ANY(name) \
     TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8)
 
-#define DEFINE_UNARY(name, shape_rule, op_loops, op_rules) \
-    tg_tensor(tg_##name)(tg_tensor x) { \
+#define DEFINE_UNARY(function, name, shape_rule, op_loops, op_rules) \
+    tg_tensor(function)(tg_tensor x) { \
         static const tg_loops loops = op_loops(name); \
         static const tg_op    op = {#name, 1, shape_rule, .loops = &loops, .rules = op_rules}; \
         return tg_record(NULL, &op, 1, &x, NULL, 0); \
     }
-#define DEFINE_BINARY(name, shape_rule, op_loops, op_rules) \
-    tg_tensor(tg_##name)(tg_tensor a, tg_tensor b) { \
+#define DEFINE_BINARY(function, name, shape_rule, op_loops, op_rules) \
+    tg_tensor(function)(tg_tensor a, tg_tensor b) { \
         static const tg_loops loops = op_loops(name); \
         static const tg_op    op = {#name, 2, shape_rule, .loops = &loops, .rules = op_rules}; \
         return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0); \
     }
-#define UNARY(name, dtypes, formula, gradient) DEFINE_UNARY(name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
+#define UNARY(name, dtypes, formula, gradient) DEFINE_UNARY(tg_##name, name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
 #define BINARY(name, dtypes, formula, gradient_a, gradient_b) \
-    DEFINE_BINARY(name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
+    DEFINE_BINARY(tg_##name, name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
 #define TERNARY(name, dtypes, formula, ...) \
     tg_tensor(tg_##name)(tg_tensor x, tg_tensor low, tg_tensor high) { \
         static const tg_loops loops = LOOPS_##dtypes(name); \
@@ -161,8 +160,11 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
         if (name##_whole(x, &low, high, &y)) return y; \
         return tg_record(NULL, &op, 3, ((tg_tensor[]){x, low, high}), NULL, 0); \
     }
-#define PREDICATE(name, formula) DEFINE_UNARY(name, infer_bool, LOOPS_ANY, NULL)
-#define COMPARISON(name, formula) DEFINE_BINARY(name, infer_bool, LOOPS_ANY, NULL)
+#define PREDICATE(name, formula) DEFINE_UNARY(tg_##name, name, infer_bool, LOOPS_ANY, NULL)
+#define COMPARISON(name, formula) DEFINE_BINARY(tg_##name, name, infer_bool, LOOPS_ANY, NULL)
+#define INNER_UNARY(name, formula, gradient) static DEFINE_UNARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules)
+#define INNER_BINARY(name, formula, gradient_a, gradient_b) \
+    static DEFINE_BINARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules)
 #include "ops/elementwise_table.h"
 
 /* ---- where ------------------------------------------------------------------------------------------------------- */

@@ -102,6 +102,8 @@ DEFINE_REMAINDER(i64, int64_t)
 /* lgamma itself writes to a variable that all threads share. */
 #define LGAMMA(x) BY_DTYPE(x, lgammaf_r, lgamma_r, NULL)(x, &(int){0})
 
+#define GAUSS(x) BY_DTYPE(x, v_gauss_f32, v_gauss_f64, NULL)(x)
+
 #define PARAMETERS (int64_t n, void *out, const void *const *in, const int64_t *step)
 
 /* ---- the rows of the table --------------------------------------------------------------------------------------- */
@@ -200,6 +202,8 @@ DEFINE_REMAINDER(i64, int64_t)
     DEFINE_BINARY(name, f64, double, bool, formula) \
     DEFINE_BINARY(name, i64, int64_t, bool, formula) \
     DEFINE_BINARY(name, b8, uint8_t, bool, formula)
+#define INNER_UNARY(name, formula, gradient) UNARY_FLOAT(name, formula)
+#define INNER_BINARY(name, formula, gradient_a, gradient_b) BINARY_FLOAT(name, formula)
 
 #include "ops/elementwise_table.h"
 

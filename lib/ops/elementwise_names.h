@@ -12,6 +12,8 @@
 #define TERNARY(name, dtypes, formula, ...) LOOPS_##dtypes(name)
 #define PREDICATE(name, formula) LOOPS_ANY(name)
 #define COMPARISON(name, formula) LOOPS_ANY(name)
+#define INNER_UNARY(name, formula, gradient) LOOPS_FLOAT(name)
+#define INNER_BINARY(name, formula, gradient_a, gradient_b) LOOPS_FLOAT(name)
 #include "ops/elementwise_table.h"
 LOOPS_ANY(where)
 LOOPS_ANY(f32_to)
@@ -27,3 +29,5 @@ LOOPS_ANY(b8_to)
 #undef TERNARY
 #undef PREDICATE
 #undef COMPARISON
+#undef INNER_UNARY
+#undef INNER_BINARY

@@ -23,8 +23,8 @@ UNARY(cos,        ANGLE,  cos(x),                       tg_neg(tg_mul(g, tg_sin(
 UNARY(tanh,       FLOAT,  tanh(x),                      tg_mul(g, tg_sub(1, tg_square(y)))                              )
 UNARY(sigmoid,    FLOAT,  1 / (1 + exp(-x)),            tg_mul(g, tg_mul(y, tg_sub(1, y)))                              )
 UNARY(relu,       NUMBER, x <= 0 ? 0 : x,               tg_where(tg_le(x, 0), 0, g)                                     )
-UNARY(reciprocal, FLOAT,  1 / x,                        tg_neg(tg_mul(g, tg_square(y)))                                 )
-UNARY(rsqrt,      FLOAT,  1 / sqrt(x),                  tg_mul(tg_mul(-0.5, g), tg_mul(y, tg_square(y)))                )
+UNARY(reciprocal, FLOAT,  1 / x,                        tg_neg(tg_mul(tg_mul(g, y), y))                                 )
+UNARY(rsqrt,      FLOAT,  1 / sqrt(x),                  tg_mul(tg_mul(tg_mul(tg_mul(-0.5, g), y), y), y)                )
 UNARY(cbrt,       FLOAT,  cbrt(x),                      tg_div(g, tg_mul(3, tg_square(y)))                              )
 UNARY(exp2,       FLOAT,  exp2(x),                      tg_mul(g, tg_mul(LN_2, y))                                      )
 UNARY(log2,       FLOAT,  log2(x),                      tg_div(g, tg_mul(LN_2, x))                                      )
@@ -38,8 +38,8 @@ UNARY(cosh,       FLOAT,  cosh(x),                      tg_mul(g, tg_sinh(x))   
 UNARY(asinh,      FLOAT,  asinh(x),                     tg_div(g, tg_hypot(x, 1))                                       )
 UNARY(acosh,      FLOAT,  acosh(x),                     tg_div(tg_div(g, tg_sqrt(tg_sub(x, 1))), tg_sqrt(tg_add(x, 1))) )
 UNARY(atanh,      FLOAT,  atanh(x),                     tg_div(g, one_minus_square(x))                                  )
-UNARY(erf,        FLOAT,  erf(x),                       tg_mul(g, erf_slope(x))                                         )
-UNARY(erfc,       FLOAT,  erfc(x),                      tg_neg(tg_mul(g, erf_slope(x)))                                 )
+UNARY(erf,        FLOAT,  erf(x),                       tg_mul(g, tg_mul(TWO_OVER_ROOT_PI, gauss(x)))                   )
+UNARY(erfc,       FLOAT,  erfc(x),                      tg_mul(g, tg_mul(-TWO_OVER_ROOT_PI, gauss(x)))                  )
 UNARY(lgamma,     FLOAT,  LGAMMA(x),                    tg_mul(g, tg_digamma(x))                                        )
 UNARY(digamma,    FLOAT,  tgi_digamma((double)x),       tg_mul(g, tg_polygamma(1, x))                                   )
 UNARY(floor,      NUMBER, FLOOR(x),                     tgi_full_like(x, 0)                                             )
@@ -56,7 +56,7 @@ BINARY(pow,       FLOAT,  pow(a, b),                tg_mul(g, pow_slope(a, b)), 
 BINARY(minimum,   NUMBER, a < b || a != a ? a : b,  share(g, tg_gt(a, b), tg_eq(a, b)), share(g, tg_gt(b, a), tg_eq(a, b))     )
 BINARY(maximum,   NUMBER, a > b || a != a ? a : b,  share(g, tg_lt(a, b), tg_eq(a, b)), share(g, tg_lt(b, a), tg_eq(a, b))     )
 BINARY(atan2,     FLOAT,  atan2(a, b),              tg_mul(g, over_hypot(b, a, b)),     tg_neg(tg_mul(g, over_hypot(a, a, b))) )
-BINARY(hypot,     FLOAT,  hypot(a, b),              tg_mul(g, tg_div(a, y)),            tg_mul(g, tg_div(b, y))                )
+BINARY(hypot,     FLOAT,  hypot(a, b),              tg_mul(g, cosine(a, b)),            tg_mul(g, cosine(b, a))                )
 BINARY(logaddexp, FLOAT,  LOGADDEXP(a, b),          tg_mul(g, share_of(a, b)),          tg_mul(g, share_of(b, a))              )
 BINARY(fmod,      NUMBER, FMOD(a, b),               g,                                  tg_neg(tg_mul(g, quotient(a, b, y)))   )
 BINARY(remainder, NUMBER, REMAINDER(a, b),          g,                                  tg_neg(tg_mul(g, quotient(a, b, y)))   )
@@ -83,3 +83,12 @@ COMPARISON(ge,          a >= b                            )
 COMPARISON(logical_and, a != 0 && b != 0                  )
 COMPARISON(logical_or,  a != 0 || b != 0                  )
 COMPARISON(logical_xor, (a != 0) != (b != 0)              )
+
+/*          name              y = f(x)          dL/dx */
+INNER_UNARY(one_minus_square, (1 - x) * (1 + x), tg_mul(g, tg_mul(-2, x))             ) /* exact near 1 and -1 */
+INNER_UNARY(gauss,            GAUSS(x),          tg_mul(g, tg_mul(tg_mul(-2, x), y))  ) /* e^(-x^2) */
+
+/*           name    y = f(a, b)         dL/da, dL/db */
+INNER_BINARY(cosine, a / hypot(a, b),
+             tg_mul(tg_mul(g, cosine(b, a)), tg_div(cosine(b, a), tg_hypot(a, b))),
+             tg_mul(tg_mul(g, y), tg_div(cosine(b, a), tg_neg(tg_hypot(a, b)))))

@@ -1,10 +1,41 @@
-/* ops/norm.c: variance, standard deviation, logsumexp, norms: composed of sums and elementwise ops, and guarded where the
- * derivative of a root or a power would be infinite.
+/* ops/norm.c: norms, variance, standard deviation, logsumexp. The Euclidean norm is an op, whose kernel looks at the sum of squares
+ * and takes care of those that overflow or underflow; the others are composed, and guarded where the derivative of a root or a power
+ * would be infinite.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 
 #include "ops/reduce.h"
+
+/* ---- the Euclidean norm ------------------------------------------------------------------------------------------ */
+
+static tg_status infer_euclidean(tg_infer *call) {
+    return tgi_infer_reduced(call, call->in[0].dtype);
+}
+
+static tg_status euclidean_kernel(tg_kernel_call *call) {
+    const tg_array *x = &call->in[0];
+    tgi_sum_axes    axes = tgi_sum_axes_of(x, call->attr);
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_norm, &axes, x->data, call->out.data);
+}
+
+/* g (x / y), and 0 for the zero vector. Before one is divided by y, x and y are brought towards 1, where no reciprocal is infinite
+ * or 0. */
+static tg_tensor euclidean_rule(const tg_rule_call *call) {
+    tg_tensor x = call->x[0], y = tg_where(tg_eq(call->y, 0), (double)INFINITY, call->y);
+    tg_tensor one = tgi_full_like(y, 1), scale = tg_where(tg_lt(y, 0x1p-64), 0x1p64, tg_where(tg_gt(y, 0x1p64), 0x1p-64, one));
+    tg_tensor unit =
+        tg_mul(tgi_unreduced(tg_reciprocal(tg_mul(scale, y)), x, call->attr), tg_mul(tgi_unreduced(scale, x, call->attr), x));
+    return tg_mul(tgi_unreduced(call->g, x, call->attr), unit);
+}
+
+static tg_rule *const euclidean_rules[] = {euclidean_rule};
+
+static tg_tensor euclidean(tg_tensor x, tg_axes axes, bool keepdim) {
+    static const tg_op op =
+        {"norm", 1, infer_euclidean, .kernel = euclidean_kernel, .rules = euclidean_rules, .lead = tgi_leading_axes};
+    return tgi_reduce(&op, x, axes, keepdim);
+}
 
 /* ---- variance, standard deviation -------------------------------------------------------------------------------- */
 
@@ -13,10 +44,10 @@ static tg_tensor variance(tg_tensor x, tg_axes axes, const tgi_reduction *r, dou
     return tg_div(tg_sum_axes(squares, axes, r->attr.keepdim), fmax(0, (double)r->count - correction));
 }
 
-/* The square root, with gradient 0 at 0. */
-static tg_tensor root(tg_tensor x) {
-    tg_tensor zero = tg_eq(x, 0);
-    return tg_where(zero, 0, tg_sqrt(tg_where(zero, 1, x)));
+/* The root is in the norm. */
+static tg_tensor deviation(tg_tensor x, tg_axes axes, const tgi_reduction *r, double correction) {
+    tg_tensor size = euclidean(tg_sub(x, tg_mean_axes(x, axes, true)), axes, r->attr.keepdim);
+    return tg_div(size, sqrt(fmax(0, (double)r->count - correction)));
 }
 
 tg_tensor(tg_var_axes)(tg_tensor x, tg_axes axes, double correction, bool keepdim) {
@@ -34,7 +65,7 @@ tg_tensor(tg_std_axes)(tg_tensor x, tg_axes axes, double correction, bool keepdi
     tgi_reduction r;
     if (!tgi_begin_reduction(x, "std", axes, keepdim, false, &r)) return tgi_invalid(tgi_tape_of(x));
     tg_scope scope = tg_begin_scope(x.tape, "std");
-    return tg_end_scope_with(scope, root(variance(x, axes, &r, correction)));
+    return tg_end_scope_with(scope, deviation(x, axes, &r, correction));
 }
 
 tg_tensor(tg_std)(tg_tensor x) {
@@ -50,6 +81,12 @@ static tg_tensor highest(tg_tensor x, tg_axes axes) {
     return tg_where(tg_lt(tg_abs(most), (double)INFINITY), most, 0);
 }
 
+/* -inf for 0, with gradient 0: where all are -inf no one is more likely than another. */
+static tg_tensor logarithm(tg_tensor sum) {
+    tg_tensor none = tg_eq(sum, 0);
+    return tg_where(none, -(double)INFINITY, tg_log(tg_where(none, 1, sum)));
+}
+
 tg_tensor(tg_logsumexp_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     tgi_reduction r;
     if (!tgi_begin_reduction(x, "logsumexp", axes, keepdim, false, &r)) return tgi_invalid(tgi_tape_of(x));
@@ -57,7 +94,7 @@ tg_tensor(tg_logsumexp_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     tg_tensor most = r.count ? highest(x, axes) : tg_num(0);
     tg_tensor sum = tg_sum_axes(tg_exp(tg_sub(x, most)), axes, keepdim);
     if (r.count) most = tg_reshape(most, r.shape);
-    return tg_end_scope_with(scope, tg_add(tg_log(sum), most));
+    return tg_end_scope_with(scope, tg_add(logarithm(sum), most));
 }
 
 tg_tensor(tg_logsumexp)(tg_tensor x) {
@@ -66,21 +103,32 @@ tg_tensor(tg_logsumexp)(tg_tensor x) {
 
 /* ---- norms ------------------------------------------------------------------------------------------------------- */
 
-/* (sum of |x|^p)^(1/p). Where |x| is 0, so is its part of the gradient, and where the sum is 0, all of it; a negative power
- * of 0 is infinite, and stays so. */
-static tg_tensor power_norm(tg_tensor x, tg_axes axes, double p, bool keepdim) {
-    tg_tensor zero = tg_eq(x, 0), size = tg_abs(tg_where(zero, 1, x));
-    tg_tensor sum = tg_sum_axes(tg_where(zero, p < 0 ? (double)INFINITY : 0, tg_pow(size, p)), axes, keepdim);
-    tg_tensor none = p < 0 ? tg_eq(sum, (double)INFINITY) : tg_eq(sum, 0);
-    return tg_where(none, 0, tg_pow(tg_where(none, 1, sum), 1 / p));
+/* The size that counts most, a constant; 1 where it is 0 or infinite. */
+static tg_tensor foremost(tg_tensor size, tg_axes axes, double p) {
+    size = tg_detach(size);
+    tg_tensor most = p > 0 ? tg_max_axes(size, axes, true) : tg_min_axes(size, axes, true);
+    return tg_where(tg_logical_and(tg_gt(most, 0), tg_lt(most, (double)INFINITY)), most, 1);
 }
 
-static tg_tensor norm(tg_tensor x, tg_axes axes, double p, bool keepdim) {
-    if (p == 2) return root(tg_sum_axes(tg_square(x), axes, keepdim));
+/* (sum of |x|^p)^(1/p), the powers being of |x| over the one that counts most. Where |x| is 0, so is its part of the gradient, and where
+ * the sum is 0, all of it; a negative power of 0 is infinite, and stays so. */
+static tg_tensor power_norm(tg_tensor x, tg_axes axes, double p, const tgi_reduction *r) {
+    tg_tensor zero = tg_eq(x, 0), size = tg_abs(tg_where(zero, 1, x));
+    tg_tensor most = r->count ? foremost(p > 0 ? tg_abs(x) : size, axes, p) : tg_num(1);
+    tg_tensor power = tg_where(zero, p < 0 ? (double)INFINITY : 0, tg_pow(tg_div(size, most), p));
+    tg_tensor sum = tg_sum_axes(power, axes, r->attr.keepdim);
+    tg_tensor none = p < 0 ? tg_eq(sum, (double)INFINITY) : tg_eq(sum, 0);
+    if (r->count) most = tg_reshape(most, r->shape);
+    return tg_where(none, 0, tg_mul(most, tg_pow(tg_where(none, 1, sum), 1 / p)));
+}
+
+static tg_tensor norm(tg_tensor x, tg_axes axes, double p, const tgi_reduction *r) {
+    bool keepdim = r->attr.keepdim;
+    if (p == 2) return euclidean(x, axes, keepdim);
     if (p == 1) return tg_sum_axes(tg_abs(x), axes, keepdim);
     if (p == 0) return tg_sum_axes(tg_cast(tg_ne(x, 0), tg_dtype_of(x)), axes, keepdim);
     if (isinf(p)) return p > 0 ? tg_max_axes(tg_abs(x), axes, keepdim) : tg_min_axes(tg_abs(x), axes, keepdim);
-    return power_norm(x, axes, p, keepdim);
+    return power_norm(x, axes, p, r);
 }
 
 tg_tensor(tg_norm_axes)(tg_tensor x, tg_axes axes, double p, bool keepdim) {
@@ -91,7 +139,7 @@ tg_tensor(tg_norm_axes)(tg_tensor x, tg_axes axes, double p, bool keepdim) {
         return tgi_invalid(x.tape);
     }
     tg_scope scope = tg_begin_scope(x.tape, "norm");
-    return tg_end_scope_with(scope, norm(x, axes, p, keepdim));
+    return tg_end_scope_with(scope, norm(x, axes, p, &r));
 }
 
 tg_tensor(tg_norm)(tg_tensor x, double p) {

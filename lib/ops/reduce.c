@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "ops/reduce.h"
 
-#include "kernels/sum.h"
-
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
 bool tgi_has_axis(const tgi_axes_attr *attr, int axis) {
@@ -115,15 +113,20 @@ static tg_status infer_sum(tg_infer *call) {
     return tgi_require_dtype(call, dtype, TGI_NUMBERS) ? call->tape->status : tgi_infer_reduced(call, dtype);
 }
 
-static tg_status sum_kernel(tg_kernel_call *call) {
-    const tg_array *x = &call->in[0];
-    tgi_sum_axes    axes = {0};
+tgi_sum_axes tgi_sum_axes_of(const tg_array *x, const tgi_axes_attr *attr) {
+    tgi_sum_axes axes = {0};
     for (int i = 0; i < x->rank; i++) {
-        bool summed = tgi_has_axis(call->attr, i);
+        bool summed = tgi_has_axis(attr, i);
         int  at = summed ? axes.sum_rank++ : axes.kept_rank++;
         (summed ? axes.sum_dims : axes.kept_dims)[at] = x->dims[i];
         (summed ? axes.sum_strides : axes.kept_strides)[at] = x->strides[i];
     }
+    return axes;
+}
+
+static tg_status sum_kernel(tg_kernel_call *call) {
+    const tg_array *x = &call->in[0];
+    tgi_sum_axes    axes = tgi_sum_axes_of(x, call->attr);
     return TGI_DISPATCH_NUMBERS(x->dtype, tgi_sum, &axes, x->data, call->out.data);
 }
 

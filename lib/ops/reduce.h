@@ -4,6 +4,7 @@
 #ifndef TGI_OPS_REDUCE_H
 #define TGI_OPS_REDUCE_H
 
+#include "kernels/sum.h"
 #include "ops/ops.h"
 
 /* Bit i of `axes` is set when axis i is reduced; keepdim is 0 or 1. */
@@ -19,6 +20,9 @@ tg_axes tgi_all_axes(tg_tensor x);
 
 /* A shape rule: the operand's sizes without the reduced axes, or with 1 there. */
 tg_status tgi_infer_reduced(tg_infer *call, tg_dtype dtype);
+
+/* The axes of x, those of attr being summed. */
+tgi_sum_axes tgi_sum_axes_of(const tg_array *x, const tgi_axes_attr *attr);
 
 /* Records an op that has a tgi_axes_attr. */
 tg_tensor tgi_reduce(const tg_op *op, tg_tensor x, tg_axes axes, bool keepdim);

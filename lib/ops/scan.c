@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "kernels/sum.h"
 #include "ops/reduce.h"
 
 /* ---- cumsum ------------------------------------------------------------------------------------------------------ */

@@ -386,6 +386,19 @@ START_TEST(divergence_from_what_cannot_be) {
 }
 END_TEST
 
+START_TEST(the_size_of_vectors_does_not_matter_to_their_angle) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = F32(tape, 3, 4), b = F32(tape, 4, 3), large = tg_mul(0x1p100, a), small = tg_mul(0x1p-100, b);
+    tg_tensor y = tg_cosine_similarity(large, small, 0, 0), y1 = tg_cosine_similarity(a, b, 0, 0);
+    tg_tensor ratios =
+        tg_concat(TG_LIST(tg_reshape(tg_div(y, y1), TG_SHAPE(1)), tg_div(tg_mul(0x1p100, slope(y, large)), slope(y1, a)),
+                          tg_div(tg_mul(0x1p-100, slope(y, small)), slope(y1, b))),
+                  0);
+    CHECK_IS(tg_lt(tg_abs(tg_sub(ratios, 1)), 4e-6), 1, 1, 1, 1, 1);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(cosine_of_zero_vectors) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor zero = POINTS(tape, 0, 0, 0), b = POINTS(tape, 2, 4, 4), short_one = POINTS(tape, 0.125, 0, 0);
@@ -477,6 +490,7 @@ Suite *suite_loss(void) {
     tcase_add_test(tcase, derivatives_of_weights_are_right);
     tcase_add_loop_test(tcase, divergence_where_the_target_is_zero, 0, 2);
     tcase_add_loop_test(tcase, divergence_from_what_cannot_be, 0, 2);
+    tcase_add_test(tcase, the_size_of_vectors_does_not_matter_to_their_angle);
     tcase_add_loop_test(tcase, cosine_of_zero_vectors, 0, 2);
     tcase_add_test(tcase, only_the_result_is_kept);
     tcase_add_test(tcase, what_they_reject);

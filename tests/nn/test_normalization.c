@@ -244,6 +244,31 @@ START_TEST(large_means_cost_no_digits) {
 }
 END_TEST
 
+/* Squares out of the dtype's range. */
+START_TEST(the_size_of_what_is_normalised_does_not_matter) {
+    static const double sizes[] = {0x1p90, 0x1p-90};
+    const double        none = 0;
+    tg_tape            *tape = tg_tape_new();
+    for (int i = 0; i < 2; i++) {
+        tg_tensor one = F32(tape, 3, -4, 1, 0), x = tg_mul(sizes[i], one), weight = F32(tape, 1, 2, 3, 4);
+        tg_tensor y = tg_mul(weight, tg_rms_norm(x, 1, TG_NONE, none)), y1 = tg_mul(weight, tg_rms_norm(one, 1, TG_NONE, none));
+        CHECK_IS(tg_sub(y, y1), 0, 0, 0, 0);
+        CHECK_IS(tg_sub(tg_mul(sizes[i], slope(y, x)), slope(y1, one)), 0, 0, 0, 0);
+        y = tg_mul(weight, tg_layer_norm(x, 1, TG_NONE, TG_NONE, none));
+        y1 = tg_mul(weight, tg_layer_norm(one, 1, TG_NONE, TG_NONE, none));
+        CHECK_IS(tg_sub(y, y1), 0, 0, 0, 0);
+        CHECK_IS(tg_sub(tg_mul(sizes[i], slope(y, x)), slope(y1, one)), 0, 0, 0, 0);
+        x = tg_reshape(x, TG_SHAPE(4, 1));
+        y = tg_batch_norm(x, TG_NONE, TG_NONE, TG_NONE, TG_NONE, true, 0.1, none);
+        y1 = tg_batch_norm(tg_reshape(one, TG_SHAPE(4, 1)), TG_NONE, TG_NONE, TG_NONE, TG_NONE, true, 0.1, none);
+        CHECK_IS(tg_sub(y, y1), 0, 0, 0, 0);
+    }
+    tg_tensor large = F64(tape, 0x3p600, -0x4p600), small = F64(tape, 0x3p-600, -0x4p-600);
+    CHECK_IS(tg_sub(tg_rms_norm(large, 1, TG_NONE, 0), tg_rms_norm(small, 1, TG_NONE, 0)), 0, 0);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(where_nothing_varies_they_give_the_bias) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor same = POINTS(tape, 7, 7, 7, 7), bias = POINTS(tape, 1, 2, 3, 4);
@@ -445,6 +470,7 @@ Suite *suite_normalization(void) {
     TCase *tcase = tcase_create("normalisations");
     add_rows(suite, layer_norm_rows);
     tcase_add_loop_test(tcase, large_means_cost_no_digits, 0, 2);
+    tcase_add_test(tcase, the_size_of_what_is_normalised_does_not_matter);
     tcase_add_loop_test(tcase, where_nothing_varies_they_give_the_bias, 0, 2);
     tcase_add_loop_test(tcase, nan_stays_in_its_group, 0, 2);
     tcase_add_loop_test(tcase, numbers_are_weights_and_biases, 0, 2);

@@ -185,6 +185,67 @@ START_TEST(gradients_are_zero_where_nothing_varies) {
 }
 END_TEST
 
+/* To a few units in the last place of float32. */
+#define CHECK_ROUGHLY(x, ...) CHECK_IS(tg_div(tg_round(tg_mul(x, 1e6)), 1e6), __VA_ARGS__)
+
+/* a and b times a power of 2. */
+static tg_tensor scaled(tg_tape *tape, tg_dtype dtype, int exponent, double a, double b) {
+    return tg_cast(F64(tape, ldexp(a, exponent), ldexp(b, exponent)), dtype);
+}
+
+START_TEST(squares_out_of_range_make_norms_in_range) {
+    static const tg_dtype dtypes[] = {TG_F32, TG_F32, TG_F64, TG_F64};
+    static const int      exponents[] = {100, -100, 1000, -1000};
+    int                   e = exponents[_i];
+    double                unit = ldexp(1, e);
+    tg_tape              *tape = tg_tape_new();
+    tg_tensor             x = scaled(tape, dtypes[_i], e, 3, -4), rows = tg_stack(TG_LIST(x, tg_mul(0, x), tg_mul(2, x)), 0);
+    CHECK_IS(tg_norm(x, 2), 5 * unit);
+    CHECK_ROUGHLY(tg_mul(5, slope(tg_norm(x, 2), x)), 3, -4);
+    CHECK_IS(tg_norm_axes(rows, TG_AXES(1), 2, false), 5 * unit, 0, 10 * unit);
+    CHECK_IS(tg_norm_axes(rows, TG_AXES(0), 2, false), tg_item(tg_norm(tg_slice(rows, 1, 0, 1, 1), 2)),
+             tg_item(tg_norm(tg_slice(rows, 1, 1, 2, 1), 2)));
+    CHECK_ROUGHLY(tg_div(tg_norm(tg_transpose(rows, 0, 1), 2), tg_norm(rows, 2)), 1);
+    CHECK_ROUGHLY(tg_div(tg_norm(rows, 2), sqrt(125) * unit), 1);
+    CHECK_ROUGHLY(tg_div(tg_std_axes(x, TG_AXES(0), 0, false), 3.5 * unit), 1);
+    CHECK_ROUGHLY(slope(tg_std_axes(x, TG_AXES(0), 0, false), x), 0.5, -0.5);
+    CHECK_ROUGHLY(tg_div(tg_norm(x, 100), 4 * unit), 1);
+    CHECK_ROUGHLY(tg_div(tg_norm(x, -100), 3 * unit), 1);
+    tg_tensor g = slope(tg_norm(x, 3), x), one = scaled(tape, dtypes[_i], 0, 3, -4), expected = slope(tg_norm(one, 3), one);
+    CHECK_ROUGHLY(tg_div(g, expected), 1, 1);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(norms_of_subnormal_and_infinite_numbers) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor least = F32(tape, 0x3p-149, 0x4p-149), infinite = F32(tape, INF, 1), not_one = F32(tape, NOT, INF);
+    CHECK_IS(tg_norm(least, 2), 0x5p-149);
+    ck_assert_double_eq_tol(tg_item(tg_slice(slope(tg_norm(least, 2), least), 0, 0, 1, 1)), 0.6, 1e-6);
+    CHECK_IS(tg_norm(F64(tape, 0x3p-1074, 0x4p-1074), 2), 0x5p-1074);
+    CHECK_IS(tg_norm(infinite, 2), INF);
+    CHECK_IS(slope(tg_norm(infinite, 2), infinite), NOT, 0);
+    CHECK_IS(tg_norm(infinite, 3), INF);
+    CHECK_IS(tg_norm(not_one, 2), NOT);
+    CHECK_IS(tg_norm(F64(tape, 0x1p1023, 0x1p1023), 2), 0x1.6a09e667f3bcdp1023);
+    CHECK_IS(tg_norm(F64(tape, 0x1.8p1023, 0x1.8p1023), 2), INF);
+    finish(tape);
+}
+END_TEST
+
+/* Where none is likely, none is likelier than another. */
+START_TEST(logsumexp_of_nothing_but_masks_has_no_gradient) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_constant(tape, TG_F64, TG_SHAPE(2, 2), (double[]){-INF, -INF, -INF, 1});
+    CHECK_IS(tg_logsumexp_axes(x, TG_AXES(1), false), -INF, 1);
+    CHECK_IS(slope(tg_logsumexp_axes(x, TG_AXES(1), false), x), 0, 0, 0, 1);
+    CHECK_IS(slope(slope(tg_logsumexp_axes(x, TG_AXES(1), false), x), x), 0, 0, 0, 0);
+    CHECK_IS(slope(tg_max_axes(x, TG_AXES(1), false), x), 0.5, 0.5, 0, 1);
+    CHECK_IS(slope(tg_norm_axes(x, TG_AXES(1), INF, false), x), -0.5, -0.5, -1, 0);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(logsumexp_does_not_overflow) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor large = F64(tape, 1000, 1000), small = F64(tape, -1000, -1000), half = F32(tape, -1000, 1000);
@@ -235,6 +296,9 @@ Suite *suite_norm(void) {
     add_rows(suite, norm_rows);
     tcase_add_test(tcase, variance_of_little);
     tcase_add_test(tcase, gradients_are_zero_where_nothing_varies);
+    tcase_add_loop_test(tcase, squares_out_of_range_make_norms_in_range, 0, 4);
+    tcase_add_test(tcase, norms_of_subnormal_and_infinite_numbers);
+    tcase_add_test(tcase, logsumexp_of_nothing_but_masks_has_no_gradient);
     tcase_add_test(tcase, logsumexp_does_not_overflow);
     tcase_add_test(tcase, errors_name_the_function_that_was_called);
     suite_add_tcase(suite, tcase);

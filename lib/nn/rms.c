@@ -1,0 +1,89 @@
+/* nn/rms.c: one over the root mean square, an op: composed of squares, their mean and a root it would overflow and underflow where it
+ * need not, and composed of a norm it would have no higher derivatives at 0. In its own derivative nothing is squared either.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "nn/rms.h"
+
+#include <math.h>
+
+#include "kernels/sum.h"
+
+typedef struct rms_attr {
+    int64_t axes;  /* bit i is set when axis i is reduced */
+    double  count; /* of the elements that go into one of the result */
+    double  eps;
+} rms_attr;
+
+static bool is_reduced(const rms_attr *attr, int axis) {
+    return attr->axes >> axis & 1;
+}
+
+static tg_status infer_rms(tg_infer *call) {
+    call->out = call->in[0];
+    call->out.dims = call->dims;
+    for (int i = 0; i < call->out.rank; i++)
+        call->dims[i] = is_reduced(call->attr, i) ? 1 : call->in[0].dims[i];
+    return TG_OK;
+}
+
+/* Without a square of what is far from 1. */
+static double inverse(double norm, double n, double eps) {
+    if (norm == 0 || (norm > 0x1p-500 && norm < 0x1p500)) return 1 / sqrt(norm * norm / n + eps);
+    return 1 / hypot(norm / sqrt(n), sqrt(eps));
+}
+
+#define DEFINE_RMS(suffix, T) \
+    static void rms_##suffix(const tgi_sum_axes *axes, double n, double eps, int64_t size, const T *x, T *out) { \
+        tgi_norm_##suffix(axes, x, out); \
+        for (int64_t i = 0; i < size; i++) \
+            out[i] = (T)inverse((double)out[i], n, eps); \
+    }
+DEFINE_RMS(f32, float)
+DEFINE_RMS(f64, double)
+
+static tg_status rms_kernel(tg_kernel_call *call) {
+    const rms_attr *attr = call->attr;
+    const tg_array *x = &call->in[0];
+    tgi_sum_axes    axes = {0};
+    for (int i = 0; i < x->rank; i++) {
+        bool summed = is_reduced(attr, i);
+        int  at = summed ? axes.sum_rank++ : axes.kept_rank++;
+        (summed ? axes.sum_dims : axes.kept_dims)[at] = x->dims[i];
+        (summed ? axes.sum_strides : axes.kept_strides)[at] = x->strides[i];
+    }
+    if (x->dtype == TG_F32)
+        rms_f32(&axes, attr->count, attr->eps, call->out.size, x->data, call->out.data);
+    else
+        rms_f64(&axes, attr->count, attr->eps, call->out.size, x->data, call->out.data);
+    return TG_OK;
+}
+
+/* -x y^3 / n, where x y is no larger than sqrt(n). */
+static tg_tensor rms_rule(const tg_rule_call *call) {
+    const rms_attr *attr = call->attr;
+    tg_tensor       x = call->x[0], y = call->y;
+    return tg_mul(tg_mul(tg_mul(tg_mul(call->g, y), y), -1 / attr->count), tg_mul(x, y));
+}
+
+static tg_rule *const rms_rules[] = {rms_rule};
+
+/* How many axes come before those that are reduced, when these are the last ones. */
+static int leading_axes(const tg_type *x, const void *attr) {
+    int lead = 0;
+    while (lead < x->rank && !is_reduced(attr, lead))
+        lead++;
+    for (int i = lead; i < x->rank; i++)
+        if (!is_reduced(attr, i)) return -1;
+    return lead;
+}
+
+tg_tensor tgi_inverse_rms(tg_tensor x, tg_axes axes, double eps) {
+    static const tg_op op = {"inverse_rms", 1, infer_rms, .kernel = rms_kernel, .rules = rms_rules, .lead = leading_axes};
+    tg_shape           shape = tg_shape_of(x);
+    rms_attr           attr = {.count = 1, .eps = eps};
+    for (int i = 0; i < axes.count; i++) {
+        attr.axes |= 1ll << axes.axis[i];
+        attr.count *= (double)shape.dims[axes.axis[i]];
+    }
+    return tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
+}
