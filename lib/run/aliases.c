@@ -146,6 +146,7 @@ static tg_status retain_view(tg_tape *tape, tgi_node *node, const tgi_node *base
     leaf->spare->users++;
     node->view->old = leaf->spare;
     node->view->base = TGI_NONE;
+    if (!tgi_is_resident(node)) node->version = tape->clock; /* a plan, which made it, is still running */
     tgi_set_overwritten(node);
     return TG_OK;
 }
