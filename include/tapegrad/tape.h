@@ -22,6 +22,7 @@
  *     function records inside are not kept, unless tg_keep is called for them.
  *   - The first error stays in the tape, with the user's source line. From then on nothing is recorded or run, every call
  *     returns at once, and no value is lost, until tg_clear_error. So formulas need no check in each line.
+ *   - Code that the library calls back may not do all of this: see tapegrad/op.h, and tg_checkpoint.
  *   - One tape belongs to one thread at a time. Different tapes share nothing.
  *
  * SPDX-License-Identifier: MIT */
@@ -233,7 +234,8 @@ tg_mark tg_tape_mark(tg_tape *tape);
 
 /* Forgets everything that was recorded after the mark. Handles to it become stale, and its memory is used again. What is pending
  * and ends in an assign runs first, so that an update that was recorded happens, whether or not a value was read. tg_grad gives the
- * gradients that it gave at the mark. TG_ERR_HANDLE for a mark that the tape was rewound past. When a pending update fails, its
+ * gradients that it gave at the mark. TG_ERR_HANDLE for a mark that the tape was rewound past; TG_ERR_ARGUMENT inside a scope
+ * (tapegrad/extend.h). When a pending update fails, its
  * error is returned and nothing is forgotten. */
 tg_status tg_rewind(tg_tape *tape, tg_mark mark);
 

@@ -21,6 +21,10 @@ tg_shape tgi_node_shape(const tgi_node *node) {
     return tg_shape_from(node->rank, node->dims);
 }
 
+const char *tgi_node_name(const tgi_node *node) {
+    return node->within ? node->within : node->op->name;
+}
+
 bool tgi_index_list_push(tgi_index_list *list, uint32_t item) {
     if (list->count == list->capacity) {
         uint32_t  capacity = list->capacity ? 2 * list->capacity : 16;

@@ -12,8 +12,9 @@
 static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
     for (int64_t i = 0; i < count; i++)
         if (index[i] < 0 || index[i] >= size)
-            return tg_kernel_fail(call, "index %lld (element %lld of the indices) is out of range for an axis of size %lld",
-                                  (long long)index[i], (long long)i, (long long)size);
+            return tg_kernel_fail_with(call, TG_ERR_INDEX,
+                                       "index %lld (element %lld of the indices) is out of range for an axis of size %lld",
+                                       (long long)index[i], (long long)i, (long long)size);
     return TG_OK;
 }
 
@@ -50,7 +51,7 @@ static tg_status take_kernel(tg_kernel_call *call) {
     const char      *from = tg_contiguous(call, 0);
     const int64_t   *at = tg_contiguous(call, 1);
     if (!from || !at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
     int64_t outer = tgi_size(axis, x->dims), block = tgi_size(x->rank - axis - 1, x->dims + axis + 1);
     size_t  bytes = (size_t)block * tg_dtype_size(x->dtype);
     char   *to = call->out.data;
@@ -143,7 +144,7 @@ static tg_status take_add_back(tg_kernel_call *call) {
     const int64_t   *at = tg_contiguous(call, 1);
     places           p;
     if (!g || !at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
     int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
     if (index->size <= FEW)
         return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
@@ -204,7 +205,7 @@ static tg_status gather_kernel(tg_kernel_call *call) {
     const int64_t   *at = tg_contiguous(call, 1);
     int              axis = (int)attr->axis;
     if (!at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
     tgi_steps steps = beside(x, index, axis);
     ptrdiff_t width = (ptrdiff_t)tg_dtype_size(x->dtype);
     char     *to = call->out.data;
@@ -281,7 +282,7 @@ static tg_status scatter_into(tg_kernel_call *call, int source, bool add) {
     route            r = {.at = tg_contiguous(call, 1), .count = index->size, .stride = out->strides[attr->axis]};
     tgi_walk         walk = {.rank = index->rank};
     if (!r.at) return TG_ERR_MEMORY;
-    if (check_indices(call, r.at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, r.at, index->size, attr->size)) return TG_ERR_INDEX;
     memcpy(walk.dims, index->dims, sizeof walk.dims);
     tgi_stretch(from->rank, from->dims, from->strides, index->rank, index->dims, walk.strides);
     r.from = tgi_steps_of(&walk);
@@ -378,7 +379,7 @@ static tg_status one_hot_kernel(tg_kernel_call *call) {
     size_t              width = tg_dtype_size(call->out.dtype);
     uint64_t            one = 0;
     if (!at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, call->in[0].size, attr->classes)) return TG_ERR_VALUE;
+    if (check_indices(call, at, call->in[0].size, attr->classes)) return TG_ERR_INDEX;
     tgi_convert(1, call->out.dtype, &one);
     memset(call->out.data, 0, (size_t)call->out.size * width);
     for (int64_t i = 0; i < call->in[0].size; i++)

@@ -69,7 +69,7 @@ static tg_tensor number_parameter(tg_tape *tape, const char *name, double value)
 tg_tensor(tg_parameter)(tg_tape *tape, const char *name, tg_tensor init) {
     double number;
     if (tgi_is_number(init, &number)) return number_parameter(tape, name, number);
-    tgi_node *value = tgi_check(tape) ? NULL : tgi_value(tape, init, "parameter", "the initial value");
+    tgi_node *value = tgi_check_outside(tape, "parameter") ? NULL : tgi_value(tape, init, "parameter", "the initial value");
     if (!value) return tgi_invalid(tape);
     tgi_node *node = tgi_new_leaf(tape, "parameter", &tgi_parameter, name, (tg_dtype)value->dtype, tgi_node_shape(value), NULL);
     if (node) {

@@ -11,8 +11,8 @@ static tg_tensor parameter(tg_tape *tape, const char *name, tg_shape shape) {
 
 static void check_close(const double *found, const double *expected, int count, double tolerance) {
     for (int i = 0; i < count; i++)
-        ck_assert_msg(fabs(found[i] - expected[i]) <= tolerance * fmax(1, fabs(expected[i])), "element %d is %.17g, not %.17g", i,
-                      found[i], expected[i]);
+        ck_assert_msg(fabs(found[i] - expected[i]) <= tolerance * fmax(1, fabs(expected[i])), "element %d is %.17g, not %.17g",
+                      i, found[i], expected[i]);
 }
 
 /* (1 - x)^2 + 100 (y - x^2)^2, where p is (x, y) */
@@ -49,8 +49,9 @@ END_TEST
 
 START_TEST(jacobian_for_a_value_in_between_and_in_float32) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor x = tg_parameter(tape, "x", F32(tape, 1, 2)), z = tg_square(x), y = tg_transpose(tg_mul(tg_reshape(z, TG_SHAPE(2, 1)), z), 0, 1);
-    float     found[8], expected[8] = {2, 0, 4, 1, 4, 1, 0, 8};
+    tg_tensor x = tg_parameter(tape, "x", F32(tape, 1, 2)), z = tg_square(x),
+              y = tg_transpose(tg_mul(tg_reshape(z, TG_SHAPE(2, 1)), z), 0, 1);
+    float found[8], expected[8] = {2, 0, 4, 1, 4, 1, 0, 8};
     ck_assert_int_eq(tg_read_jacobian(y, z, found, 8), TG_OK);
     for (int i = 0; i < 8; i++)
         ck_assert(found[i] == expected[i]);
@@ -112,7 +113,8 @@ END_TEST
 
 START_TEST(jvp_is_the_jacobian_times_the_tangent) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor x = parameter(tape, "x", TG_SHAPE(3)), z = parameter(tape, "z", TG_SHAPE(3)), v = tg_randn(tape, TG_F64, TG_SHAPE(3));
+    tg_tensor x = parameter(tape, "x", TG_SHAPE(3)), z = parameter(tape, "z", TG_SHAPE(3)),
+              v = tg_randn(tape, TG_F64, TG_SHAPE(3));
     tg_tensor y[2] = {tg_mul(tg_sin(x), z), tg_sum(tg_exp(x))}, found[2];
     double    a[3], b[3], t[3], product[3], expected[3], total = 0;
     ck_assert_int_eq(tg_jvp(tape, 2, (tg_tensor[]){x, z}, (tg_tensor[]){v, tg_num(2)}, 2, y, found), TG_OK);
@@ -172,7 +174,7 @@ START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
     double    matrix[4];
     ck_assert_int_eq(tg_read_jacobian(y, x, matrix, 3), TG_ERR_SHAPE);
     CHECK_ERROR(tape, TG_ERR_SHAPE, "test_derivatives.c:", "read_jacobian: room for 3 values, where there are 4");
-    ck_assert_int_eq(tg_read_jacobian(y, x, NULL, 4), TG_ERR_SHAPE);
+    ck_assert_int_eq(tg_read_jacobian(y, x, NULL, 4), TG_ERR_ARGUMENT);
     tg_clear_error(tape);
     ck_assert_int_eq(tg_read_jacobian(y, half, matrix, 4), TG_ERR_DTYPE);
     CHECK_ERROR(tape, TG_ERR_DTYPE, "read_jacobian: y is float64 and x float32");

@@ -160,9 +160,9 @@ static inline tg_tensor tgi_long_double(long double x) {
 #define TG_LIST_CALL_WITH(f, list, ...) \
     __extension__({ \
         const tg_list tgi_list = (list); \
-        for (int tgi_i = 1; tgi_i < tgi_list.count; tgi_i++) \
+        for (int tgi_i = 1; tgi_list.x && tgi_i < tgi_list.count; tgi_i++) \
             (void)TG_AT(tgi_list.x[tgi_i].tape); \
-        tg_tape *tgi_tape = tgi_list.count > 0 ? tgi_list.x->tape : NULL; \
+        tg_tape *tgi_tape = tgi_list.x && tgi_list.count > 0 ? tgi_list.x->tape : NULL; \
         tg_line  tgi_before = TGI_HOLD(tgi_tape); \
         __auto_type tgi_result = (f)(tgi_list, __VA_ARGS__); \
         TGI_RELEASE(tgi_tape, tgi_before); \
