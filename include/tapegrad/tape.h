@@ -65,11 +65,13 @@ void tg_clear_error(tg_tape *tape);
 
 /* A constant with a copy of `data`: tg_shape_size(shape) elements of `dtype`, row-major. `data` may be NULL when there are no
  * elements. Here and in all functions that copy elements, a pointer to anything but the dtype's elements, void, bytes or a
- * struct is an error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. */
+ * struct is an error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. Bytes of bool data
+ * that are not 0 become 1, here and in tg_write. */
 tg_tensor tg_constant(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
 /* A constant in the caller's memory, which must stay valid as long as the leaf, and must be aligned for its dtype. The library
- * reads it in every run and never writes or frees it. Many tapes may borrow the same memory, on different threads too. tg_write and
+ * reads it in every run and never writes or frees it. Bytes of bool
+ * data are 0 or 1, or else TG_ERR_ARGUMENT. Many tapes may borrow the same memory, on different threads too. tg_write and
  * tg_assign give an error for it. */
 tg_tensor tg_borrow(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 

@@ -345,6 +345,9 @@ size_t   tgi_node_bytes(const tgi_node *node);
 tg_type  tgi_node_type(const tgi_node *node);
 tg_shape tgi_node_shape(const tgi_node *node);
 
+/* The bytes of a bool value that came from outside: what is not 0 becomes 1. Other dtypes are left alone. */
+void tgi_make_bools(tgi_node *node);
+
 /* The function that the user called for it, for errors. */
 const char *tgi_node_name(const tgi_node *node);
 

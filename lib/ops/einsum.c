@@ -382,7 +382,7 @@ static tg_tensor product_of(const tg_op *op, const char *equation, bool broadcas
 tg_tensor(tg_einsum)(const char *equation, int count, const tg_tensor *x) {
     static const tg_op op = {.name = "einsum", .arity = -1};
     tg_tape           *tape = x ? tgi_tape_of_any(count, x) : NULL;
-    if (equation && count > 0) return product_of(&op, equation, true, count, x);
+    if (equation && count > 0 && x) return product_of(&op, equation, true, count, x);
     if (!tgi_check(tape)) tgi_fail(tape, TG_ERR_ARGUMENT, "einsum", "no equation, or no operands");
     return tgi_invalid(tape);
 }

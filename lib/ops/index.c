@@ -6,15 +6,28 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/residency.h"
 #include "kernels/strided.h"
 #include "ops/ops.h"
+
+#define OUT_OF_RANGE "index %lld (element %lld of the indices) is out of range for an axis of size %lld"
 
 static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
     for (int64_t i = 0; i < count; i++)
         if (index[i] < 0 || index[i] >= size)
-            return tg_kernel_fail_with(call, TG_ERR_INDEX,
-                                       "index %lld (element %lld of the indices) is out of range for an axis of size %lld",
-                                       (long long)index[i], (long long)i, (long long)size);
+            return tg_kernel_fail_with(call, TG_ERR_INDEX, OUT_OF_RANGE, (long long)index[i], (long long)i, (long long)size);
+    return TG_OK;
+}
+
+/* The elements of a constant are known when the op is recorded. */
+static tg_status check_known(tg_tape *tape, tg_tensor index, const char *what, int64_t size) {
+    if (index.tape != tape || !tg_valid(index)) return TG_OK; /* tg_record says so */
+    const tgi_node *node = tgi_node_at(tape, tgi_index(index));
+    if ((node->op != &tgi_constant && node->op != &tgi_number) || tgi_is_borrowed(node) || node->dtype != TG_I64) return TG_OK;
+    const int64_t *at = node->data;
+    for (int64_t i = 0, count = tgi_node_size(node); i < count; i++)
+        if (at[i] < 0 || at[i] >= size)
+            return tgi_fail(tape, TG_ERR_INDEX, what, OUT_OF_RANGE, (long long)at[i], (long long)i, (long long)size);
     return TG_OK;
 }
 
@@ -164,6 +177,7 @@ static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_ten
         attr.axis = tgi_resolve_axis(x[0], op->name, axis);
         if (attr.axis < 0) return tgi_invalid(x[0].tape);
         attr.size = tgi_node_at(x[0].tape, tgi_index(x[0]))->dims[attr.axis];
+        if (check_known(x[0].tape, x[1], op->name, attr.size)) return tgi_invalid(x[0].tape);
     }
     return tg_record(NULL, op, count, x, &attr, sizeof attr);
 }
@@ -390,5 +404,7 @@ static tg_status one_hot_kernel(tg_kernel_call *call) {
 tg_tensor(tg_one_hot)(tg_tensor index, int64_t classes, tg_dtype dtype) {
     static const tg_op op = {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel};
     one_hot_attr       attr = {classes, (int64_t)dtype};
+    tg_tape           *tape = tgi_tape_of(index);
+    if (tgi_check(tape) || (classes >= 0 && check_known(tape, index, "one_hot", classes))) return tgi_invalid(tape);
     return tg_record(NULL, &op, 1, &index, &attr, sizeof attr);
 }

@@ -118,6 +118,7 @@ tg_status(tg_write)(tg_tensor leaf, const void *values, int64_t count) {
     tgi_forget_early(tape);
     if (tgi_detach_views(tape, tgi_index(leaf), tape->done, 0, true)) return tape->status;
     if (count) memmove(node->data, values, tgi_node_bytes(node));
+    tgi_make_bools(node);
     tgi_leaf_written(tape, tgi_leaf_of(node));
     return tgi_done(tape, TG_OK);
 }

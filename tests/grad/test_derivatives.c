@@ -187,10 +187,26 @@ START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
     CHECK_ERROR(tape, TG_ERR_DTYPE, "test_derivatives.c:", "float32");
     ck_assert_int_eq(tg_jvp(tape, 1, &x, NULL, -1, &y, &found), TG_ERR_ARGUMENT);
     CHECK_ERROR(tape, TG_ERR_ARGUMENT, "jvp: ");
+    FAILS(tape, tg_jvp(tape, 1, &x, NULL, 1, NULL, &found), TG_ERR_ARGUMENT, "jvp: 1 outputs, or no array of them");
+    FAILS(tape, tg_jvp(tape, 1, NULL, NULL, 1, &y, &found), TG_ERR_ARGUMENT, "jvp: 1 inputs, or no array of them");
+    FAILS(tape, tg_hvp(y, 1, NULL, NULL, &found), TG_ERR_ARGUMENT, "hvp: 1 inputs, or no array of them");
     ck_assert_int_eq(tg_hvp(y, 1, &x, NULL, NULL), TG_ERR_ARGUMENT);
     CHECK_ERROR(tape, TG_ERR_ARGUMENT, "hvp: ");
     ck_assert_int_eq(tg_hvp(tg_num(1), 1, &x, NULL, &found), TG_ERR_HANDLE);
     ck_assert_int_eq(tg_instruction_count(tape), count);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(a_matrix_of_too_many_elements_is_rejected) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = parameter(tape, "w", TG_SHAPE(1)), many = tg_broadcast_to(w, TG_SHAPE((int64_t)1 << 40));
+    tg_tensor y = tg_broadcast_to(w, TG_SHAPE(64)), most = tg_broadcast_to(w, TG_SHAPE((int64_t)1 << 58));
+    double    room;
+    FAILS(tape, tg_read_jacobian(tg_neg(many), many, &room, 0), TG_ERR_SHAPE, "read_jacobian: 1099511627776 times ");
+    FAILS(tape, tg_read_jacobian(y, most, &room, 0), TG_ERR_SHAPE, "read_jacobian: 64 times ");
+    FAILS(tape, tg_read_hessian(tg_sum(tg_square(many)), many, &room, 0), TG_ERR_SHAPE, "read_hessian: 1099511627776 times ");
+    FAILS(tape, tg_jacobian(tg_neg(many), many), TG_ERR_SHAPE, "jacobian: ");
     finish(tape);
 }
 END_TEST
@@ -222,6 +238,7 @@ Suite *suite_derivatives(void) {
     tcase_add_test(product, products_are_kept_and_can_be_differentiated);
     suite_add_tcase(suite, product);
     tcase_add_test(rejected, errors_name_the_call_and_leave_the_tape_as_it_was);
+    tcase_add_test(rejected, a_matrix_of_too_many_elements_is_rejected);
     tcase_add_test(rejected, a_matrix_of_what_the_tape_assigns_is_rejected);
     suite_add_tcase(suite, rejected);
     return suite;

@@ -132,6 +132,22 @@ END_TEST
 
 /* ---- inputs and parameters --------------------------------------------------------------------------------------- */
 
+START_TEST(bools_are_0_or_1) {
+    const unsigned char bytes[] = {0, 1, 2, 255};
+    tg_tape            *tape = tg_tape_new();
+    unsigned char       room[4];
+    tg_tensor           x = tg_constant(tape, TG_BOOL, TG_SHAPE(4), bytes), y = tg_input(tape, "y", TG_BOOL, TG_SHAPE(4));
+    (tg_write)(y, bytes, 4);
+    (tg_read)(x, room, 4);
+    ck_assert_mem_eq(room, ((unsigned char[]){0, 1, 1, 1}), 4);
+    (tg_read)(y, room, 4);
+    ck_assert_mem_eq(room, ((unsigned char[]){0, 1, 1, 1}), 4);
+    ck_assert(tg_valid(tg_borrow(tape, TG_BOOL, TG_SHAPE(2), bytes)));
+    FAILS(tape, tg_borrow(tape, TG_BOOL, TG_SHAPE(3), bytes), TG_ERR_ARGUMENT, "borrow: the data is to be bool");
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(an_input_is_zero_until_it_is_written) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(2)), y = tg_sub(1, x);
@@ -338,6 +354,7 @@ Suite *suite_record_leaf(void) {
     tcase_add_test(borrowed, borrowed_memory_is_read_in_each_run_and_never_written_or_freed);
     tcase_add_test(borrowed, many_tapes_may_borrow_the_same_memory);
     tcase_add_test(borrowed, borrowed_memory_must_be_there_and_aligned);
+    tcase_add_test(borrowed, bools_are_0_or_1);
     suite_add_tcase(suite, borrowed);
     tcase_add_test(variable, an_input_is_zero_until_it_is_written);
     tcase_add_test(variable, an_input_is_zero_after_a_rewind_too);
