@@ -44,7 +44,7 @@ report 'lib/ holds the layers that are looked at' \
 report 'the names of files in lib/ are unique' "$(for file in */*.[ch]; do basename "$file"; done | sort | uniq -d)"
 
 layer kernels 'kernels'
-layer core core public 'kernels/mt19937\.h'
+layer core core public 'kernels/(mt19937|threads)\.h'
 layer run 'core|kernels|run' public
 layer ops 'core|kernels|ops' public
 layer grad 'core|ops|run|grad' public
@@ -104,7 +104,7 @@ else
 fi
 
 # A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
-system='assert|ctype|errno|float|inttypes|limits|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|omp'
+system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale|omp'
 vectors='immintrin|arm_neon'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
 report 'lib/ includes the C library, uthash, OpenMP and in kernels a BLAS and vectors, and no other' \

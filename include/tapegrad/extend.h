@@ -71,16 +71,17 @@ tg_tensor tg_number(tg_tape *tape, tg_dtype dtype, double value);
 
 /* Between tg_begin_scope and one of its two ends
  *   - what is recorded belongs to the line of the user's source that called, and is not kept: only results are;
- *   - an error at that line begins with `name`, that of the function which the user called: "iris.c:42: cross_entropy: gather:
- *     ...". In scopes inside of scopes the outermost one counts;
+ *   - `name`, that of the function which the user called, stands for the ops inside in errors, when they are recorded and when they
+ *     run: "iris.c:42: cross_entropy: index 7 ...". In scopes inside of scopes the outermost one counts;
  *   - after an error nothing of it stays on the tape.
- * Every begin needs its end, on every way out. Scopes nest. The struct is the library's: it is passed on as it is. `name` must live
- * until the end; NULL leaves the errors as they are. A tape of NULL is fine: the end then returns TG_ERR_HANDLE. */
+ * Every begin needs its end, on every way out. Scopes nest. tg_rewind and tg_discard are errors in between. The struct is the library's:
+ * it is passed on as it is. `name` must live as long as the tape; NULL leaves the errors as they are. A tape of NULL is fine: the
+ * end then returns TG_ERR_HANDLE. */
 typedef struct tg_scope {
     tg_tape    *tape;
-    const char *name, *file;
+    const char *name, *file, *within;
     uint32_t    line, start;
-    uint8_t     role, failed;
+    uint8_t     role;
 } tg_scope;
 
 tg_scope tg_begin_scope(tg_tape *tape, const char *name);

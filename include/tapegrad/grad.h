@@ -125,7 +125,7 @@ typedef tg_tensor tg_segment(const tg_tensor *x, void *context);
  *
  * Gradients flow to the `count` tensors at `x` only: a parameter that the function uses must be one of them (TG_ERR_GRADIENT). The
  * function must record the same each time: it draws no numbers, assigns nothing, and makes no inputs or parameters
- * (TG_ERR_ARGUMENT). `context` is passed to it unchanged, and must stay valid until the last derivative is recorded. (The method:
+ * (TG_ERR_ARGUMENT); and like a gradient rule it does not run, read, write or rewind the tape, clear its error or free it. `context` is passed to it unchanged, and must stay valid until the last derivative is recorded. (The method:
  * A. Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation", 1992.) */
 tg_tensor tg_checkpoint(tg_tape *tape, tg_segment *segment, void *context, int count, const tg_tensor *x);
 

@@ -1,7 +1,8 @@
 /* tapegrad/index.h: elements chosen by their indices, and sorting.
  *
  * Indices are int64 tensors, and count from 0 (TG_ERR_DTYPE for others). No gradient flows through them. A negative index, or one
- * that is too large, makes the run fail with TG_ERR_VALUE and an error that names it. The other operands may have any dtype, and
+ * that is too large, makes the run fail with TG_ERR_INDEX and an error that names it; one in a constant, or a plain number, is
+ * rejected when the op is recorded. The other operands may have any dtype, and
  * are differentiable to any order: the gradient of each element goes back to where the element came from, and adds up where it was
  * chosen more than once.
  *

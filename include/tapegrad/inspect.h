@@ -50,7 +50,7 @@ tg_status tg_write_dot(tg_tape *tape, FILE *out);
  * pending. Errors as in tg_read. */
 tg_status tg_print_tensor(tg_tensor x, FILE *out);
 
-/* Anomaly mode: a run stops at the first instruction that makes a NaN or an infinity, with TG_ERR_VALUE. The error names the op and
+/* Anomaly mode: a run stops at the first instruction that makes a NaN or an infinity, with TG_ERR_ANOMALY. The error names the op and
  * the user's line, the value and its position, and the operands, with their ops, lines and values:
  *     net.c:57: log (100, 1): made -inf from 0 at [12, 0], 3 of 100 elements; the operand: sub (100, 1) at net.c:56, 0 .. 0.98
  * An instruction of a gradient has the line of the formula whose gradient it is: "net.c:57: div, in the gradient of log: ...". As

@@ -4,7 +4,7 @@
  * broadcast. The operands are float32 or float64 and have one dtype, which is the dtype of the result. A stack may be empty, and a
  * matrix may have size 0: its determinant is 1.
  *
- * A matrix that has no answer makes the run fail with TG_ERR_VALUE and an error that names the matrix and the pivot; it never gives
+ * A matrix that has no answer makes the run fail with TG_ERR_NUMERIC and an error that names the matrix and the pivot; it never gives
  * NaN. Such a matrix is one that is not positive definite (tg_cholesky), one that is singular, which means that a pivot is exactly
  * 0, as in LAPACK, and one that holds NaN or infinity. A NaN in a right-hand side, or off the diagonal of a triangular matrix,
  * spreads as in any formula.

@@ -66,7 +66,7 @@ tg_tensor tg_bce_with_logits_loss(tg_tensor z, tg_tensor target, const tg_bce_op
 
 /* x is (N, C), (N, C, d1, ...) or (C) for C classes. The target is int64 and counts classes from 0. Its shape is that of x without
  * the axis of classes: (N), (N, d1, ...) or (). The losses have that shape too. A class that is out of range makes the run fail
- * with TG_ERR_VALUE and an error that names it. */
+ * with TG_ERR_INDEX and an error that names it. */
 typedef struct tg_class_options {
     tg_reduction reduction;
     tg_tensor    weight;           /* of each class, (C). The mean then divides by the sum of the weights of the targets */

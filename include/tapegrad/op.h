@@ -6,6 +6,11 @@
  *   view    for results that are the operand's own elements in another order: the new strides, nothing computed;
  *   kernel  for everything else: the whole result at once.
  *
+ * What an op gives the library may call little of it. A shape rule, a view rule, loops and kernels compute from what they are given: of
+ * the functions that take a tape or a tensor they may call none (tg_refuse, tg_kernel_fail and the like take what they are given). A
+ * gradient rule records: it may not run, read, write, rewind, clear the error or free the tape. Whatever is called in spite of that is
+ * TG_ERR_ARGUMENT, and does nothing.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_OP_H
 #define TAPEGRAD_OP_H
@@ -35,11 +40,12 @@ typedef struct tg_infer {
     int            count; /* of the operands */
     const tg_type *in;
     const void    *attr; /* what was given to tg_record */
-    tg_type        out;  /* to be filled in; out.dims may point to an operand's dims, or to dims below */
+    tg_type        out;  /* to be filled in; out.dims points to dims below, or to an operand's, or to some of them in a row */
     int64_t        dims[TG_MAX_RANK];
 } tg_infer;
 
-/* Refuses the operands: puts "op: (2, 3) x (4): " and the formatted text into the tape's error, and returns `status`. */
+/* Refuses the operands: puts "op: (2, 3) x (4): " and the formatted text into the tape's error, and returns `status`. What is no error's
+ * status, here and wherever a function takes one for an error, counts as TG_ERR_ARGUMENT. */
 tg_status tg_refuse(const tg_infer *call, tg_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A part of a shape rule: the result has the shape that all operands broadcast to. */
@@ -79,8 +85,11 @@ void *tg_scratch(tg_kernel_call *call, size_t bytes);
  * returns. NULL, with the error noted, when there is no memory. */
 const void *tg_contiguous(tg_kernel_call *call, int i);
 
-/* Fails the run: puts the op's name and the formatted text into the tape's error, returns TG_ERR_VALUE. */
+/* Fails the run: puts the op's name and the formatted text into the tape's error, with TG_ERR_VALUE or the status that is given, and
+ * returns the status. */
 tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+tg_status tg_kernel_fail_with(const tg_kernel_call *call, tg_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Computes the whole of call->out from call->in, with any strides. */
 typedef tg_status tg_kernel(tg_kernel_call *call);
@@ -108,7 +117,7 @@ typedef struct tg_loops {
     }
 
 /* Says where the result's elements lie in the operand's memory: fills out->data and out->strides, out->dims being there
- * already. False when strides cannot say it: the operand's elements are then copied in row-major order. */
+ * already. All of them are elements of the operand; anything else makes the run fail with TG_ERR_SHAPE. False when strides cannot say it: the operand's elements are then copied in row-major order. */
 typedef bool tg_view(const tg_array *in, const void *attr, tg_array *out);
 
 /* ---- reductions in pieces ---------------------------------------------------------------------------------------- */
@@ -170,7 +179,8 @@ struct tg_op {
      * how many leading axes of the first operand the kernel goes through one by one, the result having the same: given some
      * of these rows, and the other operands whole, it computes those of the result, to the bit, on any thread; it needs no
      * scratch memory, and never fails. `reduced`, for one operand: how many leading axes, and no others, the kernel reduces, as
-     * `block_reduce` does in pieces, to the bit. Both give -1 for none; NULL is the same. */
+     * `block_reduce` does in pieces, to the bit. Both give -1 for none; NULL is the same. Axes that the operand or the result
+     * does not have are TG_ERR_SHAPE when the op is recorded. */
     int (*lead)(const tg_type *x, const void *attr);
     int (*reduced)(const tg_type *x, const void *attr);
     const tg_block_reduce *block_reduce;

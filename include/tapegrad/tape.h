@@ -22,6 +22,7 @@
  *     function records inside are not kept, unless tg_keep is called for them.
  *   - The first error stays in the tape, with the user's source line. From then on nothing is recorded or run, every call
  *     returns at once, and no value is lost, until tg_clear_error. So formulas need no check in each line.
+ *   - Code that the library calls back may not do all of this: see tapegrad/op.h, and tg_checkpoint.
  *   - One tape belongs to one thread at a time. Different tapes share nothing.
  *
  * SPDX-License-Identifier: MIT */
@@ -64,11 +65,13 @@ void tg_clear_error(tg_tape *tape);
 
 /* A constant with a copy of `data`: tg_shape_size(shape) elements of `dtype`, row-major. `data` may be NULL when there are no
  * elements. Here and in all functions that copy elements, a pointer to anything but the dtype's elements, void, bytes or a
- * struct is an error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. */
+ * struct is an error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. Bytes of bool data
+ * that are not 0 become 1, here and in tg_write. */
 tg_tensor tg_constant(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
 /* A constant in the caller's memory, which must stay valid as long as the leaf, and must be aligned for its dtype. The library
- * reads it in every run and never writes or frees it. Many tapes may borrow the same memory, on different threads too. tg_write and
+ * reads it in every run and never writes or frees it. Bytes of bool
+ * data are 0 or 1, or else TG_ERR_ARGUMENT. Many tapes may borrow the same memory, on different threads too. tg_write and
  * tg_assign give an error for it. */
 tg_tensor tg_borrow(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
@@ -233,7 +236,8 @@ tg_mark tg_tape_mark(tg_tape *tape);
 
 /* Forgets everything that was recorded after the mark. Handles to it become stale, and its memory is used again. What is pending
  * and ends in an assign runs first, so that an update that was recorded happens, whether or not a value was read. tg_grad gives the
- * gradients that it gave at the mark. TG_ERR_HANDLE for a mark that the tape was rewound past. When a pending update fails, its
+ * gradients that it gave at the mark. TG_ERR_HANDLE for a mark that the tape was rewound past; TG_ERR_ARGUMENT inside a scope
+ * (tapegrad/extend.h). When a pending update fails, its
  * error is returned and nothing is forgotten. */
 tg_status tg_rewind(tg_tape *tape, tg_mark mark);
 

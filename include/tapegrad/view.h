@@ -81,7 +81,8 @@ tg_tensor tg_triu(tg_tensor x, int64_t offset);
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
 /* The constant start, start + step, start + 2 step, ... up to but not including stop, as NumPy's arange. The step may be negative,
- * but not 0. float32 and float64; int64 with a start and a step that are integers. For a grid, take one range for each axis, place
+ * but not 0. float32 and float64; int64 with a start and a step that are integers, and elements that int64 holds
+ * (TG_ERR_ARGUMENT). For a grid, take one range for each axis, place
  * it with tg_unsqueeze, and broadcast. */
 tg_tensor tg_arange(tg_tape *tape, tg_dtype dtype, double start, double stop, double step);
 #define tg_arange(tape, ...) TG_TAPE_CALL(tg_arange, tape, __VA_ARGS__)

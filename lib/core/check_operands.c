@@ -42,7 +42,7 @@ tg_status tg_fail(tg_tape *tape, tg_status status, const char *name, const char 
     char    text[sizeof tape->text];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    tgi_format(text, sizeof text, format, arguments);
     va_end(arguments);
     if (!tape) return TG_ERR_HANDLE;
     return tgi_fail(tape, status, name, "%s", text);
@@ -56,7 +56,7 @@ tg_status tg_refuse_operands(const tg_operands *o, tg_status status, const char 
         if (o->present[i]) present[count++] = o->type[i];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    tgi_format(text, sizeof text, format, arguments);
     va_end(arguments);
     tgi_operands_text(operands, count, present, status == TG_ERR_DTYPE);
     return tg_fail(o->tape, status, o->name, "%s: %s", operands, text);

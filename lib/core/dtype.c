@@ -20,7 +20,11 @@
 DEFINE_TO_DOUBLE(f32, float)
 DEFINE_TO_DOUBLE(f64, double)
 DEFINE_TO_DOUBLE(i64, int64_t)
-DEFINE_TO_DOUBLE(b8, bool)
+
+/* A kernel of the user's may have made it of any bits. */
+static double b8_to_double(const void *element) {
+    return *(const uint8_t *)element != 0;
+}
 
 static bool f32_from_double(double value, void *element) {
     memcpy(element, &(float){(float)value}, sizeof(float));

@@ -62,7 +62,7 @@ static inline bool tgi_dtype_in(tg_dtype dtype, tgi_dtype_set set) {
 
 /* The loop of an elementwise op for operands of that dtype; NULL when it has none. */
 static inline tg_loop *tgi_loop_of(const tg_op *op, tg_dtype dtype) {
-    return op->loops && (int)dtype < op->loops->count ? op->loops->by_dtype[dtype] : NULL;
+    return op->loops && (int)dtype < op->loops->count && dtype < TG_DTYPES ? op->loops->by_dtype[dtype] : NULL;
 }
 
 /* ---- what shape rules ask of dtypes (infer.c) -------------------------------------------------------------------- */

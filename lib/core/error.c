@@ -5,8 +5,12 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 #include "core/tape.h"
 
@@ -19,15 +23,11 @@ tg_status tg_error_status(const tg_tape *tape) {
 }
 
 void tg_clear_error(tg_tape *tape) {
-    if (!tape) return;
+    if (!tape || !tape->executor || (tape->callback.name && tgi_check_outside(tape, "clear_error")))
+        return; /* what is no tape */
     tape->status = TG_OK;
     tape->text[0] = 0;
     tgi_done(tape, TG_OK);
-}
-
-tg_status tgi_check(tg_tape *tape) {
-    if (!tape) return TG_ERR_HANDLE;
-    return tape->status ? tgi_done(tape, tape->status) : TG_OK;
 }
 
 tg_status tgi_done(tg_tape *tape, tg_status status) {
@@ -38,8 +38,40 @@ tg_status tgi_done(tg_tape *tape, tg_status status) {
     return status;
 }
 
+/* ---- the text ---------------------------------------------------------------------------------------------------- */
+
+int tgi_format(char *text, size_t size, const char *format, va_list arguments) {
+    locale_t ours = newlocale(LC_ALL_MASK, "C", (locale_t)0), users = ours ? uselocale(ours) : (locale_t)0;
+    int      n = vsnprintf(text, size, format, arguments);
+    if (users) uselocale(users);
+    if (ours) freelocale(ours);
+    return n;
+}
+
+int tgi_formatted(char *text, size_t size, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int n = tgi_format(text, size, format, arguments);
+    va_end(arguments);
+    return n;
+}
+
+/* How many bytes the UTF-8 character has that begins with `c`. */
+static size_t character_bytes(unsigned char c) {
+    return c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+void tgi_make_line(char *text) {
+    size_t length = strlen(text), last = length;
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127) *c = ' ';
+    while (last && ((unsigned char)text[last - 1] & 0xc0) == 0x80)
+        last--;
+    if (last && last - 1 + character_bytes((unsigned char)text[last - 1]) > length) text[last - 1] = 0;
+}
+
 static void append(tg_tape *tape, size_t *length, const char *format, va_list arguments) {
-    int n = vsnprintf(tape->text + *length, sizeof tape->text - *length, format, arguments);
+    int n = tgi_format(tape->text + *length, sizeof tape->text - *length, format, arguments);
     if (n > 0) *length += (size_t)n;
     if (*length >= sizeof tape->text) *length = sizeof tape->text - 1;
 }
@@ -51,17 +83,20 @@ static void appendf(tg_tape *tape, size_t *length, const char *format, ...) {
     va_end(arguments);
 }
 
+/* A status that is none, which only the user's own code can bring along, becomes one that is. */
 static tg_status fail(tg_tape *tape, tg_status status, const char *what, const char *operands, const char *format,
                       va_list arguments) {
-    if (!tape) return status;
+    if (!tape) return TG_ERR_HANDLE;
     if (tape->status) return tgi_done(tape, tape->status);
     size_t length = 0;
     if (tape->file) appendf(tape, &length, "%s:%" PRIu32 ": ", tape->file, tape->line);
+    if (tape->within) what = tape->within;
     if (what) appendf(tape, &length, "%s: ", what);
-    if (operands) appendf(tape, &length, "%s: ", operands);
+    if (operands && *operands) appendf(tape, &length, "%s: ", operands);
     append(tape, &length, format, arguments);
-    tape->status = status;
-    return tgi_done(tape, status);
+    tgi_make_line(tape->text);
+    tape->status = (unsigned)status - 1 < TG_ERR_CANCELLED ? status : TG_ERR_ARGUMENT;
+    return tgi_done(tape, tape->status);
 }
 
 tg_status tgi_fail(tg_tape *tape, tg_status status, const char *what, const char *format, ...) {

@@ -21,6 +21,16 @@ tg_shape tgi_node_shape(const tgi_node *node) {
     return tg_shape_from(node->rank, node->dims);
 }
 
+void tgi_make_bools(tgi_node *node) {
+    unsigned char *byte = node->data;
+    for (int64_t i = 0, size = node->dtype == TG_BOOL ? tgi_node_size(node) : 0; i < size; i++)
+        byte[i] = byte[i] != 0;
+}
+
+const char *tgi_node_name(const tgi_node *node) {
+    return node->within ? node->within : node->op->name;
+}
+
 bool tgi_index_list_push(tgi_index_list *list, uint32_t item) {
     if (list->count == list->capacity) {
         uint32_t  capacity = list->capacity ? 2 * list->capacity : 16;

@@ -40,6 +40,7 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
     *node = (tgi_node){.op = op,
                        .in = block,
                        .file = tape->file,
+                       .within = tape->rule_of == TGI_NONE ? tape->within : tgi_node_name(tgi_node_at(tape, tape->rule_of)),
                        .line = tape->line,
                        .generation = tape->generation,
                        .rule_of = tape->rule_of,
@@ -187,18 +188,21 @@ static tg_status infer(tg_tape *tape, tg_infer *call, const uint32_t *ids) {
     call->in = types;
     call->out = (tg_type){.dtype = TG_DTYPES, .rank = -1, .dims = call->dims};
 
-    tg_status status = call->op->infer(call);
+    tgi_callback outer = tgi_enter(tape, "a shape rule", false);
+    tape->within = tape->callback.within; /* what it rejects, the function rejects */
+    const tg_op *op = call->op;
+    const void  *attr = call->attr;
+    int          count = call->count;
+    tg_status    status = op->infer(call);
+    call->tape = tape; /* the rule may have written all over it */
+    call->op = op;
+    call->count = count;
+    call->in = types;
+    call->attr = attr;
     if (status) tg_refuse(call, status, "the op refuses them");
-    if (tape->status) status = tape->status;
-    if (!status && !tg_dtype_size(call->out.dtype))
-        status = tg_refuse(call, TG_ERR_DTYPE, "the op's shape rule gives no dtype");
-    if (!status && (call->out.rank < 0 || call->out.rank > TG_MAX_RANK))
-        status =
-            tg_refuse(call, TG_ERR_SHAPE, "the result would have %d axes, and %d are the most", call->out.rank, TG_MAX_RANK);
-    if (!status && tgi_checked_size(call->out.rank, call->out.dims) < 0)
-        status = tg_refuse(call, TG_ERR_SHAPE, "the result would have a negative size, or too many elements");
+    if (!tgi_leave(tape, outer)) tgi_check_result(call);
     tgi_arena_cut(&tape->arena, types);
-    return status;
+    return tape->status;
 }
 
 /* The sizes in memory that lives as long as the instruction: an operand's own, or a copy. */
@@ -251,24 +255,27 @@ static void leave_other_tapes(const tg_tape *tape, int count, const tg_tensor *i
         if (in[i].tape != tape && tgi_tape_of(in[i])) tgi_done(in[i].tape, TG_OK);
 }
 
+static tg_status check_call(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
+                            size_t attr_size) {
+    if (!op || !op->name) return tgi_fail(tape, TG_ERR_ARGUMENT, "record", "the op is NULL, or has no name");
+    if (!op->infer) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the op has no shape rule");
+    if (count < 0 || (op->arity >= 0 && count != op->arity))
+        return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "not the op's number of operands: %d", count);
+    if (count && !in) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the array of %d operands is NULL", count);
+    if ((attr_size && !attr) || attr_size > UINT32_MAX)
+        return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the attributes are NULL, or too large: %zu bytes", attr_size);
+    if (op->effect && op != &tgi_assign) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "only tg_assign has an effect");
+    if (count > TG_MAX_LOOP_OPERANDS && !op->kernel && !op->view)
+        return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "an elementwise op takes %d operands at most, not %d",
+                        TG_MAX_LOOP_OPERANDS, count);
+    return TG_OK;
+}
+
 tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size) {
     if (!tape) tape = tape_of_operands(count, in);
     leave_other_tapes(tape, count, in);
     if (tgi_check(tape)) return tgi_invalid(tape);
-    if (!op || !op->infer || count < 0 || (op->arity >= 0 && count != op->arity)) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, op ? op->name : "record", "no shape rule, or not the op's number of operands: %d",
-                 count);
-        return tgi_invalid(tape);
-    }
-    if (op->effect && op != &tgi_assign) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "only tg_assign has an effect");
-        return tgi_invalid(tape);
-    }
-    if (count > TG_MAX_LOOP_OPERANDS && !op->kernel && !op->view) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "an elementwise op takes %d operands at most, not %d", TG_MAX_LOOP_OPERANDS,
-                 count);
-        return tgi_invalid(tape);
-    }
+    if (check_call(tape, op, count, in, attr, attr_size)) return tgi_invalid(tape);
     uint32_t start = tape->count;
     tg_dtype numbers;
     tg_infer call; /* filled by hand: to clear it first would take longer */

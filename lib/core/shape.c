@@ -6,7 +6,8 @@
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 tg_shape tg_shape_from(int rank, const int64_t *dims) {
-    tg_shape shape = {.rank = rank < 0 || rank > TG_MAX_RANK ? TG_MAX_RANK + 1 : rank};
+    bool     good = rank >= 0 && rank <= TG_MAX_RANK && (dims || !rank);
+    tg_shape shape = {.rank = good ? rank : TG_MAX_RANK + 1};
     for (int i = 0; i < shape.rank && shape.rank <= TG_MAX_RANK; i++)
         shape.dims[i] = dims[i];
     return shape;
@@ -53,7 +54,8 @@ bool tgi_broadcast(int *rank, int64_t *out, int a_rank, const int64_t *a, int b_
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
 tg_axes tg_axes_from(int count, const int *axis) {
-    tg_axes axes = {.count = count < 0 || count > TG_MAX_RANK ? TG_MAX_RANK + 1 : count};
+    bool    good = count >= 0 && count <= TG_MAX_RANK && (axis || !count);
+    tg_axes axes = {.count = good ? count : TG_MAX_RANK + 1};
     for (int i = 0; i < axes.count && axes.count <= TG_MAX_RANK; i++)
         axes.axis[i] = axis[i];
     return axes;

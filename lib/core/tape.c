@@ -13,6 +13,14 @@
 /* The generator of a new tape starts where PyTorch's does. */
 static const uint64_t default_seed = 67280421310721;
 
+/* Only their addresses count. As tapes they have an error, and nothing writes to them: they are inside of a scope. */
+static tg_tape number_tag = {.status = TG_ERR_HANDLE, .text = "a plain number has no tape", .inside = 1};
+static tg_tape none_tag = {.status = TG_ERR_HANDLE, .text = "TG_NONE has no tape", .inside = 1};
+
+static bool is_tag(const tg_tape *tape) {
+    return tape == &number_tag || tape == &none_tag;
+}
+
 /* So that a program can be looked at without being changed. */
 static bool is_wanted(const char *variable) {
     const char *value = getenv(variable);
@@ -33,7 +41,7 @@ tg_tape *tgi_new_tape(const tgi_executor *executor) {
 }
 
 void tg_tape_free(tg_tape *tape) {
-    if (!tape) return;
+    if (!tape || is_tag(tape) || (tape->callback.name && tgi_check_outside(tape, "tape_free"))) return;
     HASH_CLEAR(hh, tape->names);
     tape->executor->free(tape);
     for (uint32_t i = 0; i < tape->chunk_count; i++)
@@ -60,12 +68,6 @@ int64_t tg_instruction_count(const tg_tape *tape) {
 }
 
 /* ---- plain numbers, and none ------------------------------------------------------------------------------------- */
-
-static tg_tape number_tag, none_tag;
-
-static bool is_tag(const tg_tape *tape) {
-    return tape == &number_tag || tape == &none_tag;
-}
 
 tg_tensor tg_num(double number) {
     tg_tensor x = {.tape = &number_tag};
@@ -94,7 +96,7 @@ tg_tape *tgi_tape_of(tg_tensor x) {
 }
 
 tg_tape *tg_at(tg_tape *tape, const char *file, int line) {
-    if (tape && !is_tag(tape) && !tape->inside) { /* a gradient rule of the user's own works for the line that called */
+    if (tape && !tape->inside && !tgi_is_closed(tape)) { /* a gradient rule of the user's own works for the line that called */
         tape->file = file;
         tape->line = (uint32_t)line;
     }
@@ -102,7 +104,7 @@ tg_tape *tg_at(tg_tape *tape, const char *file, int line) {
 }
 
 tg_line tg_hold(tg_tape *tape, const char *file, int line) {
-    if (!tape || is_tag(tape) || tape->inside) return (tg_line){0};
+    if (!tape || tape->inside || tgi_is_closed(tape)) return (tg_line){0};
     tg_line before = tape->held;
     tape->held = (tg_line){file, line};
     tg_at(tape, file, line);
@@ -110,7 +112,7 @@ tg_line tg_hold(tg_tape *tape, const char *file, int line) {
 }
 
 void tg_release(tg_tape *tape, tg_line before) {
-    if (!tape || is_tag(tape) || tape->inside) return;
+    if (!tape || tape->inside || tgi_is_closed(tape)) return;
     tape->held = before;
     tgi_done(tape, TG_OK);
 }
@@ -121,7 +123,7 @@ tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index) {
 }
 
 tg_tensor tgi_invalid(tg_tape *tape) {
-    return (tg_tensor){.tape = tape, .ref = TGI_NONE};
+    return (tg_tensor){.tape = is_tag(tape) ? NULL : tape, .ref = TGI_NONE};
 }
 
 /* Why the handle cannot be used on this tape; NULL when it can. */

@@ -10,6 +10,7 @@
 #define TGI_CORE_TAPE_H
 
 #define HASH_NONFATAL_OOM 1
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <uthash.h>
@@ -86,6 +87,7 @@ typedef struct tgi_leaf {
 typedef struct tgi_node {
     const tg_op     *op;
     const char      *file;    /* the user's source line; NULL when unknown */
+    const char      *within;  /* the function that recorded it, when that is not the op's own; or NULL */
     const uint32_t  *in;      /* operands; and the start of this instruction's block in the arena */
     const int64_t   *dims;    /* may be another instruction's */
     const void      *attr;    /* of a leaf: its tgi_leaf */
@@ -153,6 +155,14 @@ typedef struct tgi_checkpoint_cache {
 
 typedef struct tgi_executor tgi_executor;
 
+/* Code of the user's that the library is calling (callback.c). */
+typedef struct tgi_callback {
+    const char *name;    /* "a gradient rule", for errors; NULL for none */
+    const char *within;  /* what the tape's was when it was called */
+    bool        records; /* it may record; else it may call nothing that takes the tape or a tensor of it */
+    int         inside;  /* how deep in scopes the tape was when it was called */
+} tgi_callback;
+
 struct tg_tape {
     const tgi_executor *executor;
 
@@ -161,13 +171,15 @@ struct tg_tape {
     char      text[512];
 
     /* the call under way */
-    const char *file; /* from which line of the user's source; consumed by what the call records */
-    uint32_t    line;
-    tg_line     held;    /* the line to go back to then: of a call whose arguments are still being evaluated */
-    int         inside;  /* how deep in scopes: functions that record more than one instruction */
-    uint32_t    rule_of; /* the instruction that is being differentiated, or TGI_NONE */
-    int         unsaved; /* above 0: no gradient rule will need what is recorded */
-    uint8_t     role;    /* what is recorded is there for; set in a scope, whose end sets it back */
+    const char  *file; /* from which line of the user's source; consumed by what the call records */
+    uint32_t     line;
+    tg_line      held;     /* the line to go back to then: of a call whose arguments are still being evaluated */
+    int          inside;   /* how deep in scopes: functions that record more than one instruction */
+    const char  *within;   /* the name of the outermost one that has a name, or NULL */
+    uint32_t     rule_of;  /* the instruction that is being differentiated, or TGI_NONE */
+    int          unsaved;  /* above 0: no gradient rule will need what is recorded */
+    uint8_t      role;     /* what is recorded is there for; set in a scope, whose end sets it back */
+    tgi_callback callback; /* the user's code that is being called */
 
     /* the program */
     tgi_node     **chunks; /* of instructions; they never move */
@@ -218,8 +230,12 @@ tg_status tgi_fail(tg_tape *tape, tg_status status, const char *what, const char
 
 tg_status tgi_out_of_memory(tg_tape *tape, const char *what);
 
-/* The tape's standing error; TG_ERR_HANDLE for no tape. Every public function that can fail begins with it. */
-tg_status tgi_check(tg_tape *tape);
+/* vsnprintf with a point in its numbers, whatever the user's locale says. */
+int tgi_format(char *text, size_t size, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
+int tgi_formatted(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Makes it one line: control characters become spaces, and a character at the end that was cut off goes. */
+void tgi_make_line(char *text);
 
 /* Ends a call that records nothing at the top level: the line is no longer the caller's. Returns `status`. */
 tg_status tgi_done(tg_tape *tape, tg_status status);
@@ -228,6 +244,25 @@ tg_status tgi_done(tg_tape *tape, tg_status status);
 enum { TGI_TEXT = 256 };
 const char *tgi_shape_text(char text[TGI_TEXT], int rank, const int64_t *dims);
 const char *tgi_operands_text(char text[TGI_TEXT], int count, const tg_type *operands, bool dtypes);
+
+/* ---- what the library calls of the user's (callback.c) ------------------------------------------------------------ */
+
+/* The tape's standing error; TG_ERR_HANDLE for no tape. Every public function that can fail begins with it, and fails in a callback
+ * that does not record. */
+tg_status tgi_check(tg_tape *tape);
+
+/* The same for functions that run, read, write or rewind, which no callback may call. */
+tg_status tgi_check_outside(tg_tape *tape, const char *what);
+
+/* Around every call of the user's code, which then speaks for no function; of kernels, around the run. The last one takes what the first
+ * one returned, and returns the tape's status: scopes that the code left open are an error. */
+tgi_callback tgi_enter(tg_tape *tape, const char *name, bool records);
+tgi_callback tgi_enter_run(tg_tape *tape);
+tg_status    tgi_leave(tg_tape *tape, tgi_callback outer);
+
+static inline bool tgi_is_closed(const tg_tape *tape) {
+    return tape->callback.name && !tape->callback.records;
+}
 
 /* ---- shapes (shape.c) -------------------------------------------------------------------------------------------- */
 
@@ -246,6 +281,17 @@ bool tgi_broadcast(int *rank, int64_t *out, int a_rank, const int64_t *a, int b_
 
 /* The axis counted from the front, or -1 when it is out of range. */
 int tgi_axis(int axis, int rank);
+
+/* ---- what an op promises (infer.c) ------------------------------------------------------------------------------- */
+
+/* What its shape rule has filled in, checked before anybody relies on it. */
+tg_status tgi_check_result(tg_infer *call);
+
+/* How many leading axes its kernel goes through one by one, or reduces in blocks; TGI_NO_AXES when it does not, TGI_WRONG_AXES when
+ * the operand or the result has no such axes. What is drawn at random is drawn in one order. */
+enum { TGI_NO_AXES = -1, TGI_WRONG_AXES = -2 };
+int tgi_lead_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
+int tgi_reduced_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
 
 /* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */
 
@@ -298,6 +344,12 @@ int64_t  tgi_node_size(const tgi_node *node);
 size_t   tgi_node_bytes(const tgi_node *node);
 tg_type  tgi_node_type(const tgi_node *node);
 tg_shape tgi_node_shape(const tgi_node *node);
+
+/* The bytes of a bool value that came from outside: what is not 0 becomes 1. Other dtypes are left alone. */
+void tgi_make_bools(tgi_node *node);
+
+/* The function that the user called for it, for errors. */
+const char *tgi_node_name(const tgi_node *node);
 
 bool tgi_index_list_push(tgi_index_list *list, uint32_t item);
 

@@ -52,7 +52,7 @@ static char *append_beginning(tg_tape *tape, const char *name) {
 
 tg_status(tg_begin_part)(tg_tape *tape, const char *name) {
     static const char what[] = "begin_part";
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, what)) return tg_error_status(tape);
     if (!name || !*name) return tgi_fail(tape, TG_ERR_NAME, what, "a part needs a name");
     if (tape->part)
         return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the part '%s' is still being recorded: call tg_end_part first",
@@ -73,7 +73,7 @@ tg_status(tg_begin_part)(tg_tape *tape, const char *name) {
 }
 
 tg_status(tg_end_part)(tg_tape *tape) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "end_part")) return tg_error_status(tape);
     if (!tape->part) return tgi_fail(tape, TG_ERR_ARGUMENT, "end_part", "no part is being recorded");
     tgi_part_at(tape, tape->part)->end = tape->count;
     tape->part = 0;

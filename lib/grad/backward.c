@@ -88,6 +88,13 @@ static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     return w->tape->status;
 }
 
+static tg_tensor call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
+    tgi_callback outer = tgi_enter(tape, "a gradient rule", true);
+    tg_tensor    g = rule(call);
+    tgi_leave(tape, outer);
+    return g;
+}
+
 /* What the rules of an instruction needed of these operands they have recorded. */
 static void forget_saved(const tg_tape *tape, uint32_t index, uint32_t from, uint32_t to) {
     tgi_node *node = tgi_node_at(tape, index);
@@ -173,7 +180,7 @@ static tg_status differentiate(walk *w, uint32_t index) {
         if (j == 0 && takes_part(node))
             list_part(w, index);
         else
-            gather(w, node->in[j], rule_of(node, j)(&call));
+            gather(w, node->in[j], call_rule(tape, rule_of(node, j), &call));
     }
     tape->rule_of = outer;
     forget_saved(tape, index, 0, takes_part(node) ? 1 : node->count);
@@ -301,16 +308,21 @@ tg_status(tg_zero_grad)(tg_tape *tape) {
 
 /* ---- the functional form ----------------------------------------------------------------------------------------- */
 
-/* Checks the handles; *end is behind the last of them. */
-static tg_status resolve_list(tg_tape *tape, int count, const tg_tensor *list, const char *role, uint32_t *end) {
-    if (count < 0 || (count && !list)) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "%d %ss", count, role);
+/* Behind the last of them. */
+static uint32_t end_of(int count, const tg_tensor *list, uint32_t end) {
+    for (int i = 0; i < count; i++)
+        if (tgi_index(list[i]) >= end) end = tgi_index(list[i]) + 1;
+    return end;
+}
+
+tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int count, const tg_tensor *list) {
+    if (count < 0 || (count && !list)) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "%d %ss, or no array of them", count, role);
     for (int i = 0; i < count; i++) {
-        const tgi_node *node = tgi_resolve(tape, list[i], "vjp", role);
+        const tgi_node *node = tgi_resolve(tape, list[i], what, role);
         if (!node) return tape->status;
         if (!tgi_floating((tg_dtype)node->dtype))
-            return tgi_fail(tape, TG_ERR_DTYPE, "vjp", "%s %d is %s, and only float32 and float64 have gradients", role, i,
+            return tgi_fail(tape, TG_ERR_DTYPE, what, "%s %d is %s, and only float32 and float64 have gradients", role, i,
                             tg_dtype_name((tg_dtype)node->dtype));
-        if (tgi_index(list[i]) >= *end) *end = tgi_index(list[i]) + 1;
     }
     return TG_OK;
 }
@@ -373,12 +385,11 @@ void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results
 
 tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n, const tg_tensor *inputs,
                   tg_tensor *grads) {
-    uint32_t  end = 0;
     tg_status status = tgi_check(tape);
     if (!status && n > 0 && !grads) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "nowhere to put the gradients");
-    if (!status) status = resolve_list(tape, m, outputs, "output", &end);
-    if (!status) status = resolve_list(tape, n, inputs, "input", &end);
-    if (!status) status = record_vjp(tape, end, m, outputs, seeds, n, inputs, grads);
+    if (!status) status = tgi_check_list(tape, "vjp", "output", m, outputs);
+    if (!status) status = tgi_check_list(tape, "vjp", "input", n, inputs);
+    if (!status) status = record_vjp(tape, end_of(n, inputs, end_of(m, outputs, 0)), m, outputs, seeds, n, inputs, grads);
     tgi_give_results(tape, status, n, grads);
     return status;
 }

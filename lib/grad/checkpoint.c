@@ -16,6 +16,13 @@ typedef struct checkpoint_attr {
     void       *context;
 } checkpoint_attr;
 
+static tg_tensor call_segment(tg_tape *tape, const checkpoint_attr *attr, const tg_tensor *inputs) {
+    tgi_callback outer = tgi_enter(tape, "a checkpointed function", true);
+    tg_tensor    y = attr->segment(inputs, attr->context);
+    tgi_leave(tape, outer);
+    return y;
+}
+
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 /* An input of its own for the segment, by which it can be differentiated: nothing else leads to it. */
@@ -48,7 +55,7 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
         inputs[i] = is_wanted(call, i) ? pass(call->x[i]) : call->x[i];
         if (is_wanted(call, i)) list[wanted++] = inputs[i];
     }
-    tg_tensor y = attr->segment(inputs + 1, attr->context);
+    tg_tensor y = call_segment(tape, attr, inputs + 1);
     tg_vjp(tape, 1, &y, &call->g, wanted, list, list);
     for (int i = call->count - 1; i > 0 && !tape->status; i--)
         if (is_wanted(call, i)) grads[i] = list[--wanted];
@@ -106,7 +113,7 @@ static tg_tensor record_checkpoint(tg_tape *tape, const checkpoint_attr *attr, i
     }
     if (tape->status) return tgi_invalid(tape);
     tape->unsaved++;
-    in[0] = attr->segment(in + 1, attr->context);
+    in[0] = call_segment(tape, attr, in + 1);
     tape->unsaved--;
     if (check_segment(tape, start, in[0])) return tgi_invalid(tape);
     memcpy(in + 1, x, (size_t)count * sizeof *x);

@@ -25,19 +25,20 @@ static tg_tensor *take_tensors(tg_tape *tape, int n, const char *what) {
     return tensors;
 }
 
-static tg_status check_counts(tg_tape *tape, const char *what, int n, int m, const void *results) {
+static tg_status check_results(tg_tape *tape, const char *what, int count, const void *results) {
     if (tgi_check(tape)) return tg_error_status(tape);
-    if (n >= 0 && m >= 0 && (results || m == 0)) return TG_OK;
-    return tgi_fail(tape, TG_ERR_ARGUMENT, what, "%d inputs, %d results, and where to put them", n, m);
+    return results || count <= 0 ? TG_OK : tgi_fail(tape, TG_ERR_ARGUMENT, what, "nowhere to put the results");
 }
 
 tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor *tangents, int m, const tg_tensor *outputs,
                   tg_tensor *results) {
-    tg_status status = check_counts(tape, "jvp", n, m, results);
+    tg_status status = check_results(tape, "jvp", m, results);
+    if (!status) status = tgi_check_list(tape, "jvp", "input", n, inputs);
+    if (!status) status = tgi_check_list(tape, "jvp", "output", m, outputs);
     if (status) return status;
     tg_scope   scope = tgi_begin_derivative(tape, "jvp");
     tg_tensor *u = take_tensors(tape, m, "jvp"), *g = take_tensors(tape, n, "jvp");
-    for (int i = 0; i < m && u && tgi_resolve(tape, outputs[i], "jvp", "an output"); i++)
+    for (int i = 0; i < m && !tape->status; i++)
         u[i] = tgi_full_like(outputs[i], 0);
     if (!tape->status && !tg_vjp(tape, m, outputs, u, n, inputs, g)) tg_vjp(tape, n, g, tangents, m, u, results);
     tgi_pool_give(&tape->pool, u);
@@ -49,7 +50,9 @@ tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor
 
 tg_status(tg_hvp)(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tensor *vectors, tg_tensor *results) {
     tg_tape  *tape = tgi_tape_of(loss);
-    tg_status status = check_counts(tape, "hvp", n, n, results);
+    tg_status status = check_results(tape, "hvp", n, results);
+    if (!status) status = tgi_check_list(tape, "hvp", "loss", 1, &loss);
+    if (!status) status = tgi_check_list(tape, "hvp", "input", n, inputs);
     if (status) return status;
     tg_scope   scope = tgi_begin_derivative(tape, "hvp");
     tg_tensor *g = take_tensors(tape, n, "hvp");
@@ -182,10 +185,13 @@ static tg_status read_jacobian(tg_tensor y, tg_tensor x, const char *what, void 
     tg_tape        *tape = y.tape;
     const tgi_node *node[2];
     if (resolve_pair(tape, what, y, x, node)) return tape->status;
-    int64_t size = tgi_node_size(node[0]) * tgi_node_size(node[1]);
-    if (count != size || (count && !values))
+    int64_t rows = tgi_node_size(node[0]), columns = tgi_node_size(node[1]), size;
+    if (__builtin_mul_overflow(rows, columns, &size))
+        return tgi_fail(tape, TG_ERR_SHAPE, what, "%lld times %lld values are too many", (long long)rows, (long long)columns);
+    if (count != size)
         return tgi_fail(tape, TG_ERR_SHAPE, what, "room for %lld values, where there are %lld", (long long)count,
                         (long long)size);
+    if (count && !values) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the memory for the values is NULL");
     tgi_node *seed = tgi_new_leaf(tape, what, &tgi_input, NULL, (tg_dtype)node[0]->dtype, tgi_node_shape(node[0]), NULL);
     if (!seed) return tape->status;
     memset(seed->data, 0, tgi_node_bytes(seed));
@@ -200,7 +206,7 @@ static tg_status end_reading(tg_scope scope) {
 
 tg_status(tg_read_jacobian)(tg_tensor y, tg_tensor x, void *values, int64_t count) {
     tg_tape *tape = tgi_tape_of(y);
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "read_jacobian")) return tg_error_status(tape);
     tg_scope scope = tg_begin_scope(tape, "read_jacobian");
     read_jacobian(y, x, "read_jacobian", values, count);
     return end_reading(scope);
@@ -209,7 +215,7 @@ tg_status(tg_read_jacobian)(tg_tensor y, tg_tensor x, void *values, int64_t coun
 tg_status(tg_read_hessian)(tg_tensor loss, tg_tensor x, void *values, int64_t count) {
     tg_tape  *tape = tgi_tape_of(loss);
     tg_tensor g;
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "read_hessian")) return tg_error_status(tape);
     tg_scope scope = tg_begin_scope(tape, "read_hessian");
     if (!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g)) read_jacobian(g, x, "read_hessian", values, count);
     return end_reading(scope);

@@ -79,9 +79,10 @@ tg_status tgi_begin_replay(tgi_replay *r, tg_tape *tape, int n, const tg_tensor 
 }
 
 tg_status tgi_run_replay(const tgi_replay *r) {
-    for (uint32_t k = 0; k < r->count; k++)
-        if (tgi_run_instruction(r->tape, r->list[k])) return r->tape->status;
-    return TG_OK;
+    tgi_callback outer = tgi_enter_run(r->tape);
+    for (uint32_t k = 0; k < r->count && !r->tape->status; k++)
+        tgi_run_instruction(r->tape, r->list[k]);
+    return tgi_leave(r->tape, outer);
 }
 
 void tgi_end_replay(tgi_replay *r) {

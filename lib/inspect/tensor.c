@@ -227,7 +227,7 @@ tg_status(tg_print_tensor)(tg_tensor x, FILE *out) {
     double   number;
     tg_tape *tape = tgi_tape_of(x);
     if (tgi_is_number(x, &number)) return print_number(number, out);
-    if (tgi_check(tape) || !tgi_writable(tape, out, "print_tensor")) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "print_tensor") || !tgi_writable(tape, out, "print_tensor")) return tg_error_status(tape);
     const tgi_node *node = tgi_value(tape, x, "print_tensor", "the tensor");
     if (!node) return tape->status;
     tg_array array = tgi_array_of(node);

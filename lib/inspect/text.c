@@ -95,7 +95,7 @@ const char *tgi_element_text(char text[TGI_NUMBER_TEXT], tg_dtype dtype, const v
     if (dtype == TG_I64) /* which may be beyond what a double holds */
         snprintf(text, TGI_NUMBER_TEXT, "%" PRId64, *(const int64_t *)element);
     else if (dtype == TG_BOOL)
-        snprintf(text, TGI_NUMBER_TEXT, "%s", *(const bool *)element ? "True" : "False");
+        snprintf(text, TGI_NUMBER_TEXT, "%s", tgi_element(dtype, element) != 0 ? "True" : "False");
     else
         floating_text(text, tgi_element(dtype, element), dtype);
     return text;

@@ -16,6 +16,15 @@ static tg_status check(tg_tape *tape, tg_dtype dtype, double start, double stop,
     return TG_OK;
 }
 
+/* The last of `count` integers is an int64, and with it all of them. */
+static tg_status check_last(tg_tape *tape, double start, double stop, double step, int64_t count) {
+    int64_t way;
+    if (count == 0) return TG_OK;
+    if (!__builtin_mul_overflow(count - 1, (int64_t)step, &way) && !__builtin_add_overflow(way, (int64_t)start, &way))
+        return TG_OK;
+    return tgi_fail(tape, TG_ERR_ARGUMENT, "arange", "from %.17g to %.17g by %.17g is beyond int64", start, stop, step);
+}
+
 /* Element i is start + i step, in double with a rounding for each of the two operations, or exact. */
 static void count_up(tgi_node *node, double start, double step, int64_t count) {
     tg_dtype dtype = (tg_dtype)node->dtype;
@@ -29,8 +38,9 @@ static void count_up(tgi_node *node, double start, double step, int64_t count) {
 
 tg_tensor(tg_arange)(tg_tape *tape, tg_dtype dtype, double start, double stop, double step) {
     if (check(tape, dtype, start, stop, step)) return tgi_invalid(tape);
-    double    count = ceil((stop - start) / step);
-    int64_t   size = count > 0 ? (int64_t)count : 0;
+    double  count = ceil((stop - start) / step);
+    int64_t size = count > 0 ? (int64_t)count : 0;
+    if (dtype == TG_I64 && check_last(tape, start, stop, step, size)) return tgi_invalid(tape);
     tgi_node *node = tgi_new_leaf(tape, "arange", &tgi_constant, NULL, dtype, TG_SHAPE(size), NULL);
     if (!node) return tgi_invalid(tape);
     count_up(node, start, step, size);

@@ -361,18 +361,19 @@ static tg_tensor evaluate(product *p, const tg_tensor *x) {
 
 /* The equation in the name of `op`. */
 static tg_tensor product_of(const tg_op *op, const char *equation, bool broadcasts, int count, const tg_tensor *x) {
-    tg_tape  *tape = tgi_tape_of_any(count, x);
+    tg_tape *tape = tgi_tape_of_any(count, x);
+    if (tgi_check(tape)) return tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, op->name);
     product   p = {.equation = equation, .broadcasts = broadcasts};
     tg_tensor result = tgi_invalid(tape);
-    tg_type  *types = tape ? tgi_pool_take(&tape->pool, (size_t)count * sizeof *types) : NULL;
-    if (tape) p.operands = tgi_pool_take(&tape->pool, (size_t)count * sizeof *p.operands);
+    tg_type  *types = tgi_pool_take(&tape->pool, (size_t)count * sizeof *types);
+    p.operands = tgi_pool_take(&tape->pool, (size_t)count * sizeof *p.operands);
     if (!types || !p.operands)
         tgi_out_of_memory(tape, op->name);
     else if (!tgi_check_operands(&p.call, tape, op, count, x, types))
         result = evaluate(&p, x);
-    if (tape) tgi_pool_give(&tape->pool, types);
-    if (tape) tgi_pool_give(&tape->pool, p.operands);
+    tgi_pool_give(&tape->pool, types);
+    tgi_pool_give(&tape->pool, p.operands);
     return tg_end_scope_with(scope, result);
 }
 
@@ -381,7 +382,7 @@ static tg_tensor product_of(const tg_op *op, const char *equation, bool broadcas
 tg_tensor(tg_einsum)(const char *equation, int count, const tg_tensor *x) {
     static const tg_op op = {.name = "einsum", .arity = -1};
     tg_tape           *tape = x ? tgi_tape_of_any(count, x) : NULL;
-    if (equation && count > 0) return product_of(&op, equation, true, count, x);
+    if (equation && count > 0 && x) return product_of(&op, equation, true, count, x);
     if (!tgi_check(tape)) tgi_fail(tape, TG_ERR_ARGUMENT, "einsum", "no equation, or no operands");
     return tgi_invalid(tape);
 }

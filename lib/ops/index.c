@@ -6,14 +6,28 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/residency.h"
 #include "kernels/strided.h"
 #include "ops/ops.h"
+
+#define OUT_OF_RANGE "index %lld (element %lld of the indices) is out of range for an axis of size %lld"
 
 static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
     for (int64_t i = 0; i < count; i++)
         if (index[i] < 0 || index[i] >= size)
-            return tg_kernel_fail(call, "index %lld (element %lld of the indices) is out of range for an axis of size %lld",
-                                  (long long)index[i], (long long)i, (long long)size);
+            return tg_kernel_fail_with(call, TG_ERR_INDEX, OUT_OF_RANGE, (long long)index[i], (long long)i, (long long)size);
+    return TG_OK;
+}
+
+/* The elements of a constant are known when the op is recorded. */
+static tg_status check_known(tg_tape *tape, tg_tensor index, const char *what, int64_t size) {
+    if (index.tape != tape || !tg_valid(index)) return TG_OK; /* tg_record says so */
+    const tgi_node *node = tgi_node_at(tape, tgi_index(index));
+    if ((node->op != &tgi_constant && node->op != &tgi_number) || tgi_is_borrowed(node) || node->dtype != TG_I64) return TG_OK;
+    const int64_t *at = node->data;
+    for (int64_t i = 0, count = tgi_node_size(node); i < count; i++)
+        if (at[i] < 0 || at[i] >= size)
+            return tgi_fail(tape, TG_ERR_INDEX, what, OUT_OF_RANGE, (long long)at[i], (long long)i, (long long)size);
     return TG_OK;
 }
 
@@ -50,7 +64,7 @@ static tg_status take_kernel(tg_kernel_call *call) {
     const char      *from = tg_contiguous(call, 0);
     const int64_t   *at = tg_contiguous(call, 1);
     if (!from || !at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
     int64_t outer = tgi_size(axis, x->dims), block = tgi_size(x->rank - axis - 1, x->dims + axis + 1);
     size_t  bytes = (size_t)block * tg_dtype_size(x->dtype);
     char   *to = call->out.data;
@@ -143,7 +157,7 @@ static tg_status take_add_back(tg_kernel_call *call) {
     const int64_t   *at = tg_contiguous(call, 1);
     places           p;
     if (!g || !at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
     int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
     if (index->size <= FEW)
         return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
@@ -163,6 +177,7 @@ static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_ten
         attr.axis = tgi_resolve_axis(x[0], op->name, axis);
         if (attr.axis < 0) return tgi_invalid(x[0].tape);
         attr.size = tgi_node_at(x[0].tape, tgi_index(x[0]))->dims[attr.axis];
+        if (check_known(x[0].tape, x[1], op->name, attr.size)) return tgi_invalid(x[0].tape);
     }
     return tg_record(NULL, op, count, x, &attr, sizeof attr);
 }
@@ -204,7 +219,7 @@ static tg_status gather_kernel(tg_kernel_call *call) {
     const int64_t   *at = tg_contiguous(call, 1);
     int              axis = (int)attr->axis;
     if (!at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
     tgi_steps steps = beside(x, index, axis);
     ptrdiff_t width = (ptrdiff_t)tg_dtype_size(x->dtype);
     char     *to = call->out.data;
@@ -281,7 +296,7 @@ static tg_status scatter_into(tg_kernel_call *call, int source, bool add) {
     route            r = {.at = tg_contiguous(call, 1), .count = index->size, .stride = out->strides[attr->axis]};
     tgi_walk         walk = {.rank = index->rank};
     if (!r.at) return TG_ERR_MEMORY;
-    if (check_indices(call, r.at, index->size, attr->size)) return TG_ERR_VALUE;
+    if (check_indices(call, r.at, index->size, attr->size)) return TG_ERR_INDEX;
     memcpy(walk.dims, index->dims, sizeof walk.dims);
     tgi_stretch(from->rank, from->dims, from->strides, index->rank, index->dims, walk.strides);
     r.from = tgi_steps_of(&walk);
@@ -378,7 +393,7 @@ static tg_status one_hot_kernel(tg_kernel_call *call) {
     size_t              width = tg_dtype_size(call->out.dtype);
     uint64_t            one = 0;
     if (!at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, call->in[0].size, attr->classes)) return TG_ERR_VALUE;
+    if (check_indices(call, at, call->in[0].size, attr->classes)) return TG_ERR_INDEX;
     tgi_convert(1, call->out.dtype, &one);
     memset(call->out.data, 0, (size_t)call->out.size * width);
     for (int64_t i = 0; i < call->in[0].size; i++)
@@ -389,5 +404,7 @@ static tg_status one_hot_kernel(tg_kernel_call *call) {
 tg_tensor(tg_one_hot)(tg_tensor index, int64_t classes, tg_dtype dtype) {
     static const tg_op op = {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel};
     one_hot_attr       attr = {classes, (int64_t)dtype};
+    tg_tape           *tape = tgi_tape_of(index);
+    if (tgi_check(tape) || (classes >= 0 && check_known(tape, index, "one_hot", classes))) return tgi_invalid(tape);
     return tg_record(NULL, &op, 1, &index, &attr, sizeof attr);
 }

@@ -207,7 +207,7 @@ static int begin_parts(tg_tensor x, const char *what, int axis, int count, tg_te
     int at = tgi_resolve_axis(x, what, axis);
     if (at < 0) return -1;
     *size = tgi_node_at(x.tape, tgi_index(x))->dims[at];
-    if (count >= 0 && parts) return at;
+    if (count >= 0 && (parts || !count)) return at;
     tgi_fail(x.tape, TG_ERR_ARGUMENT, what, "%d parts, or nowhere to put them", count);
     return -1;
 }
@@ -216,6 +216,7 @@ tg_status(tg_split)(tg_tensor x, int axis, int count, const int64_t *sizes, tg_t
     int64_t size, start = 0;
     int     at = begin_parts(x, "split", axis, count, parts, &size);
     if (at < 0) return tg_error_status(tgi_tape_of(x));
+    if (count && !sizes) return tgi_fail(x.tape, TG_ERR_ARGUMENT, "split", "the array of %d sizes is NULL", count);
     if (!add_up(count, sizes, size))
         return tgi_fail(x.tape, TG_ERR_SHAPE, "split", "the sizes do not add up to %lld, the size of axis %d", (long long)size,
                         axis);

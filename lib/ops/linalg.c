@@ -206,8 +206,8 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
         int64_t     fault = 0;
         if (!unit && TGI_DISPATCH_FLOATS(x->dtype, fault = tgi_triangle_fault, n, matrix, row, col)) return TG_ERR_DTYPE;
         if (fault)
-            return tg_kernel_fail(call, "%s is singular: element %lld of its diagonal is 0 or NaN", matrix_text(text, &t, i),
-                                  (long long)fault);
+            return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s is singular: element %lld of its diagonal is 0 or NaN",
+                                       matrix_text(text, &t, i), (long long)fault);
         copy_next(&b, at);
         if (TGI_DISPATCH_FLOATS(x->dtype, tgi_triangle_solve, n, m, matrix, row, col, upper, unit, at, tg_kernel_threads(call),
                                 scratch))
@@ -254,10 +254,12 @@ static tg_status cholesky_kernel(tg_kernel_call *call) {
         void *at = element_at(l->data, l->dtype, i * a.rows * a.rows);
         copy_next(&a, at);
         int64_t minor;
-        if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tg_kernel_threads(call), scratch)) return TG_ERR_DTYPE;
+        if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tg_kernel_threads(call), scratch))
+            return TG_ERR_DTYPE;
         if (minor)
-            return tg_kernel_fail(call, "%s is not positive definite: its leading minor of order %lld is not a positive number",
-                                  matrix_text(text, &a, i), (long long)minor);
+            return tg_kernel_fail_with(call, TG_ERR_NUMERIC,
+                                       "%s is not positive definite: its leading minor of order %lld is not a positive number",
+                                       matrix_text(text, &a, i), (long long)minor);
     }
     return TG_OK;
 }
@@ -301,10 +303,12 @@ static tg_status check_factors(const tg_kernel_call *call, const stack *lu, int6
     char    text[TGI_TEXT];
     int64_t fault;
     if (TGI_DISPATCH_FLOATS(lu->array->dtype, fault = tgi_lu_fault, lu->columns, factors)) return TG_ERR_DTYPE;
-    if (fault > 0) return tg_kernel_fail(call, "%s is singular: pivot %lld is 0", matrix_text(text, lu, i), (long long)fault);
+    if (fault > 0)
+        return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s is singular: pivot %lld is 0", matrix_text(text, lu, i),
+                                   (long long)fault);
     if (fault < 0)
-        return tg_kernel_fail(call, "%s holds NaN or infinity, or so large elements that its factors do",
-                              matrix_text(text, lu, i));
+        return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s holds NaN or infinity, or so large elements that its factors do",
+                                   matrix_text(text, lu, i));
     return TG_OK;
 }
 
@@ -323,7 +327,7 @@ static tg_status solve_kernel(tg_kernel_call *call) {
         const void *matrix = next_matrix(&lu);
         const void *pivots = element_at((void *)matrix, x->dtype, n * n);
         void       *at = element_at(x->data, x->dtype, i * n * m);
-        if (check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
+        if (check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
         copy_next(&b, at);
         if (TGI_DISPATCH_FLOATS(x->dtype, tgi_lu_solve, n, m, matrix, pivots, turn, at, tg_kernel_threads(call), scratch))
             return TG_ERR_DTYPE;
@@ -383,12 +387,13 @@ static tg_status det_kernel(tg_kernel_call *call) {
         const void *matrix = next_matrix(&lu);
         const void *pivots = element_at((void *)matrix, y->dtype, lu.columns * lu.columns);
         tgi_det_f64 d;
-        if (kind != DET && check_factors(call, &lu, i, matrix)) return TG_ERR_VALUE;
+        if (kind != DET && check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
         if (TGI_DISPATCH_FLOATS(y->dtype, d = det, lu.columns, matrix, pivots)) return TG_ERR_DTYPE;
         if (kind == LOG && d.sign < 0)
-            return tg_kernel_fail(call,
-                                  "the determinant of %s is negative: tg_slogdet gives the logarithm of its absolute value",
-                                  matrix_text(text, &lu, i));
+            return tg_kernel_fail_with(call, TG_ERR_NUMERIC,
+                                       "the determinant of %s is negative: tg_slogdet gives the logarithm of its absolute "
+                                       "value",
+                                       matrix_text(text, &lu, i));
         tgi_convert(kind == DET ? d.det : kind == SIGN ? d.sign : d.log, y->dtype, element_at(y->data, y->dtype, i));
     }
     return TG_OK;

@@ -92,7 +92,7 @@ static void say(sentence *s, const char *format, ...) __attribute__((format(prin
 static void say(sentence *s, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int n = vsnprintf(s->text + s->length, sizeof s->text - s->length, format, arguments);
+    int n = tgi_format(s->text + s->length, sizeof s->text - s->length, format, arguments);
     va_end(arguments);
     if (n > 0) s->length += (size_t)n;
     if (s->length >= sizeof s->text) s->length = sizeof s->text - 1;
@@ -183,7 +183,7 @@ static tg_status report(tg_tape *tape, const tgi_node *node, const sentence *s) 
     say(&what, "%s", node->op->name);
     say_shape(&what, node);
     if (formula) say(&what, ", in the gradient of %s", formula);
-    return tgi_fail(tape, TG_ERR_VALUE, what.text, "%s", s->text);
+    return tgi_fail(tape, TG_ERR_ANOMALY, what.text, "%s", s->text);
 }
 
 /* A NaN that came in with operand i. */

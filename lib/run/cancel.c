@@ -6,7 +6,7 @@
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler may store it");
 
 void tg_cancel(tg_tape *tape) {
-    if (tape) atomic_store_explicit(&tape->cancelled, true, memory_order_relaxed);
+    if (tape && tape->executor) atomic_store_explicit(&tape->cancelled, true, memory_order_relaxed);
 }
 
 tg_status tgi_stop_run(tg_tape *tape, uint32_t index) {

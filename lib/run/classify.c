@@ -13,20 +13,19 @@ tg_loop *tgi_node_loop(const tg_tape *tape, const tgi_node *node) {
     return tgi_loop_of(node->op, (tg_dtype)tgi_node_at(tape, node->in[node->count - 1])->dtype);
 }
 
-/* How many leading axes the kernel goes through one by one; -1: it does not. What is drawn at random is drawn in one order. */
+/* The op has been checked when it was recorded; one that changes its mind is run as a kernel like any other. */
 static int leading_axes(const tg_tape *tape, const tgi_node *node) {
-    tg_type x[TG_MAX_LOOP_OPERANDS];
-    if (!node->op->lead || node->op->random || !node->count || node->count > TG_MAX_LOOP_OPERANDS) return -1;
+    tg_type x[TG_MAX_LOOP_OPERANDS], out = tgi_node_type(node);
+    if (!node->op->lead || node->count > TG_MAX_LOOP_OPERANDS) return TGI_NO_AXES;
     for (uint32_t j = 0; j < node->count; j++)
         x[j] = tgi_node_type(tgi_node_at(tape, node->in[j]));
-    return node->op->lead(x, node->attr);
+    return tgi_lead_of(node->op, (int)node->count, x, &out, node->attr);
 }
 
-/* How many leading axes it reduces in blocks; -1: it does not. */
 static int reduced_axes(const tg_tape *tape, const tgi_node *node) {
-    if (!node->op->reduced || !node->op->block_reduce || node->count != 1) return -1;
-    tg_type x = tgi_node_type(tgi_node_at(tape, node->in[0]));
-    return node->op->reduced(&x, node->attr);
+    if (!node->op->reduced || node->count != 1) return TGI_NO_AXES;
+    tg_type x = tgi_node_type(tgi_node_at(tape, node->in[0])), out = tgi_node_type(node);
+    return tgi_reduced_of(node->op, 1, &x, &out, node->attr);
 }
 
 bool tgi_never_fails(const tg_tape *tape, const tgi_node *node) {

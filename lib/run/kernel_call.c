@@ -38,7 +38,7 @@ static void note_failure(const kernel_context *context, tg_status status, const 
 }
 
 static tg_status fail(const kernel_context *context, tg_status status, const char *text) {
-    if (!context->tile) return tgi_fail(context->tape, status, context->node->op->name, "%s", text);
+    if (!context->tile) return tgi_fail(context->tape, status, tgi_node_name(context->node), "%s", text);
     note_failure(context, status, text);
     return status;
 }
@@ -53,16 +53,29 @@ tg_status tgi_report_tile_failure(tg_tape *tape, const tgi_tile_failure *failure
     if (!failure->node) return TG_OK;
     tape->file = failure->node->file;
     tape->line = failure->node->line;
-    return tgi_fail(tape, failure->status, failure->node->op->name, "%s", failure->text);
+    return tgi_fail(tape, failure->status, tgi_node_name(failure->node), "%s", failure->text);
+}
+
+static tg_status fail_with(const tg_kernel_call *call, tg_status status, const char *format, va_list arguments) {
+    char text[TGI_TEXT];
+    tgi_format(text, sizeof text, format, arguments);
+    return fail(call->executor, status, text);
+}
+
+tg_status tg_kernel_fail_with(const tg_kernel_call *call, tg_status status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    status = fail_with(call, status, format, arguments);
+    va_end(arguments);
+    return status;
 }
 
 tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) {
-    char    text[TGI_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    tg_status status = fail_with(call, TG_ERR_VALUE, format, arguments);
     va_end(arguments);
-    return fail(call->executor, TG_ERR_VALUE, text);
+    return status;
 }
 
 /* ---- memory, threads, random numbers ----------------------------------------------------------------------------- */
@@ -100,6 +113,10 @@ void *tg_scratch(tg_kernel_call *call, size_t bytes) {
 }
 
 const void *tg_contiguous(tg_kernel_call *call, int i) {
+    if (i < 0 || i >= call->count) {
+        tg_kernel_fail_with(call, TG_ERR_ARGUMENT, "it asks for operand %d of %d", i, call->count);
+        return NULL;
+    }
     const tg_array *array = &call->in[i];
     tgi_walk        walk = tgi_walk_of(tg_dtype_size(array->dtype), array->rank, array->dims, array->strides);
     if (array->size == 0 || tgi_walk_is_contiguous(&walk)) return array->data;
@@ -164,7 +181,7 @@ static tg_status call_whole(tg_tape *tape, const tgi_node *node, tg_array *in) {
 }
 
 tg_status tgi_call_kernel(tg_tape *tape, const tgi_node *node) {
-    if (!node->op->kernel) return tgi_fail(tape, TG_ERR_DTYPE, node->op->name, "the op has no code for its operands");
+    if (!node->op->kernel) return tgi_fail(tape, TG_ERR_DTYPE, tgi_node_name(node), "the op has no code for its operands");
     tg_array few[FEW_OPERANDS];
     if (node->count <= FEW_OPERANDS) return call_whole(tape, node, few);
     tg_array *many = tgi_pool_take(&tape->pool, node->count * sizeof *many);

@@ -38,9 +38,11 @@ static void put_memory(const printer *p, tgi_ref ref) {
     const tgi_node    *node = tgi_node_of(p->tape, p->start, ref);
     const tgi_leaf    *leaf = tgi_leaf_of(node);
     const tgi_binding *binding = ref & TGI_OUTSIDE ? NULL : p->bindings[ref];
-    if (node->op == &tgi_number)
-        fprintf(p->out, "number %g", tgi_element((tg_dtype)node->dtype, node->data));
-    else if (leaf && leaf->name)
+    char               number[32];
+    if (node->op == &tgi_number) {
+        tgi_formatted(number, sizeof number, "number %g", tgi_element((tg_dtype)node->dtype, node->data));
+        fputs(number, p->out);
+    } else if (leaf && leaf->name)
         fprintf(p->out, "leaf \"%s\"", leaf->name);
     else if (binding && binding->allocation == TGI_IN_BLOCK)
         fprintf(p->out, "block + %zu", binding->offset);
@@ -178,7 +180,7 @@ tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start, FI
 }
 
 tg_status(tg_print_plan)(tg_tape *tape, FILE *out) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "print_plan")) return tg_error_status(tape);
     if (!out) return tgi_fail(tape, TG_ERR_ARGUMENT, "print_plan", "the file is NULL");
     uint32_t start = 0;
     while (start < tape->count && tgi_leaf_of(tgi_node_at(tape, start)))
@@ -187,8 +189,9 @@ tg_status(tg_print_plan)(tg_tape *tape, FILE *out) {
     if (start == tape->count)
         fputs("plan: there is nothing to run\n", out);
     else {
+        tgi_callback    outer = tgi_enter_run(tape);
         const tgi_plan *plan = tgi_find_or_make_plan(tape, start, tape->count, tape->count);
-        if (!plan || tgi_write_plan(tape, plan, start, out)) return tape->status;
+        if (tgi_leave(tape, outer) || !plan || tgi_write_plan(tape, plan, start, out)) return tape->status;
     }
     if (ferror(out))
         return tgi_fail(tape, TG_ERR_IO, "print_plan", "%s", errno ? strerror(errno) : "the file cannot be written");

@@ -16,7 +16,15 @@ tg_tensor(tg_constant)(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void
     }
     tgi_node *node = tgi_new_leaf(tape, "constant", &tgi_constant, NULL, dtype, shape, NULL);
     if (node && data) memcpy(node->data, data, tgi_node_bytes(node));
+    if (node) tgi_make_bools(node);
     return handle(tape, node);
+}
+
+/* Whether the memory is that of bools, which the library reads as 0 or 1. */
+static bool are_bools(tg_shape shape, const void *data) {
+    for (int64_t i = 0, size = tg_shape_size(shape); i < size; i++)
+        if (((const unsigned char *)data)[i] > 1) return false;
+    return true;
 }
 
 static tg_tensor borrow(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape,
@@ -26,6 +34,8 @@ static tg_tensor borrow(tg_tape *tape, const char *what, const tg_op *kind, cons
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is NULL");
     else if (width && (uintptr_t)data % width)
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is not aligned for %s", tg_dtype_name(dtype));
+    else if (dtype == TG_BOOL && !are_bools(shape, data))
+        tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is to be bool, and has bytes that are neither 0 nor 1");
     else
         return handle(tape, tgi_new_leaf(tape, what, kind, name, dtype, shape, data));
     return tgi_invalid(tape);
@@ -69,7 +79,7 @@ static tg_tensor number_parameter(tg_tape *tape, const char *name, double value)
 tg_tensor(tg_parameter)(tg_tape *tape, const char *name, tg_tensor init) {
     double number;
     if (tgi_is_number(init, &number)) return number_parameter(tape, name, number);
-    tgi_node *value = tgi_check(tape) ? NULL : tgi_value(tape, init, "parameter", "the initial value");
+    tgi_node *value = tgi_check_outside(tape, "parameter") ? NULL : tgi_value(tape, init, "parameter", "the initial value");
     if (!value) return tgi_invalid(tape);
     tgi_node *node = tgi_new_leaf(tape, "parameter", &tgi_parameter, name, (tg_dtype)value->dtype, tgi_node_shape(value), NULL);
     if (node) {

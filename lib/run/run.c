@@ -29,13 +29,19 @@ static tg_status run_sequentially(tg_tape *tape, uint32_t end) {
     return TG_OK;
 }
 
-tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit) {
+static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit) {
     if (tgi_recompute(tape, tape->done, end)) return tape->status;
     bool            sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end);
     const tgi_plan *plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);
     if (tape->status) return tape->status;
     sequential = !plan || plan->sequential;
     return sequential ? run_sequentially(tape, end) : tgi_run_plan(tape, plan, tape->done);
+}
+
+tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit) {
+    tgi_callback outer = tgi_enter_run(tape);
+    run_segment(tape, end, limit);
+    return tgi_leave(tape, outer);
 }
 
 /* Leaves have nothing to run, and parts run when they are called. (Numbers stay with the segment whose formulas they are in.) */
@@ -136,7 +142,7 @@ void tgi_forget_early(tg_tape *tape) {
 }
 
 tg_status(tg_set_eager)(tg_tape *tape, bool on) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "set_eager")) return tg_error_status(tape);
     if (on && !tape->eager) tape->observed = tape->done;
     tape->eager = on;
     return on ? tgi_run_early(tape) : tgi_done(tape, TG_OK);
@@ -151,7 +157,7 @@ static tg_status run_all(tg_tape *tape) {
 }
 
 tg_status(tg_run)(tg_tape *tape) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "run")) return tg_error_status(tape);
     tgi_forget_aliases(tape, 0, 0);
     tgi_free_stranded(tape, true);
     tape->done = 0;
@@ -160,11 +166,11 @@ tg_status(tg_run)(tg_tape *tape) {
 }
 
 tg_status(tg_run_pending)(tg_tape *tape) {
-    return tgi_check(tape) ? tg_error_status(tape) : run_all(tape);
+    return tgi_check_outside(tape, "run_pending") ? tg_error_status(tape) : run_all(tape);
 }
 
 tg_status(tg_abandon)(tg_tape *tape) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "abandon")) return tg_error_status(tape);
     tgi_forget_aliases(tape, tape->done, 0);
     tgi_free_stranded(tape, true);
     for (uint32_t i = tape->done; i < tape->count; i++) {
@@ -214,7 +220,8 @@ static uint32_t end_of_updates(const tg_tape *tape) {
 }
 
 static tg_status forget(tg_tape *tape, tg_mark mark, const char *what, bool update) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, what)) return tg_error_status(tape);
+    if (tape->inside) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "not from inside a scope, which has its own end");
     if (!is_good_mark(tape, mark)) return tgi_fail(tape, TG_ERR_HANDLE, what, "the mark is stale, or of another tape");
     uint32_t end = update ? end_of_updates(tape) : 0;
     if (run_until(tape, end, (uint32_t)mark.ref)) return tg_error_status(tape);

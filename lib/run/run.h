@@ -56,6 +56,14 @@ tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *ro
 /* The value of an instruction that has run (kernel_call.c). */
 tg_array tgi_array_of(const tgi_node *node);
 
+/* Asks the view rule of an instruction where its elements are, its operand being `in` (call_view.c). */
+typedef enum tgi_view_answer {
+    TGI_VIEW_SHOWS,  /* there: in out->data and out->strides */
+    TGI_VIEW_COPIES, /* nowhere: they are copied */
+    TGI_VIEW_WRONG   /* not among the operand's, which is an error */
+} tgi_view_answer;
+tgi_view_answer tgi_call_view(const tgi_node *node, const tg_array *in, tg_array *out);
+
 /* Copies the elements of an array, row-major, seen in a shape that it broadcasts to (value.c). */
 void tgi_copy_array(const tg_array *array, int rank, const int64_t *dims, void *out);
 

@@ -290,5 +290,5 @@ tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char 
     if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, start + g->ops->node);
     for (uint32_t i = 0; i < g->op_count; i++)
         if (g->ops[i].kind == TGI_FUSED_BLOCK_REDUCE) finish_block_reduce(&t, &g->ops[i]);
-    return TG_OK;
+    return tape->status; /* of a loop that called what it must not */
 }

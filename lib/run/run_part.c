@@ -45,7 +45,7 @@ static tg_status run_part(tg_tape *tape, tgi_part *part) {
 }
 
 tg_status(tg_run_part)(tg_tape *tape, const char *name) {
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "run_part")) return tg_error_status(tape);
     tgi_part *part = tgi_find_part(tape, "run_part", name);
     if (!part || run_operands(tape, part)) return tape->status;
     return run_part(tape, part);

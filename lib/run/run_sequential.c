@@ -71,14 +71,12 @@ static uint32_t base_of(const tg_tape *tape, uint32_t index) {
 }
 
 static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
-    tg_array in = tgi_array_of(tgi_node_at(tape, node->in[0]));
-    tg_array out = {.dtype = in.dtype, .rank = node->rank, .size = tgi_node_size(node)};
-    memcpy(out.dims, node->dims, node->rank * sizeof *node->dims);
-    if (out.dtype != node->dtype) return tgi_fail(tape, TG_ERR_DTYPE, node->op->name, "a view cannot change the dtype");
-    if (!node->op->view(&in, node->attr, &out)) {
-        if (in.size == out.size) return tgi_copy_view(tape, node, &in);
-        return tgi_fail(tape, TG_ERR_SHAPE, node->op->name, "a view that copies cannot change the number of elements");
-    }
+    tg_array        in = tgi_array_of(tgi_node_at(tape, node->in[0]));
+    tg_array        out;
+    tgi_view_answer answer = tgi_call_view(node, &in, &out);
+    if (answer == TGI_VIEW_COPIES) return tgi_copy_view(tape, node, &in);
+    if (answer == TGI_VIEW_WRONG)
+        return tgi_fail(tape, TG_ERR_SHAPE, node->op->name, "the op's view shows what its operand has not");
 
     node->data = out.data;
     node->view->base = base_of(tape, node->in[0]);

@@ -45,7 +45,7 @@ tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *ro
 /* Begins a call that reads x. */
 static tgi_node *readable(tg_tensor x, const char *what) {
     tg_tape *tape = tgi_tape_of(x);
-    return tgi_check(tape) ? NULL : tgi_value(tape, x, what, "the tensor");
+    return tgi_check_outside(tape, what) ? NULL : tgi_value(tape, x, what, "the tensor");
 }
 
 double(tg_item)(tg_tensor x) {
@@ -99,7 +99,7 @@ const void *(tg_data)(tg_tensor x) {
 
 const void *(tg_peek)(tg_tensor x) {
     tg_tape  *tape = tgi_tape_of(x);
-    tgi_node *node = tgi_check(tape) ? NULL : tgi_resolve(tape, x, "peek", "the tensor");
+    tgi_node *node = tgi_check_outside(tape, "peek") ? NULL : tgi_resolve(tape, x, "peek", "the tensor");
     if (!node) return NULL;
     if (tgi_is_retained(node) && tgi_restore_view(tape, node)) return NULL;
     if (tgi_is_resident(node)) return elements(tape, node);
@@ -112,12 +112,13 @@ const void *(tg_peek)(tg_tensor x) {
 
 tg_status(tg_write)(tg_tensor leaf, const void *values, int64_t count) {
     tg_tape *tape = tgi_tape_of(leaf);
-    if (tgi_check(tape)) return tg_error_status(tape);
+    if (tgi_check_outside(tape, "write")) return tg_error_status(tape);
     tgi_node *node = tgi_variable(tape, leaf, "write");
     if (!node || check_count(tape, node, "write", values, count)) return tape->status;
     tgi_forget_early(tape);
     if (tgi_detach_views(tape, tgi_index(leaf), tape->done, 0, true)) return tape->status;
     if (count) memmove(node->data, values, tgi_node_bytes(node));
+    tgi_make_bools(node);
     tgi_leaf_written(tape, tgi_leaf_of(node));
     return tgi_done(tape, TG_OK);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "run/plan_builder.h"
+#include "run/run.h"
 
 /* ---- where an operand is ----------------------------------------------------------------------------------------- */
 
@@ -66,14 +67,12 @@ static bool look_through(tgi_plan_builder *b, const tgi_node *node, tgi_source *
     static char     memory[1]; /* stands for that of the operand: what counts is the distance from there */
     const tgi_node *x = operand->node;
     tg_array        in = {.data = memory, .dtype = (tg_dtype)x->dtype, .rank = x->rank, .size = tgi_node_size(x)};
-    tg_array        out = {.dtype = in.dtype, .rank = node->rank, .size = tgi_node_size(node)};
+    tg_array        out;
     memcpy(in.dims, x->dims, x->rank * sizeof *in.dims);
     memcpy(in.strides, operand->strides, x->rank * sizeof *in.strides);
-    memcpy(out.dims, node->dims, node->rank * sizeof *out.dims);
-    if (out.dtype != node->dtype || !node->op->view(&in, node->attr, &out)) {
-        b->plan->sequential |= out.dtype != node->dtype || in.size != out.size; /* an error, which a sequential run reports */
-        return false;
-    }
+    tgi_view_answer answer = tgi_call_view(node, &in, &out);
+    b->plan->sequential |= answer == TGI_VIEW_WRONG; /* which a sequential run reports */
+    if (answer != TGI_VIEW_SHOWS) return false;
     operand->offset += (int64_t)((uintptr_t)out.data - (uintptr_t)memory);
     memcpy(operand->strides, out.strides, node->rank * sizeof *out.strides);
     return true;

@@ -182,6 +182,40 @@ END_TEST
 /* ---- arguments that name no tape --------------------------------------------------------------------------------- */
 
 /* A tape is among the arguments: the error must be on it. */
+START_TEST(a_text_is_one_line_of_whole_characters) {
+    tg_tape *tape = tg_tape_new();
+    char     name[600] = "";
+    FAILS(tape, tg_find(tape, "a\nb\tc\x7f"), TG_ERR_NAME, "find: there is no input or parameter 'a b c '");
+    for (int start = 0; start < 2; start++) {
+        for (int i = start; i + 2 < (int)sizeof name; i += 2)
+            memcpy(name + i, "\xc3\xa9", 3);
+        name[0] = start ? 'x' : name[0];
+        tg_find(tape, name);
+        size_t length = strlen(tg_error(tape));
+        ck_assert_uint_ge(length, 509);
+        ck_assert_str_eq(tg_error(tape) + length - 2, "\xc3\xa9");
+        tg_clear_error(tape);
+    }
+    tg_scope scope = tg_begin_scope(tape, "a\nb");
+    tg_fail(tape, TG_ERR_ARGUMENT, "c", "%s", "d\ne");
+    tg_end_scope(scope);
+    CHECK_ERROR_TEXT(tape, TG_ERR_ARGUMENT, "a b: d e");
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(statuses_are_errors) {
+    tg_tape  *tape = tg_tape_new();
+    const int statuses[] = {TG_OK, -1, TG_ERR_CANCELLED + 1};
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        ck_assert_int_eq(tg_fail(tape, (tg_status)statuses[i], "f", "no luck"), TG_ERR_ARGUMENT);
+        CHECK_ERROR_TEXT(tape, TG_ERR_ARGUMENT, "f: no luck");
+    }
+    ck_assert_int_eq(tg_fail(tape, TG_ERR_CANCELLED, "f", "no luck"), TG_ERR_CANCELLED);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_bad_first_operand_is_noted_on_the_tape_of_the_second) {
     things    t = new_things();
     tg_tensor none = {0};
@@ -217,6 +251,8 @@ Suite *suite_error(void) {
     suite_add_tcase(suite, first);
     tcase_add_test(text, the_text_names_line_op_shapes_and_dtypes);
     tcase_add_test(text, long_texts_are_cut);
+    tcase_add_test(text, a_text_is_one_line_of_whole_characters);
+    tcase_add_test(text, statuses_are_errors);
     tcase_add_test(text, a_bad_first_operand_is_noted_on_the_tape_of_the_second);
     tcase_add_test(text, an_assign_to_no_leaf_is_noted_on_the_tape_of_the_value);
     suite_add_tcase(suite, text);

@@ -139,15 +139,15 @@ END_TEST
 
 START_TEST(an_error_inside_has_the_name_and_the_line_of_the_call) {
     things t = new_things();
-    FAILS(t.tape, square_sum(t.w, t.v), TG_ERR_SHAPE, "square_sum: add: (2, 3) x (5): ");
-    FAILS(t.tape, square_sum(t.w, t.lost), TG_ERR_HANDLE, "square_sum: add: operand 2 is stale");
+    FAILS(t.tape, square_sum(t.w, t.v), TG_ERR_SHAPE, "square_sum: (2, 3) x (5): ");
+    FAILS(t.tape, square_sum(t.w, t.lost), TG_ERR_HANDLE, "square_sum: operand 2 is stale");
     tg_tape_free(t.tape);
 }
 END_TEST
 
 START_TEST(the_outermost_name_counts) {
     things t = new_things();
-    FAILS(t.tape, outer(t.w, t.v), TG_ERR_SHAPE, "outer: add: (2, 3) x (5): ");
+    FAILS(t.tape, outer(t.w, t.v), TG_ERR_SHAPE, "outer: (2, 3) x (5): ");
     tg_tape_free(t.tape);
 }
 END_TEST
@@ -172,7 +172,7 @@ END_TEST
 START_TEST(a_call_without_a_line_has_its_name_all_the_same) {
     things t = new_things();
     (square_sum)(t.w, t.v);
-    CHECK_ERROR_TEXT(t.tape, TG_ERR_SHAPE, "square_sum: add: (2, 3) x (5): ");
+    CHECK_ERROR_TEXT(t.tape, TG_ERR_SHAPE, "square_sum: (2, 3) x (5): ");
     tg_tape_free(t.tape);
 }
 END_TEST
@@ -197,17 +197,17 @@ START_TEST(what_is_pending_fails_in_its_own_name) {
     char      expected[256];
     reads(y, 1);
     snprintf(expected, sizeof expected, "%s:%d: take: ", __FILE__, line);
-    CHECK_ERROR_TEXT(tape, TG_ERR_VALUE, expected);
+    CHECK_ERROR_TEXT(tape, TG_ERR_INDEX, expected);
     tg_tape_free(tape);
 }
 END_TEST
 
 START_TEST(reading_and_differentiating_inside_do_not_take_the_line) {
     things t = new_things();
-    FAILS(t.tape, reads(t.w, t.v), TG_ERR_SHAPE, "reads: add: (2, 3) x (5): ");
+    FAILS(t.tape, reads(t.w, t.v), TG_ERR_SHAPE, "reads: (2, 3) x (5): ");
     tg_tensor y = tg_neg(t.w);
-    FAILS(t.tape, reads(y, t.v), TG_ERR_SHAPE, "reads: add: (2, 3) x (5): ");
-    FAILS(t.tape, differentiates(y, t.v), TG_ERR_SHAPE, "differentiates: add: (2, 3) x (5): ");
+    FAILS(t.tape, reads(y, t.v), TG_ERR_SHAPE, "reads: (2, 3) x (5): ");
+    FAILS(t.tape, differentiates(y, t.v), TG_ERR_SHAPE, "differentiates: (2, 3) x (5): ");
     tg_tape_free(t.tape);
 }
 END_TEST
@@ -259,7 +259,7 @@ START_TEST(a_name_that_is_too_long_for_the_text_is_cut) {
         tg_end_scope(scope);
         size_t written = strlen(tg_error(t.tape));
         ck_assert_uint_lt(written, 512);
-        ck_assert(!strncmp(tg_error(t.tape), length < 510 ? end : "add: ", length < 510 ? length : 5));
+        ck_assert(!strncmp(tg_error(t.tape), end, length < 511 ? length : 511));
         tg_clear_error(t.tape);
     }
     tg_tape_free(t.tape);

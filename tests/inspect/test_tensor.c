@@ -171,6 +171,7 @@ START_TEST(the_locale_does_not_matter) {
     tg_tape *tape = tg_tape_new();
     if (setlocale(LC_NUMERIC, "de_DE.UTF-8") || setlocale(LC_NUMERIC, "fr_FR.UTF-8"))
         PRINTS(VECTOR(tape, 0.5, 0.25), "[0.5  0.25]");
+    FAILS(tape, tg_arange(tape, TG_F64, 0.5, 1.5, 0), TG_ERR_ARGUMENT, "arange: from 0.5 to 1.5 by 0");
     setlocale(LC_NUMERIC, "C");
     tg_tape_free(tape);
 }

@@ -439,7 +439,7 @@ START_TEST(they_reject_arguments) {
     REFUSED(tg_batch_norm(x, mean, TG_NONE, w, w, true, 0.1, 1e-5), TG_ERR_ARGUMENT, "batch_norm: ", "missing");
     REFUSED(tg_batch_norm(x, TG_NONE, mean, w, w, true, 0.1, 1e-5), TG_ERR_ARGUMENT, "batch_norm: ", "missing");
     REFUSED(tg_batch_norm(x, TG_NONE, TG_NONE, w, w, false, 0.1, 1e-5), TG_ERR_ARGUMENT, "batch_norm: ", "missing");
-    REFUSED(tg_batch_norm(x, w, w, w, w, true, 0.1, 1e-5), TG_ERR_ARGUMENT, "assign: only inputs and parameters");
+    REFUSED(tg_batch_norm(x, w, w, w, w, true, 0.1, 1e-5), TG_ERR_ARGUMENT, "batch_norm: only inputs and parameters");
     REFUSED(tg_layer_norm(x, 1, w, wide, 1e-5), TG_ERR_DTYPE, "layer_norm: float32 (2, 3) x float32 (3) x float64 (3): ");
     REFUSED(tg_batch_norm(x, wide, mean, w, w, true, 0.1, 1e-5), TG_ERR_DTYPE, "batch_norm: ", "float64", "tg_cast");
     REFUSED(tg_rms_norm(whole, 1, TG_NONE, 1e-5), TG_ERR_DTYPE, "rms_norm: int64 (2): it takes no int64");

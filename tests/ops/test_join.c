@@ -233,6 +233,23 @@ END_TEST
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */
 
+START_TEST(arrays_that_are_null_are_rejected) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = VECTOR(tape, 1, 2, 3), parts[3];
+    ck_assert(!tg_valid(tg_concat(tg_list_from(3, NULL), 0)));
+    ck_assert(!tg_valid(tg_stack(tg_list_from(3, NULL), 0)));
+    ck_assert(!tg_valid((tg_einsum)("i->", 1, NULL)));
+    CHECK_OK(tape);
+    FAILS(tape, tg_split(x, 0, 3, NULL, parts), TG_ERR_ARGUMENT, "split: the array of 3 sizes is NULL");
+    FAILS(tape, tg_split(x, 0, 3, ((int64_t[]){1, 1, 1}), NULL), TG_ERR_ARGUMENT, "split: 3 parts, or nowhere");
+    FAILS(tape, tg_chunk(x, 0, 3, NULL), TG_ERR_ARGUMENT, "chunk: 3 parts, or nowhere");
+    FAILS(tape, tg_full(tape, TG_F64, tg_shape_from(2, NULL), 0), TG_ERR_SHAPE, "full: ");
+    FAILS(tape, tg_sum_axes(x, tg_axes_from(1, NULL), false), TG_ERR_SHAPE, "sum: ");
+    ck_assert_int_eq(tg_split(tg_slice(x, 0, 0, 0, 1), 0, 0, NULL, NULL), TG_OK);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(split_gives_the_parts) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_reshape(tg_arange(tape, TG_F64, 0, 10, 1), TG_SHAPE(2, 5)), parts[3];
@@ -408,6 +425,7 @@ Suite *suite_join(void) {
     add_rows(suite, join_rows);
     tcase_add_test(tcase, lists_of_any_length);
     tcase_add_test(tcase, lists_that_do_not_fit_are_rejected);
+    tcase_add_test(tcase, arrays_that_are_null_are_rejected);
     tcase_add_test(tcase, split_gives_the_parts);
     tcase_add_test(tcase, chunk_divides_as_pytorch_does);
     tcase_add_test(tcase, parts_are_the_user_s);

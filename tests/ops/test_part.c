@@ -496,6 +496,10 @@ START_TEST(arange_rejects_what_cannot_be_counted) {
     REFUSED(tg_arange(tape, TG_F64, (double)NAN, 1, 1), TG_ERR_ARGUMENT, "arange: ");
     REFUSED(tg_arange(tape, TG_I64, 0.5, 3, 1), TG_ERR_DTYPE, "arange: ", "0.5");
     REFUSED(tg_arange(tape, TG_I64, 0, 3, 0.5), TG_ERR_DTYPE, "arange: ");
+    REFUSED(tg_arange(tape, TG_I64, 9e18, 1.8e19, 4e18), TG_ERR_ARGUMENT, "arange: ", "is beyond int64");
+    REFUSED(tg_arange(tape, TG_I64, -9e18, -1.8e19, -4e18), TG_ERR_ARGUMENT, "arange: ", "is beyond int64");
+    REFUSED(tg_arange(tape, TG_I64, -9e18, 1.8e19, 9e18), TG_ERR_ARGUMENT, "arange: ", "is beyond int64");
+    CHECK_IS(tg_arange(tape, TG_I64, 9e18, 1.8e19, 9e18), 9e18);
     REFUSED(tg_arange(tape, TG_BOOL, 0, 1, 1), TG_ERR_DTYPE, "arange: the dtype must not be bool");
     REFUSED(tg_arange(tape, (tg_dtype)9, 0, 1, 1), TG_ERR_DTYPE, "arange: 9 is no dtype");
     finish(tape);

@@ -19,8 +19,8 @@ static tg_tape *anomaly_tape(void) {
 static void stops(int here, tg_tape *tape, int line, const char *text) {
     char expected[640];
     snprintf(expected, sizeof expected, "%s:%d: %s", __FILE__, line, text);
-    ck_assert_msg(tg_run(tape) == TG_ERR_VALUE, "line %d: the run does not stop: %s", here, tg_error(tape));
-    check_error_text(__FILE__, here, tape, TG_ERR_VALUE, expected);
+    ck_assert_msg(tg_run(tape) == TG_ERR_ANOMALY, "line %d: the run does not stop: %s", here, tg_error(tape));
+    check_error_text(__FILE__, here, tape, TG_ERR_ANOMALY, expected);
 }
 
 /* " at FILE:LINE", as operands are placed; valid until the next call. */
@@ -43,7 +43,7 @@ START_TEST(it_names_op_line_place_and_operands) {
     ck_assert_int_eq(tg_set_anomaly(tape, false), TG_OK);
     CHECK_F64(z, log(16), log(9), log(4), 0, -INFINITY, 0); /* it is a warning; the run can go on without it */
     tg_set_anomaly(tape, true);
-    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_ANOMALY);
     ck_assert_ptr_nonnull(strstr(tg_error(tape), ": log (2, 3): "));
     tg_tape_free(tape);
 
@@ -122,7 +122,7 @@ START_TEST(assigns_before_are_done_and_after_are_not) {
     tg_tensor before = tg_mul(b, 1);
     tg_log(tg_sub(b, 1));
     tg_assign(b, 3);
-    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_ANOMALY);
     tg_clear_error(tape);
     tg_write(b, (double[]){5}, 1); /* the assign has not happened */
     ck_assert_int_eq(tg_run(tape), TG_OK);
@@ -171,8 +171,8 @@ START_TEST(what_a_where_leaves_out_is_nobodys_concern) {
     CHECK_OK(tape);
     tg_sub(masked, masked);
     int line = __LINE__ - 1;
-    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
-    CHECK_ERROR_TEXT(tape, TG_ERR_VALUE, formatted("%s:%d: sub (3): made nan from -inf and -inf at [2], 1 of 3", line));
+    ck_assert_int_eq(tg_run(tape), TG_ERR_ANOMALY);
+    CHECK_ERROR_TEXT(tape, TG_ERR_ANOMALY, formatted("%s:%d: sub (3): made nan from -inf and -inf at [2], 1 of 3", line));
     tg_tape_free(tape);
 }
 END_TEST
@@ -198,8 +198,8 @@ START_TEST(off_unless_asked_for) {
     tg_log(VECTOR(tape, 0, -1));
     ck_assert_int_eq(tg_run(tape), TG_OK);
     ck_assert_int_eq(tg_set_anomaly(tape, true), TG_OK);
-    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
-    ck_assert_int_eq(tg_set_anomaly(tape, false), TG_ERR_VALUE); /* the error comes first */
+    ck_assert_int_eq(tg_run(tape), TG_ERR_ANOMALY);
+    ck_assert_int_eq(tg_set_anomaly(tape, false), TG_ERR_ANOMALY); /* the error comes first */
     tg_clear_error(tape);
     ck_assert_int_eq(tg_set_anomaly(tape, false), TG_OK);
     ck_assert_int_eq(tg_run(tape), TG_OK);
@@ -212,7 +212,7 @@ START_TEST(the_environment_asks_for_it) {
     static const struct {
         const char *value;
         tg_status   status;
-    } cases[] = {{"1", TG_ERR_VALUE}, {"0", TG_OK}, {"", TG_OK}, {"yes", TG_OK}};
+    } cases[] = {{"1", TG_ERR_ANOMALY}, {"0", TG_OK}, {"", TG_OK}, {"yes", TG_OK}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         setenv("TAPEGRAD_ANOMALY", cases[i].value, 1);
         tg_tape *tape = tg_tape_new();
@@ -235,12 +235,12 @@ START_TEST(long_texts_are_cut_off) {
     memset(file, 'f', sizeof file);
     file[sizeof file - 1] = 0;
     tg_sqrt(x);
-    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_ANOMALY);
     ck_assert_ptr_nonnull(strstr(tg_error(tape), "the operand: parameter 'nnnn"));
     tg_clear_error(tape);
     tg_at(tape, file, 1);
     (tg_sqrt)(x);
-    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_ANOMALY);
     ck_assert_int_lt((int)strlen(tg_error(tape)), 512);
     tg_tape_free(tape);
 }

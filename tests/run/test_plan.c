@@ -224,7 +224,7 @@ START_TEST(eager_errors_arrive_at_the_call) {
     tg_tensor x = PARAMETER(tape, "x", 1, 2), rows = I64(tape, 0, 5);
     ck_assert(!tg_set_eager(tape, true));
     tg_take(x, rows, 0);
-    CHECK_ERROR(tape, TG_ERR_VALUE, __FILE__, "take: ", "5");
+    CHECK_ERROR(tape, TG_ERR_INDEX, __FILE__, "take: ", "5");
     finish(tape);
 }
 END_TEST

@@ -96,7 +96,7 @@ START_TEST(borrowed_memory_is_read_in_each_run_and_never_written_or_freed) {
     FAILS(tape, tg_assign(w, 0), TG_ERR_ARGUMENT, "assign: 'w' is borrowed");
     ck_assert(!tg_backward(tg_sum(tg_square(w))));
     CHECK_F64(tg_grad(w), 2, 40, 6, 8);
-    FAILS(tape, tg_sgd_step(tape, 0.1), TG_ERR_ARGUMENT, "sgd_step: assign: 'w' is borrowed");
+    FAILS(tape, tg_sgd_step(tape, 0.1), TG_ERR_ARGUMENT, "sgd_step: 'w' is borrowed");
     tg_tape_free(tape);
     ck_assert_mem_eq(memory, ((double[]){1, 20, 3, 4}), sizeof memory);
 }
@@ -131,6 +131,22 @@ START_TEST(borrowed_memory_must_be_there_and_aligned) {
 END_TEST
 
 /* ---- inputs and parameters --------------------------------------------------------------------------------------- */
+
+START_TEST(bools_are_0_or_1) {
+    const unsigned char bytes[] = {0, 1, 2, 255};
+    tg_tape            *tape = tg_tape_new();
+    unsigned char       room[4];
+    tg_tensor           x = tg_constant(tape, TG_BOOL, TG_SHAPE(4), bytes), y = tg_input(tape, "y", TG_BOOL, TG_SHAPE(4));
+    (tg_write)(y, bytes, 4);
+    (tg_read)(x, room, 4);
+    ck_assert_mem_eq(room, ((unsigned char[]){0, 1, 1, 1}), 4);
+    (tg_read)(y, room, 4);
+    ck_assert_mem_eq(room, ((unsigned char[]){0, 1, 1, 1}), 4);
+    ck_assert(tg_valid(tg_borrow(tape, TG_BOOL, TG_SHAPE(2), bytes)));
+    FAILS(tape, tg_borrow(tape, TG_BOOL, TG_SHAPE(3), bytes), TG_ERR_ARGUMENT, "borrow: the data is to be bool");
+    tg_tape_free(tape);
+}
+END_TEST
 
 START_TEST(an_input_is_zero_until_it_is_written) {
     tg_tape  *tape = tg_tape_new();
@@ -338,6 +354,7 @@ Suite *suite_record_leaf(void) {
     tcase_add_test(borrowed, borrowed_memory_is_read_in_each_run_and_never_written_or_freed);
     tcase_add_test(borrowed, many_tapes_may_borrow_the_same_memory);
     tcase_add_test(borrowed, borrowed_memory_must_be_there_and_aligned);
+    tcase_add_test(borrowed, bools_are_0_or_1);
     suite_add_tcase(suite, borrowed);
     tcase_add_test(variable, an_input_is_zero_until_it_is_written);
     tcase_add_test(variable, an_input_is_zero_after_a_rewind_too);

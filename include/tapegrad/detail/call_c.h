@@ -42,6 +42,9 @@ static inline tg_tensor tgi_long_double(long double x) {
                  : tgi_signed)(tgi_x); \
     })
 
+/* The value of a call, as clang does not call it unused where nobody takes it. */
+#define TGI_RESULT tgi_result = tgi_result
+
 /* ---- functions of tensors: (f)(a), and (f)(a, b, ...) with other arguments, which may call the library themselves ---- */
 
 #define TG_CALL1(f, a) \
@@ -56,7 +59,7 @@ static inline tg_tensor tgi_long_double(long double x) {
         tg_line   tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
-        tgi_result; \
+        TGI_RESULT; \
     })
 #define TG_CALL2(f, a, b) \
     __extension__({ \
@@ -74,7 +77,7 @@ static inline tg_tensor tgi_long_double(long double x) {
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
-        tgi_result; \
+        TGI_RESULT; \
     })
 #define TG_CALL3(f, a, b, c) \
     __extension__({ \
@@ -96,7 +99,7 @@ static inline tg_tensor tgi_long_double(long double x) {
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
-        tgi_result; \
+        TGI_RESULT; \
     })
 
 #define TG_CALL4_WITH(f, a, b, c, d, ...) \
@@ -111,7 +114,7 @@ static inline tg_tensor tgi_long_double(long double x) {
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, tgi_d, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
-        tgi_result; \
+        TGI_RESULT; \
     })
 #define TG_CALL5_WITH(f, a, b, c, d, e, ...) \
     __extension__({ \
@@ -127,7 +130,7 @@ static inline tg_tensor tgi_long_double(long double x) {
         tg_line tgi_before = TGI_HOLD(tgi_a.tape); \
         __auto_type tgi_result = (f)(tgi_a, tgi_b, tgi_c, tgi_d, tgi_e, __VA_ARGS__); \
         TGI_RELEASE(tgi_a.tape, tgi_before); \
-        tgi_result; \
+        TGI_RESULT; \
     })
 
 /* ---- functions of several tensors -------------------------------------------------------------------------------- */
@@ -160,13 +163,13 @@ static inline tg_tensor tgi_long_double(long double x) {
 #define TG_LIST_CALL_WITH(f, list, ...) \
     __extension__({ \
         const tg_list tgi_list = (list); \
-        for (int tgi_i = 1; tgi_i < tgi_list.count; tgi_i++) \
+        for (int tgi_i = 1; tgi_list.x && tgi_i < tgi_list.count; tgi_i++) \
             (void)TG_AT(tgi_list.x[tgi_i].tape); \
-        tg_tape *tgi_tape = tgi_list.count > 0 ? tgi_list.x->tape : NULL; \
+        tg_tape *tgi_tape = tgi_list.x && tgi_list.count > 0 ? tgi_list.x->tape : NULL; \
         tg_line  tgi_before = TGI_HOLD(tgi_tape); \
         __auto_type tgi_result = (f)(tgi_list, __VA_ARGS__); \
         TGI_RELEASE(tgi_tape, tgi_before); \
-        tgi_result; \
+        TGI_RESULT; \
     })
 
 /* ---- functions of a tape ----------------------------------------------------------------------------------------- */
@@ -178,7 +181,7 @@ static inline tg_tensor tgi_long_double(long double x) {
         tg_line  tgi_before = TGI_HOLD(tgi_tape); \
         __auto_type tgi_result = (f)(tgi_tape, __VA_ARGS__); \
         TGI_RELEASE(tgi_tape, tgi_before); \
-        tgi_result; \
+        TGI_RESULT; \
     })
 
 /* For functions of a tape and one tensor that follows `...`: (f)(tape, ..., x). */

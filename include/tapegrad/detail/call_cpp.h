@@ -55,7 +55,7 @@ template <class Result, class First, class... X> Result list_call(const char *fi
 
 template <class Result, class List, class... Rest> Result
 list_call_with(const char *file, int line, Result (*f)(List, Rest...), List list, typename type_identity<Rest>::type... rest) {
-    for (int i = 0; i < list.count; i++)
+    for (int i = 0; list.x && i < list.count; i++)
         at(file, line, list.x[i]);
     return f(list, rest...);
 }

@@ -1,0 +1,49 @@
+/* core/callback.c: what code of the user's may call while the library is calling it.
+ *
+ * A gradient rule, a checkpointed function: they record. To run, to read, to write or to rewind from in there would change what the
+ * library is in the middle of. A shape rule, a kernel: they do not even record, for the tape may be in pieces, and they may be on
+ * any thread. What is called in spite of that is an error and does nothing: every public function begins with one of the two
+ * checks below.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "core/tape.h"
+#include "kernels/threads.h"
+
+tgi_callback tgi_enter(tg_tape *tape, const char *name, bool records) {
+    tgi_callback outer = tape->callback;
+    tape->callback = (tgi_callback){.name = name, .within = tape->within, .records = records, .inside = tape->inside};
+    tape->within = NULL;
+    return outer;
+}
+
+tgi_callback tgi_enter_run(tg_tape *tape) {
+    return tgi_enter(tape, "a run: kernels compute from their operands alone", false);
+}
+
+tg_status tgi_leave(tg_tape *tape, tgi_callback outer) {
+    tgi_callback left = tape->callback;
+    tape->callback = outer;
+    tape->within = left.within;
+    if (tape->inside == left.inside) return tape->status;
+    tape->inside = left.inside;
+    return tgi_fail(tape, TG_ERR_ARGUMENT, NULL, "%s began and ended scopes that are not in pairs", left.name);
+}
+
+/* Kernels are called by several threads. */
+static tg_status reject(tg_tape *tape, const char *what) {
+    TGI_ONE_THREAD_AT_A_TIME
+    tgi_fail(tape, TG_ERR_ARGUMENT, what, "not from inside %s", tape->callback.name);
+    return tape->status;
+}
+
+tg_status tgi_check(tg_tape *tape) {
+    if (!tape) return TG_ERR_HANDLE;
+    if (tgi_is_closed(tape)) return reject(tape, "a function of the tape was called");
+    return tape->status ? tgi_done(tape, tape->status) : TG_OK;
+}
+
+tg_status tgi_check_outside(tg_tape *tape, const char *what) {
+    if (!tape) return TG_ERR_HANDLE;
+    if (tape->callback.name) return reject(tape, what);
+    return tape->status ? tgi_done(tape, tape->status) : TG_OK;
+}
