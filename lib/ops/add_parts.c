@@ -201,7 +201,8 @@ static void write_parts(const tg_tape *tape, uint32_t count, const tgi_taken_par
 
 static bool can_go_back(tg_tape *tape, const tg_op *op) {
     if (op->add_back || op->view) return true;
-    tgi_fail(tape, TG_ERR_GRADIENT, op->name, "tg_part_rule needs to know where the part is: a view rule, or add_back");
+    tgi_fail(tape, TG_ERR_GRADIENT, op->name, "tg_part_rule of %s needs to know where the part is: a view rule, or add_back",
+             op->name);
     return false;
 }
 
