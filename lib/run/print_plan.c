@@ -68,14 +68,17 @@ static const char *const kind_names[] = {[TGI_FUSED_LOOP] = "loop",
                                          [TGI_FUSED_ROW_KERNEL] = "row kernel",
                                          [TGI_FUSED_BLOCK_REDUCE] = "block reduction"};
 
-static void put_operand(const printer *p, const tgi_operand *x) {
+static void put_operand(const printer *p, tgi_fused_kind kind, const tgi_operand *x) {
     fputs("        reads ", p->out);
     if (x->reg != TGI_NO_REGISTER)
         fprintf(p->out, "register %" PRId32, x->reg);
     else
         put_memory(p, x->base);
     if (x->offset) fprintf(p->out, " + %" PRId64, x->offset);
-    fprintf(p->out, ", %s", access_names[x->access]);
+    if (kind == TGI_FUSED_ROW_KERNEL)
+        fputs(x->access == TGI_PER_ROW ? ", by rows" : ", whole", p->out);
+    else
+        fprintf(p->out, ", %s", access_names[x->access]);
     if (x->gather != TGI_NO_REGISTER)
         fprintf(p->out, ", gathered into register %" PRId32 "%s", x->gather, x->once ? " once" : "");
     fputc('\n', p->out);
@@ -91,7 +94,7 @@ static void put_fused_op(const printer *p, const tgi_fused_op *op) {
         put_memory(p, op->target);
     fputc('\n', p->out);
     for (uint8_t j = 0; j < op->count; j++)
-        put_operand(p, &op->operands[j]);
+        put_operand(p, (tgi_fused_kind)op->kind, &op->operands[j]);
 }
 
 /* ---- units ------------------------------------------------------------------------------------------------------- */

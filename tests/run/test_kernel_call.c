@@ -94,8 +94,10 @@ START_TEST(a_kernel_in_a_group_has_scratch_memory) {
     for (int run = 0; run < 3; run++) {
         ck_assert(!tg_run(tape));
         const double *values = tg_data(y);
+        int           wrong = 0;
         for (int i = 0; i < SIZE; i++)
-            ck_assert_double_eq(values[i], -2.0 * (i + 2));
+            wrong += values[i] != -2.0 * (i + 2);
+        ck_assert_int_eq(wrong, 0);
     }
     check_groups(tape);
     tg_tape_free(tape);
