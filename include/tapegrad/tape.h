@@ -250,9 +250,10 @@ int64_t tg_instruction_count(const tg_tape *tape);
 /* ---- cancelling a run -------------------------------------------------------------------------------------------- */
 
 /* Stops the run that is under way, or else the next one, as soon as may be: before its next instruction or group of them, or in the
- * middle of a group that updates nothing. The run fails with TG_ERR_CANCELLED, as one whose next instruction failed: assigns before it
- * are done, those after it are not, and what was not run is pending. The error ends the request. This function alone may be called by
- * any thread at any time of the tape's life, and by a signal handler: it stores one flag. A tape of NULL is ignored. */
+ * middle of a group that updates nothing. The run fails with TG_ERR_CANCELLED, as one whose next instruction failed: assigns before
+ * it are done, those after it are not, and tg_run_pending goes on where it stopped. The error ends the request. This function alone
+ * may be called by any thread at any time of the tape's life, and by a signal handler: it stores one flag. A tape of NULL is
+ * ignored. */
 void tg_cancel(tg_tape *tape);
 
 #pragma GCC visibility pop
