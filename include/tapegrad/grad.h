@@ -42,6 +42,9 @@ tg_status tg_set_grad(tg_tensor parameter, tg_tensor g);
  * has stays. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
 tg_status tg_set_requires_grad(tg_tensor parameter, bool on);
 
+/* Whether the parameter is frozen. False for everything else; never an error. */
+bool tg_is_frozen(tg_tensor parameter);
+
 /* The vector-Jacobian product, the functional form of tg_backward: for each of the n inputs x_j
  *     grads[j] = sum over the m outputs y_i and their elements of  seeds[i] * dy_i / dx_j
  * with the shape and dtype of x_j; zeros for an input that no output depends on. Inputs are any floating tensors, leaves or not.
