@@ -37,10 +37,13 @@ tg_status tg_zero_grad(tg_tape *tape);
  * parameter without a gradient. A rewind undoes it. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
 tg_status tg_set_grad(tg_tensor parameter, tg_tensor g);
 
-/* Freezes a parameter, or thaws it: as long as `on` is false tg_backward gives it no gradient, and takes it for a constant; the steps
- * of optimizers pass it over. This holds for what was recorded before, too, and is not undone by a rewind. A gradient that it has
- * stays. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
+/* Freezes a parameter, or thaws it: as long as `on` is false tg_backward gives it no gradient, and takes it for a constant; the
+ * steps of optimizers pass it over. This holds for what was recorded before, too, and is not undone by a rewind. A gradient that it
+ * has stays. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
 tg_status tg_set_requires_grad(tg_tensor parameter, bool on);
+
+/* Whether the parameter is frozen. False for everything else; never an error. */
+bool tg_is_frozen(tg_tensor parameter);
 
 /* The vector-Jacobian product, the functional form of tg_backward: for each of the n inputs x_j
  *     grads[j] = sum over the m outputs y_i and their elements of  seeds[i] * dy_i / dx_j

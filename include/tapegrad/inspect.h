@@ -26,7 +26,8 @@ extern "C" {
  *     # backward
  *      %9  float64 (100, 32) mul(%8, 0.5)                         iris.c:57, gradient of %4 mul
  *
- * "keep": the value can be read after a run; "grad": gradients flow through it. A heading says where the forward pass, a
+ * "keep": the value can be read after a run; "grad": gradients flow through it. A name (tg_set_name) stands
+ * behind the instruction and wherever it is an operand. A heading says where the forward pass, a
  * backward pass or an update begins. Plain numbers are written where they are used, and have no line of their own. What a gradient
  * rule, an optimizer or a composed op records has the user's line. Runs nothing. */
 tg_status tg_print(tg_tape *tape, FILE *out);

@@ -65,8 +65,8 @@ tg_status tg_adamw_step(tg_tape *tape, tg_tensor rate, const tg_adam_options *op
 /* Scales the gradients of all parameters that are not frozen so that their norm is at most max_norm, as PyTorch's clip_grad_norm_:
  *     norm = the 2-norm of all of them, taken as one vector;   g <- g min(1, max_norm / (norm + 1e-6))
  * by tg_set_grad. *norm becomes the norm before, a tensor of rank 0 of the gradients' dtype, float64 where they have two; the
- * pointer may be NULL. Squares do not overflow. TG_ERR_GRADIENT if no parameter has a gradient, TG_ERR_ARGUMENT for a max_norm that is
- * negative or no finite number; *norm is invalid after an error. */
+ * pointer may be NULL. Squares do not overflow. TG_ERR_GRADIENT if no parameter has a gradient, TG_ERR_ARGUMENT for a max_norm that
+ * is negative or no finite number; *norm is invalid after an error. */
 tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, tg_tensor *norm);
 
 /* Clamps each element of these gradients to -max .. max, as PyTorch's clip_grad_value_. Errors as above. */

@@ -6,9 +6,10 @@
  * logarithm and a cosine are. A new tape starts as PyTorch does, as if seeded with 67280421310721.
  *
  * Most functions draw at once, when they are called: initial values, data, permutations. The result is a constant: it is not drawn
- * again when the tape runs. The functions tg_sample_... at the end of this header, and tg_dropout in tapegrad/nn.h, are instructions,
- * which draw anew in each run, from the same generator. Its state is read and put back by functions of tapegrad/extend.h. C does not
- * define which argument of a call is evaluated first: call these functions in statements of their own where the order matters.
+ * again when the tape runs. The functions tg_sample_... at the end of this header, and tg_dropout in tapegrad/nn.h, are
+ * instructions, which draw anew in each run, from the same generator. Its state is read and put back by functions of
+ * tapegrad/extend.h. C does not define which argument of a call is evaluated first: call these functions in statements of their own
+ * where the order matters.
  *
  * dtype is float32 or float64 unless said otherwise (TG_ERR_DTYPE). TG_ERR_ARGUMENT for other arguments out of range.
  *
@@ -57,14 +58,14 @@ tg_tensor tg_bernoulli(tg_tape *tape, tg_dtype dtype, tg_shape shape, double p);
 tg_tensor tg_sample_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape);
 tg_tensor tg_sample_uniform(tg_tape *tape, tg_dtype dtype, tg_shape shape);
 
-/* 1 with the probability that p has there, else 0, in p's shape and dtype: torch.bernoulli(p). A probability that is not between 0 and
- * 1 fails the run. */
+/* 1 with the probability that p has there, else 0, in p's shape and dtype: torch.bernoulli(p). A probability that is not between 0
+ * and 1 fails the run. */
 tg_tensor tg_sample_bernoulli(tg_tensor p);
 
-/* `count` indices along the last axis, int64, each drawn with a probability proportional to its weight there: torch.multinomial. The
- * other axes stay, each row is drawn by itself, and the last one has the size `count`. Without replacement no index comes twice.
- * TG_ERR_ARGUMENT for count < 1, and for more than there are without replacement. A weight that is negative or not finite, or too few
- * weights above 0, fail the run. */
+/* `count` indices along the last axis, int64, each drawn with a probability proportional to its weight there: torch.multinomial.
+ * The other axes stay, each row is drawn by itself, and the last one has the size `count`. Without replacement no index comes
+ * twice. TG_ERR_ARGUMENT for count < 1, and for more than there are without replacement. A weight that is negative or not finite,
+ * or too few weights above 0, fail the run. */
 tg_tensor tg_sample_multinomial(tg_tensor weights, int64_t count, bool replacement);
 
 #pragma GCC visibility pop

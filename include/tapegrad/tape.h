@@ -99,7 +99,13 @@ tg_tensor tg_find(tg_tape *tape, const char *name);
 tg_tensor tg_parameter_at(tg_tape *tape, int64_t i);
 int64_t   tg_parameter_count(const tg_tape *tape);
 
-/* The name of a leaf; NULL if it has none. The tape owns the text; it is valid as long as the leaf. */
+/* Names a tensor that has no name: a constant or a result, "loss" say. Printed tapes, plans and graphs show it, and errors that say
+ * where a value came from. It is copied, need not be the only one of its kind, and is not for tg_find: that finds inputs and
+ * parameters, which keep the name that they were recorded with (TG_ERR_NAME). A later name takes its place, NULL takes it away. A
+ * rewind to before the naming forgets it. */
+tg_status tg_set_name(tg_tensor x, const char *name);
+
+/* The name of a tensor; NULL if it has none. The tape owns the text; it is valid as long as the tensor has the name. */
 const char *tg_name(tg_tensor x);
 
 /* ---- what a tensor is -------------------------------------------------------------------------------------------- */
@@ -250,9 +256,10 @@ int64_t tg_instruction_count(const tg_tape *tape);
 /* ---- cancelling a run -------------------------------------------------------------------------------------------- */
 
 /* Stops the run that is under way, or else the next one, as soon as may be: before its next instruction or group of them, or in the
- * middle of a group that updates nothing. The run fails with TG_ERR_CANCELLED, as one whose next instruction failed: assigns before it
- * are done, those after it are not, and what was not run is pending. The error ends the request. This function alone may be called by
- * any thread at any time of the tape's life, and by a signal handler: it stores one flag. A tape of NULL is ignored. */
+ * middle of a group that updates nothing. The run fails with TG_ERR_CANCELLED, as one whose next instruction failed: assigns before
+ * it are done, those after it are not, and tg_run_pending goes on where it stopped. The error ends the request. This function alone
+ * may be called by any thread at any time of the tape's life, and by a signal handler: it stores one flag. A tape of NULL is
+ * ignored. */
 void tg_cancel(tg_tape *tape);
 
 #pragma GCC visibility pop
@@ -267,6 +274,7 @@ void tg_cancel(tg_tape *tape);
 #define tg_parameter(tape, name, init) TG_TAPE_CALL1_WITH(tg_parameter, tape, name, init)
 #define tg_borrow_parameter(tape, name, dtype, ...) \
     TGI_ELEMENTS_LEAF(tg_borrow_parameter, "borrow_parameter", tape, TGI_FIRST(name), dtype, __VA_ARGS__)
+#define tg_set_name(x, ...) TG_CALL1_WITH(tg_set_name, x, __VA_ARGS__)
 #define tg_find(tape, ...) TG_TAPE_CALL(tg_find, tape, __VA_ARGS__)
 #define tg_shape_of(x) TG_CALL1(tg_shape_of, x)
 #define tg_size(x) TG_CALL1(tg_size, x)

@@ -133,9 +133,9 @@ void    tg_release(tg_tape *tape, tg_line before);
 
 /* Functions that copy elements from or to the caller's memory take any pointer, and trust it. In C and C++ their macros look at its
  * type first: it must point to float, double, int64_t or bool, whichever the dtype is, or to an array of these; or to void, bytes
- * or a struct, which may be anything. Where the dtype is a constant, another type is a compile-time error; else the macros call one of these
- * functions, which note TG_ERR_DTYPE where the memory has elements of the dtype `elements`, and should have others: those of x, or
- * of a new leaf's dtype. `name` is that of the function that copies. */
+ * or a struct, which may be anything. Where the dtype is a constant, another type is a compile-time error; else the macros call one
+ * of these functions, which note TG_ERR_DTYPE where the memory has elements of the dtype `elements`, and should have others: those
+ * of x, or of a new leaf's dtype. `name` is that of the function that copies. */
 tg_status tg_check_elements(tg_tensor x, const char *name, tg_dtype elements);
 tg_status tg_check_leaf_elements(tg_tape *tape, const char *name, tg_dtype elements, tg_dtype dtype);
 

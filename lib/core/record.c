@@ -85,6 +85,11 @@ static void restore_gradients(tg_tape *tape) {
     }
 }
 
+static void restore_labels(tg_tape *tape) {
+    while (tape->labels && tape->labels->count > tape->count)
+        tape->labels = tape->labels->previous;
+}
+
 static void forget_aliases(tg_tape *tape) {
     tgi_index_list *aliases = &tape->aliases;
     uint32_t        left = 0;
@@ -107,6 +112,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
     tgi_truncate_parts(tape, count);
     forget_aliases(tape);
     restore_gradients(tape);
+    restore_labels(tape);
     tgi_arena_cut(&tape->arena, tgi_node_at(tape, count)->in);
 }
 

@@ -84,6 +84,14 @@ typedef struct tgi_leaf {
     UT_hash_handle       hh;       /* in the tape's table of names */
 } tgi_leaf;
 
+/* A name that a user gave to an instruction. */
+typedef struct tgi_label {
+    const struct tgi_node *node;
+    const char            *name;     /* NULL: it has none any more */
+    uint32_t               count;    /* length of the tape when it was given: gone when the tape gets shorter */
+    struct tgi_label      *previous; /* the one that was given before */
+} tgi_label;
+
 typedef struct tgi_node {
     const tg_op     *op;
     const char      *file;    /* the user's source line; NULL when unknown */
@@ -188,6 +196,7 @@ struct tg_tape {
     tgi_arena      arena;
     tgi_leaf      *names; /* uthash table of the leaves that have one */
     tgi_index_list parameters;
+    tgi_label     *labels;
     tgi_part      *parts;      /* in the order of recording */
     uint16_t       part_count; /* the last one may be open: what is recorded belongs to it */
     uint16_t       part_room, part;
@@ -352,6 +361,9 @@ void tgi_make_bools(tgi_node *node);
 const char *tgi_node_name(const tgi_node *node);
 
 bool tgi_index_list_push(tgi_index_list *list, uint32_t item);
+
+/* The name of an instruction; NULL when it has none (label.c). */
+const char *tgi_name_of(const tg_tape *tape, const tgi_node *node);
 
 /* ---- leaves (leaf.c) --------------------------------------------------------------------------------------------- */
 

@@ -61,6 +61,12 @@ static void spread(const tg_tape *tape, uint32_t parameter) {
     }
 }
 
+bool tg_is_frozen(tg_tensor parameter) {
+    if (!tgi_tape_of(parameter) || !tg_valid(parameter)) return false;
+    const tgi_node *node = tgi_node_at(parameter.tape, tgi_index(parameter));
+    return node->op == &tgi_parameter && !node->requires_grad;
+}
+
 tg_status(tg_set_requires_grad)(tg_tensor parameter, bool on) {
     tg_tape  *tape = tgi_tape_of(parameter);
     tgi_node *node = parameter_node(tape, parameter, "set_requires_grad");

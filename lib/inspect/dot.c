@@ -40,17 +40,16 @@ static void put_legend(FILE *out, const bool *occurs) {
 
 /* Plain numbers are not, and neither is what computes nothing, has no name, and is used by nothing. */
 static bool is_drawn(const tg_tape *tape, const tgi_node *node) {
-    const tgi_leaf *leaf = tgi_leaf_of(node);
-    return node->op->infer || (leaf && (leaf->name || tgi_is_used(tape, node)));
+    return node->op->infer || (tgi_leaf_of(node) && (tgi_name_of(tape, node) || tgi_is_used(tape, node)));
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
-static void put_name(FILE *out, const tgi_node *node) {
-    const tgi_leaf *leaf = tgi_leaf_of(node);
-    if (!leaf || !leaf->name) return;
+static void put_name(FILE *out, const tg_tape *tape, const tgi_node *node) {
+    const char *name = tgi_name_of(tape, node);
+    if (!name) return;
     fputs(" <i>", out);
-    tgi_put_text(out, leaf->name, true);
+    tgi_put_text(out, name, true);
     fputs("</i>", out);
 }
 
@@ -80,10 +79,10 @@ static void put_label(FILE *out, const tg_tape *tape, const tgi_node *node) {
     tgi_put_text(out, node->op->name, true);
     fputs("</b>", out);
     if (node->op->effect)
-        put_name(out, tgi_node_at(tape, node->in[0]));
+        put_name(out, tape, tgi_node_at(tape, node->in[0]));
     else
         put_operands(out, tape, node);
-    put_name(out, node);
+    put_name(out, tape, node);
     fprintf(out, "<br/><font point-size=\"10\">%s %s</font><br/><font point-size=\"8\" color=\"#555555\">",
             tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text, node->rank, node->dims));
     tgi_put_text(out, file_name(node), true);

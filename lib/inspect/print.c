@@ -17,11 +17,11 @@ static int put_type(FILE *out, const tgi_node *node) {
     return fprintf(out, "%s %s", tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text, node->rank, node->dims));
 }
 
-static int put_name(FILE *out, const tgi_node *node) {
-    const tgi_leaf *leaf = tgi_leaf_of(node);
-    if (!leaf || !leaf->name) return 0;
+static int put_name(FILE *out, const tg_tape *tape, const tgi_node *node) {
+    const char *name = tgi_name_of(tape, node);
+    if (!name) return 0;
     fputs(" \"", out);
-    int written = tgi_put_text(out, leaf->name, false);
+    int written = tgi_put_text(out, name, false);
     fputs("\"", out);
     return written + 3;
 }
@@ -31,7 +31,7 @@ static int put_operand(FILE *out, const tg_tape *tape, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
     if (node->op == &tgi_number) return fprintf(out, "%s", tgi_short_text(text, (tg_dtype)node->dtype, node->data));
     int written = fprintf(out, "%%%" PRIu32, index);
-    return written + put_name(out, node);
+    return written + put_name(out, tape, node);
 }
 
 /* "matmul(%0, %1)", "parameter "w1"", "number 0.5". */
@@ -39,12 +39,13 @@ static int put_formula(FILE *out, const tg_tape *tape, const tgi_node *node) {
     char text[TGI_NUMBER_TEXT];
     int  written = fprintf(out, "%s", node->op->name);
     if (node->op == &tgi_number) return written + fprintf(out, " %s", tgi_short_text(text, (tg_dtype)node->dtype, node->data));
-    if (!node->op->infer) return written + put_name(out, node);
+    if (!node->op->infer) return written + put_name(out, tape, node);
     for (uint32_t i = 0; i < node->count; i++) {
         written += fprintf(out, i ? ", " : "(");
         written += put_operand(out, tape, node->in[i]);
     }
-    return written + fprintf(out, node->count ? ")" : "()");
+    written += fprintf(out, node->count ? ")" : "()");
+    return written + put_name(out, tape, node);
 }
 
 static void put_source(FILE *out, const tg_tape *tape, const tgi_node *node) {

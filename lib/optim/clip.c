@@ -9,7 +9,7 @@
 static tg_tensor next_parameter(tg_tape *tape, int64_t *i) {
     while (*i < tg_parameter_count(tape)) {
         tg_tensor w = tg_parameter_at(tape, (*i)++);
-        if (tg_has_grad(w) && tg_requires_grad(w)) return w;
+        if (tg_has_grad(w) && !tg_is_frozen(w)) return w;
     }
     return TG_NONE;
 }

@@ -33,7 +33,8 @@ static tg_status check_gradient(tg_tape *tape, const tg_step *step, tg_tensor w,
 /* The gradient of parameter i, w; TG_NONE when it has none, or is frozen, and after an error. */
 static tg_tensor gradient_of(tg_tape *tape, const tg_step *step, int64_t i, tg_tensor w) {
     if (step->parameters && tg_check_tensor(tape, step->name, "a parameter", w)) return TG_NONE;
-    if (!step->gradients) return tg_requires_grad(w) && tg_has_grad(w) ? tg_grad(w) : TG_NONE;
+    if (tg_is_frozen(w)) return TG_NONE;
+    if (!step->gradients) return tg_has_grad(w) ? tg_grad(w) : TG_NONE;
     return check_gradient(tape, step, w, step->gradients[i]) ? TG_NONE : step->gradients[i];
 }
 

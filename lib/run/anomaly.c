@@ -131,11 +131,11 @@ static void say_values(sentence *s, const tgi_node *node) {
 }
 
 /* Who an operand is: "operand 1: input 'x' (3) at net.c:12". */
-static void say_operand(sentence *s, const tgi_node *of, uint32_t i, const tgi_node *node) {
-    const tgi_leaf *leaf = tgi_leaf_of(node);
+static void say_operand(sentence *s, const tg_tape *tape, const tgi_node *of, uint32_t i, const tgi_node *node) {
+    const char *name = tgi_name_of(tape, node);
     say(s, of->count > 1 ? "operand %u: " : "the operand: ", (unsigned)i + 1);
     say(s, "%s", node->op->name);
-    if (leaf && leaf->name) say(s, " '%.40s'", leaf->name);
+    if (name) say(s, " '%.40s'", name);
     if (node->op == &tgi_number) return;
     say_shape(s, node);
     say(s, " at %s:%u", node->file ? node->file : "?", (unsigned)node->line);
@@ -179,8 +179,10 @@ static void say_sources(sentence *s, const tg_tape *tape, const tgi_node *node, 
 
 static tg_status report(tg_tape *tape, const tgi_node *node, const sentence *s) {
     const char *formula = node->rule_of == TGI_NONE ? NULL : tgi_node_at(tape, node->rule_of)->op->name;
+    const char *name = tgi_name_of(tape, node);
     sentence    what = {.length = 0};
     say(&what, "%s", node->op->name);
+    if (name) say(&what, " '%.40s'", name);
     say_shape(&what, node);
     if (formula) say(&what, ", in the gradient of %s", formula);
     return tgi_fail(tape, TG_ERR_ANOMALY, what.text, "%s", s->text);
@@ -192,7 +194,7 @@ static tg_status report_leaf(tg_tape *tape, const tgi_node *node, uint32_t i) {
     const tgi_node *source = source_of_nan(tape, tgi_node_at(tape, node->in[i]));
     value_stats     c = count_in(source);
     say(&s, "NaN has come in with ");
-    say_operand(&s, node, i, source);
+    say_operand(&s, tape, node, i, source);
     say(&s, ": it is there");
     say_places(&s, source, &c);
     return report(tape, node, &s);
@@ -207,7 +209,7 @@ static tg_status report_made(tg_tape *tape, const tgi_node *node, const value_st
     for (uint32_t i = 0; i < node->count; i++) {
         const tgi_node *operand = tgi_node_at(tape, node->in[i]);
         say(&s, "; ");
-        say_operand(&s, node, i, operand);
+        say_operand(&s, tape, node, i, operand);
         say_values(&s, operand);
     }
     return report(tape, node, &s);

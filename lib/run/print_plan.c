@@ -28,8 +28,10 @@ static void put_type(const printer *p, const tgi_node *node) {
 
 static void put_instruction(const printer *p, tgi_ref ref) {
     const tgi_node *node = tgi_node_of(p->tape, p->start, ref);
+    const char     *name = tgi_name_of(p->tape, node);
     fprintf(p->out, "%%%" PRIu32 " %s ", tgi_ref_index(p->start, ref), node->op->name);
     put_type(p, node);
+    if (name) fprintf(p->out, " \"%s\"", name);
     if (node->file) fprintf(p->out, "  %s:%" PRIu32, node->file, node->line);
 }
 
@@ -42,8 +44,8 @@ static void put_memory(const printer *p, tgi_ref ref) {
     if (node->op == &tgi_number) {
         tgi_formatted(number, sizeof number, "number %g", tgi_element((tg_dtype)node->dtype, node->data));
         fputs(number, p->out);
-    } else if (leaf && leaf->name)
-        fprintf(p->out, "leaf \"%s\"", leaf->name);
+    } else if (leaf && tgi_name_of(p->tape, node))
+        fprintf(p->out, "leaf \"%s\"", tgi_name_of(p->tape, node));
     else if (binding && binding->allocation == TGI_IN_BLOCK)
         fprintf(p->out, "block + %zu", binding->offset);
     else if (binding && binding->allocation == TGI_IN_BASE) {

@@ -108,9 +108,3 @@ tg_tensor tg_parameter_at(tg_tape *tape, int64_t i) {
 int64_t tg_parameter_count(const tg_tape *tape) {
     return tape ? tape->parameters.count : 0;
 }
-
-const char *tg_name(tg_tensor x) {
-    if (!tgi_tape_of(x) || !tg_valid(x)) return NULL;
-    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(x.tape, tgi_index(x)));
-    return leaf ? leaf->name : NULL;
-}

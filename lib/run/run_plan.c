@@ -1,9 +1,9 @@
 /* run/run_plan.c: runs a plan.
  *
- * First every value is bound: to memory of its own when it lasts, else to a part of the block, which is taken from the pool for this
- * run. Then the units run. All memory that the groups need is there before the first unit, so that only a kernel can fail, or the run
- * be cancelled; what was recorded before has then run, and what later instructions still want of that stays in the block, which is
- * stranded until they have run.
+ * First every value is bound: to memory of its own when it lasts, else to a part of the block, which is taken from the pool for
+ * this run. Then the units run. All memory that the groups need is there before the first unit, so that only a kernel can fail, or
+ * the run be cancelled; what was recorded before has then run, and what later instructions still want of that stays in the block,
+ * which is stranded until they have run.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -78,8 +78,8 @@ static int64_t last_assign(const tgi_group *g, int64_t before) {
     return before;
 }
 
-/* *k becomes the first unit whose operands are still there: the one that failed, the one after a group that was left in the middle, or
- * the number of units. A run can be stopped before a unit unless an assign that stands after it on the tape is already done. */
+/* *k becomes the first unit whose operands are still there: the one that failed, the one after a group that was left in the middle,
+ * or the number of units. A run can be stopped before a unit unless an assign that stands after it on the tape is already done. */
 static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *scratch, uint32_t *k) {
     int64_t assigned = -1;
     for (*k = 0; *k < plan->unit_count; ++*k) {

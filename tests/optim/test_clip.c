@@ -168,6 +168,7 @@ END_TEST
 START_TEST(a_frozen_parameter_has_no_gradient_and_stays) {
     pair p = new_pair();
     ck_assert(!tg_set_requires_grad(p.a, false) && !tg_requires_grad(p.a) && tg_requires_grad(p.loss));
+    ck_assert(tg_is_frozen(p.a) && !tg_is_frozen(p.b) && !tg_is_frozen(p.loss) && !tg_is_frozen(TG_NONE));
     ck_assert(!tg_backward(p.loss) && !tg_has_grad(p.a) && tg_has_grad(p.b));
     ck_assert(!tg_sgd_step(p.tape, 1) && !tg_run_pending(p.tape));
     CHECK_F64(p.a, 1, 1);

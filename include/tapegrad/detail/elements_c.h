@@ -15,7 +15,8 @@
 #define TGI_EACH_ELEMENT(X) \
     X(float, TG_F32), X(double, TG_F64), X(long, sizeof(long) == sizeof(int64_t) ? (int)TG_I64 : -1), X(long long, TG_I64), \
         X(_Bool, TG_BOOL), X(char, TG_DTYPES), X(signed char, TG_DTYPES), X(unsigned char, TG_DTYPES), X(short, -1), \
-        X(unsigned short, -1), X(int, -1), X(unsigned, -1), X(unsigned long, -1), X(unsigned long long, -1), X(long double, -1)
+        X(unsigned short, -1), X(int, -1), X(unsigned, -1), X(unsigned long, -1), X(unsigned long long, -1), \
+        X(long double, -1)
 
 /* In a pointer to an array the length does not count. */
 #define TGI_POINTER(T, dtype) T * : dtype, const T * : dtype
@@ -24,9 +25,9 @@
 /* By GCC's numbers of the classes of types, which clang has too. */
 #define TGI_IS_STRUCT(x) (__builtin_classify_type(x) == 12 || __builtin_classify_type(x) == 13)
 
-/* Of pointers as deep as float (*)[2][3][4], which is what float x[n][2][3][4] is passed as. Structs and unions may be anything, other
- * pointers nothing. `p` is the pointer; `q` is too, unless it is void; so is `r`, where it is one to arrays or pointers, and else one
- * that can be followed as far. */
+/* Of pointers as deep as float (*)[2][3][4], which is what float x[n][2][3][4] is passed as. Structs and unions may be anything,
+ * other pointers nothing. `p` is the pointer; `q` is too, unless it is void; so is `r`, where it is one to arrays or pointers, and
+ * else one that can be followed as far. */
 #define TGI_ELEMENTS(p, q, r) \
     _Generic(p, TGI_EACH_ELEMENT(TGI_POINTER), TGI_POINTER(void, TG_DTYPES), TGI_EACH_ELEMENT(TGI_ARRAY_POINTER), default \
              : _Generic(*(r), TGI_EACH_ELEMENT(TGI_ARRAY_POINTER), default \
@@ -35,8 +36,8 @@
 
 /* Declares the constant tgi_elements for a pointer, which is not evaluated. */
 #define TGI_DECLARE_ELEMENTS(pointer) \
-    __typeof__(1 ? (pointer) : (void *)0) tgi_p = 0; \
-    __typeof__(_Generic(tgi_p, TGI_POINTER(void, (char *)0), default : tgi_p)) tgi_q = 0; \
+    __typeof__(1 ? (pointer) : (void *)0)                                                    tgi_p = 0; \
+    __typeof__(_Generic(tgi_p, TGI_POINTER(void, (char *)0), default : tgi_p))               tgi_q = 0; \
     __typeof__(_Generic(*tgi_q, TGI_EACH_ELEMENT(TGI_NOT_FOLLOWED), default \
                         : __builtin_choose_expr(TGI_IS_STRUCT(*tgi_q), (char ***)0, tgi_q))) tgi_r = 0; \
     (void)tgi_p; \
@@ -44,7 +45,9 @@
     (void)tgi_r; \
     enum { tgi_elements = TGI_ELEMENTS(tgi_p, tgi_q, tgi_r) }; \
     _Static_assert(tgi_elements >= 0, "no dtype has elements of the type that the pointer points to")
-#define TGI_NOT_FOLLOWED(T, dtype) T : (char ***)0
+#define TGI_NOT_FOLLOWED(T, dtype) \
+    T: \
+    (char ***)0
 
 /* ---- the calls --------------------------------------------------------------------------------------------------- */
 
@@ -84,7 +87,7 @@ static inline tg_tensor tgi_released_tensor(tg_tape *tape, tg_line before, tg_te
     })
 
 /* A constant expression is an integer whose product with 0, as a pointer, is the null pointer constant, even unevaluated. */
-#define TGI_IS_CONSTANT(x) (sizeof(int) == sizeof(*(8 ? ((void *)((long)(x) * 0l)) : (int *)8)))
+#define TGI_IS_CONSTANT(x) (sizeof(int) == sizeof(*(8 ? ((void *)((long)(x)*0l)) : (int *)8)))
 
 /* For functions (f)(tape, first dtype, shape, elements), where `first` is another argument and a comma, or nothing. */
 #define TGI_ELEMENTS_LEAF(f, name, t, first, type, ...) \

@@ -16,20 +16,41 @@ namespace tgi {
 /* ---- the dtype of a type: TG_DTYPES stands for any (void, bytes, and structs), -1 for none --------------------------- */
 
 template <class T> struct dtype_of {
-    enum { value = (std::is_class<T>::value || std::is_union<T>::value) && std::is_trivially_copyable<T>::value ? int(TG_DTYPES) : -1 };
+    enum {
+        value =
+            (std::is_class<T>::value || std::is_union<T>::value) && std::is_trivially_copyable<T>::value ? int(TG_DTYPES) : -1
+    };
 };
-template <> struct dtype_of<float> { enum { value = TG_F32 }; };
-template <> struct dtype_of<double> { enum { value = TG_F64 }; };
-template <> struct dtype_of<long> { enum { value = sizeof(long) == sizeof(int64_t) ? int(TG_I64) : -1 }; };
-template <> struct dtype_of<long long> { enum { value = TG_I64 }; };
-template <> struct dtype_of<bool> { enum { value = TG_BOOL }; };
-template <> struct dtype_of<void> { enum { value = TG_DTYPES }; };
-template <> struct dtype_of<char> { enum { value = TG_DTYPES }; };
-template <> struct dtype_of<signed char> { enum { value = TG_DTYPES }; };
-template <> struct dtype_of<unsigned char> { enum { value = TG_DTYPES }; };
+template <> struct dtype_of<float> {
+    enum { value = TG_F32 };
+};
+template <> struct dtype_of<double> {
+    enum { value = TG_F64 };
+};
+template <> struct dtype_of<long> {
+    enum { value = sizeof(long) == sizeof(int64_t) ? int(TG_I64) : -1 };
+};
+template <> struct dtype_of<long long> {
+    enum { value = TG_I64 };
+};
+template <> struct dtype_of<bool> {
+    enum { value = TG_BOOL };
+};
+template <> struct dtype_of<void> {
+    enum { value = TG_DTYPES };
+};
+template <> struct dtype_of<char> {
+    enum { value = TG_DTYPES };
+};
+template <> struct dtype_of<signed char> {
+    enum { value = TG_DTYPES };
+};
+template <> struct dtype_of<unsigned char> {
+    enum { value = TG_DTYPES };
+};
 
-/* A pointer and what its elements are. It is made of any pointer; NULL is one to void. `known` is the dtype that they must be of, or
- * -1. Void is const void, where they are only read. */
+/* A pointer and what its elements are. It is made of any pointer; NULL is one to void. `known` is the dtype that they must be of,
+ * or -1. Void is const void, where they are only read. */
 template <class Void, int known> struct elements {
     Void    *pointer;
     tg_dtype dtype;
@@ -38,7 +59,7 @@ template <class Void, int known> struct elements {
     }
     template <class T> elements(T *p) : pointer(p) {
         typedef typename std::remove_cv<typename std::remove_all_extents<T>::type>::type element;
-        constexpr int value = dtype_of<element>::value;
+        constexpr int                                                                    value = dtype_of<element>::value;
         static_assert(value >= 0, "no dtype has elements of the type that the pointer points to");
         static_assert(value < 0 || value == TG_DTYPES || known < 0 || known >= TG_DTYPES || value == known,
                       "the elements are not of the dtype's type");
@@ -54,9 +75,9 @@ inline void check_elements(const char *file, int line, tg_tensor x, const char *
     tg_check_elements(x, name, dtype);
 }
 
-template <class Void>
-tg_status elements_call(const char *file, int line, const char *name, tg_status (*f)(tg_tensor, Void *, int64_t), tg_tensor x,
-                        typename type_identity<elements<Void, -1> >::type values, int64_t count) {
+template <class Void> tg_status elements_call(const char *file, int line, const char *name,
+                                              tg_status (*f)(tg_tensor, Void *, int64_t), tg_tensor x,
+                                              typename type_identity<elements<Void, -1>>::type values, int64_t count) {
     check_elements(file, line, x, name, values.dtype);
     return call(file, line, f, x, values.pointer, count);
 }
@@ -68,24 +89,24 @@ inline tg_status elements_call(const char *file, int line, const char *name,
     return call(file, line, f, x, y, values.pointer, count);
 }
 
-template <int known>
-void check_leaf(const char *file, int line, tg_tape *tape, const char *name, tg_dtype dtype, elements<const void, known> values) {
+template <int known> void check_leaf(const char *file, int line, tg_tape *tape, const char *name, tg_dtype dtype,
+                                     elements<const void, known> values) {
     if (values.dtype == TG_DTYPES) return;
     at(file, line, tape);
     tg_check_leaf_elements(tape, name, values.dtype, dtype);
 }
 
-template <int known>
-tg_tensor elements_leaf(const char *file, int line, const char *name, tg_tensor (*f)(tg_tape *, tg_dtype, tg_shape, const void *),
-                        tg_tape *tape, tg_dtype dtype, tg_shape shape, elements<const void, known> values) {
+template <int known> tg_tensor elements_leaf(const char *file, int line, const char *name,
+                                             tg_tensor (*f)(tg_tape *, tg_dtype, tg_shape, const void *), tg_tape *tape,
+                                             tg_dtype dtype, tg_shape shape, elements<const void, known> values) {
     check_leaf(file, line, tape, name, dtype, values);
     return call(file, line, f, tape, dtype, shape, values.pointer);
 }
 
-template <int known>
-tg_tensor elements_leaf(const char *file, int line, const char *name,
-                        tg_tensor (*f)(tg_tape *, const char *, tg_dtype, tg_shape, const void *), tg_tape *tape,
-                        const char *leaf_name, tg_dtype dtype, tg_shape shape, elements<const void, known> values) {
+template <int known> tg_tensor elements_leaf(const char *file, int line, const char *name,
+                                             tg_tensor (*f)(tg_tape *, const char *, tg_dtype, tg_shape, const void *),
+                                             tg_tape *tape, const char *leaf_name, tg_dtype dtype, tg_shape shape,
+                                             elements<const void, known> values) {
     check_leaf(file, line, tape, name, dtype, values);
     return call(file, line, f, tape, leaf_name, dtype, shape, values.pointer);
 }
@@ -98,8 +119,8 @@ tg_tensor elements_leaf(const char *file, int line, const char *name,
 
 /* A dtype that is no constant is not looked at. */
 #define TGI_ELEMENTS_LEAF(f, name, tape, first, type, ...) \
-    tgi::elements_leaf<__builtin_constant_p(type) ? static_cast<int>(type) : -1>( \
-        __FILE__, __LINE__, name, (f), tape, first type, __VA_ARGS__)
+    tgi::elements_leaf<__builtin_constant_p(type) ? static_cast<int>(type) : -1>(__FILE__, __LINE__, name, (f), tape, \
+                                                                                 first type, __VA_ARGS__)
 
 #define TGI_FIRST(argument) (argument),
 
