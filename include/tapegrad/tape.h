@@ -84,7 +84,10 @@ tg_tensor tg_input(tg_tape *tape, const char *name, tg_dtype dtype, tg_shape sha
 
 /* A leaf that gradients are computed for, of a floating dtype. It starts as a copy of the value of `init`, which runs first if it
  * is pending. A plain number as `init` gives a parameter of rank 0 and float64. `name` is copied. It must not be NULL, empty, or
- * the name of another input or parameter on the tape (TG_ERR_NAME). */
+ * the name of another input or parameter on the tape (TG_ERR_NAME). A large initial value needs no memory beside the parameter's: when
+ * `init` is the last thing recorded, and made of tg_full, tg_rand, tg_uniform, tg_randn, tg_normal and elementwise ops of them,
+ * the parameter takes over its memory. `init` and what it is made of can still be used and read; they are then made again, from
+ * the same random numbers. */
 tg_tensor tg_parameter(tg_tape *tape, const char *name, tg_tensor init);
 
 /* A parameter in the caller's memory, as by tg_borrow. It has gradients. tg_write, tg_assign and an optimizer's step give an error

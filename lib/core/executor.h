@@ -12,6 +12,9 @@ struct tgi_executor {
     /* In eager mode: runs what was just recorded, if it can be run so early. A failure is the tape's error. */
     void (*run_recorded)(tg_tape *tape);
 
+    /* Makes a value again that was dropped. */
+    tg_status (*restore)(tg_tape *tape, uint32_t index);
+
     /* Gives back what the executor holds beside the tape's own memory. */
     void (*free)(tg_tape *tape);
 };

@@ -118,6 +118,17 @@ tgi_node *tgi_new_leaf(tg_tape *tape, const char *what, const tg_op *kind, const
     return node;
 }
 
+void tgi_note_recipe(tg_tape *tape, const tgi_node *node, tgi_recipe recipe, const tgi_mt19937 *generator) {
+    if (tgi_node_bytes(node) < TGI_LARGE_VALUE) return;
+    tgi_recipe  *note = tgi_arena_take(&tape->arena, sizeof *note);
+    tgi_mt19937 *copy = note && generator ? tgi_arena_take(&tape->arena, sizeof *copy) : NULL;
+    if (!note || (generator && !copy)) return;
+    if (copy) *copy = *generator;
+    recipe.generator = copy;
+    *note = recipe;
+    tgi_leaf_of(node)->recipe = note;
+}
+
 tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype dtype) {
     static const int64_t no_dims[1];
     uint64_t             bits = 0;

@@ -57,6 +57,25 @@ void tgi_pool_give(tgi_pool *pool, void *memory) {
     pool->free[buffer->size_class] = buffer;
 }
 
+/* The buffers are marked by the complement of their class, then taken out of the list of all. */
+void tgi_pool_trim(tgi_pool *pool, size_t bytes) {
+    for (int size_class = tgi_size_class(bytes, SMALLEST); size_class < TGI_SIZE_CLASSES; size_class++) {
+        for (tgi_buffer *buffer = pool->free[size_class]; buffer; buffer = buffer->next_free)
+            buffer->size_class = ~size_class;
+        pool->free[size_class] = NULL;
+    }
+    for (tgi_buffer **link = &pool->all; *link;) {
+        tgi_buffer *buffer = *link;
+        if (buffer->size_class >= 0) {
+            link = &buffer->next;
+            continue;
+        }
+        *link = buffer->next;
+        pool->bytes -= tgi_size_class_bytes(~buffer->size_class, SMALLEST);
+        free(buffer->block);
+    }
+}
+
 void tgi_pool_free(tgi_pool *pool) {
     for (tgi_buffer *buffer = pool->all; buffer;) {
         tgi_buffer *next = buffer->next;

@@ -25,6 +25,9 @@ void *tgi_pool_take(tgi_pool *pool, size_t bytes);
 /* Gives back what tgi_pool_take returned. NULL is ignored. */
 void tgi_pool_give(tgi_pool *pool, void *buffer);
 
+/* Frees what has been given back, of buffers of at least so many bytes. */
+void tgi_pool_trim(tgi_pool *pool, size_t bytes);
+
 void tgi_pool_free(tgi_pool *pool);
 
 #endif

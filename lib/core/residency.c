@@ -67,6 +67,18 @@ void tgi_borrow_value(tgi_node *node, const void *data) {
     set(node, TGI_BORROWED);
 }
 
+void tgi_move_value(tgi_node *from, tgi_node *to) {
+    to->data = from->data;
+    clear(to, TGI_BORROWED);
+    set(to, TGI_OWNED);
+    clear(from, TGI_OWNED);
+}
+
+void tgi_set_dropped(tgi_node *node, bool dropped) {
+    clear(node, TGI_DROPPED | TGI_KEPT | TGI_SAVED | TGI_RESIDENT);
+    set(node, dropped ? TGI_DROPPED : TGI_KEPT | TGI_RESIDENT);
+}
+
 void tgi_set_writable(tgi_node *node) {
     clear(node, TGI_BORROWED);
 }

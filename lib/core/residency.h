@@ -30,7 +30,8 @@ enum tgi_residency {
     TGI_OVERWRITTEN = 1 << 3,
     TGI_OWNED = 1 << 4,    /* its memory is a buffer of the pool */
     TGI_BORROWED = 1 << 5, /* its memory is the user's */
-    TGI_ALIAS = 1 << 6     /* it is a view in the tape's list of aliases */
+    TGI_ALIAS = 1 << 6,    /* it is a view in the tape's list of aliases */
+    TGI_DROPPED = 1 << 7   /* its memory is a parameter's now, and its first use makes it again (run/initial_value.c) */
 };
 
 static inline bool tgi_is_kept(const tgi_node *node) {
@@ -51,6 +52,10 @@ static inline bool tgi_is_overwritten(const tgi_node *node) {
 
 static inline bool tgi_is_owned(const tgi_node *node) {
     return node->residency & TGI_OWNED;
+}
+
+static inline bool tgi_is_dropped(const tgi_node *node) {
+    return node->residency & TGI_DROPPED;
 }
 
 /* A view that counts as overwritten, but whose elements are still there. */
@@ -93,6 +98,12 @@ tg_status tgi_allocate_value(tg_tape *tape, tgi_node *node);
  * state), and may be written. */
 void tgi_borrow_value(tgi_node *node, const void *data);
 void tgi_set_writable(tgi_node *node);
+
+/* Its own buffer becomes that of another, whose memory is not its own. */
+void tgi_move_value(tgi_node *from, tgi_node *to);
+
+/* It is dropped: not kept, not saved, absent; or kept and resident again. */
+void tgi_set_dropped(tgi_node *node, bool dropped);
 
 /* Gives back memory of its own; then it has none. */
 void tgi_release_value(tg_tape *tape, tgi_node *node);

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "core/executor.h"
+#include "core/residency.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,11 +138,16 @@ static const char *fault(const tg_tape *tape, tg_tensor x) {
     return NULL;
 }
 
-tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *role) {
+static tgi_node *find(tg_tape *tape, tg_tensor x, const char *what, const char *role) {
     const char *why = fault(tape, x);
     if (!why) return tgi_node_at(tape, tgi_index(x));
     tgi_fail(tape, TG_ERR_HANDLE, what, "%s %s", role, why);
     return NULL;
+}
+
+tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *role) {
+    tgi_node *node = find(tape, x, what, role);
+    return node && tgi_is_dropped(node) && tape->executor->restore(tape, tgi_index(x)) ? NULL : node;
 }
 
 bool tg_valid(tg_tensor x) {
@@ -155,7 +161,7 @@ bool tg_valid(tg_tensor x) {
 static const tgi_node *asked(tg_tensor x, const char *what) {
     tg_tape *tape = tgi_tape_of(x);
     if (!tape) return NULL;
-    const tgi_node *node = tgi_resolve(tape, x, what, "the tensor");
+    const tgi_node *node = find(tape, x, what, "the tensor");
     if (node) tgi_done(tape, TG_OK);
     return node;
 }

@@ -69,6 +69,17 @@ typedef struct tgi_optimizer_state {
     _Alignas(64) char data[];
 } tgi_optimizer_state;
 
+typedef struct tgi_node tgi_node;
+
+/* How the value of a large constant is made again (run/initial_value.c). */
+enum { TGI_LARGE_VALUE = 1 << 16 };
+
+typedef struct tgi_recipe {
+    void (*make)(const struct tgi_recipe *recipe, tgi_node *leaf);
+    double             a, b;      /* what the function needs to know */
+    const tgi_mt19937 *generator; /* as it was before; NULL: no numbers were drawn */
+} tgi_recipe;
+
 typedef struct tgi_leaf {
     const char          *name;
     uint32_t             index;
@@ -78,6 +89,7 @@ typedef struct tgi_leaf {
     uint64_t             written;     /* when it was overwritten last, but by an assign that is on the tape, outside of parts */
     tgi_gradient        *gradient;
     tgi_leaf_access      access;
+    const tgi_recipe    *recipe; /* of a constant that can be made again, or NULL */
     tgi_old_value       *spare; /* the buffer that it will have next, when views are going to retain the present one; or NULL */
     const void          *previous; /* where its value was before the assign that is under way */
     tgi_optimizer_state *states;   /* of a parameter */
@@ -92,7 +104,7 @@ typedef struct tgi_label {
     struct tgi_label      *previous; /* the one that was given before */
 } tgi_label;
 
-typedef struct tgi_node {
+struct tgi_node {
     const tg_op     *op;
     const char      *file;    /* the user's source line; NULL when unknown */
     const char      *within;  /* the function that recorded it, when that is not the op's own; or NULL */
@@ -110,7 +122,7 @@ typedef struct tgi_node {
     uint8_t          residency; /* where its value is (residency.h) */
     bool             requires_grad;
     uint16_t         part; /* of the tape, counted from 1; 0 for what stands outside of all */
-} tgi_node;
+};
 
 typedef struct tgi_index_list {
     uint32_t *item;
@@ -377,6 +389,10 @@ extern const tg_op tgi_zero_grad;
  * NULL; it is copied. NULL and an error on failure. */
 tgi_node *tgi_new_leaf(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape,
                        const void *data);
+
+/* Notes how the value of a constant, which was recorded last, is made again, if it is large. `generator` is what it will be drawn from, or
+ * NULL. Where there is no memory for the note, there is none. */
+void tgi_note_recipe(tg_tape *tape, const tgi_node *leaf, tgi_recipe recipe, const tgi_mt19937 *generator);
 
 /* Appends a plain number as an instruction. */
 tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype dtype);

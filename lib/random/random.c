@@ -94,12 +94,33 @@ tg_status(tg_seed)(tg_tape *tape, uint64_t seed) {
     return tgi_done(tape, TG_OK);
 }
 
+/* ---- drawing again ----------------------------------------------------------------------------------------------- */
+
+static void draw_uniform(tgi_mt19937 *generator, tgi_node *leaf, double low, double high) {
+    (void)TGI_DISPATCH_FLOATS(leaf->dtype, fill_uniform, generator, leaf->data, tgi_node_size(leaf), low, high);
+}
+
+static void draw_normal(tgi_mt19937 *generator, tgi_node *leaf, double mean, double deviation) {
+    (void)TGI_DISPATCH_FLOATS(leaf->dtype, fill_normal, generator, leaf->data, tgi_node_size(leaf), mean, deviation);
+}
+
+static void draw_uniform_again(const tgi_recipe *recipe, tgi_node *leaf) {
+    tgi_mt19937 generator = *recipe->generator;
+    draw_uniform(&generator, leaf, recipe->a, recipe->b);
+}
+
+static void draw_normal_again(const tgi_recipe *recipe, tgi_node *leaf) {
+    tgi_mt19937 generator = *recipe->generator;
+    draw_normal(&generator, leaf, recipe->a, recipe->b);
+}
+
 /* ---- uniform ----------------------------------------------------------------------------------------------------- */
 
 static tg_tensor uniform(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double low, double high) {
     if (tgi_check(tape) || check_floating(tape, what, dtype)) return tgi_invalid(tape);
     tgi_node *leaf = new_leaf(tape, what, dtype, shape);
-    if (leaf) (void)TGI_DISPATCH_FLOATS(dtype, fill_uniform, &tape->generator, leaf->data, tgi_node_size(leaf), low, high);
+    if (leaf) tgi_note_recipe(tape, leaf, (tgi_recipe){.make = draw_uniform_again, .a = low, .b = high}, &tape->generator);
+    if (leaf) draw_uniform(&tape->generator, leaf, low, high);
     return result(tape, leaf);
 }
 
@@ -127,7 +148,8 @@ tg_tensor(tg_uniform)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double low,
 static tg_tensor normal(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double mean, double deviation) {
     if (tgi_check(tape) || check_floating(tape, what, dtype)) return tgi_invalid(tape);
     tgi_node *leaf = new_leaf(tape, what, dtype, shape);
-    if (leaf) (void)TGI_DISPATCH_FLOATS(dtype, fill_normal, &tape->generator, leaf->data, tgi_node_size(leaf), mean, deviation);
+    if (leaf) tgi_note_recipe(tape, leaf, (tgi_recipe){.make = draw_normal_again, .a = mean, .b = deviation}, &tape->generator);
+    if (leaf) draw_normal(&tape->generator, leaf, mean, deviation);
     return result(tape, leaf);
 }
 

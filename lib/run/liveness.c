@@ -10,6 +10,7 @@
 
 bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit) {
     const tgi_node *node = tgi_node_at(tape, index);
+    if (tgi_is_dropped(node)) return false;
     if (node->last_use >= end) return true;
     if (index >= limit) return false;
     return tgi_is_kept(node) || (tgi_is_saved(node) && tape->keep == TG_KEEP_RECORDED) || node->op->random;

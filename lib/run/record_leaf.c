@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/residency.h"
+#include "run/initial_value.h"
 #include "run/run.h"
 
 static tg_tensor handle(tg_tape *tape, const tgi_node *leaf) {
@@ -49,6 +51,18 @@ tg_tensor(tg_borrow_parameter)(tg_tape *tape, const char *name, tg_dtype dtype, 
     return borrow(tape, "borrow_parameter", &tgi_parameter, name, dtype, shape, data);
 }
 
+static void fill(tgi_node *node, double value) {
+    uint64_t bits = 0;
+    size_t   width = tg_dtype_size((tg_dtype)node->dtype), bytes = tgi_node_bytes(node);
+    tgi_convert(value, (tg_dtype)node->dtype, &bits);
+    for (size_t i = 0; i < bytes; i += width)
+        memcpy((char *)node->data + i, &bits, width);
+}
+
+static void fill_again(const tgi_recipe *recipe, tgi_node *node) {
+    fill(node, recipe->a);
+}
+
 tg_tensor(tg_full)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double value) {
     uint64_t bits = 0;
     if (tg_dtype_size(dtype) && !tgi_convert(value, dtype, &bits)) {
@@ -56,9 +70,8 @@ tg_tensor(tg_full)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double value) 
         return tgi_invalid(tape);
     }
     tgi_node *node = tgi_new_leaf(tape, "full", &tgi_constant, NULL, dtype, shape, NULL);
-    size_t    width = tg_dtype_size(dtype), bytes = node ? tgi_node_bytes(node) : 0;
-    for (size_t i = 0; i < bytes; i += width)
-        memcpy((char *)node->data + i, &bits, width);
+    if (node) fill(node, value);
+    if (node) tgi_note_recipe(tape, node, (tgi_recipe){.make = fill_again, .a = value}, NULL);
     return handle(tape, node);
 }
 
@@ -81,8 +94,13 @@ tg_tensor(tg_parameter)(tg_tape *tape, const char *name, tg_tensor init) {
     if (tgi_is_number(init, &number)) return number_parameter(tape, name, number);
     tgi_node *value = tgi_check_outside(tape, "parameter") ? NULL : tgi_value(tape, init, "parameter", "the initial value");
     if (!value) return tgi_invalid(tape);
-    tgi_node *node = tgi_new_leaf(tape, "parameter", &tgi_parameter, name, (tg_dtype)value->dtype, tgi_node_shape(value), NULL);
-    if (node) {
+    bool      moves = tgi_can_take_over(tape, tgi_index(init));
+    tgi_node *node = tgi_new_leaf(tape, "parameter", &tgi_parameter, name, (tg_dtype)value->dtype, tgi_node_shape(value),
+                                  moves ? value->data : NULL);
+    if (node && moves) {
+        tgi_move_value(value, node);
+        tgi_drop_formula(tape, tgi_index(init));
+    } else if (node) {
         tg_array array = tgi_array_of(value);
         tgi_copy_array(&array, array.rank, array.dims, node->data);
     }

@@ -31,7 +31,7 @@ static tg_status check_operands(tg_tape *tape, const tgi_node *node) {
 tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     tgi_node    *node = tgi_node_at(tape, index);
     const tg_op *op = node->op;
-    if (!op->infer) return TG_OK; /* a leaf */
+    if (!op->infer || tgi_is_dropped(node)) return TG_OK; /* a leaf, or one that nobody reads */
     if (tgi_is_cancelled(tape)) return tgi_stop_run(tape, index);
     tape->file = node->file;
     tape->line = node->line;
