@@ -6,8 +6,10 @@
  * SPDX-License-Identifier: MIT */
 #include "core/pool.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ALIGNMENT = 64, SMALLEST = 16 };
 
@@ -16,6 +18,7 @@ struct tgi_buffer {
     tgi_buffer *next;
     void       *block; /* what malloc returned */
     int         size_class;
+    bool        taken;
 };
 
 _Static_assert(sizeof(tgi_buffer) <= ALIGNMENT, "the header fits in one cache line");
@@ -36,6 +39,7 @@ static tgi_buffer *new_buffer(tgi_pool *pool, int size_class) {
     *buffer = (tgi_buffer){.next = pool->all, .block = block, .size_class = size_class};
     pool->all = buffer;
     pool->bytes += tgi_size_class_bytes(size_class, SMALLEST);
+    if (pool->bytes > pool->peak) pool->peak = pool->bytes;
     return buffer;
 }
 
@@ -47,14 +51,30 @@ void *tgi_pool_take(tgi_pool *pool, size_t bytes) {
         pool->free[size_class] = buffer->next_free;
     else if (!(buffer = new_buffer(pool, size_class)))
         return NULL;
+    buffer->taken = true;
     return memory_of(buffer);
 }
 
 void tgi_pool_give(tgi_pool *pool, void *memory) {
     if (!memory) return;
     tgi_buffer *buffer = header(memory);
+    buffer->taken = false;
     buffer->next_free = pool->free[buffer->size_class];
     pool->free[buffer->size_class] = buffer;
+}
+
+void tgi_pool_trim(tgi_pool *pool) {
+    for (tgi_buffer **link = &pool->all; *link;) {
+        tgi_buffer *buffer = *link;
+        if (buffer->taken) {
+            link = &buffer->next;
+            continue;
+        }
+        *link = buffer->next;
+        pool->bytes -= tgi_size_class_bytes(buffer->size_class, SMALLEST);
+        free(buffer->block);
+    }
+    memset(pool->free, 0, sizeof pool->free);
 }
 
 void tgi_pool_free(tgi_pool *pool) {

@@ -16,7 +16,7 @@ typedef struct tgi_buffer tgi_buffer;
 typedef struct tgi_pool {
     tgi_buffer *free[TGI_SIZE_CLASSES];
     tgi_buffer *all;
-    size_t      bytes; /* of all buffers, taken or not */
+    size_t      bytes, peak; /* of all buffers, taken or not: now, and at most */
 } tgi_pool;
 
 /* At least `bytes`, aligned to 64, not initialised; NULL when there is no memory. */
@@ -24,6 +24,9 @@ void *tgi_pool_take(tgi_pool *pool, size_t bytes);
 
 /* Gives back what tgi_pool_take returned. NULL is ignored. */
 void tgi_pool_give(tgi_pool *pool, void *buffer);
+
+/* Frees the buffers that are not taken. */
+void tgi_pool_trim(tgi_pool *pool);
 
 void tgi_pool_free(tgi_pool *pool);
 
