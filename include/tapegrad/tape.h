@@ -226,11 +226,16 @@ typedef struct tg_figures {
     int64_t groups, kernels;  /* in the plan that ran last: groups of fused instructions; instructions that run alone */
     int64_t fused;            /* in the plan that ran last: instructions in its groups */
     size_t  block_bytes;      /* in the plan that ran last: memory for values that are not kept */
-    size_t  bytes;            /* memory for all values: the most so far, because it is given back only with the tape */
+    size_t  bytes, bytes_now; /* memory for all values: the most so far, and at present */
 } tg_figures;
 
 /* The figures of a tape; zeros for a tape of NULL. */
 tg_figures tg_stats(const tg_tape *tape);
+
+/* Gives back memory that nothing needs at present: of values that are gone, of instructions that were rewound, and the plans that
+ * were not used last. A tape keeps it for the next step, so that a loop allocates nothing; call it after a phase that needed more
+ * than what follows. No value is lost; what follows may have to allocate and plan anew. A tape of NULL is ignored. */
+void tg_trim(tg_tape *tape);
 
 /* ---- marks ------------------------------------------------------------------------------------------------------- */
 

@@ -80,6 +80,11 @@ static void free_list(tgi_chunk *chunk) {
     }
 }
 
+void tgi_arena_trim(tgi_arena *arena) {
+    free_list(arena->spare);
+    arena->spare = NULL;
+}
+
 void tgi_arena_free(tgi_arena *arena) {
     free_list(arena->current);
     free_list(arena->spare);

@@ -23,6 +23,9 @@ void *tgi_arena_take(tgi_arena *arena, size_t bytes);
 /* Gives back everything taken since tgi_arena_take returned `position`, that included. */
 void tgi_arena_cut(tgi_arena *arena, const void *position);
 
+/* Frees the chunks that were cut back. */
+void tgi_arena_trim(tgi_arena *arena);
+
 void tgi_arena_free(tgi_arena *arena);
 
 #endif

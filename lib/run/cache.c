@@ -234,6 +234,23 @@ tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t lim
     return tape->plans.last = slot->plan;
 }
 
+/* Plans that were used last, each for what stands outside of parts or for a part, stay. */
+static bool is_last_plan(const tg_tape *tape, const tgi_plan *plan) {
+    bool last = plan == tape->plans.slot.plan;
+    for (uint16_t i = 0; i < tape->part_count; i++)
+        last |= plan == tape->parts[i].slot.plan;
+    return last;
+}
+
+void tg_trim(tg_tape *tape) {
+    tgi_plan *plan, *next;
+    if (!tape) return;
+    HASH_ITER (hh, tape->plans.table, plan, next)
+        if (!is_last_plan(tape, plan)) drop(tape, plan);
+    tgi_arena_trim(&tape->arena);
+    tgi_pool_trim(&tape->pool, 0);
+}
+
 void tgi_free_plans(tg_tape *tape) {
     tgi_plan *plan, *next;
     HASH_ITER (hh, tape->plans.table, plan, next)
@@ -246,7 +263,8 @@ tg_figures tg_stats(const tg_tape *tape) {
     figures.instructions = tape->count;
     figures.plans = (int64_t)tape->plans.made;
     figures.plan_hits = (int64_t)tape->plans.hits;
-    figures.bytes = tape->pool.bytes;
+    figures.bytes = tape->pool.peak;
+    figures.bytes_now = tape->pool.bytes;
     const tgi_plan *plan = tape->plans.last;
     if (!plan) return figures;
     figures.groups = plan->group_count;

@@ -100,6 +100,25 @@ START_TEST(too_much_is_refused_and_nothing_lost) {
 }
 END_TEST
 
+START_TEST(trimming_frees_what_is_not_taken) {
+    tgi_pool pool = {0};
+    char    *kept = tgi_pool_take(&pool, 1000), *other = tgi_pool_take(&pool, 5000);
+    memset(kept, 7, 1000);
+    size_t both = pool.bytes;
+    tgi_pool_give(&pool, other);
+    tgi_pool_trim(&pool);
+    ck_assert(pool.bytes >= 1000 && pool.bytes <= both - 5000 && pool.peak == both && kept[999] == 7);
+    other = tgi_pool_take(&pool, 5000);
+    memset(other, 8, 5000);
+    ck_assert(pool.bytes == both && pool.peak == both && kept[999] == 7);
+    tgi_pool_give(&pool, kept);
+    tgi_pool_give(&pool, other);
+    tgi_pool_trim(&pool);
+    ck_assert(pool.bytes == 0 && !pool.all);
+    tgi_pool_free(&pool);
+}
+END_TEST
+
 Suite *suite_pool(void) {
     Suite *suite = suite_create("core/pool");
     TCase *tcase = tcase_create("pool");
@@ -110,6 +129,7 @@ Suite *suite_pool(void) {
     tcase_add_test(tcase, what_was_given_back_comes_again);
     tcase_add_loop_test(tcase, a_class_spans_a_quarter, 0, 10);
     tcase_add_test(tcase, a_cycle_adds_nothing);
+    tcase_add_test(tcase, trimming_frees_what_is_not_taken);
     tcase_add_test(tcase, too_much_is_refused_and_nothing_lost);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -163,6 +163,52 @@ START_TEST(no_tape_has_no_figures) {
 }
 END_TEST
 
+/* Trains for some steps, recorded once or again in each, trimmed after each or not; what became of the parameter. */
+static double trained(bool anew, bool trim) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor w = tg_parameter(tape, "w", tg_rand(tape, TG_F64, TG_SHAPE(300))), loss = {0};
+    tg_mark   mark = tg_tape_mark(tape);
+    for (int step = 0; step < 6; step++) {
+        if (anew || step == 0) {
+            loss = tg_mean(tg_square(tg_sub(tg_sin(tg_mul(3, w)), tg_matmul(tg_exp(tg_reshape(w, TG_SHAPE(1, 300))), w))));
+            ck_assert(!tg_keep(loss) && !tg_backward(loss) && !tg_adam_step(tape, 0.01, NULL));
+        }
+        ck_assert(!(anew ? tg_run_pending(tape) : tg_run(tape)));
+        if (trim) tg_trim(tape);
+        ck_assert(tg_item(loss) > 0);
+        if (anew) ck_assert(!tg_rewind(tape, mark));
+        if (trim) tg_trim(tape);
+    }
+    double sum = tg_item(tg_sum(w));
+    CHECK_OK(tape);
+    tg_tape_free(tape);
+    return sum;
+}
+
+START_TEST(trimming_changes_no_bit) {
+    ck_assert(trained(false, false) == trained(false, true));
+    ck_assert(trained(true, false) == trained(true, true));
+    tg_trim(NULL);
+}
+END_TEST
+
+START_TEST(trimming_gives_back_what_was_rewound) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(10), 2), y = tg_exp(x);
+    ck_assert(!tg_run(tape));
+    size_t  few = tg_stats(tape).bytes_now;
+    tg_mark mark = tg_tape_mark(tape);
+    ck_assert(tg_item(tg_sum(tg_exp(tg_full(tape, TG_F64, TG_SHAPE(1 << 20), 0)))) == 1 << 20);
+    size_t many = tg_stats(tape).bytes_now;
+    ck_assert(!tg_rewind(tape, mark) && tg_stats(tape).bytes_now == many);
+    tg_trim(tape);
+    ck_assert(many > 8 << 20 && tg_stats(tape).bytes_now <= few && tg_stats(tape).bytes == many);
+    ck_assert(((const double *)tg_data(y))[9] == exp(2) && ((const double *)tg_data(x))[9] == 2);
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* ---- values that are not kept ------------------------------------------------------------------------------------ */
 
 START_TEST(what_was_dropped_is_computed_again) {
@@ -255,6 +301,8 @@ Suite *suite_plan(void) {
     tcase_add_test(group, a_chain_takes_the_memory_of_two_links);
     tcase_add_test(group, no_tape_has_no_figures);
     suite_add_tcase(suite, group);
+    tcase_add_test(dropped, trimming_changes_no_bit);
+    tcase_add_test(dropped, trimming_gives_back_what_was_rewound);
     tcase_add_test(dropped, what_was_dropped_is_computed_again);
     tcase_add_test(dropped, what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it);
     suite_add_tcase(suite, dropped);

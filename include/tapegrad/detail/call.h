@@ -14,7 +14,7 @@
 /* The library's own sources define TGI_INSIDE: what is recorded inside belongs to the user's line that called. */
 #ifdef TGI_INSIDE
 #define TG_AT(tape) (tape)
-#define TGI_HOLD(tape) ((tg_line){0})
+#define TGI_HOLD(tape) ((void)(tape), (tg_line){0})
 #define TGI_RELEASE(tape, before) ((void)(before))
 #else
 #define TG_AT(tape) (tg_at)((tape), __FILE__, __LINE__)
