@@ -125,11 +125,12 @@ static tg_tensor sigmoid_of(tg_tensor z, int side) {
     return tg_sigmoid(side == YES ? tg_neg(z) : z);
 }
 
-/* no sigmoid(z) - yes sigmoid(-z); its derivative is (yes + no) sigmoid(z) sigmoid(-z). */
+/* no sigmoid(z) - yes sigmoid(-z); its derivative is (yes + no) sigmoid(z) sigmoid(-z), or (1 - tanh(z / 2)^2) / 4, the derivatives of which
+ * do not cancel near 0. */
 static tg_tensor slope_rule(const tg_rule_call *call) {
     tg_tensor z = call->x[Z], weight = tg_add(call->x[YES], call->x[NO]);
     if (call->which != Z) return tg_mul(call->which == YES ? tg_neg(call->g) : call->g, sigmoid_of(z, call->which));
-    return tg_mul(tg_mul(call->g, weight), tg_mul(sigmoid_of(z, YES), sigmoid_of(z, NO)));
+    return tg_mul(tg_mul(0.25, tg_mul(call->g, weight)), tg_sub(1, tg_square(tg_tanh(tg_mul(0.5, z)))));
 }
 
 static tg_rule *const slope_rules[] = {slope_rule, slope_rule, slope_rule};

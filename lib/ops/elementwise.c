@@ -16,6 +16,7 @@ static const double LN_2 = 0.693147180559945309417, LN_10 = 2.302585092994045684
 static tg_tensor one_minus_square(tg_tensor x);
 static tg_tensor gauss(tg_tensor x);
 static tg_tensor cosine(tg_tensor a, tg_tensor b);
+static tg_tensor bell(tg_tensor x, tg_tensor y);
 
 /* The value of a plain number in a formula; NaN for every other operand. */
 static double number_in(tg_tensor x) {

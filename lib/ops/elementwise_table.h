@@ -21,7 +21,7 @@ UNARY(expm1,      FLOAT,  expm1(x),                     tg_mul(g, tg_exp(x))    
 UNARY(sin,        ANGLE,  sin(x),                       tg_mul(g, tg_cos(x))                                            )
 UNARY(cos,        ANGLE,  cos(x),                       tg_neg(tg_mul(g, tg_sin(x)))                                    )
 UNARY(tanh,       FLOAT,  tanh(x),                      tg_mul(g, tg_sub(1, tg_square(y)))                              )
-UNARY(sigmoid,    FLOAT,  1 / (1 + exp(-x)),            tg_mul(g, tg_mul(y, tg_sub(1, y)))                              )
+UNARY(sigmoid,    FLOAT,  1 / (1 + exp(-x)),            tg_mul(g, bell(x, tg_detach(y)))                                )
 UNARY(relu,       NUMBER, x <= 0 ? 0 : x,               tg_where(tg_le(x, 0), 0, g)                                     )
 UNARY(reciprocal, FLOAT,  1 / x,                        tg_neg(tg_mul(tg_mul(g, y), y))                                 )
 UNARY(rsqrt,      FLOAT,  1 / sqrt(x),                  tg_mul(tg_mul(tg_mul(tg_mul(-0.5, g), y), y), y)                )
@@ -92,3 +92,6 @@ INNER_UNARY(gauss,            GAUSS(x),          tg_mul(g, tg_mul(tg_mul(-2, x),
 INNER_BINARY(cosine, a / hypot(a, b),
              tg_mul(tg_mul(g, cosine(b, a)), tg_div(cosine(b, a), tg_hypot(a, b))),
              tg_mul(tg_mul(g, y), tg_div(cosine(b, a), tg_neg(tg_hypot(a, b)))))
+
+/* y (1 - y) for y = sigmoid(x), whose derivative for x, y (1 - y) (1 - 2 y), cancels near 0 if it is made of y; y is a constant to it. */
+INNER_BINARY(bell,   ((void)a, b * (1 - b)), tg_mul(tg_mul(g, y), tg_neg(tg_tanh(tg_mul(0.5, a)))), tgi_full_like(b, 0))
