@@ -6,7 +6,6 @@
 #ifndef TESTS_ALLOCATOR_H
 #define TESTS_ALLOCATOR_H
 
-#include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,11 +27,5 @@ void watch(void);
         assertion; \
         watching = true; \
     } while (0)
-
-/* The tests of all ops (tests/ops/test_allocation.c). */
-TCase *op_allocation(void);
-
-/* Those of models that train (tests/run/test_steady.c). */
-TCase *steady_models(void);
 
 #endif

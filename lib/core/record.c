@@ -130,7 +130,7 @@ static const tgi_node *resolve(tg_tape *tape, const tg_op *op, int count, const 
     uint32_t index = tgi_index(in[i]);
     if (in[i].tape == tape && index < tape->count) {
         const tgi_node *node = tgi_node_at(tape, index);
-        if (node->generation == in[i].ref >> 32 && !tgi_is_dropped(node)) return node;
+        if (node->generation == in[i].ref >> 32 && tgi_has_value(node) && !tgi_is_dropped(node)) return node;
     }
     snprintf(role, sizeof role, count == 1 ? "the operand" : "operand %d", i + 1);
     return tgi_resolve(tape, in[i], op->name, role);

@@ -133,7 +133,8 @@ static const char *fault(const tg_tape *tape, tg_tensor x) {
     if (!x.tape || x.tape == &number_tag) return "is no tensor: it is zero-initialised, or made of plain numbers alone";
     if (x.tape != tape) return "belongs to another tape";
     if (tgi_index(x) == TGI_NONE) return "is invalid: recording it had failed";
-    if (tgi_index(x) >= tape->count || tgi_node_at(tape, tgi_index(x))->generation != x.ref >> 32)
+    const tgi_node *node = tgi_index(x) < tape->count ? tgi_node_at(tape, tgi_index(x)) : NULL;
+    if (!node || node->generation != x.ref >> 32 || !tgi_has_value(node))
         return "is stale: the tape was rewound past it";
     return NULL;
 }

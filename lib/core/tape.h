@@ -242,6 +242,11 @@ static inline tgi_node *tgi_node_at(const tg_tape *tape, uint32_t index) {
     return &tape->chunks[index >> TGI_CHUNK_BITS][index & (TGI_CHUNK - 1)];
 }
 
+/* Whether there are handles to it: an assign, and what only marks a place, have no value. */
+static inline bool tgi_has_value(const tgi_node *node) {
+    return node->dims && !node->op->effect;
+}
+
 /* ---- errors (error.c) -------------------------------------------------------------------------------------------- */
 
 /* Notes the error unless there is one already, as "file:line: what: text", and returns `status`. `what` may be NULL.

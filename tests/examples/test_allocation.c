@@ -12,7 +12,7 @@
 #include <tapegrad.h>
 #include <unistd.h>
 
-#include "allocator.h"
+#include "allocation.h"
 
 /* ---- a network to train: the iris network on made-up data -------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "allocator.h"
+#include "allocation.h"
 #include "ops/trial.h"
 
 #include "core/tape.h" /* last: what is recorded here belongs to the lines of this file */

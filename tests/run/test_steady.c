@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "allocator.h"
+#include "allocation.h"
 #include "suites.h"
 
 enum { MOST_LEAVES = 12, MOST_ELEMENTS = 1 << 16, STEPS = 4 };

@@ -1,0 +1,17 @@
+/* tests/allocation.h: the test cases of the program in which allocations fail.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TESTS_ALLOCATION_H
+#define TESTS_ALLOCATION_H
+
+#include <check.h>
+
+#include "allocator.h"
+
+/* The tests of all ops (tests/ops/test_allocation.c). */
+TCase *op_allocation(void);
+
+/* Those of models that train (tests/run/test_steady.c). */
+TCase *steady_models(void);
+
+#endif
