@@ -226,7 +226,7 @@ typedef struct tg_figures {
     int64_t groups, kernels;  /* in the plan that ran last: groups of fused instructions; instructions that run alone */
     int64_t fused;            /* in the plan that ran last: instructions in its groups */
     size_t  block_bytes;      /* in the plan that ran last: memory for values that are not kept */
-    size_t  bytes, bytes_now; /* memory for all values: the most so far, and at present */
+    size_t  bytes, peak_bytes; /* memory for all values: now, and the most so far */
 } tg_figures;
 
 /* The figures of a tape; zeros for a tape of NULL. */

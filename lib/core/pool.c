@@ -36,6 +36,7 @@ static tgi_buffer *new_buffer(tgi_pool *pool, int size_class) {
     *buffer = (tgi_buffer){.next = pool->all, .block = block, .size_class = size_class};
     pool->all = buffer;
     pool->bytes += tgi_size_class_bytes(size_class, SMALLEST);
+    if (pool->bytes > pool->peak) pool->peak = pool->bytes;
     return buffer;
 }
 

@@ -16,7 +16,7 @@ typedef struct tgi_buffer tgi_buffer;
 typedef struct tgi_pool {
     tgi_buffer *free[TGI_SIZE_CLASSES];
     tgi_buffer *all;
-    size_t      bytes; /* of all buffers, taken or not */
+    size_t      bytes, peak; /* of all buffers, taken or not: now, and at most */
 } tgi_pool;
 
 /* At least `bytes`, aligned to 64, not initialised; NULL when there is no memory. */

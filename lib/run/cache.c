@@ -263,8 +263,8 @@ tg_figures tg_stats(const tg_tape *tape) {
     figures.instructions = tape->count;
     figures.plans = (int64_t)tape->plans.made;
     figures.plan_hits = (int64_t)tape->plans.hits;
-    figures.bytes = tape->pool.peak;
-    figures.bytes_now = tape->pool.bytes;
+    figures.bytes = tape->pool.bytes;
+    figures.peak_bytes = tape->pool.peak;
     const tgi_plan *plan = tape->plans.last;
     if (!plan) return figures;
     figures.groups = plan->group_count;

@@ -106,14 +106,14 @@ START_TEST(trimming_frees_what_is_not_taken) {
     memset(kept, 7, 1000);
     size_t both = pool.bytes;
     tgi_pool_give(&pool, other);
-    tgi_pool_trim(&pool);
+    tgi_pool_trim(&pool, 0);
     ck_assert(pool.bytes >= 1000 && pool.bytes <= both - 5000 && pool.peak == both && kept[999] == 7);
     other = tgi_pool_take(&pool, 5000);
     memset(other, 8, 5000);
     ck_assert(pool.bytes == both && pool.peak == both && kept[999] == 7);
     tgi_pool_give(&pool, kept);
     tgi_pool_give(&pool, other);
-    tgi_pool_trim(&pool);
+    tgi_pool_trim(&pool, 0);
     ck_assert(pool.bytes == 0 && !pool.all);
     tgi_pool_free(&pool);
 }
