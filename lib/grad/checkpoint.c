@@ -46,11 +46,12 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
     const checkpoint_attr *attr = call->attr;
     tg_tape               *tape = call->g.tape;
     int                    wanted = 0;
-    tg_tensor *inputs = tgi_pool_take(&tape->pool, 2 * (size_t)call->count * sizeof *inputs), *list = inputs + call->count;
+    tg_tensor             *inputs = tgi_pool_take(&tape->pool, 2 * (size_t)call->count * sizeof *inputs), *list;
     if (!inputs) {
         tgi_out_of_memory(tape, "checkpoint");
         return;
     }
+    list = inputs + call->count;
     for (int i = 1; i < call->count; i++) {
         inputs[i] = is_wanted(call, i) ? pass(call->x[i]) : call->x[i];
         if (is_wanted(call, i)) list[wanted++] = inputs[i];
