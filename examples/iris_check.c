@@ -56,7 +56,7 @@ static bool read_doubles(const iris_check *check, tg_tensor from, double *to) {
     return to_doubles(check, from, tg_data(from), to);
 }
 
-/* As they are before the update that may be recorded already: nothing is run. */
+/* Nothing is run. */
 static bool look_at_weights(iris_check *check) {
     return to_doubles(check, check->w1, tg_peek(check->w1), check->w1_now) &&
            to_doubles(check, check->w2, tg_peek(check->w2), check->w2_now);
@@ -115,7 +115,7 @@ bool iris_check_epoch(iris_check *check, int epoch, tg_tensor grad_w1, tg_tensor
         check->worst = worst;
         check->worst_epoch = epoch;
     }
-    return look_at_weights(check); /* the next run overwrites them */
+    return tg_run_pending(tg_tape_of(check->w1)) == TG_OK && look_at_weights(check); /* which the next run starts from */
 }
 
 bool iris_check_report(const iris_check *check) {
