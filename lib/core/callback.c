@@ -31,9 +31,10 @@ tg_status tgi_leave(tg_tape *tape, tgi_callback outer) {
 
 /* Kernels are called by several threads. */
 static tg_status reject(tg_tape *tape, const char *what) {
-    TGI_ONE_THREAD_AT_A_TIME
-    tgi_fail(tape, TG_ERR_ARGUMENT, what, "not from inside %s", tape->callback.name);
-    return tape->status;
+    tgi_lock_take(&tape->lock);
+    tg_status status = tgi_fail(tape, TG_ERR_ARGUMENT, what, "not from inside %s", tape->callback.name);
+    tgi_lock_give(&tape->lock);
+    return status;
 }
 
 tg_status tgi_check(tg_tape *tape) {

@@ -31,6 +31,7 @@ static bool is_wanted(const char *variable) {
 tg_tape *tgi_new_tape(const tgi_executor *executor) {
     tg_tape *tape = calloc(1, sizeof *tape);
     if (!tape) return NULL;
+    tgi_lock_begin(&tape->lock);
     tape->executor = executor;
     tape->generation = 1;
     tape->rule_of = TGI_NONE;
@@ -53,6 +54,7 @@ void tg_tape_free(tg_tape *tape) {
     free(tape->aliases.item);
     tgi_arena_free(&tape->arena);
     tgi_pool_free(&tape->pool);
+    tgi_lock_end(&tape->lock);
     free(tape);
 }
 
@@ -134,8 +136,7 @@ static const char *fault(const tg_tape *tape, tg_tensor x) {
     if (x.tape != tape) return "belongs to another tape";
     if (tgi_index(x) == TGI_NONE) return "is invalid: recording it had failed";
     const tgi_node *node = tgi_index(x) < tape->count ? tgi_node_at(tape, tgi_index(x)) : NULL;
-    if (!node || node->generation != x.ref >> 32 || !tgi_has_value(node))
-        return "is stale: the tape was rewound past it";
+    if (!node || node->generation != x.ref >> 32 || !tgi_has_value(node)) return "is stale: the tape was rewound past it";
     return NULL;
 }
 

@@ -20,6 +20,7 @@
 #include "core/inside.h"
 #include "core/pool.h"
 #include "kernels/mt19937.h"
+#include "kernels/threads.h"
 
 #define TGI_NONE UINT32_MAX
 
@@ -200,6 +201,7 @@ struct tg_tape {
     int          unsaved;  /* above 0: no gradient rule will need what is recorded */
     uint8_t      role;     /* what is recorded is there for; set in a scope, whose end sets it back */
     tgi_callback callback; /* the user's code that is being called */
+    tgi_lock     lock;     /* for the error, the pool and a group's failures while threads call kernels */
 
     /* the program */
     tgi_node     **chunks; /* of instructions; they never move */

@@ -7,6 +7,9 @@
 #define TGI_KERNELS_THREADS_H
 
 #include <stdint.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 /* Does units `from` .. `to` - 1 of the job; `share` is the number of the share. */
 typedef void tgi_units(const void *job, int share, int64_t from, int64_t to);
@@ -19,11 +22,43 @@ void tgi_share_out(int shares, int64_t units, tgi_units *some, const void *job);
  * least 1, at most `threads`. */
 int tgi_shares_of(int threads, int64_t units, double steps, double worth);
 
-/* Before a statement that touches what several threads share. */
+/* A lock for what threads share. */
 #ifdef _OPENMP
-#define TGI_ONE_THREAD_AT_A_TIME _Pragma("omp critical(tapegrad)")
+typedef omp_lock_t tgi_lock;
 #else
-#define TGI_ONE_THREAD_AT_A_TIME
+typedef char tgi_lock;
 #endif
+
+static inline void tgi_lock_begin(tgi_lock *lock) {
+#ifdef _OPENMP
+    omp_init_lock(lock);
+#else
+    *lock = 0;
+#endif
+}
+
+static inline void tgi_lock_end(tgi_lock *lock) {
+#ifdef _OPENMP
+    omp_destroy_lock(lock);
+#else
+    (void)lock;
+#endif
+}
+
+static inline void tgi_lock_take(tgi_lock *lock) {
+#ifdef _OPENMP
+    omp_set_lock(lock);
+#else
+    (void)lock;
+#endif
+}
+
+static inline void tgi_lock_give(tgi_lock *lock) {
+#ifdef _OPENMP
+    omp_unset_lock(lock);
+#else
+    (void)lock;
+#endif
+}
 
 #endif

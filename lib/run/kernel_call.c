@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "kernels/strided.h"
-#include "kernels/threads.h"
 #include "run/run.h"
 
 enum { FEW_OPERANDS = 4, LINE = 64 };
@@ -28,13 +27,14 @@ typedef struct kernel_context {
 
 static void note_failure(const kernel_context *context, tg_status status, const char *text) {
     tgi_tile_failure *failure = context->tile->failure;
-    TGI_ONE_THREAD_AT_A_TIME
+    tgi_lock_take(&context->tape->lock);
     if (!failure->node || context->tile->first_element < failure->tile) {
         failure->node = context->node;
         failure->tile = context->tile->first_element;
         failure->status = status;
         snprintf(failure->text, sizeof failure->text, "%s", text);
     }
+    tgi_lock_give(&context->tape->lock);
 }
 
 static tg_status fail(const kernel_context *context, tg_status status, const char *text) {
@@ -81,23 +81,21 @@ tg_status tg_kernel_fail(const tg_kernel_call *call, const char *format, ...) {
 /* ---- memory, threads, random numbers ----------------------------------------------------------------------------- */
 
 static void *take(const kernel_context *context, size_t bytes) {
-    void *memory;
-    if (!context->tile) return tgi_pool_take(&context->tape->pool, bytes);
-    TGI_ONE_THREAD_AT_A_TIME
-    memory = tgi_pool_take(&context->tape->pool, bytes);
+    if (context->tile) tgi_lock_take(&context->tape->lock);
+    void *memory = tgi_pool_take(&context->tape->pool, bytes);
+    if (context->tile) tgi_lock_give(&context->tape->lock);
     return memory;
 }
 
 static void give_back(kernel_context *context) {
+    if (!context->scratch) return;
+    if (context->tile) tgi_lock_take(&context->tape->lock);
     while (context->scratch) {
         void *memory = context->scratch;
         context->scratch = *(void **)memory;
-        if (context->tile) {
-            TGI_ONE_THREAD_AT_A_TIME
-            tgi_pool_give(&context->tape->pool, memory);
-        } else
-            tgi_pool_give(&context->tape->pool, memory);
+        tgi_pool_give(&context->tape->pool, memory);
     }
+    if (context->tile) tgi_lock_give(&context->tape->lock);
 }
 
 void *tg_scratch(tg_kernel_call *call, size_t bytes) {

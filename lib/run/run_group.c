@@ -173,10 +173,10 @@ static void finish_block_reduce(const tile *t, const tgi_fused_op *op) {
 
 /* What comes after a tile that failed need not run. */
 static bool is_after_failure(const tile *t) {
-    bool after;
     if (!t->group->calls_kernels) return false;
-    TGI_ONE_THREAD_AT_A_TIME
-    after = t->failure->node && t->failure->tile < t->start;
+    tgi_lock_take(&t->tape->lock);
+    bool after = t->failure->node && t->failure->tile < t->start;
+    tgi_lock_give(&t->tape->lock);
     return after;
 }
 

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "allocator.h"
 #include "hostile.h"
@@ -12,6 +13,8 @@
 void hostile_fail_allocation(long n) {
     until_failure = n;
 }
+
+static int replayed; /* files, so far */
 
 static int replay(const char *path) {
     static uint8_t bytes[1 << 16];
@@ -21,6 +24,7 @@ static int replay(const char *path) {
     fclose(file);
     fprintf(stderr, "%s\n", path); /* the last one is the one that crashed */
     hostile_run(bytes, count);
+    printf("ok %d - %s\n", ++replayed, strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
     return 0;
 }
 
@@ -45,5 +49,6 @@ int main(int count, char **paths) {
     int failed = count > 1 ? 0 : replay_corpus();
     for (int i = 1; i < count; i++)
         failed |= replay(paths[i]);
+    printf("1..%d\n", replayed);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
