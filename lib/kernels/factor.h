@@ -4,8 +4,8 @@
  * `threads` how many may be used. Sizes may be 0. The same call gives the same bits, always.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef TGI_KERNELS_LINALG_H
-#define TGI_KERNELS_LINALG_H
+#ifndef TGI_KERNELS_FACTOR_H
+#define TGI_KERNELS_FACTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * Of several equal elements the index is that of the first. Bools are bytes of 0 and 1: any is max, all is min.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef TGI_KERNELS_EXTREME_H
-#define TGI_KERNELS_EXTREME_H
+#ifndef TGI_KERNELS_MIN_MAX_H
+#define TGI_KERNELS_MIN_MAX_H
 
 #include <stdint.h>
 

@@ -28,6 +28,23 @@
 #define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
 #endif
 
+/* The kernel tgi_<name>_<suffix>, whose elements <name>_of_<suffix> gives from those of its two operands. An operand has step 1, or
+ * is one number for all and has step 0; each combination has a loop of its own, without a test inside. */
+#define BINARY_KERNEL(name, suffix, T, result) \
+    TGI_KERNEL(tgi_##name##_##suffix, (int64_t n, void *out, const void *const *in, const int64_t *step), \
+               (n, out, in, step)) { \
+        const T *a = in[0], *b = in[1]; \
+        result  *y = out; \
+        if (step[0] && step[1]) \
+            FOR_ALL y[i] = name##_of_##suffix(a[i], b[i]); \
+        else if (step[0]) \
+            FOR_ALL y[i] = name##_of_##suffix(a[i], *b); \
+        else if (step[1]) \
+            FOR_ALL y[i] = name##_of_##suffix(*a, b[i]); \
+        else \
+            FOR_ALL y[i] = name##_of_##suffix(*a, *b); \
+    }
+
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
 /* Bytes in a vector, and in one of the widest set: scratch memory, which is the same for all, is divided into pieces of these. */

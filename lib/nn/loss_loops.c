@@ -17,18 +17,7 @@
     INLINE T name##_of_##suffix(T a, T b) { \
         return formula(suffix, a, b); \
     } \
-    TGI_KERNEL(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step)) { \
-        const T *a = in[0], *b = in[1]; \
-        T       *y = out; \
-        if (step[0] && step[1]) \
-            FOR_ALL y[i] = name##_of_##suffix(a[i], b[i]); \
-        else if (step[0]) \
-            FOR_ALL y[i] = name##_of_##suffix(a[i], *b); \
-        else if (step[1]) \
-            FOR_ALL y[i] = name##_of_##suffix(*a, b[i]); \
-        else \
-            FOR_ALL y[i] = name##_of_##suffix(*a, *b); \
-    }
+    BINARY_KERNEL(name, suffix, T, T)
 DEFINE_LOOP(bce, BCE, f32, float)
 DEFINE_LOOP(bce, BCE, f64, double)
 DEFINE_LOOP(weigh, WEIGH, f32, float)

@@ -34,23 +34,20 @@ static conv_attr attr_of(int axes, const tg_conv_options *options) {
 
 /* ---- the shape rules --------------------------------------------------------------------------------------------- */
 
-/* The limit of every setting: no sum of sizes below can then overflow. */
-static const int64_t largest = INT32_MAX;
-
-static tg_status check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
-    if (value >= lowest && value <= largest) return TG_OK;
+tg_status tgi_check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
+    if (value >= lowest && value <= TGI_LARGEST_SETTING) return TG_OK;
     return tg_refuse(call, TG_ERR_ARGUMENT, "%s %lld is not from %lld to %lld", what, (long long)value, (long long)lowest,
-                     (long long)largest);
+                     (long long)TGI_LARGEST_SETTING);
 }
 
 static tg_status check_settings(const tg_infer *call) {
     const conv_attr *attr = call->attr;
     for (int i = 0; i < attr->axes; i++)
-        if (check_setting(call, "stride", attr->stride[i], 1) || check_setting(call, "padding", attr->padding[i], 0) ||
-            check_setting(call, "dilation", attr->dilation[i], 1) ||
-            check_setting(call, "output_padding", attr->output_padding[i], 0))
+        if (tgi_check_setting(call, "stride", attr->stride[i], 1) || tgi_check_setting(call, "padding", attr->padding[i], 0) ||
+            tgi_check_setting(call, "dilation", attr->dilation[i], 1) ||
+            tgi_check_setting(call, "output_padding", attr->output_padding[i], 0))
             return call->tape->status;
-    return check_setting(call, "groups", attr->groups, 1);
+    return tgi_check_setting(call, "groups", attr->groups, 1);
 }
 
 static tg_status check_ranks(const tg_infer *call) {
@@ -192,7 +189,8 @@ static tg_status conv_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv, &c, in[0], in[1], in[2], call->out.data, tg_kernel_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv, &c, in[0], in[1], in[2], call->out.data, tg_kernel_threads(call),
+                               scratch);
 }
 
 static tg_status transpose_kernel(tg_kernel_call *call) {
@@ -211,7 +209,8 @@ static tg_status weight_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_WEIGHT, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tg_kernel_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tg_kernel_threads(call),
+                               scratch);
 }
 
 /* ---- the gradient rules: each of the three is made of the other two ----------------------------------------------- */

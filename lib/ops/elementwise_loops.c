@@ -153,18 +153,7 @@ DEFINE_REMAINDER(i64, int64_t)
     INLINE result name##_of_##suffix(T a, T b) { \
         return (result)(formula); \
     } \
-    TGI_KERNEL(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step)) { \
-        const T *a = in[0], *b = in[1]; \
-        result  *y = out; \
-        if (step[0] && step[1]) \
-            FOR_ALL y[i] = name##_of_##suffix(a[i], b[i]); \
-        else if (step[0]) \
-            FOR_ALL y[i] = name##_of_##suffix(a[i], *b); \
-        else if (step[1]) \
-            FOR_ALL y[i] = name##_of_##suffix(*a, b[i]); \
-        else \
-            FOR_ALL y[i] = name##_of_##suffix(*a, *b); \
-    }
+    BINARY_KERNEL(name, suffix, T, result)
 
 #define DEFINE_TERNARY(name, suffix, T, formula) \
     INLINE T name##_of_##suffix(T x, T low, T high) { \

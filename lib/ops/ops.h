@@ -28,6 +28,12 @@ tg_tensor tgi_add_parts(tg_tape *tape, uint32_t count, const tgi_taken_part *par
 /* Adds x to the elements at `place`, which has its shape and dtype; where several of them are the same one, in row-major order. */
 void tgi_add_to_place(const tg_array *x, const tg_array *place);
 
+/* The largest stride, padding, window and so on of a convolution or a pooling: no sum of sizes can then overflow. */
+#define TGI_LARGEST_SETTING ((int64_t)INT32_MAX)
+
+/* Refuses a setting that is not from `lowest` to the largest one. */
+tg_status tgi_check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest);
+
 /* ---- for functions that check their operand before they record; errors name `what` --------------------------------- */
 
 /* The operand's instruction, or NULL with the error noted. */

@@ -44,20 +44,12 @@ static tg_status check_image(const tg_infer *call) {
                      axes == 2 ? "the image is (N, C, H, W) or (C, H, W)" : "the image is (N, C, L) or (C, L)");
 }
 
-/* The limit of every setting: no sum of sizes below can then overflow. */
-static const int64_t largest = INT32_MAX;
-
-static tg_status check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
-    if (value >= lowest && value <= largest) return TG_OK;
-    return tg_refuse(call, TG_ERR_ARGUMENT, "%s %lld is not from %lld to %lld", what, (long long)value, (long long)lowest,
-                     (long long)largest);
-}
-
 static tg_status check_settings(const tg_infer *call) {
     const pool_attr *attr = call->attr;
     for (int i = 0; i < attr->axes; i++) {
-        if (check_setting(call, "window", attr->window[i], 1) || check_setting(call, "stride", attr->stride[i], 1) ||
-            check_setting(call, "padding", attr->padding[i], 0) || check_setting(call, "dilation", attr->dilation[i], 1))
+        if (tgi_check_setting(call, "window", attr->window[i], 1) || tgi_check_setting(call, "stride", attr->stride[i], 1) ||
+            tgi_check_setting(call, "padding", attr->padding[i], 0) ||
+            tgi_check_setting(call, "dilation", attr->dilation[i], 1))
             return call->tape->status;
         if (attr->padding[i] > attr->window[i] / 2)
             return tg_refuse(call, TG_ERR_ARGUMENT, "padding %lld is more than half of the window's %lld",
@@ -111,7 +103,7 @@ static tg_status infer_adaptive(tg_infer *call) {
     const pool_attr *attr = call->attr;
     if (check_image(call)) return call->tape->status;
     for (int i = 0; i < attr->axes; i++)
-        if (check_setting(call, "size", attr->window[i], 1)) return call->tape->status;
+        if (tgi_check_setting(call, "size", attr->window[i], 1)) return call->tape->status;
     return infer_windows(call, call->in[0].dtype);
 }
 
@@ -120,8 +112,8 @@ static tg_status infer_largest(tg_infer *call) {
     int            axes = (int)((const pool_attr *)call->attr)->axes;
     if (infer_pool(call)) return call->tape->status;
     call->out.dtype = TG_I64;
-    if (tgi_size(axes, x->dims + x->rank - axes) <= largest) return TG_OK;
-    return tg_refuse(call, TG_ERR_SHAPE, "the image has more than %lld elements", (long long)largest);
+    if (tgi_size(axes, x->dims + x->rank - axes) <= TGI_LARGEST_SETTING) return TG_OK;
+    return tg_refuse(call, TG_ERR_SHAPE, "the image has more than %lld elements", (long long)TGI_LARGEST_SETTING);
 }
 
 /* A transpose's result: the image. */
