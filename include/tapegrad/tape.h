@@ -64,15 +64,15 @@ void tg_clear_error(tg_tape *tape);
 /* Each returns the new leaf, or an invalid tensor after an error. */
 
 /* A constant with a copy of `data`: tg_shape_size(shape) elements of `dtype`, row-major. `data` may be NULL when there are no
- * elements. Here and in all functions that copy elements, a pointer to anything but the dtype's elements, void, bytes or a
- * struct is an error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. Bytes of bool data
- * that are not 0 become 1, here and in tg_write. */
+ * elements. Here and wherever elements are passed, a pointer to anything but the dtype's elements, void, bytes or a struct is an
+ * error: at compile time where the dtype is a constant, else TG_ERR_DTYPE. Bytes of bool data that are not 0 become 1, here and in
+ * tg_write. */
 tg_tensor tg_constant(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
-/* A constant in the caller's memory, which must stay valid as long as the leaf, and must be aligned for its dtype. The library
- * reads it in every run and never writes or frees it. Bytes of bool
- * data are 0 or 1, or else TG_ERR_ARGUMENT. Many tapes may borrow the same memory, on different threads too. tg_write and
- * tg_assign give an error for it. */
+/* A constant in the caller's memory, which must stay valid as long as the leaf, and must be aligned for its dtype. A compound literal
+ * stays valid to the end of its block, but one inside the call of another function, as in tg_exp(tg_borrow(...)), only to the end of
+ * that call. The library reads the memory in every run and never writes or frees it. Bytes of bool data are 0 or 1, or else
+ * TG_ERR_ARGUMENT. Many tapes may borrow the same memory, on different threads too. tg_write and tg_assign give an error for it. */
 tg_tensor tg_borrow(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void *data);
 
 /* A constant whose elements are all `value`. tg_full(tape, TG_F32, TG_SHAPE(3, 4), 0) is NumPy's zeros((3, 4)). */
@@ -221,11 +221,11 @@ tg_status tg_set_keep(tg_tape *tape, tg_keep_policy policy);
 
 /* For tuning and for tests. What they count may change from version to version. */
 typedef struct tg_figures {
-    int64_t instructions;     /* on the tape now */
-    int64_t plans, plan_hits; /* segments that were planned; runs of a segment by a plan that existed already */
-    int64_t groups, kernels;  /* in the plan that ran last: groups of fused instructions; instructions that run alone */
-    int64_t fused;            /* in the plan that ran last: instructions in its groups */
-    size_t  block_bytes;      /* in the plan that ran last: memory for values that are not kept */
+    int64_t instructions;      /* on the tape now */
+    int64_t plans, plan_hits;  /* segments that were planned; runs of a segment by a plan that existed already */
+    int64_t groups, kernels;   /* in the plan that ran last: groups of fused instructions; instructions that run alone */
+    int64_t fused;             /* in the plan that ran last: instructions in its groups */
+    size_t  block_bytes;       /* in the plan that ran last: memory for values that are not kept */
     size_t  bytes, peak_bytes; /* memory for all values: now, and the most so far */
 } tg_figures;
 
@@ -275,13 +275,13 @@ void tg_cancel(tg_tape *tape);
 }
 #endif
 
-#define tg_constant(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_constant, "constant", tape, , dtype, __VA_ARGS__)
-#define tg_borrow(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_borrow, "borrow", tape, , dtype, __VA_ARGS__)
+#define tg_constant(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_constant, "constant", tape, dtype, __VA_ARGS__)
+#define tg_borrow(tape, dtype, ...) TGI_ELEMENTS_LEAF(tg_borrow, "borrow", tape, dtype, __VA_ARGS__)
 #define tg_full(tape, ...) TG_TAPE_CALL(tg_full, tape, __VA_ARGS__)
 #define tg_input(tape, ...) TG_TAPE_CALL(tg_input, tape, __VA_ARGS__)
 #define tg_parameter(tape, name, init) TG_TAPE_CALL1_WITH(tg_parameter, tape, name, init)
 #define tg_borrow_parameter(tape, name, dtype, ...) \
-    TGI_ELEMENTS_LEAF(tg_borrow_parameter, "borrow_parameter", tape, TGI_FIRST(name), dtype, __VA_ARGS__)
+    TGI_NAMED_ELEMENTS_LEAF(tg_borrow_parameter, "borrow_parameter", tape, name, dtype, __VA_ARGS__)
 #define tg_set_name(x, ...) TG_CALL1_WITH(tg_set_name, x, __VA_ARGS__)
 #define tg_find(tape, ...) TG_TAPE_CALL(tg_find, tape, __VA_ARGS__)
 #define tg_shape_of(x) TG_CALL1(tg_shape_of, x)

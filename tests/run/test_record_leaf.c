@@ -1,4 +1,4 @@
-/* tests/run/test_leaf.c: constants, borrowed memory, inputs, parameters and their names; which leaves can be overwritten.
+/* tests/run/test_record_leaf.c: constants, borrowed memory, inputs, parameters and their names; which leaves can be overwritten.
  *
  * SPDX-License-Identifier: MIT */
 #include "support.h"
@@ -99,6 +99,16 @@ START_TEST(borrowed_memory_is_read_in_each_run_and_never_written_or_freed) {
     FAILS(tape, tg_sgd_step(tape, 0.1), TG_ERR_ARGUMENT, "sgd_step: 'w' is borrowed");
     tg_tape_free(tape);
     ck_assert_mem_eq(memory, ((double[]){1, 20, 3, 4}), sizeof memory);
+}
+END_TEST
+
+START_TEST(a_borrowed_literal_lives_as_long_as_its_block) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_borrow(tape, TG_F64, TG_SHAPE(2), ((double[]){1, 2}));
+    tg_tensor w = tg_borrow_parameter(tape, "w", TG_F64, TG_SHAPE(2), ((double[]){3, 4}));
+    tg_tensor z = tg_borrow(tape, TG_F64, TG_SHAPE(2), ((double[]){5, 6}));
+    CHECK_F64(tg_add(tg_mul(x, w), z), 8, 14);
+    tg_tape_free(tape);
 }
 END_TEST
 
@@ -352,6 +362,7 @@ Suite *suite_record_leaf(void) {
     tcase_add_test(constant, what_is_no_leaf_is_refused);
     suite_add_tcase(suite, constant);
     tcase_add_test(borrowed, borrowed_memory_is_read_in_each_run_and_never_written_or_freed);
+    tcase_add_test(borrowed, a_borrowed_literal_lives_as_long_as_its_block);
     tcase_add_test(borrowed, many_tapes_may_borrow_the_same_memory);
     tcase_add_test(borrowed, borrowed_memory_must_be_there_and_aligned);
     tcase_add_test(borrowed, bools_are_0_or_1);

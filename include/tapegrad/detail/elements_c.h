@@ -89,20 +89,41 @@ static inline tg_tensor tgi_released_tensor(tg_tape *tape, tg_line before, tg_te
 /* A constant expression is an integer whose product with 0, as a pointer, is the null pointer constant, even unevaluated. */
 #define TGI_IS_CONSTANT(x) (sizeof(int) == sizeof(*(8 ? ((void *)((long)(x)*0l)) : (int *)8)))
 
-/* For functions (f)(tape, first dtype, shape, elements), where `first` is another argument and a comma, or nothing. */
-#define TGI_ELEMENTS_LEAF(f, name, t, first, type, ...) \
+/* What is known of a leaf's call before its elements are evaluated. */
+typedef struct tgi_leaf_call {
+    tg_tape *tape;
+    tg_dtype dtype;
+    tg_line  before;
+} tgi_leaf_call;
+
+/* Gives a tgi_leaf_call, checked. `...` is the shape and the elements, which are not evaluated. */
+#define TGI_LEAF_CALL(name, t, type, ...) \
     __extension__({ \
-        tg_tape       *tgi_tape = (t); \
-        const tg_dtype tgi_dtype = (type); \
-        tg_line        tgi_before = TGI_HOLD(tgi_tape); \
+        tgi_leaf_call tgi_call = {.tape = (t), .dtype = (type)}; \
+        tgi_call.before = TGI_HOLD(tgi_call.tape); \
         TGI_DECLARE_ELEMENTS(__builtin_choose_expr(0, __VA_ARGS__)); \
         enum { tgi_known = __builtin_choose_expr(TGI_IS_CONSTANT(type), (int)(type), -1) }; \
         enum { tgi_any = tgi_known < 0 || (int)tgi_known >= TG_DTYPES || (int)tgi_elements == TG_DTYPES }; \
         _Static_assert(tgi_any || (int)tgi_elements == (int)tgi_known, "the elements are not of the dtype's type"); \
-        if (tgi_elements != TG_DTYPES) (void)(tg_check_leaf_elements)(tgi_tape, name, (tg_dtype)tgi_elements, tgi_dtype); \
-        tgi_released_tensor(tgi_tape, tgi_before, (f)(tgi_tape, first tgi_dtype, __VA_ARGS__)); \
+        if (tgi_elements != TG_DTYPES) \
+            (void)(tg_check_leaf_elements)(tgi_call.tape, name, (tg_dtype)tgi_elements, tgi_call.dtype); \
+        tgi_call; \
     })
 
-#define TGI_FIRST(argument) (argument),
+static inline tg_tensor tgi_record_leaf(tg_tensor (*f)(tg_tape *, tg_dtype, tg_shape, const void *), tgi_leaf_call call,
+                                        tg_shape shape, const void *elements) {
+    return tgi_released_tensor(call.tape, call.before, f(call.tape, call.dtype, shape, elements));
+}
+static inline tg_tensor tgi_record_named_leaf(tg_tensor (*f)(tg_tape *, const char *, tg_dtype, tg_shape, const void *),
+                                              tgi_leaf_call call, const char *name, tg_shape shape, const void *elements) {
+    return tgi_released_tensor(call.tape, call.before, f(call.tape, name, call.dtype, shape, elements));
+}
+
+/* For functions (f)(tape, dtype, shape, elements), and (f)(tape, leaf, dtype, shape, elements) where the leaf has a name. The elements
+ * are evaluated in the caller's block, so that a compound literal lives as long as that: the leaf may borrow it. */
+#define TGI_ELEMENTS_LEAF(f, name, tape, type, ...) \
+    tgi_record_leaf((f), TGI_LEAF_CALL(name, tape, type, __VA_ARGS__), __VA_ARGS__)
+#define TGI_NAMED_ELEMENTS_LEAF(f, name, tape, leaf, type, ...) \
+    tgi_record_named_leaf((f), TGI_LEAF_CALL(name, tape, type, __VA_ARGS__), (leaf), __VA_ARGS__)
 
 #endif

@@ -118,10 +118,10 @@ template <int known> tg_tensor elements_leaf(const char *file, int line, const c
     tgi::elements_call(__FILE__, __LINE__, name, (f), tgi::tensor(x), tgi::tensor(y), __VA_ARGS__)
 
 /* A dtype that is no constant is not looked at. */
-#define TGI_ELEMENTS_LEAF(f, name, tape, first, type, ...) \
-    tgi::elements_leaf<__builtin_constant_p(type) ? static_cast<int>(type) : -1>(__FILE__, __LINE__, name, (f), tape, \
-                                                                                 first type, __VA_ARGS__)
-
-#define TGI_FIRST(argument) (argument),
+#define TGI_KNOWN(type) (__builtin_constant_p(type) ? static_cast<int>(type) : -1)
+#define TGI_ELEMENTS_LEAF(f, name, tape, type, ...) \
+    tgi::elements_leaf<TGI_KNOWN(type)>(__FILE__, __LINE__, name, (f), tape, type, __VA_ARGS__)
+#define TGI_NAMED_ELEMENTS_LEAF(f, name, tape, leaf, type, ...) \
+    tgi::elements_leaf<TGI_KNOWN(type)>(__FILE__, __LINE__, name, (f), tape, leaf, type, __VA_ARGS__)
 
 #endif
