@@ -21,27 +21,7 @@ CC=${CC:-cc}
 flags="-std=c11 -pthread ${CPPFLAGS-} ${CFLAGS-} -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 libs="${LDFLAGS-} ${LIBS-} ${TG_LIBS-} -lm"
 
-number=0
-failed=0
-report() { # STATUS NAME: 0 is ok
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        failed=1
-    fi
-}
-skip() { # NAME REASON
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
-}
-
-nothing_of() { # ABSENT NAME: ok when nothing is absent
-    if [ -n "$1" ]; then echo "$1" | sed 's/^/# absent: /'; fi
-    [ -z "$1" ]
-    report $? "$2"
-}
+. "$top_srcdir/tests/tap.sh"
 
 root=$(mktemp -d) || exit 99
 trap 'chmod -R u+w "$root"; rm -rf "$root"' EXIT
@@ -223,23 +203,23 @@ document() {
     absent=$(grep -o '](\([^):#]*\))' "$top_srcdir/$1" | sed 's/](//; s/)//' | while read -r file; do
         [ -e "$top_srcdir/$(dirname "$1")/$file" ] || echo "$file"
     done)
-    nothing_of "$absent" "$1: the files it links to are there"
+    report_none "$1: the files it links to are there" "$absent"
 
     tree='(bench|data|docs|examples|include|lib|tests)'
     absent=$(grep -o -E '`'"$tree"'/[a-zA-Z0-9_./]*`' "$top_srcdir/$1" | tr -d '`' | grep -v NAME | while read -r file; do
         [ -e "$top_srcdir/$file" ] || [ -e "$top_builddir/$file" ] || echo "$file"
     done)
-    nothing_of "$absent" "$1: the files it names are there"
+    report_none "$1: the files it names are there" "$absent"
 
     absent=$(grep -o -w 'tg_[a-z0-9_]*[a-z0-9]' "$top_srcdir/$1" | sort -u | while read -r name; do
         grep -q -r -w "$name" "$include" || echo "$name"
     done)
-    nothing_of "$absent" "$1: the functions it names are in the headers"
+    report_none "$1: the functions it names are in the headers" "$absent"
 
     absent=$(grep -o 'make [a-z][a-z]*`' "$top_srcdir/$1" | sed 's/make //; s/`//' | while read -r target; do
         grep -q "^$target:" "$top_builddir/Makefile" || echo "make $target"
     done)
-    nothing_of "$absent" "$1: the make targets it names are there"
+    report_none "$1: the make targets it names are there" "$absent"
     cd / || exit 99
 }
 
@@ -256,14 +236,13 @@ report $? "docs/iris.md: iris_fnn --help"
 absent=$(grep '^| `--' "$top_srcdir/docs/iris.md" | grep -o -e '--[a-z]*' | while read -r option; do
     grep -q -w -e "$option" "$root/help" || echo "$option"
 done)
-nothing_of "$absent" "docs/iris.md: iris_fnn has the options it names"
+report_none "docs/iris.md: iris_fnn has the options it names" "$absent"
 absent=$(sed -n 's/^  \(--[a-z]*\) .*/\1/p' "$root/help" | while read -r option; do
     grep -q -w -e "$option" "$top_srcdir/docs/iris.md" || [ "$option" = --help ] || echo "$option"
 done)
-nothing_of "$absent" "docs/iris.md: it names the options of iris_fnn"
+report_none "docs/iris.md: it names the options of iris_fnn" "$absent"
 
 grep -q -e '--install-deps)' "$top_srcdir/bootstrap"
 report $? "README.md: bootstrap --install-deps"
 
-echo "1..$number"
-exit $failed
+finish

@@ -59,11 +59,7 @@ tg_read_jacobian(x, x, n, 4)
 tg_read_hessian(x, x, n, 4)
 END
 
-number=0
-report() { # STATUS NAME
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
-}
+. "$top_srcdir/tests/tap.sh"
 compiles() { # [-DCALL=...]: what the compiler says goes to the log
     # shellcheck disable=SC2086 # the compiler is words
     $compiler $level -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -I "$top_srcdir/include" -c "$file" -o program.o "$@" \
@@ -84,4 +80,4 @@ for language in C C++; do
         done <calls
     done
 done
-echo "1..$number"
+finish

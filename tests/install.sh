@@ -8,19 +8,7 @@ set -u
 top_srcdir=$(cd "$top_srcdir" && pwd) top_builddir=$(cd "$top_builddir" && pwd)
 unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs the tests, whose job server is not ours
 
-number=0
-report() { # STATUS NAME: 0 is ok
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
-}
-skip() { # NAME REASON
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
-}
-finish() {
-    echo "1..$number"
-    exit 0
-}
+. "$top_srcdir/tests/tap.sh"
 
 root=$(mktemp -d) || exit 99
 trap 'chmod -R u+w "$root"; rm -rf "$root"' EXIT

@@ -8,16 +8,14 @@ tests=${top_srcdir:-${srcdir:-$(dirname "$0")/..}}/tests
 suites=$(sed -n 's/.*suite_create("\(.*\)").*/\1/p' "$tests"/kernels/test_*.c "$tests"/nn/test_*.c "$tests"/ops/test_*.c \
     "$tests"/optim/test_*.c)
 
-number=0
+. "$tests/tap.sh"
 for isa in baseline avx2; do
     for suite in $suites; do
-        number=$((number + 1))
         output=$(TAPEGRAD_ISA=$isa CK_FORK=no CK_RUN_SUITE=$suite "${builddir:-.}/tests/check_tapegrad") &&
             echo "$output" | grep -q '^ok' && ! echo "$output" | grep -q '^not ok'
-        case $? in
-        0) echo "ok $number - $suite with $isa" ;;
-        *) echo "not ok $number - $suite with $isa" && echo "$output" | grep '^not ok' | sed 's/^/# /' ;;
-        esac
+        status=$?
+        [ $status = 0 ] || echo "$output" | grep '^not ok' | sed 's/^/# /'
+        report $status "$suite with $isa"
     done
 done
-echo "1..$number"
+finish

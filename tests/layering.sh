@@ -1,21 +1,12 @@
 #!/bin/sh
-# Dependencies point one way: kernels <- core <- ops <- grad <- optim, and core <- run <- inspect. Greps the #includes of
-# lib/, and that the tape, the executor and what prints them know no op by its name.
+# Dependencies point one way, from what records down to the kernels: each layer includes, and by the symbols of its objects calls, only
+# what it may; and the tape, the executor and what prints them know no op by its name.
 # `make check` sets srcdir; reports by the Test Anything Protocol.
 # SPDX-License-Identifier: MIT
 set -u
 cd "${srcdir:-.}/lib" || exit 99
 
-number=0
-report() { # NAME OFFENDERS: none is ok
-    number=$((number + 1))
-    if [ -z "$2" ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        printf '%s\n' "$2" | sed 's/^/# /'
-    fi
-}
+. ../tests/tap.sh
 
 # The #include lines of a directory, as FILE:NAME, with <> or "" around the name.
 includes() { # DIRECTORY
@@ -30,18 +21,18 @@ layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
     own=$(cd "$1" && ls ./*.h 2>/dev/null | sed 's|^\./||' | tr '\n' '|')
     allowed="\"(($2)/[a-z0-9_]+\.h|${own}config\.h${4:+|$4})\""
     [ "${3-}" = public ] && allowed="$allowed|<tapegrad.*"
-    report "lib/$1 includes only what is below it" "$(includes "$1" | grep -Ev ":<[^t]|:<tgmath" | grep -Ev ":($allowed)$")"
+    report_none "lib/$1 includes only what is below it" "$(includes "$1" | grep -Ev ":<[^t]|:<tgmath" | grep -Ev ":($allowed)$")"
 }
 
 # Each directory must be there, and in the table below, or nothing would be looked at.
-report 'lib/ holds the layers that are looked at' \
+report_none 'lib/ holds the layers that are looked at' \
     "$(ls -d */ | grep -Ev '^(core|grad|inspect|io|kernels|nn|ops|optim|random|run)/$')$(
         for d in core grad inspect kernels nn ops optim random run; do
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
 # A name says which file is meant without its directory.
-report 'the names of files in lib/ are unique' "$(for file in */*.[ch]; do basename "$file"; done | sort | uniq -d)"
+report_none 'the names of files in lib/ are unique' "$(for file in */*.[ch]; do basename "$file"; done | sort | uniq -d)"
 
 layer kernels 'kernels'
 layer core core public 'kernels/(mt19937|threads)\.h'
@@ -81,7 +72,7 @@ calls() {
 # What a directory may call in others: anything of the first list, and of the second what is public (tg_).
 may_call() { # DIRECTORY DIRECTORIES [PUBLIC-OF]
     found=$(echo "$calls" | awk -v from="$1" '$1 == from' )
-    report "lib/$1 calls only ${2:-nothing}${3:+, and by public names $3}" "$(echo "$found" |
+    report_none "lib/$1 calls only ${2:-nothing}${3:+, and by public names $3}" "$(echo "$found" |
         grep -Ev "^$1 (${2:-none}) |^$1 (${3:-none}) tg_" | grep .)"
     echo "$found" | awk 'NF { n[$2]++ } END { for (to in n) printf "# %s -> %s: %d symbols\n", from, to, n[to] }' from="$1" | sort
 }
@@ -99,15 +90,14 @@ if [ -n "$calls" ]; then
     may_call optim 'core|kernels' 'ops|run|grad'
     may_call inspect 'core|kernels|run'
 else
-    number=$((number + 1))
-    echo "ok $number - what the objects call # SKIP there are no objects that nm reads"
+    skip "what the objects call" "there are no objects that nm reads"
 fi
 
 # A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
 system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale|omp'
 vectors='immintrin|arm_neon'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
-report 'lib/ includes the C library, uthash, OpenMP and in kernels a BLAS and vectors, and no other' \
+report_none 'lib/ includes the C library, uthash, OpenMP and in kernels a BLAS and vectors, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |
         grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors)\.h>$")"
 
@@ -126,13 +116,12 @@ named_in() { # NAMES FILE
 
 # The names in ops.h are the list, so that a new op is looked for too.
 ops=$(sed -n 's/^tg_tensor tg_\([a-z0-9_]*\)(.*/\1/p' ../include/tapegrad/ops.h | tr '\n' '|')
-report 'ops.h tells the names of the ops' "$(echo "|$ops" | grep -Fq '|matmul|' || echo 'no tg_matmul found')"
-report 'lib/core, lib/run and lib/inspect call no op' \
+report_none 'ops.h tells the names of the ops' "$(echo "|$ops" | grep -Fq '|matmul|' || echo 'no tg_matmul found')"
+report_none 'lib/core, lib/run and lib/inspect call no op' \
     "$(for file in core/*.[ch] run/*.[ch] inspect/*.[ch]; do named_in "${ops%|}" "$file"; done)"
-report 'lib/core, lib/run and lib/inspect know no op by its text' \
+report_none 'lib/core, lib/run and lib/inspect know no op by its text' \
     "$(grep -En 'strn?cmp *\([^)]*->name|strn?cmp *\([^)]*\.name' core/*.[ch] run/*.[ch] inspect/*.[ch])"
-report 'lib/kernels knows no tape' \
+report_none 'lib/kernels knows no tape' \
     "$(for file in kernels/*.[ch]; do named_in 'tape|tensor|op|array|kernel_call|infer|node' "$file"; done)"
 
-echo "1..$number"
-exit 0
+finish

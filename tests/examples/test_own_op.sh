@@ -9,17 +9,7 @@ set -u
 program=${OWN_OP:-${top_builddir:-.}/examples/own_op}
 top_srcdir=${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}
 
-number=0
-failed=0
-report() { # STATUS NAME: 0 is ok
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        failed=1
-    fi
-}
+. "$top_srcdir/tests/tap.sh"
 
 output=$("$program" 2>&1)
 report $? "the program ends well"
@@ -52,5 +42,4 @@ echo "$output" | awk '
     }'
 report $? "Newton's method converges quadratically"
 
-echo "1..$number"
-exit $failed
+finish

@@ -8,17 +8,7 @@ set -u
 program=${OWN_OPTIMIZER:-${top_builddir:-.}/examples/own_optimizer}
 top_srcdir=${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}
 
-number=0
-failed=0
-report() { # STATUS NAME: 0 is ok
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        failed=1
-    fi
-}
+. "$top_srcdir/tests/tap.sh"
 
 output=$("$program" 2>&1)
 report $? "the program ends well"
@@ -54,5 +44,4 @@ printed '^resumed: the same bits$' "training goes on from the checkpoint to the 
 printed "own_optimizer\.c:$(line_of '.beta1 = 1.5'): lion_step: beta1 1\.5 is not in \[0, 1)" "the step's own error names it and the line"
 printed "own_optimizer\.c:$(line_of 'TG_SHAPE(3)'): log_cosh_loss: (3) x (2): the shapes do not broadcast" "so does the loss's"
 
-echo "1..$number"
-exit $failed
+finish

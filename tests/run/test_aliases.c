@@ -1,4 +1,4 @@
-/* tests/run/test_alias.c: views show the memory of what they were made of, and yet hold the value of their place in the
+/* tests/run/test_aliases.c: views show the memory of what they were made of, and yet hold the value of their place in the
  * program when that is overwritten.
  *
  * SPDX-License-Identifier: MIT */

@@ -1,4 +1,4 @@
-/* tests/run/test_planned.c: what a run by a plan leaves behind: values that were dropped, computed again or not; views; leaves that are overwritten;
+/* tests/run/test_run_plan.c: what a run by a plan leaves behind: values that were dropped, computed again or not; views; leaves that are overwritten;
  * and what is still there when a kernel fails in the middle.
  *
  * SPDX-License-Identifier: MIT */
