@@ -177,10 +177,10 @@ struct tg_op {
 
     /* What else the executor may know of a kernel, for speed; x: the types of the operands, which are in row-major order. `lead`:
      * how many leading axes of the first operand the kernel goes through one by one, the result having the same: given some
-     * of these rows, and the other operands whole, it computes those of the result, to the bit, on any thread; it needs no
-     * scratch memory, and never fails. `reduced`, for one operand: how many leading axes, and no others, the kernel reduces, as
-     * `block_reduce` does in pieces, to the bit. Both give -1 for none; NULL is the same. Axes that the operand or the result
-     * does not have are TG_ERR_SHAPE when the op is recorded. */
+     * of these rows, and the other operands whole, it computes those of the result, to the bit, on any thread. It may borrow
+     * scratch memory and fail, as any kernel; where several rows fail, the first is reported. `reduced`, for one operand: how
+     * many leading axes, and no others, the kernel reduces, as `block_reduce` does in pieces, to the bit. Both give -1 for none;
+     * NULL is the same. Axes that the operand or the result does not have are TG_ERR_SHAPE when the op is recorded. */
     int (*lead)(const tg_type *x, const void *attr);
     int (*reduced)(const tg_type *x, const void *attr);
     const tg_block_reduce *block_reduce;

@@ -100,8 +100,7 @@ static tg_status check_no_step(tg_tape *tape, uint32_t end, const char *what) {
         const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, node->in[0]));
         return tgi_fail(tape, TG_ERR_VALUE, what,
                         "before this value stands an update of '%s' (recorded at %s:%u) that has not run, and a read runs no "
-                        "update: "
-                        "call tg_run or tg_run_pending, or tg_peek for the value that is there",
+                        "update: call tg_run or tg_run_pending, or tg_peek for the value that is there",
                         leaf->name ? leaf->name : "", node->file ? node->file : "?", (unsigned)node->line);
     }
     return TG_OK;

@@ -88,6 +88,20 @@ START_TEST(operands_that_cannot_be_used_are_named) {
 }
 END_TEST
 
+START_TEST(operands_are_refused_with_their_shapes) {
+    things      t = new_things();
+    tg_operands o;
+    ck_assert_int_eq(tg_check_operands(&o, "f", 1, 3, (tg_tensor[]){t.w, TG_NONE, t.v}), TG_OK);
+    ck_assert_int_eq(tg_refuse_operands(&o, TG_ERR_SHAPE, "%d axes and no %s", 2, "more"), TG_ERR_SHAPE);
+    CHECK_ERROR_TEXT(t.tape, TG_ERR_SHAPE, "f: (2, 3) x (5): 2 axes and no more");
+    ck_assert_int_eq(tg_refuse_operands(&o, TG_ERR_DTYPE, "no"), TG_ERR_DTYPE);
+    CHECK_ERROR_TEXT(t.tape, TG_ERR_DTYPE, "f: float64 (2, 3) x float64 (5): no");
+    ck_assert_int_eq(tg_refuse_operands(&o, TG_OK, "an error after all"), TG_ERR_ARGUMENT);
+    CHECK_ERROR_TEXT(t.tape, TG_ERR_ARGUMENT, "f: (2, 3) x (5): an error after all");
+    tg_tape_free(t.tape);
+}
+END_TEST
+
 START_TEST(dtypes_must_be_one_floating_dtype) {
     things      t = new_things();
     tg_tensor   narrow = tg_full(t.tape, TG_F32, TG_SHAPE(5), 1);
@@ -214,6 +228,7 @@ Suite *suite_check_operands(void) {
     tcase_add_test(tcase, a_number_takes_the_dtype_it_is_given);
     tcase_add_test(tcase, the_operands_are_filled_in);
     tcase_add_test(tcase, operands_that_cannot_be_used_are_named);
+    tcase_add_test(tcase, operands_are_refused_with_their_shapes);
     tcase_add_test(tcase, dtypes_must_be_one_floating_dtype);
     tcase_add_test(tcase, shapes_are_checked);
     tcase_add_test(tcase, an_axis_is_counted_from_the_front);

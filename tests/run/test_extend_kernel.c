@@ -1,6 +1,7 @@
 /* tests/run/test_extend_kernel.c: kernels of one's own that share work out to threads, and that draw numbers.
  *
  * SPDX-License-Identifier: MIT */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -96,6 +97,49 @@ START_TEST(each_unit_is_in_one_share) {
                 ck_assert(count[s] == count[1] || count[s] == count[1] - 1 || count[s] == count[s - 1]);
             ck_assert_int_eq(seen[units], 0);
         }
+}
+END_TEST
+
+/* ---- how many threads a kernel may use ---------------------------------------------------------------------------- */
+
+static int fewest, most; /* that a kernel was told; the tests are one thread each */
+
+static tg_status infer_same(tg_infer *call) {
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+static int all_but_the_last_axis(const tg_type *x, const void *attr) {
+    (void)attr;
+    return x->rank - 1;
+}
+
+static tg_status threads_kernel(tg_kernel_call *call) {
+    int threads = tg_kernel_threads(call);
+#pragma omp critical(tests_threads)
+    {
+        if (threads < fewest) fewest = threads;
+        if (threads > most) most = threads;
+    }
+    memset(call->out.data, 0, (size_t)call->out.size * sizeof(double));
+    return TG_OK;
+}
+
+START_TEST(a_kernel_is_told_the_threads_it_may_use) {
+    static const tg_op whole = {"whole", 1, infer_same, .kernel = threads_kernel};
+    static const tg_op by_rows = {"by_rows", 1, infer_same, .kernel = threads_kernel, .lead = all_but_the_last_axis};
+    for (int threads = 1; threads < 4; threads++) {
+        tg_tape *tape = tg_tape_new();
+        tg_set_threads(tape, threads);
+        tg_tensor x = tg_exp(tg_full(tape, TG_F64, TG_SHAPE(1000, 500), 1));
+        fewest = INT_MAX, most = 0;
+        ck_assert(tg_item(tg_sum(tg_record(NULL, &whole, 1, &x, NULL, 0))) == 0);
+        ck_assert(fewest == threads && most == threads);
+        fewest = INT_MAX, most = 0;
+        ck_assert(tg_item(tg_sum(tg_exp(tg_record(NULL, &by_rows, 1, &x, NULL, 0)))) == 1000 * 500);
+        ck_assert(fewest == 1 && most == 1);
+        finish(tape);
+    }
 }
 END_TEST
 
@@ -200,6 +244,7 @@ Suite *suite_extend_kernel(void) {
     tcase_add_test(threads, little_work_and_few_units_stay_together);
 #endif
     tcase_add_test(threads, each_unit_is_in_one_share);
+    tcase_add_test(threads, a_kernel_is_told_the_threads_it_may_use);
     tcase_add_loop_test(draws, a_kernel_draws_what_a_tensor_does, 0, 4);
     tcase_add_test(draws, the_bits_are_those_of_the_numbers);
     tcase_add_test(draws, who_is_not_marked_may_not_draw);

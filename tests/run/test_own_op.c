@@ -61,6 +61,33 @@ START_TEST(any_other_operand_is_copied) {
 }
 END_TEST
 
+/* ---- shapes that broadcast ----------------------------------------------------------------------------------------- */
+
+static tg_status infer_float(tg_infer *call) {
+    call->out.dtype = TG_F64;
+    return tg_infer_broadcast(call);
+}
+
+static void hypotenuse(int64_t n, void *out, const void *const *in, const int64_t *step) {
+    const double *a = in[0], *b = in[1];
+    for (int64_t i = 0; i < n; i++)
+        ((double *)out)[i] = sqrt(a[i * step[0]] * a[i * step[0]] + b[i * step[1]] * b[i * step[1]]);
+}
+
+START_TEST(an_op_may_broadcast) {
+    static const tg_loops loops = TG_LOOPS([TG_F64] = hypotenuse);
+    static const tg_op    op = {.name = "hypotenuse", .arity = 2, .infer = infer_float, .loops = &loops};
+    tg_tape              *tape = tg_tape_new();
+    tg_tensor             column = tg_reshape(VECTOR(tape, 3, 5), TG_SHAPE(2, 1)), row = VECTOR(tape, 4, 12, 0);
+    tg_tensor             y = tg_record(NULL, &op, 2, (tg_tensor[]){column, row}, NULL, 0);
+    ck_assert(tg_shape_of(y).rank == 2 && tg_shape_of(y).dims[0] == 2 && tg_shape_of(y).dims[1] == 3);
+    CHECK_F64(y, 5, sqrt(153), 3, sqrt(41), 13, 5);
+    FAILS(tape, tg_record(NULL, &op, 2, (tg_tensor[]){VECTOR(tape, 1, 2), row}, NULL, 0), TG_ERR_SHAPE,
+          "hypotenuse: (2) x (3): ");
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* ---- views of the user's own ------------------------------------------------------------------------------------- */
 
 static tg_status infer_every_second(tg_infer *call) {
@@ -358,6 +385,7 @@ Suite *suite_own_op(void) {
     TCase *refused = tcase_create("refused"), *rows = tcase_create("rows"), *discard = tcase_create("discard");
     tcase_add_test(operand, a_contiguous_operand_is_given_as_it_is);
     tcase_add_test(operand, any_other_operand_is_copied);
+    tcase_add_test(operand, an_op_may_broadcast);
     suite_add_tcase(suite, operand);
     tcase_add_test(view, a_view_may_be_shorter_and_reversed);
     tcase_add_test(view, a_view_is_told_its_own_size);
