@@ -119,8 +119,7 @@ static tg_status fail_stale(tg_tape *tape, const tgi_node *node, const tgi_node 
     tape->line = node->line;
     return tgi_fail(tape, TG_ERR_VALUE, node->op->name,
                     "its value is needed again, as a leaf under it was written since it was computed; but '%s' has been "
-                    "overwritten by an "
-                    "assign, too: call tg_run, which computes all anew",
+                    "overwritten by an assign, too: call tg_run, which computes all anew",
                     leaf && leaf->name ? leaf->name : operand->op->name);
 }
 
