@@ -65,6 +65,23 @@ tg_status tg_print_tensor(tg_tensor x, FILE *out);
  * TAPEGRAD_ANOMALY is 1. */
 tg_status tg_set_anomaly(tg_tape *tape, bool on);
 
+/* ---- profile ----------------------------------------------------------------------------------------------------- */
+
+/* Times what runs from now on, instruction by instruction, beginning with zeros; or stops that, and keeps what was counted. Runs take
+ * a few percent longer, those of small values more. A new tape has it off, unless the environment variable TAPEGRAD_PROFILE is 1:
+ * then the profile is written to stderr when the tape is freed. */
+tg_status tg_set_profile(tg_tape *tape, bool on);
+
+/* Writes where the time went, by op and source line, most first:
+ *
+ *     profile: 101 runs of a segment in 3.113 ms, of that 0.170 ms for plans; the threads' time in instructions, 2.690 ms, by op and line:
+ *       share           ms      runs  op
+ *       31.2%        0.839       202  matmul  iris.c:56
+ *       11.4%        0.307       101  matmul, in a gradient of matmul  iris.c:56
+ *
+ * What runs together in a group is timed one by one, on each thread; what is left is the executor's own time. */
+tg_status tg_print_profile(tg_tape *tape, FILE *out);
+
 /* ---- eager mode -------------------------------------------------------------------------------------------------- */
 
 /* Eager mode: each instruction runs when it is recorded, by itself, and what is pending runs now. It is for stepping through a
@@ -82,6 +99,8 @@ tg_status tg_set_eager(tg_tape *tape, bool on);
 #define tg_write_dot(tape, ...) (tg_write_dot)(TG_AT(tape), __VA_ARGS__)
 #define tg_print_tensor(x, ...) TG_CALL1_WITH(tg_print_tensor, x, __VA_ARGS__)
 #define tg_set_eager(tape, ...) TG_TAPE_CALL(tg_set_eager, tape, __VA_ARGS__)
+#define tg_set_profile(tape, ...) TG_TAPE_CALL(tg_set_profile, tape, __VA_ARGS__)
+#define tg_print_profile(tape, ...) (tg_print_profile)(TG_AT(tape), __VA_ARGS__)
 #define tg_set_anomaly(tape, ...) (tg_set_anomaly)(TG_AT(tape), __VA_ARGS__)
 
 #endif

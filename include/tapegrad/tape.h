@@ -43,6 +43,34 @@ extern "C" {
  * tg_error describes it, so that one check at the end is enough. */
 tg_tape *tg_tape_new(void);
 
+/* What a tape is given by the program that it works in: a game's allocator, a server's log. A member that is NULL or 0 stands for the
+ * library's own way. The functions get `context`. They are called on the thread that uses the tape, if not said otherwise, and may
+ * call nothing with it but tg_cancel. */
+typedef struct tg_host {
+    void *context;
+
+    /* `bytes` of memory, aligned as malloc's; NULL when there is none. And gives it back, with the same number of bytes. All memory
+     * of the tape comes from here, the tape itself included. Kernels may ask for some on the threads of a run, one at a time. Both,
+     * or neither: then malloc and free. */
+    void *(*allocate)(void *context, size_t bytes);
+    void (*release)(void *context, void *memory, size_t bytes);
+
+    /* The most bytes that the tape may have at a time. What needs more first gives back what nothing needs at present, and is
+     * TG_ERR_MEMORY when that is not enough. */
+    size_t memory_limit;
+
+    /* Called with the text of each error that becomes the tape's, once. */
+    void (*log)(void *context, const char *error);
+
+    /* Called in a run before each instruction, or group of them that run together: how many instructions of the tape, or of the part
+     * that runs, stand before it, and how many there are. It should return soon: it may be called a million times a second. */
+    void (*progress)(void *context, int64_t done, int64_t count);
+} tg_host;
+
+/* A new, empty tape with that host, of which it keeps a copy; NULL stands for none, as in tg_tape_new. NULL when there is no memory,
+ * when the limit does not even hold an empty tape, and for one of allocate and release without the other. */
+tg_tape *tg_tape_new_with(const tg_host *host);
+
 /* Frees the tape and all that it owns. Memory given to tg_borrow or tg_borrow_parameter stays the caller's. NULL is ignored. */
 void tg_tape_free(tg_tape *tape);
 
@@ -225,8 +253,12 @@ typedef struct tg_figures {
     int64_t plans, plan_hits;  /* segments that were planned; runs of a segment by a plan that existed already */
     int64_t groups, kernels;   /* in the plan that ran last: groups of fused instructions; instructions that run alone */
     int64_t fused;             /* in the plan that ran last: instructions in its groups */
-    size_t  block_bytes;       /* in the plan that ran last: memory for values that are not kept */
-    size_t  bytes, peak_bytes; /* memory for all values: now, and the most so far */
+    size_t  bytes, peak_bytes; /* all memory of the tape: now, and the most so far. Of that, now: */
+    size_t  value_bytes;       /* for values: those that are there, and the blocks of memory in which plans run */
+    size_t  spare_bytes;       /* kept for values to come: tg_trim gives it back */
+    size_t  record_bytes;      /* for the instructions, and what is known of leaves */
+    size_t  plan_bytes;        /* for plans; */
+    size_t  block_bytes;       /* and in the block of the plan that ran last, for values that are not kept */
 } tg_figures;
 
 /* The figures of a tape; zeros for a tape of NULL. */

@@ -7,7 +7,6 @@
 #include "core/arena.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 
 struct tgi_chunk {
     tgi_chunk *next; /* the one below in the stack, or in the spare list */
@@ -27,12 +26,14 @@ static tgi_chunk *spare_chunk(tgi_arena *arena, size_t bytes) {
     return NULL;
 }
 
-static tgi_chunk *new_chunk(const tgi_arena *arena, size_t bytes) {
+static tgi_chunk *new_chunk(tgi_arena *arena, size_t bytes) {
     size_t size = arena->current ? 2 * arena->current->bytes : FIRST_CHUNK;
     if (size > LARGEST_CHUNK) size = LARGEST_CHUNK;
     if (size < bytes) size = bytes;
-    tgi_chunk *chunk = size > SIZE_MAX - sizeof *chunk ? NULL : malloc(sizeof *chunk + size);
-    if (chunk) chunk->bytes = size;
+    tgi_chunk *chunk = size > SIZE_MAX - sizeof *chunk ? NULL : tgi_memory_take(arena->memory, sizeof *chunk + size);
+    if (!chunk) return NULL;
+    chunk->bytes = size;
+    arena->bytes += sizeof *chunk + size;
     return chunk;
 }
 
@@ -72,21 +73,23 @@ void tgi_arena_cut(tgi_arena *arena, const void *position) {
     arena->top = (char *)arena->current->memory + ((uintptr_t)position - (uintptr_t)arena->current->memory);
 }
 
-static void free_list(tgi_chunk *chunk) {
+static void free_list(tgi_arena *arena, tgi_chunk *chunk) {
     while (chunk) {
         tgi_chunk *next = chunk->next;
-        free(chunk);
+        size_t     bytes = sizeof *chunk + chunk->bytes;
+        arena->bytes -= bytes;
+        tgi_memory_give(arena->memory, chunk, bytes);
         chunk = next;
     }
 }
 
 void tgi_arena_trim(tgi_arena *arena) {
-    free_list(arena->spare);
+    free_list(arena, arena->spare);
     arena->spare = NULL;
 }
 
 void tgi_arena_free(tgi_arena *arena) {
-    free_list(arena->current);
-    free_list(arena->spare);
-    *arena = (tgi_arena){0};
+    free_list(arena, arena->current);
+    free_list(arena, arena->spare);
+    *arena = (tgi_arena){.memory = arena->memory};
 }

@@ -1,20 +1,22 @@
 /* core/arena.h: memory that is given back in the opposite order in which it was taken, as a tape is rewound.
  *
- * Chunks come from malloc once and stay with the arena; cutting back to a position only moves a pointer, so that the same
+ * Chunks are allocated once and stay with the arena; cutting back to a position only moves a pointer, so that the same
  * step recorded again allocates nothing.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_CORE_ARENA_H
 #define TGI_CORE_ARENA_H
 
-#include <stddef.h>
+#include "core/memory.h"
 
 typedef struct tgi_chunk tgi_chunk;
 
 typedef struct tgi_arena {
-    tgi_chunk *current;   /* the one in use, and through it the full ones before it */
-    tgi_chunk *spare;     /* cut back, to be used again */
-    char      *top, *end; /* of the free part of the current chunk */
+    tgi_memory *memory;    /* where chunks come from */
+    size_t      bytes;     /* of all chunks */
+    tgi_chunk  *current;   /* the one in use, and through it the full ones before it */
+    tgi_chunk  *spare;     /* cut back, to be used again */
+    char       *top, *end; /* of the free part of the current chunk */
 } tgi_arena;
 
 /* `bytes` of memory, aligned to 8, not initialised; NULL when there is none. */

@@ -3,7 +3,8 @@
  * A gradient rule, a checkpointed function: they record. To run, to read, to write or to rewind from in there would change what the
  * library is in the middle of. A shape rule, a kernel: they do not even record, for the tape may be in pieces, and they may be on
  * any thread. What is called in spite of that is an error and does nothing: every public function begins with one of the two
- * checks below.
+ * checks below. The host's functions are such code, too; an error from inside of a run waits until that is over to be logged, so that
+ * the log is not called by a kernel's thread.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/tape.h"
@@ -24,9 +25,19 @@ tg_status tgi_leave(tg_tape *tape, tgi_callback outer) {
     tgi_callback left = tape->callback;
     tape->callback = outer;
     tape->within = left.within;
+    tgi_log_error(tape);
     if (tape->inside == left.inside) return tape->status;
     tape->inside = left.inside;
     return tgi_fail(tape, TG_ERR_ARGUMENT, NULL, "%s began and ended scopes that are not in pairs", left.name);
+}
+
+void tgi_log_error(tg_tape *tape) {
+    const tg_host *host = &tape->memory.host;
+    if (!tape->unlogged || !host->log || tgi_is_closed(tape)) return;
+    tape->unlogged = false;
+    tgi_callback outer = tgi_enter(tape, "the host's log", false);
+    host->log(host->context, tape->text);
+    tgi_leave(tape, outer);
 }
 
 /* Kernels are called by several threads. */

@@ -96,6 +96,8 @@ static tg_status fail(tg_tape *tape, tg_status status, const char *what, const c
     append(tape, &length, format, arguments);
     tgi_make_line(tape->text);
     tape->status = (unsigned)status - 1 < TG_ERR_CANCELLED ? status : TG_ERR_ARGUMENT;
+    tape->unlogged = true;
+    tgi_log_error(tape);
     return tgi_done(tape, tape->status);
 }
 
@@ -108,7 +110,10 @@ tg_status tgi_fail(tg_tape *tape, tg_status status, const char *what, const char
 }
 
 tg_status tgi_out_of_memory(tg_tape *tape, const char *what) {
-    return tgi_fail(tape, TG_ERR_MEMORY, what, "out of memory");
+    if (!tape->memory.limited) return tgi_fail(tape, TG_ERR_MEMORY, what, "out of memory");
+    tape->memory.limited = false;
+    return tgi_fail(tape, TG_ERR_MEMORY, what, "out of memory: the tape has %zu bytes, and its host allows %zu",
+                    tape->memory.bytes, tape->memory.host.memory_limit);
 }
 
 tg_status tg_refuse(const tg_infer *call, tg_status status, const char *format, ...) {

@@ -19,7 +19,7 @@ struct tgi_executor {
     void (*free)(tg_tape *tape);
 };
 
-/* A tape that is run by that executor; NULL when there is no memory. */
-tg_tape *tgi_new_tape(const tgi_executor *executor);
+/* A tape that is run by that executor, with the host's memory where there is a host; NULL when there is no memory. */
+tg_tape *tgi_new_tape(const tgi_executor *executor, const tg_host *host);
 
 #endif

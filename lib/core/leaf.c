@@ -98,7 +98,7 @@ static tg_status enter_tables(tg_tape *tape, tgi_node *node) {
     tgi_leaf *leaf = (tgi_leaf *)node->attr;
     if (node->op == &tgi_parameter) {
         node->requires_grad = true;
-        if (!tgi_index_list_push(&tape->parameters, leaf->index)) return TG_ERR_MEMORY;
+        if (!tgi_index_list_push(&tape->memory, &tape->parameters, leaf->index)) return TG_ERR_MEMORY;
     }
     return leaf->name && !enter(tape, leaf) ? TG_ERR_MEMORY : TG_OK;
 }

@@ -1,8 +1,6 @@
 /* core/node.c: what an instruction is: the type and the size of its value; and lists of instructions.
  *
  * SPDX-License-Identifier: MIT */
-#include <stdlib.h>
-
 #include "core/tape.h"
 
 int64_t tgi_node_size(const tgi_node *node) {
@@ -31,14 +29,19 @@ const char *tgi_node_name(const tgi_node *node) {
     return node->within ? node->within : node->op->name;
 }
 
-bool tgi_index_list_push(tgi_index_list *list, uint32_t item) {
+bool tgi_index_list_push(tgi_memory *memory, tgi_index_list *list, uint32_t item) {
     if (list->count == list->capacity) {
         uint32_t  capacity = list->capacity ? 2 * list->capacity : 16;
-        uint32_t *grown = realloc(list->item, capacity * sizeof *grown);
+        uint32_t *grown = tgi_memory_grow(memory, list->item, list->capacity * sizeof *grown, capacity * sizeof *grown);
         if (!grown) return false;
         list->item = grown;
         list->capacity = capacity;
     }
     list->item[list->count++] = item;
     return true;
+}
+
+void tgi_index_list_free(tgi_memory *memory, tgi_index_list *list) {
+    tgi_memory_give(memory, list->item, list->capacity * sizeof *list->item);
+    *list = (tgi_index_list){0};
 }

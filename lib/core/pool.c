@@ -7,14 +7,13 @@
 #include "core/pool.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 
 enum { ALIGNMENT = 64, SMALLEST = 16 };
 
 struct tgi_buffer {
     tgi_buffer *next_free;
     tgi_buffer *next;
-    void       *block; /* what malloc returned */
+    void       *block; /* what was allocated */
     int         size_class;
 };
 
@@ -28,15 +27,20 @@ static void *memory_of(tgi_buffer *buffer) {
     return (char *)buffer + ALIGNMENT;
 }
 
+/* With its header, and what it takes to align it. */
+static size_t bytes_of(int size_class) {
+    return tgi_size_class_bytes(size_class, SMALLEST) + 2 * ALIGNMENT;
+}
+
 static tgi_buffer *new_buffer(tgi_pool *pool, int size_class) {
-    void *block = malloc(tgi_size_class_bytes(size_class, SMALLEST) + 2 * ALIGNMENT);
+    void *block = tgi_memory_take(pool->memory, bytes_of(size_class));
+    if (!block && pool->memory->limited && tgi_pool_trim(pool, 0)) block = tgi_memory_take(pool->memory, bytes_of(size_class));
     if (!block) return NULL;
     size_t      to_line = (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
     tgi_buffer *buffer = (tgi_buffer *)((char *)block + to_line);
     *buffer = (tgi_buffer){.next = pool->all, .block = block, .size_class = size_class};
     pool->all = buffer;
-    pool->bytes += tgi_size_class_bytes(size_class, SMALLEST);
-    if (pool->bytes > pool->peak) pool->peak = pool->bytes;
+    pool->bytes += bytes_of(size_class);
     return buffer;
 }
 
@@ -59,7 +63,8 @@ void tgi_pool_give(tgi_pool *pool, void *memory) {
 }
 
 /* The buffers are marked by the complement of their class, then taken out of the list of all. */
-void tgi_pool_trim(tgi_pool *pool, size_t bytes) {
+bool tgi_pool_trim(tgi_pool *pool, size_t bytes) {
+    size_t before = pool->bytes;
     for (int size_class = tgi_size_class(bytes, SMALLEST); size_class < TGI_SIZE_CLASSES; size_class++) {
         for (tgi_buffer *buffer = pool->free[size_class]; buffer; buffer = buffer->next_free)
             buffer->size_class = ~size_class;
@@ -71,17 +76,27 @@ void tgi_pool_trim(tgi_pool *pool, size_t bytes) {
             link = &buffer->next;
             continue;
         }
+        size_t freed = bytes_of(~buffer->size_class);
         *link = buffer->next;
-        pool->bytes -= tgi_size_class_bytes(~buffer->size_class, SMALLEST);
-        free(buffer->block);
+        pool->bytes -= freed;
+        tgi_memory_give(pool->memory, buffer->block, freed);
     }
+    return pool->bytes < before;
+}
+
+size_t tgi_pool_spare(const tgi_pool *pool) {
+    size_t bytes = 0;
+    for (int size_class = 0; size_class < TGI_SIZE_CLASSES; size_class++)
+        for (const tgi_buffer *buffer = pool->free[size_class]; buffer; buffer = buffer->next_free)
+            bytes += bytes_of(size_class);
+    return bytes;
 }
 
 void tgi_pool_free(tgi_pool *pool) {
     for (tgi_buffer *buffer = pool->all; buffer;) {
         tgi_buffer *next = buffer->next;
-        free(buffer->block);
+        tgi_memory_give(pool->memory, buffer->block, bytes_of(buffer->size_class));
         buffer = next;
     }
-    *pool = (tgi_pool){0};
+    *pool = (tgi_pool){.memory = pool->memory};
 }

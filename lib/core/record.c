@@ -5,7 +5,6 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/executor.h"
@@ -15,12 +14,14 @@
 
 static bool grow(tg_tape *tape) {
     uint32_t used = tape->chunk_count;
-    if ((used & (used - 1)) == 0) { /* a power of two: the table is full */
-        tgi_node **table = realloc(tape->chunks, (used ? 2 * (size_t)used : 1) * sizeof *table);
+    if (used == tape->chunk_room) {
+        uint32_t   room = used ? 2 * used : 1;
+        tgi_node **table = tgi_memory_grow(&tape->memory, tape->chunks, used * sizeof *table, room * sizeof *table);
         if (!table) return false;
         tape->chunks = table;
+        tape->chunk_room = room;
     }
-    tape->chunks[used] = malloc(TGI_CHUNK * sizeof **tape->chunks);
+    tape->chunks[used] = tgi_memory_take(&tape->memory, TGI_CHUNK * sizeof **tape->chunks);
     if (!tape->chunks[used]) return false;
     tape->chunk_count++;
     return true;

@@ -28,9 +28,13 @@ static bool is_wanted(const char *variable) {
     return value && strcmp(value, "1") == 0;
 }
 
-tg_tape *tgi_new_tape(const tgi_executor *executor) {
-    tg_tape *tape = calloc(1, sizeof *tape);
+tg_tape *tgi_new_tape(const tgi_executor *executor, const tg_host *host) {
+    tgi_memory memory = {.host = host ? *host : (tg_host){0}};
+    if (!memory.host.allocate != !memory.host.release) return NULL;
+    tg_tape *tape = tgi_memory_take(&memory, sizeof *tape);
     if (!tape) return NULL;
+    *tape = (tg_tape){.memory = memory};
+    tape->arena.memory = tape->pool.memory = &tape->memory;
     tgi_lock_begin(&tape->lock);
     tape->executor = executor;
     tape->generation = 1;
@@ -38,6 +42,7 @@ tg_tape *tgi_new_tape(const tgi_executor *executor) {
     tape->anomaly = is_wanted("TAPEGRAD_ANOMALY");
     tape->eager = is_wanted("TAPEGRAD_EAGER");
     tape->print_plans = is_wanted("TAPEGRAD_PLAN");
+    tape->profiles = tape->print_profile = is_wanted("TAPEGRAD_PROFILE");
     tgi_mt19937_seed(&tape->generator, (uint32_t)default_seed);
     return tape;
 }
@@ -47,15 +52,16 @@ void tg_tape_free(tg_tape *tape) {
     HASH_CLEAR(hh, tape->names);
     tape->executor->free(tape);
     for (uint32_t i = 0; i < tape->chunk_count; i++)
-        free(tape->chunks[i]);
-    free(tape->chunks);
-    free(tape->parameters.item);
-    free(tape->parts);
-    free(tape->aliases.item);
+        tgi_memory_give(&tape->memory, tape->chunks[i], TGI_CHUNK * sizeof **tape->chunks);
+    tgi_memory_give(&tape->memory, tape->chunks, tape->chunk_room * sizeof *tape->chunks);
+    tgi_memory_give(&tape->memory, tape->parts, tape->part_room * sizeof *tape->parts);
+    tgi_index_list_free(&tape->memory, &tape->parameters);
+    tgi_index_list_free(&tape->memory, &tape->aliases);
     tgi_arena_free(&tape->arena);
     tgi_pool_free(&tape->pool);
     tgi_lock_end(&tape->lock);
-    free(tape);
+    tgi_memory memory = tape->memory;
+    tgi_memory_give(&memory, tape, sizeof *tape);
 }
 
 tg_status(tg_set_keep)(tg_tape *tape, tg_keep_policy policy) {

@@ -9,7 +9,10 @@
 #ifndef TGI_CORE_TAPE_H
 #define TGI_CORE_TAPE_H
 
+/* Tables are made where there is a `tape`. */
 #define HASH_NONFATAL_OOM 1
+#define uthash_malloc(bytes) tgi_memory_take(&tape->memory, bytes)
+#define uthash_free(block, bytes) tgi_memory_give(&tape->memory, block, bytes)
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -165,6 +168,9 @@ typedef struct tgi_part {
     tgi_plan_slot slot;
 } tgi_part;
 
+/* Where the time of runs goes, when that is asked for (run/profile.c). */
+typedef struct tgi_profile tgi_profile;
+
 /* A block of memory of a run that failed (run/run_plan.c). */
 typedef struct tgi_stranded tgi_stranded;
 
@@ -190,6 +196,7 @@ struct tg_tape {
     /* the error */
     tg_status status;
     char      text[512];
+    bool      unlogged; /* the host has not been told */
 
     /* the call under way */
     const char  *file; /* from which line of the user's source; consumed by what the call records */
@@ -204,8 +211,9 @@ struct tg_tape {
     tgi_lock     lock;     /* for the error, the pool and a group's failures while threads call kernels */
 
     /* the program */
+    tgi_memory     memory; /* all of it, this record included */
     tgi_node     **chunks; /* of instructions; they never move */
-    uint32_t       chunk_count, count, generation;
+    uint32_t       chunk_count, chunk_room, count, generation;
     tg_keep_policy keep;
     tgi_arena      arena;
     tgi_leaf      *names; /* uthash table of the leaves that have one */
@@ -216,17 +224,19 @@ struct tg_tape {
     uint16_t       part_room, part;
 
     /* the run */
-    uint32_t       done;        /* of what stands outside of parts, instructions before this one have run */
-    uint32_t       observed;    /* in eager mode: those before this one would have run without it, too */
-    uint64_t       clock;       /* how often a leaf was overwritten from outside */
-    bool           written;     /* one was, since tg_run began anew, after something had run */
-    uint32_t       touched;     /* those from this one on never had memory */
-    uint32_t       leading;     /* the tape begins with so many leaves */
-    bool           anomaly;     /* stops at the first NaN or infinity: see tg_set_anomaly */
-    int            threads;     /* that a run may use; 0: as many as OpenMP gives */
-    bool           eager;       /* runs each instruction when it is recorded */
-    bool           print_plans; /* to stderr, when they are made */
-    atomic_bool    cancelled;   /* the run is to stop; set by any thread */
+    uint32_t       done;                    /* of what stands outside of parts, instructions before this one have run */
+    uint32_t       observed;                /* in eager mode: those before this one would have run without it, too */
+    uint64_t       clock;                   /* how often a leaf was overwritten from outside */
+    bool           written;                 /* one was, since tg_run began anew, after something had run */
+    uint32_t       touched;                 /* those from this one on never had memory */
+    uint32_t       leading;                 /* the tape begins with so many leaves */
+    bool           anomaly;                 /* stops at the first NaN or infinity: see tg_set_anomaly */
+    int            threads;                 /* that a run may use; 0: as many as OpenMP gives */
+    bool           eager;                   /* runs each instruction when it is recorded */
+    bool           print_plans;             /* to stderr, when they are made */
+    atomic_bool    cancelled;               /* the run is to stop; set by any thread */
+    bool           profiles, print_profile; /* what runs is timed; it is to be printed to stderr when the tape is freed */
+    tgi_profile   *profile;                 /* what was timed so far, or NULL */
     tgi_pool       pool;
     tgi_index_list aliases; /* views that show a variable leaf's memory */
     uint32_t       keeps;   /* how often what is kept was changed after it was recorded */
@@ -287,6 +297,9 @@ tg_status tgi_check_outside(tg_tape *tape, const char *what);
 tgi_callback tgi_enter(tg_tape *tape, const char *name, bool records);
 tgi_callback tgi_enter_run(tg_tape *tape);
 tg_status    tgi_leave(tg_tape *tape, tgi_callback outer);
+
+/* Tells the host of an error that it has not been told of, unless that has to wait until the code that is being called returns. */
+void tgi_log_error(tg_tape *tape);
 
 static inline bool tgi_is_closed(const tg_tape *tape) {
     return tape->callback.name && !tape->callback.records;
@@ -379,7 +392,8 @@ void tgi_make_bools(tgi_node *node);
 /* The function that the user called for it, for errors. */
 const char *tgi_node_name(const tgi_node *node);
 
-bool tgi_index_list_push(tgi_index_list *list, uint32_t item);
+bool tgi_index_list_push(tgi_memory *memory, tgi_index_list *list, uint32_t item);
+void tgi_index_list_free(tgi_memory *memory, tgi_index_list *list);
 
 /* The name of an instruction; NULL when it has none (label.c). */
 const char *tgi_name_of(const tg_tape *tape, const tgi_node *node);

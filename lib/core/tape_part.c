@@ -36,7 +36,7 @@ tgi_part *tgi_find_part(tg_tape *tape, const char *what, const char *name) {
 static bool has_room(tg_tape *tape) {
     if (tape->part_count < tape->part_room) return true;
     uint16_t  room = (uint16_t)(tape->part_room ? 2 * tape->part_room : 4);
-    tgi_part *grown = realloc(tape->parts, room * sizeof *grown);
+    tgi_part *grown = tgi_memory_grow(&tape->memory, tape->parts, tape->part_room * sizeof *grown, room * sizeof *grown);
     if (!grown) return false;
     tape->parts = grown;
     tape->part_room = room;

@@ -42,7 +42,7 @@ static bool can_be_overwritten(const tgi_node *node) {
 tg_status tgi_note_alias(tg_tape *tape, uint32_t index) {
     tgi_node *node = tgi_node_at(tape, index);
     if (tgi_is_alias(node) || !can_be_overwritten(tgi_node_at(tape, node->view->base))) return TG_OK;
-    if (!tgi_index_list_push(&tape->aliases, index)) return tgi_out_of_memory(tape, node->op->name);
+    if (!tgi_index_list_push(&tape->memory, &tape->aliases, index)) return tgi_out_of_memory(tape, node->op->name);
     tgi_set_alias(node, true);
     return TG_OK;
 }

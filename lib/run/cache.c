@@ -126,7 +126,7 @@ static void drop(tg_tape *tape, tgi_plan *plan) {
     forget_plan(&plans->slot, plan);
     for (uint16_t i = 0; i < tape->part_count; i++)
         forget_plan(&tape->parts[i].slot, plan);
-    tgi_free_plan(plan);
+    tgi_free_plan(tape, plan);
 }
 
 /* Makes room for one more. */
@@ -163,7 +163,7 @@ static tgi_plan *make(key_writer *k) {
             return plan;
         }
     }
-    tgi_free_plan(plan);
+    tgi_free_plan(k->tape, plan);
     tgi_out_of_memory(k->tape, "run");
     return NULL;
 }
@@ -257,14 +257,23 @@ void tgi_free_plans(tg_tape *tape) {
         drop(tape, plan);
 }
 
+static void fill_bytes(tg_figures *figures, const tg_tape *tape) {
+    figures->bytes = tape->memory.bytes;
+    figures->peak_bytes = tape->memory.peak;
+    figures->spare_bytes = tgi_pool_spare(&tape->pool);
+    figures->value_bytes = tape->pool.bytes - figures->spare_bytes;
+    figures->record_bytes = tape->arena.bytes + tape->chunk_count * TGI_CHUNK * sizeof **tape->chunks;
+    for (const tgi_plan *plan = tape->plans.table; plan; plan = plan->hh.next)
+        figures->plan_bytes += sizeof *plan + plan->arena.bytes;
+}
+
 tg_figures tg_stats(const tg_tape *tape) {
     tg_figures figures = {0};
     if (!tape) return figures;
     figures.instructions = tape->count;
     figures.plans = (int64_t)tape->plans.made;
     figures.plan_hits = (int64_t)tape->plans.hits;
-    figures.bytes = tape->pool.bytes;
-    figures.peak_bytes = tape->pool.peak;
+    fill_bytes(&figures, tape);
     const tgi_plan *plan = tape->plans.last;
     if (!plan) return figures;
     figures.groups = plan->group_count;

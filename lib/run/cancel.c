@@ -1,4 +1,4 @@
-/* run/cancel.c: a run that is stopped by another thread, or by a signal handler.
+/* run/cancel.c: a run seen from outside: how far it is; and how another thread, or a signal handler, stops it.
  *
  * SPDX-License-Identifier: MIT */
 #include "run/run.h"
@@ -15,4 +15,13 @@ tg_status tgi_stop_run(tg_tape *tape, uint32_t index) {
     tape->file = node->file;
     tape->line = node->line;
     return tgi_fail(tape, TG_ERR_CANCELLED, "run", "cancelled before %s", node->op->name);
+}
+
+void tgi_report_progress(const tg_tape *tape) {
+    const tg_host *host = &tape->memory.host;
+    if (!host->progress) return;
+    uint16_t        number = tgi_node_at(tape, tape->done)->part;
+    const tgi_part *part = number ? tgi_part_at(tape, number) : NULL;
+    uint32_t        start = part ? part->start : 0, end = part ? part->end : tape->count;
+    host->progress(host->context, tape->done - start, end - start);
 }

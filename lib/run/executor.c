@@ -4,6 +4,7 @@
 #include "core/executor.h"
 
 #include "run/initial_value.h"
+#include "run/profile.h"
 #include "run/run.h"
 
 /* What is recorded next belongs to the line that was being recorded. */
@@ -12,8 +13,18 @@ static void run_recorded(tg_tape *tape) {
     if (!tgi_run_early(tape)) tgi_resume(tape, call);
 }
 
-static const tgi_executor executor = {.run_recorded = run_recorded, .restore = tgi_restore_value, .free = tgi_free_plans};
+static void free_all(tg_tape *tape) {
+    if (tape->print_profile) tgi_write_profile(tape, stderr);
+    tgi_free_profile(tape);
+    tgi_free_plans(tape);
+}
+
+static const tgi_executor executor = {.run_recorded = run_recorded, .restore = tgi_restore_value, .free = free_all};
 
 tg_tape *tg_tape_new(void) {
-    return tgi_new_tape(&executor);
+    return tgi_new_tape(&executor, NULL);
+}
+
+tg_tape *tg_tape_new_with(const tg_host *host) {
+    return tgi_new_tape(&executor, host);
 }

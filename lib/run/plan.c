@@ -5,8 +5,6 @@
  * SPDX-License-Identifier: MIT */
 #include "run/plan.h"
 
-#include <stdlib.h>
-
 #include "run/plan_builder.h"
 
 static tg_status run_passes(tgi_plan_builder *b) {
@@ -22,24 +20,25 @@ static tg_status run_passes(tgi_plan_builder *b) {
 }
 
 tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
-    tgi_plan        *plan = calloc(1, sizeof *plan);
+    tgi_plan        *plan = tgi_memory_take(&tape->memory, sizeof *plan);
     tgi_plan_builder b = {.tape = tape, .plan = plan, .start = start, .count = end - start, .limit = limit};
     tape->plans.made++;
+    b.arena.memory = &tape->memory;
     if (plan)
-        plan->count = b.count;
+        *plan = (tgi_plan){.arena.memory = &tape->memory, .count = b.count};
     else
         tgi_out_of_memory(tape, "run");
     if (plan) run_passes(&b);
     tgi_arena_free(&b.arena);
     if (!tape->status) return plan;
-    tgi_free_plan(plan);
+    tgi_free_plan(tape, plan);
     return NULL;
 }
 
-void tgi_free_plan(tgi_plan *plan) {
+void tgi_free_plan(tg_tape *tape, tgi_plan *plan) {
     if (!plan) return;
     tgi_arena_free(&plan->arena);
-    free(plan);
+    tgi_memory_give(&tape->memory, plan, sizeof *plan);
 }
 
 /* ---- what the passes share --------------------------------------------------------------------------------------- */

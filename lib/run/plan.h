@@ -145,7 +145,7 @@ bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit
 
 /* Works out a plan for the instructions from `start` to `end` - 1; NULL and an error when there is no memory (plan.c). */
 tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
-void      tgi_free_plan(tgi_plan *plan);
+void      tgi_free_plan(tg_tape *tape, tgi_plan *plan);
 
 /* The plan for that segment: found, or made and kept for the next time; NULL, with an error, when there is no memory. The first one
  * is NULL, too, when it does not pay to make one (cache.c). */

@@ -18,29 +18,43 @@
 #include "core/residency.h"
 #include "run/aliases.h"
 #include "run/plan.h"
+#include "run/profile.h"
 
 /* ---- the passes -------------------------------------------------------------------------------------------------- */
 
 static tg_status run_sequentially(tg_tape *tape, uint32_t end) {
     while (tape->done < end) {
+        tgi_report_progress(tape);
         if (tgi_run_instruction(tape, tape->done)) return tape->status;
         tape->done++;
     }
     return TG_OK;
 }
 
-static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit) {
+static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
     if (tgi_recompute(tape, tape->done, end)) return tape->status;
     bool            sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end);
     const tgi_plan *plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);
+    if (planned) *planned = tgi_now();
     if (tape->status) return tape->status;
     sequential = !plan || plan->sequential;
     return sequential ? run_sequentially(tape, end) : tgi_run_plan(tape, plan, tape->done);
 }
 
+static tg_status run_timed(tg_tape *tape, uint32_t end, uint32_t limit) {
+    if (tgi_begin_profile(tape)) return tape->status;
+    int64_t   begun = tgi_now(), planned = begun;
+    tg_status status = run_segment(tape, end, limit, &planned);
+    tgi_add_segment(tape, tgi_now() - begun, planned - begun);
+    return status;
+}
+
 tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit) {
     tgi_callback outer = tgi_enter_run(tape);
-    run_segment(tape, end, limit);
+    if (tape->profiles)
+        run_timed(tape, end, limit);
+    else
+        run_segment(tape, end, limit, NULL);
     return tgi_leave(tape, outer);
 }
 

@@ -38,6 +38,9 @@ static inline bool tgi_is_cancelled(const tg_tape *tape) {
 }
 tg_status tgi_stop_run(tg_tape *tape, uint32_t index);
 
+/* Tells the host that instruction tape->done is next (cancel.c). */
+void tgi_report_progress(const tg_tape *tape);
+
 /* Runs one instruction, all it needs being resident (run_sequential.c). The other one is for an op with a kernel, whose result has its
  * memory. */
 tg_status tgi_run_instruction(tg_tape *tape, uint32_t index);

@@ -13,6 +13,7 @@
 #include "run/aliases.h"
 #include "run/kernel_call.h"
 #include "run/plan.h"
+#include "run/profile.h"
 #include "run/run.h"
 
 /* Elements times elementwise ops that take longer than it takes to start a thread. */
@@ -28,6 +29,7 @@ typedef struct tile {
     int64_t           start, length;
     int64_t           row, rows; /* the tile's rows, or the one that it is a piece of */
     int64_t           column, columns;
+    tgi_site        **sites;    /* where the time of each fused op goes; NULL when it is not taken */
     bool              is_first; /* of those that go through the same registers */
     bool              stoppable;
 } tile;
@@ -180,18 +182,31 @@ static bool is_after_failure(const tile *t) {
     return after;
 }
 
+static void run_op(const tile *t, const tgi_fused_op *op) {
+    switch ((tgi_fused_kind)op->kind) {
+    case TGI_FUSED_LOOP: run_loop(t, op); break;
+    case TGI_FUSED_COPY:
+    case TGI_FUSED_ASSIGN: run_move(t, op); break;
+    case TGI_FUSED_ROW_REDUCE:
+    case TGI_FUSED_ROW_KERNEL: run_kernel(t, op); break;
+    case TGI_FUSED_BLOCK_REDUCE: run_block_reduce(t, op); break;
+    }
+}
+
+/* The time since then goes to the site. Returns the present time. */
+static int64_t take_time(tgi_site *site, int64_t begun) {
+    int64_t now = tgi_now();
+    if (site) tgi_add_time(site, now - begun);
+    return now;
+}
+
 static void run_tile(tile *t) {
     if (is_after_failure(t) || (t->stoppable && tgi_is_cancelled(t->tape))) return;
-    const tgi_fused_op *end = t->group->ops + t->group->op_count;
-    for (const tgi_fused_op *op = t->group->ops; op < end; op++)
-        switch ((tgi_fused_kind)op->kind) {
-        case TGI_FUSED_LOOP: run_loop(t, op); break;
-        case TGI_FUSED_COPY:
-        case TGI_FUSED_ASSIGN: run_move(t, op); break;
-        case TGI_FUSED_ROW_REDUCE:
-        case TGI_FUSED_ROW_KERNEL: run_kernel(t, op); break;
-        case TGI_FUSED_BLOCK_REDUCE: run_block_reduce(t, op); break;
-        }
+    int64_t begun = t->sites ? tgi_now() : 0;
+    for (uint32_t i = 0; i < t->group->op_count; i++) {
+        run_op(t, &t->group->ops[i]);
+        if (t->sites) begun = take_time(t->sites[i], begun);
+    }
     t->is_first = false;
 }
 
@@ -279,13 +294,23 @@ static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start)
     return TG_OK;
 }
 
+/* NULL when there is no memory: then it is not timed. */
+static tgi_site **sites_of(tg_tape *tape, const tgi_group *g, uint32_t start) {
+    tgi_site **sites = tgi_pool_take(&tape->pool, g->op_count * sizeof *sites);
+    for (uint32_t i = 0; sites && i < g->op_count; i++)
+        sites[i] = tgi_site_of(tape, tgi_node_of(tape, start, g->ops[i].node));
+    return sites;
+}
+
 tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch, bool stoppable) {
     tgi_tile_failure failure = {.node = NULL};
     tile             t = {.tape = tape, .group = g, .failure = &failure, .first = start, .partials = scratch};
     t.registers = scratch + g->partial_bytes;
     t.stoppable = stoppable;
     if (detach_views(tape, g, start)) return tape->status;
+    if (tape->profiles) t.sites = sites_of(tape, g, start);
     if (g->rows * g->columns > 0) run_all(&t);
+    tgi_pool_give(&tape->pool, t.sites);
     if (tgi_report_tile_failure(tape, &failure)) return tape->status;
     if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, start + g->ops->node);
     for (uint32_t i = 0; i < g->op_count; i++)

@@ -86,6 +86,7 @@ static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, 
         const tgi_unit *unit = &plan->units[*k];
         const bool      stoppable = unit->node > assigned;
         tape->done = start + unit->node;
+        tgi_report_progress(tape);
         if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tape->done);
         if (!unit->group) {
             if (tgi_run_kernel(tape, start + unit->node)) return tape->status;

@@ -11,6 +11,7 @@
 #include "run/aliases.h"
 #include "run/classify.h"
 #include "run/kernel_call.h"
+#include "run/profile.h"
 
 /* ---- one instruction --------------------------------------------------------------------------------------------- */
 
@@ -28,10 +29,17 @@ static tg_status check_operands(tg_tape *tape, const tgi_node *node) {
     return TG_OK;
 }
 
+static tg_status compute(tg_tape *tape, uint32_t index, tgi_node *node) {
+    tg_loop *loop = tgi_node_loop(tape, node);
+    if (node->op->effect) return run_assign(tape, index, node);
+    if (node->op->view) return run_view(tape, index, node);
+    if (tgi_allocate_value(tape, node)) return TG_ERR_MEMORY;
+    return loop ? tgi_run_loop(tape, node, loop) : tgi_call_kernel(tape, node);
+}
+
 tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
-    tgi_node    *node = tgi_node_at(tape, index);
-    const tg_op *op = node->op;
-    if (!op->infer || tgi_is_dropped(node)) return TG_OK; /* a leaf, or one that nobody reads */
+    tgi_node *node = tgi_node_at(tape, index);
+    if (!node->op->infer || tgi_is_dropped(node)) return TG_OK; /* a leaf, or one that nobody reads */
     if (tgi_is_cancelled(tape)) return tgi_stop_run(tape, index);
     tape->file = node->file;
     tape->line = node->line;
@@ -41,16 +49,9 @@ tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     tgi_release_old_value(tape, node);
     if (check_operands(tape, node)) return tape->status;
 
-    tg_status status;
-    tg_loop  *loop = tgi_node_loop(tape, node);
-    if (op->effect)
-        status = run_assign(tape, index, node);
-    else if (op->view)
-        status = run_view(tape, index, node);
-    else if (tgi_allocate_value(tape, node))
-        status = TG_ERR_MEMORY;
-    else
-        status = loop ? tgi_run_loop(tape, node, loop) : tgi_call_kernel(tape, node);
+    tgi_timing timing = tgi_begin_timing(tape, node);
+    tg_status  status = compute(tape, index, node);
+    tgi_end_timing(timing);
     if (!status && tape->anomaly) status = tgi_check_finite(tape, node);
     if (!status) tgi_set_resident(tape, node);
     return status;
@@ -60,7 +61,11 @@ tg_status tgi_run_kernel(tg_tape *tape, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
     tape->file = node->file;
     tape->line = node->line;
-    return check_operands(tape, node) ? tape->status : tgi_call_kernel(tape, node);
+    if (check_operands(tape, node)) return tape->status;
+    tgi_timing timing = tgi_begin_timing(tape, node);
+    tg_status  status = tgi_call_kernel(tape, node);
+    tgi_end_timing(timing);
+    return status;
 }
 
 /* ---- views ------------------------------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ static void take_pieces(tgi_arena *arena, int from, int to, char **pieces) {
 }
 
 START_TEST(pieces_are_aligned) {
-    tgi_arena arena = {0};
+    tgi_arena arena = {.memory = &(tgi_memory){.bytes = 0}};
     for (size_t bytes = 0; bytes < 100; bytes++)
         ck_assert_uint_eq((uintptr_t)tgi_arena_take(&arena, bytes) % 8, 0);
     tgi_arena_free(&arena);
@@ -35,7 +35,7 @@ END_TEST
 
 START_TEST(pieces_do_not_overlap) {
     static char *pieces[PIECES];
-    tgi_arena    arena = {0};
+    tgi_arena    arena = {.memory = &(tgi_memory){.bytes = 0}};
     take_pieces(&arena, 0, PIECES, pieces);
     for (int i = 0; i < PIECES; i++)
         memset(pieces[i], i % 251, piece_bytes(i));
@@ -50,7 +50,7 @@ static const int cuts[] = {0, 1, 2, 17, 499, 500, 501, 1000, 1500, 2500, PIECES 
 
 START_TEST(what_is_cut_comes_again_in_the_same_places) {
     static char *first[PIECES], *again[PIECES];
-    tgi_arena    arena = {0};
+    tgi_arena    arena = {.memory = &(tgi_memory){.bytes = 0}};
     take_pieces(&arena, 0, PIECES, first);
     memcpy(again, first, sizeof first);
     tgi_arena_cut(&arena, first[cuts[_i]]);
@@ -62,7 +62,7 @@ END_TEST
 
 START_TEST(a_cycle_adds_nothing) {
     static char *first[PIECES], *again[PIECES];
-    tgi_arena    arena = {0};
+    tgi_arena    arena = {.memory = &(tgi_memory){.bytes = 0}};
     take_pieces(&arena, 0, PIECES, first);
     for (int cycle = 0; cycle < 1000; cycle++) {
         int cut = cuts[cycle % (int)(sizeof cuts / sizeof *cuts)];
@@ -77,7 +77,7 @@ END_TEST
 /* A program that takes other sizes after the cut gets memory too, which overlaps nothing below the cut. */
 START_TEST(what_is_below_a_cut_stays) {
     static char *pieces[PIECES];
-    tgi_arena    arena = {0};
+    tgi_arena    arena = {.memory = &(tgi_memory){.bytes = 0}};
     take_pieces(&arena, 0, PIECES, pieces);
     for (int i = 0; i < 700; i++)
         memset(pieces[i], i % 251, piece_bytes(i));
@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST(too_much_is_refused_and_nothing_lost) {
     static const size_t too_much[] = {SIZE_MAX, SIZE_MAX - 6, SIZE_MAX - 7, SIZE_MAX - 15};
-    tgi_arena           arena = {0};
+    tgi_arena           arena = {.memory = &(tgi_memory){.bytes = 0}};
     char               *before = tgi_arena_take(&arena, 8);
     for (size_t i = 0; i < sizeof too_much / sizeof *too_much; i++)
         ck_assert_ptr_null(tgi_arena_take(&arena, too_much[i]));
@@ -105,7 +105,7 @@ START_TEST(too_much_is_refused_and_nothing_lost) {
 END_TEST
 
 START_TEST(freed_is_new) {
-    tgi_arena arena = {0};
+    tgi_arena arena = {.memory = &(tgi_memory){.bytes = 0}};
     tgi_arena_free(&arena);
     tgi_arena_take(&arena, 100000);
     tgi_arena_free(&arena);

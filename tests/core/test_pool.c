@@ -16,7 +16,7 @@ static size_t bytes_for(int i) {
 enum { SIZES = 20 * 6 };
 
 START_TEST(buffers_are_aligned_and_as_large_as_asked) {
-    tgi_pool pool = {0};
+    tgi_pool pool = {.memory = &(tgi_memory){.bytes = 0}};
     for (int i = 0; i < SIZES; i++) {
         void *buffer = tgi_pool_take(&pool, bytes_for(i));
         ck_assert_uint_eq((uintptr_t)buffer % 64, 0);
@@ -27,7 +27,7 @@ START_TEST(buffers_are_aligned_and_as_large_as_asked) {
 END_TEST
 
 START_TEST(an_empty_buffer_is_one) {
-    tgi_pool pool = {0};
+    tgi_pool pool = {.memory = &(tgi_memory){.bytes = 0}};
     void    *a = tgi_pool_take(&pool, 0), *b = tgi_pool_take(&pool, 0);
     ck_assert_ptr_nonnull(a);
     ck_assert_ptr_ne(a, b);
@@ -36,7 +36,7 @@ START_TEST(an_empty_buffer_is_one) {
 END_TEST
 
 START_TEST(live_buffers_do_not_overlap) {
-    tgi_pool pool = {0};
+    tgi_pool pool = {.memory = &(tgi_memory){.bytes = 0}};
     char    *buffers[SIZES];
     for (int i = 0; i < SIZES; i++)
         memset(buffers[i] = tgi_pool_take(&pool, bytes_for(i)), i, bytes_for(i));
@@ -48,7 +48,7 @@ START_TEST(live_buffers_do_not_overlap) {
 END_TEST
 
 START_TEST(what_was_given_back_comes_again) {
-    tgi_pool pool = {0};
+    tgi_pool pool = {.memory = &(tgi_memory){.bytes = 0}};
     for (int i = 0; i < SIZES; i++) {
         void *a = tgi_pool_take(&pool, bytes_for(i));
         tgi_pool_give(&pool, a);
@@ -60,7 +60,7 @@ END_TEST
 
 /* A quarter larger at most: what was given back serves a request of four fifths of its size, and none that is larger. */
 START_TEST(a_class_spans_a_quarter) {
-    tgi_pool pool = {0};
+    tgi_pool pool = {.memory = &(tgi_memory){.bytes = 0}};
     size_t   bytes = (size_t)64 << _i;
     void    *a = tgi_pool_take(&pool, bytes);
     tgi_pool_give(&pool, a);
@@ -72,7 +72,7 @@ START_TEST(a_class_spans_a_quarter) {
 END_TEST
 
 START_TEST(a_cycle_adds_nothing) {
-    tgi_pool    pool = {0};
+    tgi_pool    pool = {.memory = &(tgi_memory){.bytes = 0}};
     tgi_buffer *newest = NULL;
     for (int cycle = 0; cycle < 1000; cycle++) {
         void *buffers[SIZES / 2];
@@ -88,7 +88,7 @@ START_TEST(a_cycle_adds_nothing) {
 END_TEST
 
 START_TEST(too_much_is_refused_and_nothing_lost) {
-    tgi_pool pool = {0};
+    tgi_pool pool = {.memory = &(tgi_memory){.bytes = 0}};
     char    *buffer = tgi_pool_take(&pool, 100);
     memset(buffer, 7, 100);
     ck_assert_ptr_null(tgi_pool_take(&pool, SIZE_MAX));
@@ -101,16 +101,16 @@ START_TEST(too_much_is_refused_and_nothing_lost) {
 END_TEST
 
 START_TEST(trimming_frees_what_is_not_taken) {
-    tgi_pool pool = {0};
+    tgi_pool pool = {.memory = &(tgi_memory){.bytes = 0}};
     char    *kept = tgi_pool_take(&pool, 1000), *other = tgi_pool_take(&pool, 5000);
     memset(kept, 7, 1000);
     size_t both = pool.bytes;
     tgi_pool_give(&pool, other);
     tgi_pool_trim(&pool, 0);
-    ck_assert(pool.bytes >= 1000 && pool.bytes <= both - 5000 && pool.peak == both && kept[999] == 7);
+    ck_assert(pool.bytes >= 1000 && pool.bytes <= both - 5000 && pool.memory->peak == both && kept[999] == 7);
     other = tgi_pool_take(&pool, 5000);
     memset(other, 8, 5000);
-    ck_assert(pool.bytes == both && pool.peak == both && kept[999] == 7);
+    ck_assert(pool.bytes == both && pool.memory->peak == both && kept[999] == 7);
     tgi_pool_give(&pool, kept);
     tgi_pool_give(&pool, other);
     tgi_pool_trim(&pool, 0);

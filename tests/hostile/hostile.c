@@ -487,6 +487,13 @@ static void values(void) {
     }
 }
 
+static void look(unsigned which) {
+    if (which == 0) tg_print_plan(s.tape, s.out);
+    if (which == 1) tg_set_profile(s.tape, chance(2));
+    if (which == 2) tg_print_profile(s.tape, s.out);
+    if (which == 3) tg_trim(s.tape), tg_stats(s.tape);
+}
+
 static void whole_tape(void) {
     unsigned i = next() % 4;
     switch (next() % 20) {
@@ -509,7 +516,7 @@ static void whole_tape(void) {
     case 9: tg_set_threads(s.tape, chance(8) ? small() : 1); break;
     case 10: tg_print(s.tape, chance(16) ? NULL : s.out); break;
     case 11: tg_write_dot(s.tape, s.out); break;
-    case 12: tg_print_plan(s.tape, s.out); break;
+    case 12: look(i); break;
     default: put(tg_next_input(s.tape, any())); break;
     }
 }
@@ -531,10 +538,29 @@ static void act(void) {
     if (s.depth && chance(32)) tg_tape_free(s.tape);
 }
 
+static void hear(void *context, const char *error) {
+    (void)context;
+    if (strpbrk(error, "\n\r")) abort();
+    if (s.tape) act_inside();
+}
+
+static void watch(void *context, int64_t done, int64_t all) {
+    (void)context;
+    if (done < 0 || done >= all) abort();
+    act_inside();
+}
+
+/* Sometimes with little memory, and a log and a progress that call what they must not. */
+static tg_tape *tape_for(unsigned byte) {
+    tg_host host = {.memory_limit = byte % 8 == 7 ? 1 << 20 : 0};
+    if (byte % 16 == 5) host = (tg_host){.log = hear, .progress = watch};
+    return tg_tape_new_with(&host);
+}
+
 void hostile_run(const uint8_t *bytes, size_t count) {
     s = (state){.at = bytes,
                 .end = bytes + count,
-                .tape = tg_tape_new(),
+                .tape = tape_for(count ? bytes[count - 1] : 0),
                 .other = tg_tape_new(),
                 .out = fopen("/dev/null", "w")};
     tg_set_threads(s.tape, 1);

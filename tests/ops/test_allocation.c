@@ -109,7 +109,7 @@ static bool fill_arena(tg_tape *tape, long room) {
 
 /* How many bytes the arena takes when its first chunk is full. */
 static size_t second_chunk(void) {
-    tgi_arena arena = {0};
+    tgi_arena arena = {.memory = &(tgi_memory){.bytes = 0}};
     tgi_arena_take(&arena, 8);
     tgi_arena_take(&arena, (size_t)(arena.end - arena.top) + 8);
     size_t bytes = latest_bytes;
