@@ -9,7 +9,7 @@
  * 0, as in LAPACK, and one that holds NaN or infinity. A NaN in a right-hand side, or off the diagonal of a triangular matrix,
  * spreads as in any formula.
  *
- * All functions are differentiable to any order. The gradients are from M. Giles, "Collected Matrix Derivative Results for Forward
+ * All functions are differentiable to any order (tg_det of a singular matrix has a limit). The gradients are from M. Giles, "Collected Matrix Derivative Results for Forward
  * and Reverse Mode Algorithmic Differentiation" (2008), and for Cholesky from I. Murray, arXiv:1602.07527. Large matrices are
  * factored by LAPACK where configure found one, others by the library.
  *
@@ -69,8 +69,9 @@ tg_tensor tg_inverse(tg_tensor a);
 
 /* ---- determinants: (..., n, n) gives (...) ----------------------------------------------------------------------- */
 
-/* The determinant; 0 for a singular matrix, NaN for a matrix with NaN. The gradient is det(a) a^-T; for a singular matrix it is an
- * error. */
+/* The determinant; 0 for a singular matrix, NaN for a matrix with NaN. The gradient is the matrix of cofactors, det(a) a^-T, of
+ * singular matrices too, and so are derivatives of order 2, and of any order where the rank is at least n - 2. A matrix that is not
+ * finite has none: the run fails. */
 tg_tensor tg_det(tg_tensor a);
 
 /* The logarithm of the determinant, which must be positive: else the run fails. The gradient is a^-T. For a symmetric positive

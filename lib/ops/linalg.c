@@ -1,15 +1,15 @@
-/* ops/linalg.c: systems of equations, factors, determinants.
+/* ops/linalg.c: systems of equations, and factors.
  *
- * A general matrix is factored once, by the op lu; solve, inverse and the determinants take both the matrix and its factors. They
- * compute with the factors, and their gradient flows to the matrix: the factors need no gradient. The rules solve with the same
+ * A general matrix is factored once, by the op lu; solve, inverse and the determinants (det.c) take both the matrix and its factors.
+ * They compute with the factors, and their gradient flows to the matrix: the factors need no gradient. The rules solve with the same
  * factors again.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/factor.h"
+#include "ops/linalg.h"
 
 #include <string.h>
 
-#include "kernels/strided.h"
+#include "kernels/factor.h"
 #include "ops/operands.h"
 
 typedef struct solve_attr {
@@ -29,27 +29,19 @@ static tg_status check_square(const tg_infer *call) {
     return TG_OK;
 }
 
-/* (..., n, n) gives the same. */
-static tg_status infer_square(tg_infer *call) {
+tg_status tgi_infer_square(tg_infer *call) {
     call->out = call->in[0];
     return check_square(call);
 }
 
 /* (..., n, n) gives (..., n + 1, n): the factors, and under them a row of pivots. */
 static tg_status infer_lu(tg_infer *call) {
-    tg_status status = infer_square(call);
+    tg_status status = tgi_infer_square(call);
     if (status) return status;
     memcpy(call->dims, call->out.dims, (size_t)call->out.rank * sizeof *call->dims);
     call->dims[call->out.rank - 2]++;
     call->out.dims = call->dims;
     return TG_OK;
-}
-
-/* (..., n, n) gives (...). */
-static tg_status infer_det(tg_infer *call) {
-    tg_status status = infer_square(call);
-    call->out.rank -= 2;
-    return status;
 }
 
 /* (..., n, n) x (..., n, m) gives (..., n, m); with TG_RIGHT (..., n, n) x (..., m, n) gives (..., m, n); (..., n, n) x (n)
@@ -79,48 +71,36 @@ static tg_status infer_solve(tg_infer *call) {
 
 /* ---- stacks of matrices ------------------------------------------------------------------------------------------ */
 
-/* The matrices of an operand, one after the other, as they are seen in a stack that it broadcasts to. */
-typedef struct stack {
-    const tg_array *array;
-    int             rank; /* of the stack */
-    const int64_t  *dims;
-    int64_t         rows, columns, row, col; /* sizes and strides of a matrix */
-    tgi_steps       steps;
-} stack;
-
-static stack stack_of(const tg_array *x, int rank, const int64_t *dims) {
+tgi_stack tgi_stack_of(const tg_array *x, int rank, const int64_t *dims) {
     int     i = x->rank - 2;
     int64_t strides[TG_MAX_RANK];
     tgi_stretch(i, x->dims, x->strides, rank, dims, strides);
     tgi_walk walk = tgi_walk_of(tg_dtype_size(x->dtype), rank, dims, strides);
-    return (stack){x, rank, dims, x->dims[i], x->dims[i + 1], x->strides[i], x->strides[i + 1], tgi_steps_of(&walk)};
+    return (tgi_stack){x, rank, dims, x->dims[i], x->dims[i + 1], x->strides[i], x->strides[i + 1], tgi_steps_of(&walk)};
 }
 
-static const void *next_matrix(stack *s) {
+const void *tgi_next_matrix(tgi_stack *s) {
     return (const char *)s->array->data + tgi_next(&s->steps) * (int64_t)tg_dtype_size(s->array->dtype);
 }
 
-static void copy_next(stack *s, void *out) {
+void tgi_copy_next_matrix(tgi_stack *s, void *out) {
     const int64_t dims[] = {s->rows, s->columns}, strides[] = {s->row, s->col};
     tgi_walk      walk = tgi_walk_of(tg_dtype_size(s->array->dtype), 2, dims, strides);
-    tgi_gather(&walk, next_matrix(s), 0, s->rows * s->columns, out);
+    tgi_gather(&walk, tgi_next_matrix(s), 0, s->rows * s->columns, out);
 }
 
-/* An operand in one piece; data is NULL when there is no memory. */
-static tg_array packed(tg_kernel_call *call, int i) {
+tg_array tgi_packed(tg_kernel_call *call, int i) {
     tg_array x = call->in[i];
     x.data = (void *)tg_contiguous(call, i);
     tgi_row_major(x.rank, x.dims, x.strides);
     return x;
 }
 
-/* The i-th element from `data` on. */
-static void *element_at(void *data, tg_dtype dtype, int64_t i) {
+void *tgi_element_at(void *data, tg_dtype dtype, int64_t i) {
     return (char *)data + i * (int64_t)tg_dtype_size(dtype);
 }
 
-/* The name of matrix i of the stack in errors: "matrix (1, 0)". */
-static const char *matrix_text(char text[TGI_TEXT], const stack *s, int64_t i) {
+const char *tgi_matrix_text(char text[TGI_TEXT], const tgi_stack *s, int64_t i) {
     if (s->array->rank == 2) return "the matrix";
     int64_t index[TG_MAX_RANK];
     char    index_text[TGI_TEXT];
@@ -171,17 +151,13 @@ static tg_tensor triangle_rule(const tg_rule_call *call) {
 static tg_rule *const triangle_rules[] = {triangle_rule};
 
 static tg_tensor triangle(tg_tensor x, double below, double on, double above) {
-    static const tg_op op = {"triangle", 1, infer_square, .kernel = triangle_kernel, .rules = triangle_rules};
+    static const tg_op op = {"triangle", 1, tgi_infer_square, .kernel = triangle_kernel, .rules = triangle_rules};
     triangle_attr      attr = {below, on, above};
     return tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
 }
 
-/* The identity matrix of a's size and dtype. */
-static tg_tensor identity_like(tg_tensor a) {
-    tg_tape *tape = tgi_tape_of(a);
-    tg_shape shape = tg_shape_of(a);
-    if (tgi_check(tape) || !tgi_new_number(tape, "number", 1, tg_dtype_of(a))) return tgi_invalid(tape);
-    int64_t n = shape.dims[shape.rank - 1];
+tg_tensor tgi_identity(tg_tape *tape, tg_dtype dtype, int64_t n) {
+    if (tgi_check(tape) || !tgi_new_number(tape, "number", 1, dtype)) return tgi_invalid(tape);
     return triangle(tg_broadcast_to(tgi_tensor(tape, tape->count - 1), TG_SHAPE(n, n)), 0, 1, 0);
 }
 
@@ -196,19 +172,19 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
     int             options = (int)((const solve_attr *)call->attr)->options, rank = x->rank - 2;
     char            text[TGI_TEXT];
     bool            turn = options & TG_TRANSPOSED, upper = !(options & TG_UPPER) == turn, unit = options & TG_UNIT;
-    stack           t = stack_of(&call->in[0], rank, x->dims), b = stack_of(&call->in[1], rank, x->dims);
+    tgi_stack       t = tgi_stack_of(&call->in[0], rank, x->dims), b = tgi_stack_of(&call->in[1], rank, x->dims);
     int64_t         n = t.rows, m = b.columns, row = turn ? t.col : t.row, col = turn ? t.row : t.col;
     void           *scratch = x->size ? scratch_for(call, n, m) : NULL;
     if (x->size && !scratch) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = x->size ? tgi_size(rank, x->dims) : 0; i < count; i++) {
-        const void *matrix = next_matrix(&t);
-        void       *at = element_at(x->data, x->dtype, i * n * m);
+        const void *matrix = tgi_next_matrix(&t);
+        void       *at = tgi_element_at(x->data, x->dtype, i * n * m);
         int64_t     fault = 0;
         if (!unit && TGI_DISPATCH_FLOATS(x->dtype, fault = tgi_triangle_fault, n, matrix, row, col)) return TG_ERR_DTYPE;
         if (fault)
             return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s is singular: element %lld of its diagonal is 0 or NaN",
-                                       matrix_text(text, &t, i), (long long)fault);
-        copy_next(&b, at);
+                                       tgi_matrix_text(text, &t, i), (long long)fault);
+        tgi_copy_next_matrix(&b, at);
         if (TGI_DISPATCH_FLOATS(x->dtype, tgi_triangle_solve, n, m, matrix, row, col, upper, unit, at, tg_kernel_threads(call),
                                 scratch))
             return TG_ERR_DTYPE;
@@ -247,19 +223,19 @@ static tg_tensor record_triangular(tg_tensor t, tg_tensor b, int options) {
 static tg_status cholesky_kernel(tg_kernel_call *call) {
     const tg_array *l = &call->out;
     char            text[TGI_TEXT];
-    stack           a = stack_of(&call->in[0], l->rank - 2, l->dims);
+    tgi_stack       a = tgi_stack_of(&call->in[0], l->rank - 2, l->dims);
     void           *scratch = l->size ? scratch_for(call, a.rows, 0) : NULL;
     if (l->size && !scratch) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = l->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
-        void *at = element_at(l->data, l->dtype, i * a.rows * a.rows);
-        copy_next(&a, at);
+        void *at = tgi_element_at(l->data, l->dtype, i * a.rows * a.rows);
+        tgi_copy_next_matrix(&a, at);
         int64_t minor;
         if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tg_kernel_threads(call), scratch))
             return TG_ERR_DTYPE;
         if (minor)
             return tg_kernel_fail_with(call, TG_ERR_NUMERIC,
                                        "%s is not positive definite: its leading minor of order %lld is not a positive number",
-                                       matrix_text(text, &a, i), (long long)minor);
+                                       tgi_matrix_text(text, &a, i), (long long)minor);
     }
     return TG_OK;
 }
@@ -275,40 +251,39 @@ static tg_tensor cholesky_rule(const tg_rule_call *call) {
 
 static tg_rule *const cholesky_rules[] = {cholesky_rule};
 
-static const tg_op cholesky = {"cholesky", 1, infer_square, .kernel = cholesky_kernel, .rules = cholesky_rules};
+static const tg_op cholesky = {"cholesky", 1, tgi_infer_square, .kernel = cholesky_kernel, .rules = cholesky_rules};
 
 /* ---- LU ---------------------------------------------------------------------------------------------------------- */
 
 static tg_status lu_kernel(tg_kernel_call *call) {
     const tg_array *lu = &call->out;
-    stack           a = stack_of(&call->in[0], lu->rank - 2, lu->dims);
+    tgi_stack       a = tgi_stack_of(&call->in[0], lu->rank - 2, lu->dims);
     int64_t         n = a.rows;
     void           *scratch = lu->size ? scratch_for(call, n, 0) : NULL;
     if (lu->size && !scratch) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = lu->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
-        void *at = element_at(lu->data, lu->dtype, i * (n + 1) * n), *pivots = element_at(at, lu->dtype, n * n);
-        copy_next(&a, at);
+        void *at = tgi_element_at(lu->data, lu->dtype, i * (n + 1) * n), *pivots = tgi_element_at(at, lu->dtype, n * n);
+        tgi_copy_next_matrix(&a, at);
         if (TGI_DISPATCH_FLOATS(lu->dtype, tgi_lu, n, at, pivots, tg_kernel_threads(call), scratch)) return TG_ERR_DTYPE;
     }
     return TG_OK;
 }
 
-static tg_tensor lu_of(tg_tensor a) {
+tg_tensor tgi_lu_of(tg_tensor a) {
     static const tg_op op = {"lu", 1, infer_lu, .kernel = lu_kernel};
     return tg_record(NULL, &op, 1, &a, NULL, 0);
 }
 
-/* Whether the factors of matrix i, the next one of the stack, solve anything: an error when they do not. */
-static tg_status check_factors(const tg_kernel_call *call, const stack *lu, int64_t i, const void *factors) {
+tg_status tgi_check_factors(const tg_kernel_call *call, const tgi_stack *lu, int64_t i, const void *factors) {
     char    text[TGI_TEXT];
     int64_t fault;
     if (TGI_DISPATCH_FLOATS(lu->array->dtype, fault = tgi_lu_fault, lu->columns, factors)) return TG_ERR_DTYPE;
     if (fault > 0)
-        return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s is singular: pivot %lld is 0", matrix_text(text, lu, i),
+        return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s is singular: pivot %lld is 0", tgi_matrix_text(text, lu, i),
                                    (long long)fault);
     if (fault < 0)
         return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s holds NaN or infinity, or so large elements that its factors do",
-                                   matrix_text(text, lu, i));
+                                   tgi_matrix_text(text, lu, i));
     return TG_OK;
 }
 
@@ -316,19 +291,19 @@ static tg_status check_factors(const tg_kernel_call *call, const stack *lu, int6
 
 static tg_status solve_kernel(tg_kernel_call *call) {
     const tg_array *x = &call->out;
-    tg_array        factors = packed(call, 2);
+    tg_array        factors = tgi_packed(call, 2);
     bool            turn = ((const solve_attr *)call->attr)->options & TG_TRANSPOSED;
     if (x->size == 0) return TG_OK;
-    stack   lu = stack_of(&factors, x->rank - 2, x->dims), b = stack_of(&call->in[1], x->rank - 2, x->dims);
-    int64_t n = b.rows, m = b.columns;
-    void   *scratch = scratch_for(call, n, m);
+    tgi_stack lu = tgi_stack_of(&factors, x->rank - 2, x->dims), b = tgi_stack_of(&call->in[1], x->rank - 2, x->dims);
+    int64_t   n = b.rows, m = b.columns;
+    void     *scratch = scratch_for(call, n, m);
     if (!scratch || !factors.data) return TG_ERR_MEMORY;
     for (int64_t i = 0, count = tgi_size(b.rank, b.dims); i < count; i++) {
-        const void *matrix = next_matrix(&lu);
-        const void *pivots = element_at((void *)matrix, x->dtype, n * n);
-        void       *at = element_at(x->data, x->dtype, i * n * m);
-        if (check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
-        copy_next(&b, at);
+        const void *matrix = tgi_next_matrix(&lu);
+        const void *pivots = tgi_element_at((void *)matrix, x->dtype, n * n);
+        void       *at = tgi_element_at(x->data, x->dtype, i * n * m);
+        if (tgi_check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
+        tgi_copy_next_matrix(&b, at);
         if (TGI_DISPATCH_FLOATS(x->dtype, tgi_lu_solve, n, m, matrix, pivots, turn, at, tg_kernel_threads(call), scratch))
             return TG_ERR_DTYPE;
     }
@@ -359,77 +334,15 @@ static tg_tensor solve_rule_b(const tg_rule_call *call) {
     return record_solve(&solve, call->x[0], call->g, call->x[2], options ^ TG_TRANSPOSED);
 }
 
-/* ---- determinants: operands a, and its factors --------------------------------------------------------------------- */
-
-enum { DET, SIGN, LOG_ABS, LOG };
-
-typedef struct det_attr {
-    int64_t kind;
-} det_attr;
-
-/* In double, whatever the dtype. */
-#define DEFINE_DET(suffix) \
-    static tgi_det_f64 det_##suffix(int64_t n, const void *lu, const void *pivots) { \
-        tgi_det_##suffix d = tgi_lu_det_##suffix(n, lu, pivots); \
-        return (tgi_det_f64){(double)d.det, (double)d.sign, (double)d.log}; \
-    }
-DEFINE_DET(f32)
-DEFINE_DET(f64)
-
-static tg_status det_kernel(tg_kernel_call *call) {
-    const tg_array *y = &call->out;
-    int64_t         kind = ((const det_attr *)call->attr)->kind;
-    tg_array        factors = packed(call, 1);
-    char            text[TGI_TEXT];
-    stack           lu = stack_of(&factors, y->rank, y->dims);
-    if (factors.size && !factors.data) return TG_ERR_MEMORY;
-    for (int64_t i = 0; i < y->size; i++) {
-        const void *matrix = next_matrix(&lu);
-        const void *pivots = element_at((void *)matrix, y->dtype, lu.columns * lu.columns);
-        tgi_det_f64 d;
-        if (kind != DET && check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
-        if (TGI_DISPATCH_FLOATS(y->dtype, d = det, lu.columns, matrix, pivots)) return TG_ERR_DTYPE;
-        if (kind == LOG && d.sign < 0)
-            return tg_kernel_fail_with(call, TG_ERR_NUMERIC,
-                                       "the determinant of %s is negative: tg_slogdet gives the logarithm of its absolute "
-                                       "value",
-                                       matrix_text(text, &lu, i));
-        tgi_convert(kind == DET ? d.det : kind == SIGN ? d.sign : d.log, y->dtype, element_at(y->data, y->dtype, i));
-    }
-    return TG_OK;
-}
-
-/* d log|det a| / da = a^-T */
-static tg_tensor log_det_rule(const tg_rule_call *call) {
-    tg_tensor a = call->x[0];
-    tg_shape  shape = tg_shape_of(call->y); /* that of g, which may be invalid */
-    shape.dims[shape.rank] = shape.dims[shape.rank + 1] = 1;
-    shape.rank += 2;
-    return tg_mul(tg_reshape(call->g, shape), record_solve(&inverse, a, identity_like(a), call->x[1], TG_TRANSPOSED));
-}
-
-static tg_tensor det_rule(const tg_rule_call *call) {
-    tg_rule_call with_det = *call;
-    with_det.g = tg_mul(call->g, call->y);
-    return log_det_rule(&with_det);
-}
-
-static tg_rule *const det_rules[] = {det_rule, NULL}, *const log_det_rules[] = {log_det_rule, NULL};
-
-static const tg_op det = {"det", 2, infer_det, .kernel = det_kernel, .rules = det_rules};
-static const tg_op logdet = {"logdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules};
-static const tg_op slogdet = {"slogdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules};
-static const tg_op sign_of_det = {"slogdet", 2, infer_det, .kernel = det_kernel};
-
-static tg_tensor record_det(const tg_op *op, tg_tensor a, tg_tensor lu, int kind) {
-    det_attr attr = {.kind = kind};
-    return tg_record(NULL, op, 2, ((tg_tensor[]){a, lu}), &attr, sizeof attr);
+tg_tensor tgi_inverse_by(tg_tensor a, tg_tensor lu, int options) {
+    tg_shape shape = tg_shape_of(a);
+    if (!tg_valid(lu)) return lu;
+    return record_solve(&inverse, a, tgi_identity(a.tape, tg_dtype_of(a), shape.dims[shape.rank - 1]), lu, options);
 }
 
 /* ---- recording functions ----------------------------------------------------------------------------------------- */
 
-/* Whether the function that records `op` takes these operands. */
-static bool takes(const tg_op *op, int count, const tg_tensor *x, const solve_attr *attr) {
+bool tgi_takes_matrices(const tg_op *op, int count, const tg_tensor *x, const void *attr) {
     tg_infer call;
     tg_type  types[2];
     if (tgi_check_operands(&call, tgi_tape_of_any(count, x), op, count, x, types)) return false;
@@ -478,14 +391,15 @@ tg_tensor(tg_solve_triangular)(tg_tensor t, tg_tensor b, int options) {
     tg_tape   *tape = tgi_tape_of_any(2, x);
     solve_attr attr = {.options = options};
     bool       known = are_known(tape, "solve_triangular", options, TG_UPPER | TG_TRANSPOSED | TG_UNIT | TG_RIGHT);
-    if (!known || !takes(&solve_triangular, 2, x, &attr)) return tgi_invalid(tape);
+    if (!known || !tgi_takes_matrices(&solve_triangular, 2, x, &attr)) return tgi_invalid(tape);
     tg_scope scope = tg_begin_scope(tape, "solve_triangular");
     return tg_end_scope_with(scope, solve_by_options(t, b, options));
 }
 
 tg_tensor(tg_cholesky)(tg_tensor a, int triangle) {
     tg_tape *tape = tgi_tape_of(a);
-    if (!are_known(tape, "cholesky", triangle, TG_UPPER) || !takes(&cholesky, 1, &a, NULL)) return tgi_invalid(tape);
+    if (!are_known(tape, "cholesky", triangle, TG_UPPER) || !tgi_takes_matrices(&cholesky, 1, &a, NULL))
+        return tgi_invalid(tape);
     if (triangle == TG_LOWER) return tg_record(NULL, &cholesky, 1, &a, NULL, 0);
     tg_scope  scope = tg_begin_scope(tape, "cholesky");
     tg_tensor mirrored = transposed(a);
@@ -497,7 +411,8 @@ tg_tensor(tg_cholesky_solve)(tg_tensor factor, tg_tensor b, int triangle) {
     tg_tensor          x[] = {factor, b};
     tg_tape           *tape = tgi_tape_of_any(2, x);
     solve_attr         attr = {0};
-    if (!are_known(tape, "cholesky_solve", triangle, TG_UPPER) || !takes(&op, 2, x, &attr)) return tgi_invalid(tape);
+    if (!are_known(tape, "cholesky_solve", triangle, TG_UPPER) || !tgi_takes_matrices(&op, 2, x, &attr))
+        return tgi_invalid(tape);
     tg_scope scope = tg_begin_scope(tape, "cholesky_solve");
     if (is_vector(b)) return tg_end_scope_with(scope, without_last_axis(solve_by_factor(factor, as_column(b), triangle)));
     return tg_end_scope_with(scope, solve_by_factor(factor, b, triangle));
@@ -507,46 +422,18 @@ tg_tensor(tg_solve)(tg_tensor a, tg_tensor b) {
     tg_tensor  x[] = {a, b};
     tg_tape   *tape = tgi_tape_of_any(2, x);
     solve_attr attr = {0};
-    if (!takes(&solve, 2, x, &attr)) return tgi_invalid(tape);
+    if (!tgi_takes_matrices(&solve, 2, x, &attr)) return tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, "solve");
-    tg_tensor lu = lu_of(a);
+    tg_tensor lu = tgi_lu_of(a);
     if (is_vector(b)) return tg_end_scope_with(scope, without_last_axis(record_solve(&solve, a, as_column(b), lu, 0)));
     return tg_end_scope_with(scope, record_solve(&solve, a, b, lu, 0));
 }
 
 tg_tensor(tg_inverse)(tg_tensor a) {
-    static const tg_op op = {"inverse", 1, infer_square, .kernel = NULL};
+    static const tg_op op = {"inverse", 1, tgi_infer_square, .kernel = NULL};
     tg_tape           *tape = tgi_tape_of(a);
-    if (!takes(&op, 1, &a, NULL)) return tgi_invalid(tape);
+    if (!tgi_takes_matrices(&op, 1, &a, NULL)) return tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, "inverse");
-    tg_tensor lu = lu_of(a);
-    return tg_end_scope_with(scope, record_solve(&inverse, a, identity_like(a), lu, 0));
-}
-
-static tg_tensor determinant(const tg_op *op, tg_tensor a, int kind) {
-    tg_tape *tape = tgi_tape_of(a);
-    if (!takes(op, 1, &a, NULL)) return tgi_invalid(tape);
-    tg_scope scope = tg_begin_scope(tape, op->name);
-    return tg_end_scope_with(scope, record_det(op, a, lu_of(a), kind));
-}
-
-tg_tensor(tg_det)(tg_tensor a) {
-    return determinant(&det, a, DET);
-}
-
-tg_tensor(tg_logdet)(tg_tensor a) {
-    return determinant(&logdet, a, LOG);
-}
-
-/* The sign is the user's too. */
-tg_tensor(tg_slogdet)(tg_tensor a, tg_tensor *sign) {
-    tg_tape *tape = tgi_tape_of(a);
-    if (sign) *sign = tgi_invalid(tape);
-    if (!takes(&slogdet, 1, &a, NULL)) return tgi_invalid(tape);
-    tg_scope  scope = tg_begin_scope(tape, "slogdet");
-    tg_tensor lu = lu_of(a);
-    if (sign) *sign = tg_keep_result(scope, record_det(&sign_of_det, a, lu, SIGN));
-    tg_tensor log = tg_end_scope_with(scope, record_det(&slogdet, a, lu, LOG_ABS));
-    if (sign && !tg_valid(log)) *sign = log;
-    return log;
+    tg_tensor lu = tgi_lu_of(a);
+    return tg_end_scope_with(scope, tgi_inverse_by(a, lu, 0));
 }
