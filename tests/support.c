@@ -46,6 +46,28 @@ void check_error(const char *file, int line, tg_tape *tape, tg_status status, co
     check_error_text(file, line, tape, status, above ? before : here);
 }
 
+static bool make_locale(const char *name) {
+    char  command[3 * sizeof BUILD_DIR + 100];
+    FILE *source = fopen(BUILD_DIR "/tests/comma.locale", "w");
+    if (!source) return false;
+    fputs("LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \"\"\ngrouping -1\nEND LC_NUMERIC\n", source);
+    fclose(source);
+    snprintf(command, sizeof command, "cd '%s/tests' && localedef -c -i ./comma.locale -f UTF-8 ./%s >/dev/null 2>&1",
+             BUILD_DIR, name);
+    return system(command) != -1;
+}
+
+/* One that is made is looked for where LOCPATH says. */
+locale_t comma_locale(void) {
+    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "comma.made"};
+    locale_t                 found = (locale_t)0;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
+        found = newlocale(LC_NUMERIC_MASK, names[i], (locale_t)0);
+    if (found || !make_locale("comma.made")) return found;
+    setenv("LOCPATH", BUILD_DIR "/tests", 1);
+    return newlocale(LC_NUMERIC_MASK, "comma.made", (locale_t)0);
+}
+
 uint32_t next_number(uint32_t *state) {
     *state = *state * 1664525u + 1013904223u;
     return *state >> 8;

@@ -204,6 +204,58 @@ START_TEST(a_text_is_one_line_of_whole_characters) {
 }
 END_TEST
 
+static tg_status kernel_that_fails(tg_kernel_call *call) {
+    return tg_kernel_fail(call, "%g is %.2f too much", 1.5, 0.25);
+}
+
+static tg_status infer_same(tg_infer *call) {
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+/* Every way that a number has into a text, under a locale with commas where there is one; the user's locale is left as it was. */
+START_TEST(numbers_have_points_in_every_locale) {
+    static const tg_op fails = {.name = "fails", .arity = 1, .infer = infer_same, .kernel = kernel_that_fails};
+    locale_t           commas = comma_locale(), before = uselocale((locale_t)0);
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor x = VECTOR(tape, 0.5, -1.25), n = tg_full(tape, TG_I64, TG_SHAPE(2), 1), w = tg_parameter(tape, "w", 1.5);
+    char      text[8];
+    if (commas) uselocale(commas);
+    FAILS(tape, tg_arange(tape, TG_F64, 0.5, 1.5, 0), TG_ERR_ARGUMENT, "arange: from 0.5 to 1.5 by 0");
+    FAILS(tape, tg_dropout(x, 1.5, true), TG_ERR_ARGUMENT, "dropout: p 1.5 is not in");
+    FAILS(tape, tg_add(n, 1.5), TG_ERR_DTYPE, "add: the number 1.5 is no int64");
+    tg_fail(tape, TG_ERR_VALUE, "f", "%g", 0.5);
+    CHECK_ERROR_TEXT(tape, TG_ERR_VALUE, "f: 0.5");
+    ck_assert_int_eq(tg_gradcheck(tg_mul(w, tg_detach(w)), 1, &w, NULL), TG_ERR_GRADIENT);
+    ck_assert(strstr(tg_error(tape), "the tape gives 2.131") && strstr(tg_error(tape), "central differences 4.262"));
+    tg_clear_error(tape);
+    tg_record(tape, &fails, 1, &x, NULL, 0);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), "fails: 1.5 is 0.25 too much"));
+    tg_clear_error(tape);
+    snprintf(text, sizeof text, "%g", 0.5);
+    ck_assert_str_eq(text, commas ? "0,5" : "0.5");
+    uselocale(before);
+    if (commas) freelocale(commas);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(numbers_in_anomalies_have_points_too) {
+    locale_t  commas = comma_locale(), before = uselocale((locale_t)0);
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = VECTOR(tape, 0.5, -1.25, 0.25);
+    if (commas) uselocale(commas);
+    tg_set_anomaly(tape, true);
+    tg_log(tg_sub(x, 0.5));
+    ck_assert_int_ne(tg_run(tape), TG_OK);
+    ck_assert(strstr(tg_error(tape), "-1.75") && !strstr(tg_error(tape), "-1,75"));
+    uselocale(before);
+    if (commas) freelocale(commas);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(statuses_are_errors) {
     tg_tape  *tape = tg_tape_new();
     const int statuses[] = {TG_OK, -1, TG_ERR_CANCELLED + 1};
@@ -252,6 +304,8 @@ Suite *suite_error(void) {
     tcase_add_test(text, the_text_names_line_op_shapes_and_dtypes);
     tcase_add_test(text, long_texts_are_cut);
     tcase_add_test(text, a_text_is_one_line_of_whole_characters);
+    tcase_add_test(text, numbers_have_points_in_every_locale);
+    tcase_add_test(text, numbers_in_anomalies_have_points_too);
     tcase_add_test(text, statuses_are_errors);
     tcase_add_test(text, a_bad_first_operand_is_noted_on_the_tape_of_the_second);
     tcase_add_test(text, an_assign_to_no_leaf_is_noted_on_the_tape_of_the_value);

@@ -12,6 +12,12 @@ static bool gave_line(const tg_tape *tape, int line) {
     return !strncmp(tg_error(tape), here, strlen(here));
 }
 
+static tg_status refuse(tg_infer *call) {
+    return tg_refuse(call, TG_ERR_ARGUMENT, "never");
+}
+
+static const tg_op refusing = {.name = "refusing", .arity = 1, .infer = refuse};
+
 /* clang-format off */
 enum { FIRST_FAILURE = __COUNTER__ };
 #define CALL(f) \
@@ -45,6 +51,8 @@ static int fail_at(int which, things *t) {
         CALL(tg_set_keep(tape, (tg_keep_policy)7))
         CALL(tg_rewind(tape, t->gone))
         CALL(tg_record(tape, NULL, 0, NULL, NULL, 0))
+        CALL(tg_record(tape, &refusing, 1, &t->w, NULL, 0))
+        CALL(tg_record(NULL, &refusing, 1, &t->w, NULL, 0))
         CALL(tg_neg(t->lost))
         CALL(tg_add(t->w, t->v))
         CALL(tg_add(1, t->lost))

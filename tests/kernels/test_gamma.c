@@ -56,6 +56,12 @@ START_TEST(large_orders_and_tiny_quotients) {
     ck_assert(y[0] == 0 && signbit(y[0]));
     ck_assert_double_eq_tol(y[1] / -3.07531148734983e-19, 1, 1e-13);
     ck_assert(y[2] < -DBL_MAX && y[4] == 0);
+    tgi_polygamma_f64(2, 1, (double[]){1e150}, y);
+    ck_assert_double_eq_tol(y[0] / -1e-300, 1, 1e-14);
+    static const double far[] = {1e153, 1e155, 1e200, 1e300, 1e308}; /* where it is 1 / x */
+    tgi_polygamma_f64(1, 5, far, y);
+    for (int i = 0; i < 5; i++)
+        ck_assert_double_eq_tol(y[i] * far[i], 1, 1e-15);
     tgi_polygamma_f64(100000, 1, &x[3], y);
     ck_assert(y[0] < -DBL_MAX);
 }

@@ -221,10 +221,12 @@ END_TEST
 START_TEST(no_options_are_the_defaults) {
     tg_tape         *tape = tg_tape_new();
     tg_tensor        x = MATRIX(TG_F64, 2, 3, 1, 2, 3, 4, 0, -1), classes = I64(tape, 2, 0);
-    tg_class_options zeros = {0};
+    tg_class_options zeros = {0}, none = {.weight = TG_NONE};
     double expected = tg_item(tg_mean(tg_cross_entropy(x, classes, &(tg_class_options){.reduction = TG_REDUCE_NONE})));
     ck_assert_double_eq(tg_item(tg_cross_entropy(x, classes, NULL)), expected);
     ck_assert_double_eq(tg_item(tg_cross_entropy(x, classes, &zeros)), expected);
+    ck_assert_double_eq(tg_item(tg_cross_entropy(x, classes, &none)), expected);
+    ck_assert_double_eq(tg_item(tg_nll_loss(x, classes, &none)), tg_item(tg_nll_loss(x, classes, NULL)));
     ck_assert_double_eq_tol(tg_item(tg_nll_loss(tg_log_softmax(x, 1), classes, NULL)), expected, 1e-15);
     ck_assert_double_eq_tol(tg_item(tg_cross_entropy(x, tg_one_hot(classes, 3, TG_F64), NULL)), expected, 1e-15);
     finish(tape);

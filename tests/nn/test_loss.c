@@ -333,6 +333,9 @@ START_TEST(no_options_are_the_defaults) {
               tg_item(tg_mean(tg_bce_loss(p, target, &(tg_bce_options){TG_REDUCE_NONE, {0}, {0}}))));
     ck_assert(tg_item(tg_bce_loss(p, target, NULL)) == tg_item(tg_bce_loss(p, target, &zeros)));
     ck_assert(tg_item(tg_bce_with_logits_loss(p, target, NULL)) == tg_item(tg_bce_with_logits_loss(p, target, &zeros)));
+    tg_bce_options nones = {.weight = TG_NONE, .pos_weight = TG_NONE};
+    ck_assert(tg_item(tg_bce_loss(p, target, &(tg_bce_options){.weight = TG_NONE})) == tg_item(tg_bce_loss(p, target, NULL)));
+    ck_assert(tg_item(tg_bce_with_logits_loss(p, target, &nones)) == tg_item(tg_bce_with_logits_loss(p, target, NULL)));
     CHECK_IS(tg_bce_with_logits_loss(F64(tape, 1000), 0, &(tg_bce_options){.weight = tg_num(2)}), 2000);
     finish(tape);
 }

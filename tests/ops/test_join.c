@@ -231,6 +231,42 @@ START_TEST(lists_that_do_not_fit_are_rejected) {
 }
 END_TEST
 
+/* What the gradient of a join of n operands records, runs and holds. */
+typedef struct join_costs {
+    int64_t recorded, kernels, groups, fused;
+    size_t  bytes;
+} join_costs;
+
+static join_costs costs_of_join(bool stacked, int count) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor p = tg_parameter(tape, "p", tg_full(tape, TG_F64, TG_SHAPE(3), 0.5)),
+              *parts = calloc((size_t)count, sizeof *parts);
+    join_costs c;
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    for (int i = 0; i < count; i++)
+        parts[i] = tg_mul(p, i);
+    tg_list   list = tg_list_from(count, parts);
+    tg_tensor loss = tg_sum(tg_square(stacked ? tg_stack(list, 0) : tg_concat(list, 0)));
+    int64_t   before = tg_stats(tape).instructions;
+    ck_assert(!tg_backward(loss) && !tg_run(tape) && !tg_run(tape));
+    tg_figures f = tg_stats(tape);
+    c = (join_costs){f.instructions - before, f.kernels, f.groups, f.fused, f.block_bytes};
+    CHECK_IS(tg_grad(p), count / 6.0 * (count - 1) * (2 * count - 1), count / 6.0 * (count - 1) * (2 * count - 1),
+             count / 6.0 * (count - 1) * (2 * count - 1));
+    free(parts);
+    finish(tape);
+    return c;
+}
+
+START_TEST(an_operand_more_costs_the_same_however_many_there_are) {
+    join_costs some = costs_of_join(_i, 60), more = costs_of_join(_i, 120), most = costs_of_join(_i, 240);
+    ck_assert_int_eq(most.recorded - more.recorded, 2 * (more.recorded - some.recorded));
+    ck_assert_int_le(most.kernels + most.groups, 4 * (some.kernels + some.groups) + 4);
+    ck_assert_int_le(most.fused, 4 * some.fused + 16);
+    ck_assert_uint_le(most.bytes, 5 * some.bytes);
+}
+END_TEST
+
 /* ---- parts ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(arrays_that_are_null_are_rejected) {
@@ -434,6 +470,7 @@ Suite *suite_join(void) {
     tcase_add_test(tcase, what_does_not_go_around_is_rejected);
     tcase_add_test(tcase, higher_derivatives_of_formulas);
     tcase_add_loop_test(tcase, rows_are_put_side_by_side, 0, 3);
+    tcase_add_loop_test(tcase, an_operand_more_costs_the_same_however_many_there_are, 0, 2);
     tcase_add_test(tcase, lists_of_thousands);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -143,6 +143,18 @@ START_TEST(empty_products_are_one) {
 }
 END_TEST
 
+/* One by one, float32 sums of ones end at 2^24. */
+START_TEST(long_running_sums_of_float32_keep_their_digits) {
+    enum { MANY = (1 << 24) + 4096 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor ones = tg_broadcast_to(tg_full(tape, TG_F32, TG_SHAPE(1), 1), TG_SHAPE(MANY));
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    CHECK_IS(tg_take(tg_cumsum(ones, 0), MANY - 1, 0), MANY);
+    CHECK_IS(tg_take(slope(tg_cumsum(ones, 0), ones), 0, 0), MANY);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(infinities_and_nan_spread) {
     tg_tape *tape = tg_tape_new();
     double not = (double)NAN, infinite = (double)INFINITY;
@@ -180,6 +192,7 @@ Suite *suite_scan(void) {
     add_rows(suite, scan_rows);
     tcase_add_test(tcase, products_with_zeros_have_all_their_derivatives);
     tcase_add_test(tcase, empty_products_are_one);
+    tcase_add_test(tcase, long_running_sums_of_float32_keep_their_digits);
     tcase_add_test(tcase, infinities_and_nan_spread);
     tcase_add_test(tcase, what_cannot_be_multiplied_is_rejected);
     suite_add_tcase(suite, tcase);

@@ -265,6 +265,27 @@ START_TEST(eager_tapes_run_what_is_recorded) {
 }
 END_TEST
 
+/* Updates are made once, in both. */
+START_TEST(eager_steps_give_the_same_bits) {
+    double losses[2][5];
+    for (int eager = 0; eager < 2; eager++) {
+        tg_tape *tape = tg_tape_new();
+        tg_set_eager(tape, eager);
+        tg_tensor w = tg_parameter(tape, "w", 1.0), x = tg_input(tape, "x", TG_F64, TG_SHAPE());
+        tg_tensor loss = tg_square(tg_sub(tg_mul(w, x), 3));
+        ck_assert(!tg_backward(loss) && !tg_adam_step(tape, 0.1, NULL) && !tg_write(x, &(double){1}, 1));
+        for (int i = 0; i < 4; i++) {
+            ck_assert_int_eq(tg_run(tape), TG_OK);
+            losses[eager][i] = tg_item(loss);
+        }
+        losses[eager][4] = tg_item(w);
+        finish(tape);
+    }
+    ck_assert_double_eq(losses[0][0], 4);
+    ck_assert_mem_eq(losses[0], losses[1], sizeof losses[0]);
+}
+END_TEST
+
 START_TEST(eager_errors_arrive_at_the_call) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = PARAMETER(tape, "x", 1, 2), rows = I64(tape, 0, 5);
@@ -307,6 +328,7 @@ Suite *suite_plan(void) {
     tcase_add_test(dropped, what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it);
     suite_add_tcase(suite, dropped);
     tcase_add_test(eager, eager_tapes_run_what_is_recorded);
+    tcase_add_test(eager, eager_steps_give_the_same_bits);
     tcase_add_test(eager, eager_errors_arrive_at_the_call);
     tcase_add_test(eager, the_environment_makes_tapes_eager);
     suite_add_tcase(suite, eager);

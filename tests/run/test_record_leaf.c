@@ -197,6 +197,23 @@ START_TEST(a_parameter_is_a_copy_of_its_initial_value) {
 }
 END_TEST
 
+/* Nobody asked to keep the initial value, and it may be computed only for this. */
+START_TEST(an_initial_value_need_not_be_kept) {
+    tg_tape *tape = tg_tape_new();
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_seed(tape, 1));
+    tg_tensor c = VECTOR(tape, 1, 2);
+    if (_i) ck_assert(!tg_run(tape));
+    CHECK_F64(tg_parameter(tape, "a", tg_mul(2, c)), 2, 4);
+    CHECK_F64(tg_parameter(tape, "b", tg_cast(tg_cast(c, TG_F32), TG_F64)), 1, 2);
+    CHECK_F64(tg_parameter(tape, "c", tg_flip(c, TG_AXES(0))), 2, 1);
+    tg_tensor r = tg_randn(tape, TG_F64, TG_SHAPE(2)), d = tg_parameter(tape, "d", tg_mul(0.5, r));
+    tg_seed(tape, 1);
+    CHECK_F64(tg_sub(tg_mul(2, d), tg_randn(tape, TG_F64, TG_SHAPE(2))), 0, 0);
+    CHECK_OK(tape);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_number_is_a_parameter_of_rank_0) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", 3), v = tg_parameter(tape, "v", NAN);
@@ -370,6 +387,7 @@ Suite *suite_record_leaf(void) {
     tcase_add_test(variable, an_input_is_zero_until_it_is_written);
     tcase_add_test(variable, an_input_is_zero_after_a_rewind_too);
     tcase_add_test(variable, a_parameter_is_a_copy_of_its_initial_value);
+    tcase_add_loop_test(variable, an_initial_value_need_not_be_kept, 0, 2);
     tcase_add_test(variable, a_number_is_a_parameter_of_rank_0);
     tcase_add_test(variable, what_is_no_parameter_is_refused);
     tcase_add_test(variable, an_assign_takes_what_broadcasts_to_the_leaf);
