@@ -21,10 +21,11 @@
 #include "peer.h"
 
 extern const work iris_once, iris_each, elementwise, scalars, scalars_growth, recurrence, mlp, mlp_one, lenet, cross_entropy,
-    layer_norm, attention, adam;
+    layer_norm, attention, adam, transposed_weight, slices;
 
-static const work *const works[] = {&iris_once, &iris_each, &elementwise,   &scalars,    &scalars_growth, &recurrence, &mlp,
-                                    &mlp_one,   &lenet,     &cross_entropy, &layer_norm, &attention,      &adam};
+static const work *const works[] = {&iris_once, &iris_each,         &elementwise, &scalars,       &scalars_growth, &recurrence,
+                                    &mlp,       &mlp_one,           &lenet,       &cross_entropy, &layer_norm,     &attention,
+                                    &adam,      &transposed_weight, &slices};
 
 enum { WORKS = sizeof works / sizeof *works, MOST_ROUNDS = 99, WARM_UP = 3 };
 
