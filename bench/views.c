@@ -89,4 +89,4 @@ static const contestant many_slices = {many_new, step, NULL, many_moved, teardow
 const work slices = {.name = "slices, 10 thousand",
                      .tapegrad = &many_slices,
                      .one_thread = true,
-                     .rival = {{"", 2, NULL, NANOSECONDS}, {"1 thousand", 1.5, &few_slices, UNIT_TIME}}};
+                     .rival = {{"", 10, NULL, NANOSECONDS}, {"1 thousand", 1.5, &few_slices, UNIT_TIME}}};

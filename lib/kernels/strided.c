@@ -22,7 +22,9 @@ void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_r
 }
 
 tgi_walk tgi_walk_of(size_t element, int rank, const int64_t *dims, const int64_t *strides) {
-    tgi_walk walk = {.element = element};
+    tgi_walk walk; /* of which only what is used is set */
+    walk.element = element;
+    walk.rank = 0;
     for (int i = 0; i < rank; i++) {
         if (dims[i] == 1) continue;
         int last = walk.rank - 1;

@@ -19,8 +19,10 @@ typedef struct pair {
     int64_t dims[TG_MAX_RANK], from[TG_MAX_RANK], to[TG_MAX_RANK];
 } pair;
 
+/* Sets what is used only: a small part takes no longer than it takes to clear a pair. */
 static pair pair_of(const tg_array *x, const tg_array *place) {
-    pair p = {0};
+    pair p;
+    p.rank = 0;
     for (int i = 0; i < x->rank; i++) {
         int last = p.rank - 1;
         if (x->dims[i] == 1) continue;
@@ -33,7 +35,7 @@ static pair pair_of(const tg_array *x, const tg_array *place) {
         p.from[last] = x->strides[i];
         p.to[last] = place->strides[i];
     }
-    if (!p.rank) p.dims[p.rank++] = 1;
+    if (!p.rank) p.dims[0] = p.from[0] = p.to[0] = p.rank = 1;
     return p;
 }
 
@@ -47,7 +49,11 @@ static pair pair_of(const tg_array *x, const tg_array *place) {
                 out[i * to] = (T)(out[i * to] + x[i * from]); \
     } \
     static void add_##suffix(const pair *p, const T *x, T *out) { \
-        int      inner = p->rank - 1; \
+        int inner = p->rank - 1; \
+        if (!inner) { \
+            add_run_##suffix(p->dims[0], p->from[0], p->to[0], x, out); \
+            return; \
+        } \
         tgi_walk f = {.rank = inner}, t = {.rank = inner}; \
         int64_t  runs = tgi_size(inner, p->dims); \
         memcpy(f.dims, p->dims, sizeof f.dims); \

@@ -136,8 +136,13 @@ tgi_mt19937 *tgi_generator(const tg_kernel_call *call) {
 
 /* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
+/* Sets what is used only: clearing sizes and strides that an array does not have takes as long as a small kernel. */
 tg_array tgi_array_of(const tgi_node *node) {
-    tg_array array = {.data = node->data, .dtype = (tg_dtype)node->dtype, .rank = node->rank, .size = tgi_node_size(node)};
+    tg_array array;
+    array.data = node->data;
+    array.dtype = (tg_dtype)node->dtype;
+    array.rank = node->rank;
+    array.size = tgi_node_size(node);
     memcpy(array.dims, node->dims, node->rank * sizeof *node->dims);
     if (node->view)
         memcpy(array.strides, node->view->strides, node->rank * sizeof(int64_t));
