@@ -1,7 +1,7 @@
 /* examples/own_optimizer.c: an optimizer of your own, a loss of your own, and a checkpoint after which training goes on to the
  * bit.
  *
- * The optimizer is Lion, by X. Chen et al., "Symbolic discovery of optimization algorithms" (2023): with the gradient g of a
+ * The optimizer is Lion, which the library has too, by X. Chen et al., "Symbolic discovery of optimization algorithms" (2023): with the gradient g of a
  * parameter w, and a state m that starts at 0,
  *     w <- w - rate (sign(beta1 m + (1 - beta1) g) + decay w),    m <- beta2 m + (1 - beta2) g
  * The loss is the mean of log cosh of the misses: like their squares where they are small, like their sizes where they are large,
@@ -30,7 +30,7 @@ static tg_tensor lion_update(tg_tensor w, tg_tensor g, tg_tensor rate, const voi
 }
 
 /* The step: options that make no sense are errors at the line of the caller; the rest is the library's. */
-static tg_status lion(tg_tape *tape, const lion_options *o, tg_tensor rate) {
+static tg_status(lion_step)(tg_tape *tape, tg_tensor rate, const lion_options *o) {
     const char *name = "lion_step";
     if (tg_check_option(tape, name, "beta1", o->beta1, 0, 1, TG_RIGHT_OPEN) ||
         tg_check_option(tape, name, "beta2", o->beta2, 0, 1, TG_RIGHT_OPEN) ||
@@ -38,7 +38,7 @@ static tg_status lion(tg_tape *tape, const lion_options *o, tg_tensor rate) {
         return tg_error_status(tape);
     return tg_record_step(tape, &(tg_step){.name = name, .update = lion_update, .options = o, .rate = rate});
 }
-#define lion_step(tape, rate, options) TG_TAPE_CALL1_WITH(lion, tape, options, rate)
+#define lion_step(tape, rate, ...) TG_STEP_CALL(lion_step, tape, rate, __VA_ARGS__)
 
 /* ---- the loss ---------------------------------------------------------------------------------------------------- */
 
@@ -69,7 +69,7 @@ static tg_tensor record(tg_tape *tape) {
     tg_tensor loss = log_cosh_loss(tg_add(tg_mul(a, x), b), y);
     tg_tensor rate = tg_input(tape, "rate", TG_F64, TG_SHAPE());
     tg_backward(loss);
-    lion_step(tape, rate, (&(lion_options){.beta1 = 0.9, .beta2 = 0.99}));
+    lion_step(tape, rate, &(lion_options){.beta1 = 0.9, .beta2 = 0.99});
     return loss;
 }
 
@@ -123,7 +123,7 @@ int main(void) {
     if (status) fprintf(stderr, "%s%s\n", tg_error(tape), tg_error(resumed));
 
     /* Errors name the function that was called, and the line. */
-    lion_step(tape, 0.01, (&(lion_options){.beta1 = 1.5}));
+    lion_step(tape, 0.01, &(lion_options){.beta1 = 1.5});
     printf("%s\n", tg_error(tape));
     log_cosh_loss(tg_full(resumed, TG_F64, TG_SHAPE(3), 0), tg_full(resumed, TG_F64, TG_SHAPE(2), 0));
     printf("%s\n", tg_error(resumed));

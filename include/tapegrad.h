@@ -41,6 +41,7 @@
  *     tapegrad/grad.h     derivatives, their check, checkpointing
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    optimizers
+ *     tapegrad/schedule.h rates that change from step to step
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/op.h       ops of your own
  *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
@@ -63,6 +64,7 @@
 #include <tapegrad/optim.h>
 #include <tapegrad/product.h>
 #include <tapegrad/random.h>
+#include <tapegrad/schedule.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>
 #include <tapegrad/view.h>

@@ -42,6 +42,7 @@ extern "C" {
  *     TG_TAPE_CALL(f, tape, ...)                 f(tape, ...) of other arguments; of none: (f)(TG_AT(tape))
  *     TG_TAPE_CALL1(f, tape, x)                  f(tape, x) of a tensor
  *     TG_TAPE_CALL1_WITH(f, tape, with, x)       f(tape, with, x) of another argument and a tensor
+ *     TG_STEP_CALL(f, tape, rate, ...)           f(tape, rate, ...) of a tensor and other arguments: a step of an optimizer
  *     TG_LIST_CALL(f, first, ...)                f(first, count, array) of up to 8 tensors
  *     TG_LIST_CALL_WITH(f, list, ...)            f(list, ...) of a tg_list
  *     TG_AT(tape)                                the tape, having told it the line */

@@ -10,13 +10,13 @@
  *     rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
  * by s / sqrt(1 - beta2^t), as sqrt(v) / s, with v in terms of the one before, is sqrt(beta2 / (1 - beta2) v + g^2).
  *
- * What depends on the number of steps alone is computed in float64 whatever the parameter's dtype is, as 1 - beta2^t loses most
- * of its digits at the start.
+ * AMSGrad, which needs the new v for its maximum before the weight, is not worth ops of its own.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 
 #include "optim/adam_loops.h"
+#include "optim/update.h"
 
 typedef struct adam {
     tg_adam_options with;
@@ -52,71 +52,50 @@ static tg_tensor weight_after(tg_tensor w, tg_tensor m, tg_tensor v, tg_tensor g
 
 /* ---- the step ---------------------------------------------------------------------------------------------------- */
 
-/* 1 - beta^t: what the running mean of t values has for its weights' sum. */
-static tg_tensor weight_of(double beta, tg_tensor t) {
-    return tg_sub(1, tg_pow(beta, t));
+/* The same with the largest v so far under the root. */
+static tg_tensor weight_after_largest(tg_tensor parameter, tg_tensor w, tg_tensor mean, tg_tensor square, tg_tensor size,
+                                      tg_tensor eps) {
+    tg_tensor state = tg_optimizer_state_like(parameter, "adam.v_max"), largest = tg_maximum(state, square);
+    tg_assign(state, largest);
+    return tg_sub(w, tg_div(tg_mul(size, mean), tg_add(tg_sqrt(largest), eps)));
 }
 
-static tg_tensor in_f64(tg_tensor rate) {
-    return tg_tape_of(rate) ? tg_cast(rate, TG_F64) : rate;
-}
+/* ---- the step ---------------------------------------------------------------------------------------------------- */
 
-/* Of a weight that decays: 1 - rate decay. */
-static tg_tensor what_is_left(tg_tensor rate, double decay, tg_dtype dtype) {
-    double number;
-    if (tg_is_number(rate, &number)) return tg_num(1 - number * decay);
-    return tg_cast(tg_sub(1, tg_mul(decay, in_f64(rate))), dtype);
-}
-
-static tg_tensor update(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options) {
+/* The count is overwritten last, when the numbers that come of it are not computed any more: so they stay in one group. */
+static tg_tensor update(tg_tensor parameter, tg_tensor g, tg_tensor rate, const void *options) {
     const adam            *a = options;
     const tg_adam_options *o = &a->with;
-    const tg_dtype         dtype = tg_dtype_of(w);
-    tg_tensor              m = tg_optimizer_state_like(w, "adam.m"), v = tg_optimizer_state_like(w, "adam.v");
-    tg_tensor              steps = tg_optimizer_state(w, "adam.t", TG_F64, TG_SHAPE());
+    const tg_dtype         dtype = tg_dtype_of(parameter);
+    tg_tensor              w = a->decoupled ? tgi_shrink(parameter, rate, o->weight_decay) : parameter;
+    tg_tensor              m = tg_optimizer_state_like(parameter, "adam.m"), v = tg_optimizer_state_like(parameter, "adam.v");
+    tg_tensor              steps = tg_optimizer_state(parameter, "adam.t", TG_F64, TG_SHAPE()), t = tg_add(steps, 1);
 
-    if (o->weight_decay > 0 && a->decoupled)
-        w = tg_mul(w, what_is_left(rate, o->weight_decay, dtype));
-    else if (o->weight_decay > 0)
-        g = tg_add(g, tg_mul(o->weight_decay, w));
-
-    tg_tensor t = tg_add(steps, 1);
-    tg_tensor root = tg_div(tg_sqrt(weight_of(o->beta2, t)), sqrt(1 - o->beta2));
-    tg_tensor size = tg_mul(tg_div(in_f64(rate), weight_of(o->beta1, t)), root);
-    w = weight_after(w, m, v, g, o, tg_cast(size, dtype), tg_cast(tg_mul(o->eps, root), dtype));
+    g = tgi_gradient(parameter, g, a->decoupled ? 0 : o->weight_decay, o->maximize);
+    tg_tensor root = tg_div(tg_sqrt(tgi_weight_of(o->beta2, t)), o->amsgrad ? 1 : sqrt(1 - o->beta2));
+    tg_tensor size = tg_mul(tg_div(tgi_rate_as(rate, TG_F64), tgi_weight_of(o->beta1, t)), root);
+    tg_tensor eps = tg_cast(tg_mul(o->eps, root), dtype);
+    size = tg_cast(size, dtype);
+    if (!o->amsgrad) w = weight_after(w, m, v, g, o, size, eps);
     tg_tensor mean = mean_of(m, g, o->beta1), square = square_of(v, g, o->beta2);
+    if (o->amsgrad) w = weight_after_largest(parameter, w, mean, square, size, eps);
     tg_assign(steps, t);
     tg_assign(m, mean);
     tg_assign(v, square);
     return w;
 }
 
-static double or_default(double value, double usual) {
-    return value == 0 ? usual : value;
-}
-
-static tg_status check_options(tg_tape *tape, const char *name, const tg_adam_options *o) {
-    tg_status status = tg_check_option(tape, name, "beta1", o->beta1, 0, 1, TG_RIGHT_OPEN);
-    if (!status) status = tg_check_option(tape, name, "beta2", o->beta2, 0, 1, TG_RIGHT_OPEN);
-    if (!status) status = tg_check_option(tape, name, "eps", o->eps, 0, INFINITY, TG_RIGHT_OPEN);
-    if (!status) status = tg_check_option(tape, name, "weight_decay", o->weight_decay, 0, INFINITY, TG_RIGHT_OPEN);
-    return status;
-}
-
 static tg_status record(tg_tape *tape, const char *name, tg_tensor rate, const tg_adam_options *options, double weight_decay,
                         bool decoupled) {
     adam             a = {.with = options ? *options : (tg_adam_options){0}, .decoupled = decoupled};
     tg_adam_options *o = &a.with;
-    o->beta1 = or_default(o->beta1, 0.9);
-    o->beta2 = or_default(o->beta2, 0.999);
-    o->eps = or_default(o->eps, 1e-8);
-    o->weight_decay = or_default(o->weight_decay, weight_decay);
-    tg_status status = check_options(tape, name, o);
-    if (status) return status;
-    tg_step step = {.name = name, .update = update, .options = &a, .rate = rate};
-    step.parameters = o->parameters.x;
-    step.count = o->parameters.count;
-    return tg_record_step(tape, &step);
+    o->beta1 = tgi_or_default(o->beta1, 0.9);
+    o->beta2 = tgi_or_default(o->beta2, 0.999);
+    o->eps = tgi_or_default(o->eps, 1e-8);
+    o->weight_decay = tgi_or_default(o->weight_decay, weight_decay);
+    tg_status status = TGI_CHECK_OPTIONS(tape, name, {"beta1", o->beta1, 1}, {"beta2", o->beta2, 1}, {"eps", o->eps, INFINITY},
+                                         {"weight_decay", o->weight_decay, INFINITY});
+    return status ? status : tgi_record_step(tape, name, update, &a, rate, o->parameters);
 }
 
 tg_status(tg_adam_step)(tg_tape *tape, tg_tensor rate, const tg_adam_options *options) {

@@ -3,22 +3,13 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 
-#include "core/inside.h"
-
-/* The next parameter whose gradient is to be clipped, from the i-th on; TG_NONE when there is none left. */
-static tg_tensor next_parameter(tg_tape *tape, int64_t *i) {
-    while (*i < tg_parameter_count(tape)) {
-        tg_tensor w = tg_parameter_at(tape, (*i)++);
-        if (tg_has_grad(w) && !tg_is_frozen(w)) return w;
-    }
-    return TG_NONE;
-}
+#include "optim/update.h"
 
 /* The dtype of all these gradients, float64 where they have two; TG_DTYPES when there are none. */
 static tg_dtype common_dtype(tg_tape *tape) {
     tg_dtype dtype = TG_DTYPES;
     int64_t  i = 0;
-    for (tg_tensor w; !tg_is_none(w = next_parameter(tape, &i));)
+    for (tg_tensor w; !tg_is_none(w = tgi_next_with_gradient(tape, &i));)
         dtype = dtype == TG_DTYPES || dtype == tg_dtype_of(w) ? tg_dtype_of(w) : TG_F64;
     return dtype;
 }
@@ -34,7 +25,7 @@ static tg_tensor total_norm(tg_tape *tape) {
     tg_tensor norms[SEVERAL];
     int       count = 0;
     int64_t   i = 0;
-    for (tg_tensor w; !tg_is_none(w = next_parameter(tape, &i));) {
+    for (tg_tensor w; !tg_is_none(w = tgi_next_with_gradient(tape, &i));) {
         norms[count++] = norm_of(tg_grad(w));
         if (count < SEVERAL) continue;
         norms[0] = norm_of(tg_stack(tg_list_from(count, norms), 0));
@@ -58,7 +49,7 @@ tg_status(tg_clip_grad_norm)(tg_tape *tape, double max_norm, tg_tensor *norm) {
         tg_tensor exact = total_norm(tape), scale = tg_minimum(tg_div(max_norm, tg_add(exact, 1e-6)), 1);
         total = tg_keep_result(scope, tg_cast(exact, dtype));
         int64_t i = 0;
-        for (tg_tensor w; !tg_is_none(w = next_parameter(tape, &i));)
+        for (tg_tensor w; !tg_is_none(w = tgi_next_with_gradient(tape, &i));)
             tg_set_grad(w, tg_mul(tg_grad(w), tg_cast(scale, tg_dtype_of(w))));
     }
     tg_status status = tg_end_scope(scope);
@@ -71,7 +62,7 @@ tg_status(tg_clip_grad_value)(tg_tape *tape, double max) {
     tg_scope scope = tg_begin_scope(tape, "clip_grad_value");
     int64_t  i = 0;
     if (!check(tape, "clip_grad_value", "max", max, dtype))
-        for (tg_tensor w; !tg_is_none(w = next_parameter(tape, &i));)
+        for (tg_tensor w; !tg_is_none(w = tgi_next_with_gradient(tape, &i));)
             tg_set_grad(w, tg_clamp(tg_grad(w), -max, max));
     return tg_end_scope(scope);
 }

@@ -3,40 +3,44 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 
-#include "core/inside.h"
+#include "optim/update.h"
 
 static tg_tensor descend(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options) {
     (void)options;
-    return tg_sub(w, tg_mul(rate, g));
+    return tgi_descend(w, rate, g);
 }
 
 tg_status(tg_sgd_step)(tg_tape *tape, tg_tensor rate) {
     return tg_record_step(tape, &(tg_step){.name = "sgd_step", .update = descend, .rate = rate});
 }
 
-/* PyTorch's momentum starts as the first gradient, which is what comes of zeros here. */
+/* What the momentum takes of the gradient: all of it in the first step, which makes PyTorch's momentum start as the first gradient. */
+static tg_tensor dampened(tg_tensor w, tg_tensor g, double dampening) {
+    if (dampening == 0) return g;
+    tg_tensor later = tg_cast(tg_gt(tgi_count_step(w, "momentum.t"), 1), tg_dtype_of(w));
+    return tg_mul(tg_sub(1, tg_mul(dampening, later)), g);
+}
+
 static tg_tensor descend_with(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options) {
     const tg_sgd_options *o = options;
-    if (o->weight_decay > 0) g = tg_add(g, tg_mul(o->weight_decay, w));
+    g = tgi_gradient(w, g, o->weight_decay, o->maximize);
     if (o->momentum > 0) {
         tg_tensor state = tg_optimizer_state_like(w, "momentum");
-        tg_tensor momentum = tg_add(tg_mul(o->momentum, state), g);
+        tg_tensor momentum = tg_add(tg_mul(o->momentum, state), dampened(w, g, o->dampening));
         tg_assign(state, momentum);
         g = o->nesterov ? tg_add(g, tg_mul(o->momentum, momentum)) : momentum;
     }
-    return descend(w, g, rate, NULL);
+    return tgi_descend(w, rate, g);
 }
 
 tg_status(tg_sgd_step_with)(tg_tape *tape, tg_tensor rate, const tg_sgd_options *options) {
     static const char name[] = "sgd_step_with";
     tg_sgd_options    o = options ? *options : (tg_sgd_options){0};
-    tg_status         status = tg_check_option(tape, name, "momentum", o.momentum, 0, INFINITY, TG_RIGHT_OPEN);
-    if (!status) status = tg_check_option(tape, name, "weight_decay", o.weight_decay, 0, INFINITY, TG_RIGHT_OPEN);
+    tg_status         status = TGI_CHECK_OPTIONS(tape, name, {"momentum", o.momentum, INFINITY},
+                                                 {"weight_decay", o.weight_decay, INFINITY}, {"dampening", o.dampening, INFINITY});
     if (!status && o.nesterov && o.momentum <= 0)
         status = tg_fail(tape, TG_ERR_ARGUMENT, name, "Nesterov's momentum is asked for, and momentum is 0");
-    if (status) return status;
-    tg_step step = {.name = name, .update = descend_with, .options = &o, .rate = rate};
-    step.parameters = o.parameters.x;
-    step.count = o.parameters.count;
-    return tg_record_step(tape, &step);
+    if (!status && o.nesterov && o.dampening > 0)
+        status = tg_fail(tape, TG_ERR_ARGUMENT, name, "Nesterov's momentum is asked for, and dampening is %g", o.dampening);
+    return status ? status : tgi_record_step(tape, name, descend_with, &o, rate, o.parameters);
 }

@@ -1,21 +1,7 @@
 /* optim/step.c: a step of an optimizer, whichever it is.
  *
  * SPDX-License-Identifier: MIT */
-#include "core/inside.h"
-
-/* Whether the rate is one number. */
-static tg_status check_rate(tg_tape *tape, const tg_step *step) {
-    double number;
-    char   text[TG_SHAPE_TEXT];
-    if (tg_is_number(step->rate, &number)) return TG_OK;
-    if (tg_check_tensor(tape, step->name, "the rate", step->rate)) return tg_error_status(tape);
-    tg_shape shape = tg_shape_of(step->rate);
-    tg_dtype dtype = tg_dtype_of(step->rate);
-    if (shape.rank)
-        return tg_fail(tape, TG_ERR_SHAPE, step->name, "the rate is %s, not one number", tg_shape_text(text, shape));
-    if (dtype == TG_F32 || dtype == TG_F64) return TG_OK;
-    return tg_fail(tape, TG_ERR_DTYPE, step->name, "the rate is %s, not float32 or float64", tg_dtype_name(dtype));
-}
+#include "optim/update.h"
 
 /* Whether the gradient that was handed in can be one of w. */
 static tg_status check_gradient(tg_tape *tape, const tg_step *step, tg_tensor w, tg_tensor g) {
@@ -53,7 +39,7 @@ tg_status tg_record_step(tg_tape *tape, const tg_step *step) {
     tg_scope scope = tg_begin_update(tape, step->name);
     if (step->gradients && !step->parameters)
         tg_fail(tape, TG_ERR_ARGUMENT, step->name, "there are gradients, and no parameters that they are of");
-    else if (!tg_error_status(tape) && !check_rate(tape, step) && !record_updates(tape, step))
+    else if (!tg_error_status(tape) && !tgi_check_rate(tape, step->name, step->rate) && !record_updates(tape, step))
         tg_fail(tape, TG_ERR_GRADIENT, step->name, "no parameter has a gradient: call tg_backward first");
     return tg_end_scope(scope);
 }

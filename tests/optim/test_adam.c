@@ -52,11 +52,11 @@ START_TEST(adamw_shrinks_the_weights) {
 END_TEST
 
 /* Without averages, w <- w - rate g / (|g| + eps), whatever g was before. */
-START_TEST(a_beta_of_nearly_0_is_none) {
+START_TEST(a_beta_of_tg_zero_is_none) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", tg_full(tape, TG_F32, TG_SHAPE(), 0)), g = tg_input(tape, "g", TG_F32, TG_SHAPE());
     tg_backward(tg_mul(w, g));
-    ck_assert_int_eq(tg_adam_step(tape, 1, &(tg_adam_options){.beta1 = 1e-300, .beta2 = 1e-300, .eps = 1e-300}), TG_OK);
+    ck_assert_int_eq(tg_adam_step(tape, 1, &(tg_adam_options){.beta1 = TG_ZERO, .beta2 = TG_ZERO, .eps = TG_ZERO}), TG_OK);
     for (int k = 0; k < 6; k++) {
         float value = k % 3 ? 0.125f : -4;
         tg_write(g, &value, 1);
@@ -64,6 +64,38 @@ START_TEST(a_beta_of_nearly_0_is_none) {
     }
     CHECK_IS(w, 2 - 4);
     finish(tape);
+}
+END_TEST
+
+/* A large gradient, once, is in the largest square for good. */
+START_TEST(amsgrad_keeps_the_largest_square) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 0.0), g = tg_input(tape, "g", TG_F64, TG_SHAPE());
+    tg_backward(tg_mul(w, g));
+    ck_assert_int_eq(tg_adam_step(tape, 1, &(tg_adam_options){.beta2 = 0.5, .amsgrad = true}), TG_OK);
+    for (int k = 0; k < 4; k++) {
+        tg_write(g, k ? (double[]){0} : (double[]){8}, 1);
+        tg_run(tape);
+    }
+    CHECK_IS(tg_find(tape, "w.adam.v"), 4);
+    CHECK_IS(tg_find(tape, "w.adam.v_max"), 32);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(maximize_is_the_way_up) {
+    double found[2];
+    for (int up = 0; up < 2; up++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor w = tg_parameter(tape, "w", 0.0);
+        tg_backward(tg_mul(up ? -1 : 1, tg_square(tg_sub(w, 3))));
+        ck_assert_int_eq(tg_adamw_step(tape, 0.125, &(tg_adam_options){.maximize = up}), TG_OK);
+        for (int k = 0; k < 5; k++)
+            tg_run(tape);
+        found[up] = tg_item(w);
+        finish(tape);
+    }
+    ck_assert(found[0] == found[1] && found[0] > 0.5);
 }
 END_TEST
 
@@ -177,7 +209,9 @@ Suite *suite_adam(void) {
     TCase *tcase = tcase_create("adam");
     tcase_add_test(tcase, a_constant_gradient_gives_equal_steps);
     tcase_add_test(tcase, adamw_shrinks_the_weights);
-    tcase_add_test(tcase, a_beta_of_nearly_0_is_none);
+    tcase_add_test(tcase, a_beta_of_tg_zero_is_none);
+    tcase_add_test(tcase, amsgrad_keeps_the_largest_square);
+    tcase_add_test(tcase, maximize_is_the_way_up);
     tcase_add_loop_test(tcase, what_is_left_out_is_the_default, 0, 2);
     tcase_add_loop_test(tcase, the_rate_may_be_a_tensor_of_either_dtype, 0, 2);
     tcase_add_test(tcase, options_out_of_range_are_rejected);

@@ -23,10 +23,7 @@ static tg_status(rmsprop_step)(tg_tape *tape, tg_tensor rate, double alpha) {
     if (status) return status;
     return tg_record_step(tape, &(tg_step){.name = "rmsprop_step", .update = rmsprop_update, .options = &alpha, .rate = rate});
 }
-static inline tg_status rmsprop_step_rate_last(tg_tape *tape, double alpha, tg_tensor rate) {
-    return (rmsprop_step)(tape, rate, alpha);
-}
-#define rmsprop_step(tape, rate, alpha) TG_TAPE_CALL1_WITH(rmsprop_step_rate_last, tape, alpha, rate)
+#define rmsprop_step(tape, rate, alpha) TG_STEP_CALL(rmsprop_step, tape, rate, alpha)
 
 enum { STEPS = 6 };
 

@@ -247,7 +247,7 @@ START_TEST(a_rate_of_the_wrong_kind_is_rejected) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 1, 2));
     tg_backward(tg_sum(tg_square(w)));
-    check_rejected(tape, tg_full(tape, TG_F32, TG_SHAPE(), 0.1), TG_ERR_DTYPE, "float32");
+    check_rejected(tape, tg_full(tape, TG_I64, TG_SHAPE(), 1), TG_ERR_DTYPE, "the rate is int64, not float32 or float64");
     check_rejected(tape, tg_full(tape, TG_F64, TG_SHAPE(3), 0.1), TG_ERR_SHAPE, "(3)");
     check_rejected(tape, tg_full(other, TG_F64, TG_SHAPE(), 0.1), TG_ERR_HANDLE, "another tape");
     check_rejected(tape, (tg_tensor){0}, TG_ERR_HANDLE, "");
@@ -280,7 +280,9 @@ START_TEST(options_out_of_range_are_rejected) {
     check_rejected_with(tape, (tg_sgd_options){.momentum = -0.5}, "momentum -0.5 is not in [0, inf)");
     check_rejected_with(tape, (tg_sgd_options){.momentum = NAN}, "momentum nan");
     check_rejected_with(tape, (tg_sgd_options){.weight_decay = -1}, "weight_decay -1");
+    check_rejected_with(tape, (tg_sgd_options){.dampening = -1}, "dampening -1");
     check_rejected_with(tape, (tg_sgd_options){.nesterov = true}, "Nesterov");
+    check_rejected_with(tape, (tg_sgd_options){.nesterov = true, .momentum = 0.5, .dampening = 0.5}, "dampening is 0.5");
     ck_assert_int_eq(tg_sgd_step_with(NULL, 1, NULL), TG_ERR_HANDLE);
     CHECK_IS(w, 3);
     finish(tape);

@@ -196,4 +196,15 @@ static inline tg_tensor tgi_long_double(long double x) {
         (f)(TG_AT(tape), with, tgi_a); \
     })
 
+/* For functions (f)(tape, x, ...) of a tape, one tensor and other arguments, which may call the library themselves. */
+#define TG_STEP_CALL(f, t, x, ...) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(x); \
+        tg_tape  *tgi_tape = (t); \
+        tg_line   tgi_before = TGI_HOLD(tgi_tape); \
+        __auto_type tgi_result = (f)(tgi_tape, tgi_a, __VA_ARGS__); \
+        TGI_RELEASE(tgi_tape, tgi_before); \
+        TGI_RESULT; \
+    })
+
 #endif

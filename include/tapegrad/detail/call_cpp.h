@@ -88,5 +88,6 @@ template <class T, class F> auto array_call(F f, std::initializer_list<T> items)
 #define TG_TAPE_CALL(f, tape, ...) tgi::call(__FILE__, __LINE__, (f), (tape), __VA_ARGS__)
 #define TG_TAPE_CALL1(f, tape, x) tgi::call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x))
 #define TG_TAPE_CALL1_WITH(f, tape, with, x) tgi::call(__FILE__, __LINE__, (f), (tape), (with), tgi::tensor(x))
+#define TG_STEP_CALL(f, tape, x, ...) tgi::call(__FILE__, __LINE__, (f), (tape), tgi::tensor(x), __VA_ARGS__)
 
 #endif
