@@ -77,11 +77,13 @@ int main() {
 }
 END
 
+# The module whose programs are tried: tapegrad, or tapegrad-io.
+module=tapegrad
 pkg() { # LIBDIR [--static]: what pkg-config says, as if the library were where it lies now
     where=$1
     shift
     PKG_CONFIG_PATH=$where/pkgconfig "$PKG_CONFIG" --define-variable=libdir="$where" \
-        --define-variable=includedir="$stage$includedir" --cflags --libs "$@" tapegrad
+        --define-variable=includedir="$stage$includedir" --cflags --libs "$@" "$module"
 }
 
 # try NAME COMPILER SOURCE STANDARD LIBDIR [--static]: compiles and runs the program, which prints the line through its points.
@@ -122,26 +124,68 @@ quiet() {
     report $status "$1"
 }
 
-if [ -z "$PKG_CONFIG" ]; then
-    skip "the installed library" "pkg-config is missing"
-else
+# The line goes through files.
+cat >files.c <<'END'
+#include <stdio.h>
+#include <tapegrad/io.h>
+
+int main(void) {
+    static tg_checkpoint_options options; /* zeros in both languages */
+    tg_tape *tape = tg_tape_new();
+    double   numbers[2] = {2, 1};
+    tg_save_npy(tg_constant(tape, TG_F64, TG_SHAPE(2), numbers), "line.npy");
+    tg_tensor line = tg_load_npy(tape, "line.npy"), a = tg_slice(line, 0, 0, 1, 1), b = tg_slice(line, 0, 1, 2, 1);
+    tg_save_safetensors(tape, "line.safetensors", TG_NAMED({"a", a}, {"b", b}), TG_METADATA({"made", "here"}));
+    tg_save_npz(tape, "line.npz", TG_NAMED({"a", a}), true);
+    tg_archive *archive = tg_archive_open("line.safetensors");
+    a = tg_archive_load(tape, archive, "a");
+    b = tg_archive_borrow_parameter(tape, archive, "b");
+    printf("y = %g x + %g\n", tg_item(a), tg_item(b));
+
+    options.metadata = TG_METADATA({"title", "a line"});
+    options.inputs = TG_LIST();
+    tg_save_checkpoint(tape, "line.checkpoint", &options);
+    tg_load_checkpoint(tape, "line.checkpoint", NULL);
+    int status = *tg_error(tape) ? 1 : 0;
+    if (status) fprintf(stderr, "%s\n", tg_error(tape));
+    tg_tape_free(tape);
+    tg_archive_close(archive);
+    return status;
+}
+END
+cp files.c files.cc
+
+# programs C-FILE C++-FILE: tried with the module that is set, from C and C++, shared and static.
+programs() {
     for language in C C++; do
-        if [ $language = C ]; then compiler=$CC file=line.c standard=c11; else compiler=$CXX file=line.cc standard=c++11; fi
+        if [ $language = C ]; then compiler=$CC file=$1 standard=c11; else compiler=$CXX file=$2 standard=c++11; fi
         if [ -z "$compiler" ]; then
-            skip "$language" "there is no compiler for it"
+            skip "$module, $language" "there is no compiler for it"
             continue
         fi
         if [ -n "$(find "$stage$libdir" -name 'libtapegrad.so' -o -name 'libtapegrad.dylib')" ]; then
-            try "$language, shared" "$compiler" $file $standard "$stage$libdir"
+            try "$module, $language, shared" "$compiler" "$file" $standard "$stage$libdir"
         else
-            skip "$language, shared" "only the static library was built"
+            skip "$module, $language, shared" "only the static library was built"
         fi
         if [ -e "$root/static/libtapegrad.a" ]; then
-            try "$language, static" "$compiler" $file $standard "$root/static" --static
+            try "$module, $language, static" "$compiler" "$file" $standard "$root/static" --static
         else
-            skip "$language, static" "only the shared library was built"
+            skip "$module, $language, static" "only the shared library was built"
         fi
     done
+}
+
+if [ -z "$PKG_CONFIG" ]; then
+    skip "the installed library" "pkg-config is missing"
+else
+    programs line.c line.cc
+    if [ -e "$stage$libdir/pkgconfig/tapegrad-io.pc" ]; then
+        module=tapegrad-io
+        programs files.c files.cc
+    else
+        skip "tapegrad-io" "it was not built"
+    fi
 fi
 
 quiet "each header alone, in C" "$CC" "-x c -std=c11"
@@ -149,17 +193,21 @@ if [ -n "$CXX" ]; then quiet "each header alone, in C++" "$CXX" "-x c++ -std=c++
 
 # ---- exports ---------------------------------------------------------------------------------------------------------
 
-library=$stage$libdir/libtapegrad.so
-if [ ! -e "$library" ]; then
-    skip "exports only tg_ symbols" "there is no libtapegrad.so"
-else
+exports() { # NAME: of the library
+    library=$stage$libdir/$1.so
+    if [ ! -e "$library" ]; then
+        skip "$1 exports only tg_ symbols" "there is no $1.so"
+        return
+    fi
     # Old linkers also export the ends of the sections.
     # shellcheck disable=SC2086 # NM is words
     exports=$($NM -D "$library" | awk 'NF == 3 { print $3 }' | grep -v -E '^(_init|_fini|_edata|_end|__bss_start)$')
     echo "$exports" | grep -v '^tg_' | sed 's/^/# not ours: /'
     [ -n "$exports" ] && ! echo "$exports" | grep -q -v '^tg_'
-    report $? "exports only tg_ symbols"
-fi
+    report $? "$1 exports only tg_ symbols"
+}
+exports libtapegrad
+exports libtapegrad-io
 
 # ---- uninstall -------------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
 # Each directory must be there, and in the table below, or nothing would be looked at.
 report_none 'lib/ holds the layers that are looked at' \
     "$(ls -d */ | grep -Ev '^(core|grad|inspect|io|kernels|nn|ops|optim|random|run)/$')$(
-        for d in core grad inspect kernels nn ops optim random run; do
+        for d in core grad inspect io kernels nn ops optim random run; do
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
@@ -44,6 +44,8 @@ layer random 'core|kernels|random' public
 layer optim optim public 'core/inside\.h|kernels/(isa|vector)\.h'
 layer nn nn public 'core/inside\.h|kernels/(isa|sum|vector|vmath)\.h'
 layer inspect 'core|run|inspect' public
+# A library of its own, on what its users have.
+layer io io public
 
 # ---- what the objects really call -------------------------------------------------------------------------------------
 
@@ -89,6 +91,7 @@ if [ -n "$calls" ]; then
     may_call nn 'core|kernels|random' 'ops|run|grad'
     may_call optim 'core|kernels' 'ops|run|grad'
     may_call inspect 'core|kernels|run'
+    may_call io '' 'core|grad|kernels|nn|ops|optim|random|run'
 else
     skip "what the objects call" "there are no objects that nm reads"
 fi
@@ -96,10 +99,11 @@ fi
 # A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
 system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale|omp'
 vectors='immintrin|arm_neon'
+files='fcntl|jansson|sys/mman|sys/stat|unistd|zlib'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
-report_none 'lib/ includes the C library, uthash, OpenMP and in kernels a BLAS and vectors, and no other' \
+report_none 'lib/ includes the C library, uthash, OpenMP, in kernels a BLAS and vectors, in io what files take, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |
-        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors)\.h>$")"
+        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors)\.h>$|^io/.*:<($files)\.h>$")"
 
 # ---- the tape and the executor know no op ----------------------------------------------------------------------------
 

@@ -1,0 +1,48 @@
+/* io/input.c: a file as memory.
+ *
+ * Regular files only: a pipe or a device has no size that could be checked, and a directory no bytes.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "io/input.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/inflate.h"
+
+static tg_status map(tgi_input *input, int fd, tgi_failure *failure) {
+    struct stat status;
+    if (fstat(fd, &status)) return tgi_failed_system(failure, "it cannot be looked at");
+    if (!S_ISREG(status.st_mode))
+        return tgi_failed(failure, TG_ERR_IO, S_ISDIR(status.st_mode) ? "it is a directory" : "it is no regular file");
+    if ((uint64_t)status.st_size > SIZE_MAX / 2) return tgi_failed(failure, TG_ERR_IO, "it is too large for this machine");
+    input->bytes = (const uint8_t *)"";
+    if (status.st_size == 0) return TG_OK; /* which mmap does not take */
+    input->size = input->mapped = (size_t)status.st_size;
+    void *mapping = mmap(NULL, input->size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (mapping == MAP_FAILED) return tgi_failed_system(failure, "it cannot be mapped");
+    input->bytes = input->mapping = mapping;
+    return TG_OK;
+}
+
+tg_status tgi_open_input(tgi_input *input, bool decompress, tgi_failure *failure) {
+    *input = (tgi_input){0};
+    if (!failure->path) return tgi_failed(failure, TG_ERR_ARGUMENT, "the path is NULL");
+    int fd = open(failure->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would block */
+    if (fd < 0) return tgi_failed_system(failure, "it cannot be opened");
+    map(input, fd, failure);
+    close(fd);
+    if (!failure->status && decompress && tgi_is_gzip(input->bytes, input->size))
+        input->bytes = input->inflated = tgi_gunzip(input->bytes, input->size, &input->size, failure);
+    if (failure->status) tgi_close_input(input);
+    return failure->status;
+}
+
+void tgi_close_input(tgi_input *input) {
+    if (input->mapping) munmap(input->mapping, input->mapped);
+    free(input->inflated);
+    *input = (tgi_input){0};
+}
