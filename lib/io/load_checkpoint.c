@@ -66,7 +66,7 @@ static void read_owners(loading *l) {
     if (!text) return;
     json_error_t error;
     l->owners = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    if (!l->owners && json_error_code(&error) == json_error_out_of_memory)
+    if (!l->owners && !*error.text) /* as in open_safetensors.c */
         tgi_failed_memory(l->failure);
     else if (!json_is_object(l->owners))
         tgi_failed(l->failure, TG_ERR_IO, "its list of states is no object of JSON");

@@ -130,7 +130,7 @@ void tgi_open_safetensors(tg_archive *archive) {
     json_t      *header = json_loadb((const char *)bytes + START, (size_t)length, JSON_REJECT_DUPLICATES, &error);
     if (header)
         read_header(archive, header, START + length);
-    else if (json_error_code(&error) == json_error_out_of_memory)
+    else if (!*error.text) /* which says nothing but that there is no memory */
         tgi_failed_memory(failure);
     else
         tgi_failed(failure, TG_ERR_IO, "offset %d: %.200s", START + error.position, error.text);

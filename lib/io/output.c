@@ -22,7 +22,7 @@ static size_t directory_length(const char *path) {
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* What the link at `path`, to `to`, leads to: a path in memory of its own. NULL when there is none. */
+/* The path that the first `length` characters of `to` are, seen from the directory of `path`. NULL without memory. */
 static char *beside(const char *path, const char *to, size_t length) {
     size_t directory = *to == '/' ? 0 : directory_length(path);
     char  *joined = malloc(directory + length + 1);
@@ -37,7 +37,7 @@ static char *beside(const char *path, const char *to, size_t length) {
 static tg_status follow_links(tgi_output *output, tgi_failure *failure) {
     enum { MOST_LINKS = 40 };
     char to[PATH_MAX];
-    output->target = strdup(failure->path);
+    output->target = beside("", failure->path, strlen(failure->path));
     for (int i = 0; output->target && i < MOST_LINKS; i++) {
         ssize_t length = readlink(output->target, to, sizeof to);
         if (length < 0) return TG_OK; /* no link, or nothing at all */

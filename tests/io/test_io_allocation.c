@@ -1,0 +1,130 @@
+/* tests/io/test_io_allocation.c: everything that loads or saves, without memory: each allocation fails in turn. Each time there is an
+ * error that says so, after which the same call on the same tape succeeds; and in the end nothing has leaked.
+ *
+ * zlib allocates by the library's functions. Jansson does by its own, which do not fail here.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "training.h"
+
+/* ---- what is done ------------------------------------------------------------------------------------------------ */
+
+static void load_rank3(tg_tape *tape) {
+    tg_load_npy(tape, fixture("rank3.npy"));
+}
+
+static void load_fortran(tg_tape *tape) {
+    tg_load_npy(tape, fixture("fortran_big.npy"));
+}
+
+static void load_packed(tg_tape *tape) {
+    tg_load_npy(tape, fixture("packed.npy.gz"));
+}
+
+static void load_images(tg_tape *tape) {
+    tg_load_idx(tape, fixture("images.idx"));
+}
+
+static void load_iris(tg_tape *tape) {
+    tg_load_csv(tape, SOURCE_DIR "/data/iris.csv", TG_F64, &(tg_csv_options){.header = true, .columns = 4});
+}
+
+/* The archive's own failure goes to the tape. */
+static void load_archive(tg_tape *tape, const char *path, const char *name) {
+    tg_archive *archive = tg_archive_open(path);
+    tg_archive_load(tape, archive, name);
+    tg_archive_close(archive);
+}
+
+static void load_safetensors(tg_tape *tape) {
+    load_archive(tape, fixture("all.safetensors"), "bf16");
+}
+
+static void load_stored(tg_tape *tape) {
+    load_archive(tape, fixture("stored.npz"), "big_i2");
+}
+
+static void load_deflated(tg_tape *tape) {
+    load_archive(tape, fixture("deflated.npz"), "little_f8");
+}
+
+static void save_npy(tg_tape *tape) {
+    tg_save_npy(tg_find(tape, "w"), scratch("memory.npy"));
+}
+
+static void save_npz(tg_tape *tape) {
+    tg_save_npz(tape, scratch("memory.npz"), TG_NAMED({"w", tg_find(tape, "w")}), true);
+}
+
+static void save_safetensors(tg_tape *tape) {
+    tg_save_safetensors(tape, scratch("memory"), TG_NAMED({"w", tg_find(tape, "w")}), TG_METADATA({"a", "b"}));
+}
+
+static void save_checkpoint(tg_tape *tape) {
+    tg_save_checkpoint(tape, scratch("memory.saved"), &(tg_checkpoint_options){.metadata = TG_METADATA({"a", "b"})});
+}
+
+static void load_checkpoint(tg_tape *tape) {
+    tg_load_checkpoint(tape, scratch("memory.checkpoint"), NULL);
+}
+
+static void (*const works[])(tg_tape *) = {load_rank3,       load_fortran,    load_packed,    load_images, load_iris,
+                                           load_safetensors, load_stored,     load_deflated,  save_npy,    save_npz,
+                                           save_safetensors, save_checkpoint, load_checkpoint};
+enum { WORKS = sizeof works / sizeof *works };
+
+/* ---- what must hold ---------------------------------------------------------------------------------------------- */
+
+/* With leaves, and states where there was a step. */
+static tg_tape *prepare(void) {
+    tg_tape *tape = tg_tape_new();
+    record_leaves(tape);
+    tg_optimizer_state_like(tg_find(tape, "w"), "adam.m");
+    return tape;
+}
+
+/* The checkpoint that is loaded: with a state that the tape does not have. */
+static void make_checkpoint(void) {
+    tg_tape *tape = prepare();
+    tg_optimizer_state_like(tg_find(tape, "w"), "adam.v");
+    ck_assert_int_eq(tg_save_checkpoint(tape, scratch("memory.checkpoint"), NULL), TG_OK);
+    tg_tape_free(tape);
+}
+
+static bool is_right(const tg_tape *tape) {
+    return tg_error_status(tape) == TG_ERR_MEMORY && strstr(tg_error(tape), "out of memory") &&
+           strstr(tg_error(tape), "test_io_allocation.c:");
+}
+
+START_TEST(whatever_fails_is_an_error_after_which_all_works) {
+    long failures = 0;
+    make_checkpoint();
+    watch();
+    for (bool failed = true; failed; failures += failed) {
+        tg_tape *tape = prepare();
+        until_failure = failures + 1;
+        works[_i](tape);
+        failed = until_failure == 0;
+        until_failure = 0;
+        unwatched(ck_assert_msg(!failed || is_right(tape), "failure %ld: %s", failures, tg_error(tape)));
+        tg_clear_error(tape);
+        works[_i](tape);
+        unwatched(ck_assert_msg(tg_error_status(tape) == TG_OK, "after failure %ld: %s", failures, tg_error(tape)));
+        tg_tape_free(tape);
+        unwatched(ck_assert_msg(live == 0, "failure %ld: %ld blocks are left", failures, live));
+    }
+    unwatched(ck_assert_int_gt(failures, 0));
+}
+END_TEST
+
+Suite *suite_io_allocation(void) {
+    Suite *suite = suite_create("io/allocation");
+    TCase *tcase = tcase_create("allocation");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, whatever_fails_is_an_error_after_which_all_works, 0, WORKS);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
