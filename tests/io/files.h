@@ -4,8 +4,7 @@
 #ifndef TESTS_IO_FILES_H
 #define TESTS_IO_FILES_H
 
-#include <tapegrad/io.h>
-
+#include "load_file.h"
 #include "support.h"
 
 #define SUITE(name) Suite *suite_##name(void);
@@ -37,11 +36,5 @@ void check_i64(const char *file, int line, tg_tensor x, int count, const int64_t
 /* The call fails, and the text has this after the line and the function; "PATH" in it stands for the path. */
 #define FAILS_ON(tape, call, status, path, text) ((void)(call), check_failure(__FILE__, __LINE__, tape, status, path, text))
 void check_failure(const char *file, int line, tg_tape *tape, tg_status status, const char *path, const char *text);
-
-/* What a file can be loaded as. */
-typedef enum format { NPY, NPZ, SAFETENSORS, CSV, IDX, CHECKPOINT, FORMATS } format;
-
-/* Loads all of a file, of an archive every tensor; how many tensors, -1 after an error. */
-int load_file(tg_tape *tape, format kind, const char *path);
 
 #endif

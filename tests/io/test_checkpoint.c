@@ -178,6 +178,27 @@ START_TEST(files_of_others) {
 }
 END_TEST
 
+/* A checkpoint that the package safetensors wrote. */
+START_TEST(a_checkpoint_of_others) {
+    static tg_generator_state generator;
+    tg_checkpoint_report      report = {.partial = false};
+    tg_tape                  *tape = tg_tape_new();
+    tg_tensor                 w = tg_parameter(tape, "w", tg_full(tape, TG_F32, TG_SHAPE(2, 3), 0));
+    tg_tensor                 x = tg_input(tape, "x", TG_I64, TG_SHAPE(2));
+    ck_assert_int_eq(tg_load_checkpoint(tape, fixture("checkpoint.safetensors"), &report), TG_OK);
+    ck_assert(report.step == 12 && report.loaded == 3 && report.passed == 0);
+    tg_tensor expected = tg_mul(2, counted(tape, TG_F32, TG_SHAPE(2, 3)));
+    CHECK_SAME(w, expected);
+    CHECK_SAME(tg_optimizer_state_like(w, "adam.m"), tg_div(expected, 8));
+    CHECK_I64(x, 7, 8);
+    ck_assert(!tg_get_generator(tape, &generator));
+    ck_assert(generator.key[623] == 623 && generator.position == 5 && generator.has_normal == 1);
+    ck_assert(generator.next_normal == 0.25);
+    CHECK_OK(tape);
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* ---- what does not match ----------------------------------------------------------------------------------------- */
 
 static tg_tape *two_parameters(tg_shape shape, tg_dtype dtype, const char *second) {
@@ -291,6 +312,7 @@ Suite *suite_checkpoint(void) {
     tcase_add_test(tcase, the_parameters_alone);
     tcase_add_test(tcase, inputs_that_are_chosen);
     tcase_add_test(tcase, files_of_others);
+    tcase_add_test(tcase, a_checkpoint_of_others);
     tcase_add_test(tcase, all_mismatches_are_in_one_error);
     tcase_add_test(tcase, very_many_mismatches);
     tcase_add_test(tcase, states_and_inputs_that_are_missing);
