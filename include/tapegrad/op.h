@@ -8,7 +8,7 @@
  *
  * What an op gives the library may call little of it. A shape rule, a view rule, loops and kernels compute from what they are given: of
  * the functions that take a tape or a tensor they may call none (tg_refuse, tg_kernel_fail and the like take what they are given). A
- * gradient rule records: it may not run, read, write, rewind, clear the error or free the tape. Whatever is called in spite of that is
+ * gradient rule records: it may not run, read, write, rewind, trim or free the tape, or clear its error. Whatever is called in spite of that is
  * TG_ERR_ARGUMENT, and does nothing.
  *
  * SPDX-License-Identifier: MIT */

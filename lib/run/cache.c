@@ -244,7 +244,7 @@ static bool is_last_plan(const tg_tape *tape, const tgi_plan *plan) {
 
 void tg_trim(tg_tape *tape) {
     tgi_plan *plan, *next;
-    if (!tape) return;
+    if (!tape || (tape->callback.name && tgi_check_outside(tape, "trim"))) return; /* a plan that is being run is wanted */
     HASH_ITER (hh, tape->plans.table, plan, next)
         if (!is_last_plan(tape, plan)) drop(tape, plan);
     tgi_arena_trim(&tape->arena);

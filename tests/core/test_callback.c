@@ -66,6 +66,24 @@ static void call_print_tensor(void) {
 static void call_print_plan(void) {
     tg_print_plan(the_tape, stderr);
 }
+static void call_run_pending(void) {
+    tg_run_pending(the_tape);
+}
+static void call_run_part(void) {
+    tg_run_part(the_tape, "part");
+}
+static void call_begin_part(void) {
+    tg_begin_part(the_tape, "part");
+}
+static void call_abandon(void) {
+    tg_abandon(the_tape);
+}
+static void call_peek(void) {
+    tg_peek(w);
+}
+static void call_trim(void) {
+    tg_trim(the_tape);
+}
 static void leave_a_scope_open(void) {
     tg_begin_scope(the_tape, "open");
 }
@@ -85,14 +103,21 @@ static void make_a_leaf(void) {
 static void differentiate(void) {
     tg_backward(tg_sum(w));
 }
+static void forget_gradients(void) {
+    tg_zero_grad(the_tape);
+}
+static void change_settings(void) {
+    tg_seed(the_tape, 1), tg_set_threads(the_tape, 1), tg_set_keep(the_tape, TG_KEEP_RECORDED), tg_set_anomaly(the_tape, false);
+}
 
 /* What no callback may call; and what only those may that record. */
-static void (*const never[])(void) = {call_run,           call_rewind,       call_discard,      call_item,
-                                      call_read,          call_data,         call_write,        call_parameter,
-                                      call_set_eager,     call_clear_error,  call_free,         call_gradcheck,
-                                      call_read_jacobian, call_read_hessian, call_print_tensor, call_print_plan,
-                                      leave_a_scope_open, end_a_scope_twice};
-static void (*const recording[])(void) = {record, make_a_leaf, differentiate};
+static void (*const never[])(void) = {call_run,           call_rewind,       call_discard,       call_item,
+                                      call_read,          call_data,         call_write,         call_parameter,
+                                      call_set_eager,     call_clear_error,  call_free,          call_gradcheck,
+                                      call_read_jacobian, call_read_hessian, call_print_tensor,  call_print_plan,
+                                      call_run_pending,   call_run_part,     call_begin_part,    call_abandon,
+                                      call_peek,          call_trim,         leave_a_scope_open, end_a_scope_twice};
+static void (*const recording[])(void) = {record, make_a_leaf, differentiate, forget_gradients, change_settings};
 enum { NEVER = sizeof never / sizeof *never, RECORDING = sizeof recording / sizeof *recording };
 
 static void (*inside)(void);
