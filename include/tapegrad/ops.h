@@ -225,7 +225,7 @@ tg_tensor tg_matmul(tg_tensor a, tg_tensor b);
 tg_tensor tg_sum(tg_tensor x);
 tg_tensor tg_sum_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
-/* The sum divided by the number of elements; NaN for no elements. */
+/* The sum divided by the number of elements; NaN for no elements. Where the sum overflows the mean does, as in NumPy. */
 tg_tensor tg_mean(tg_tensor x);
 tg_tensor tg_mean_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
@@ -253,7 +253,7 @@ tg_tensor tg_all_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
 /* The variance and its square root. The variance of n elements is the sum of (x - mean)^2, divided by max(0, n - correction). The
  * correction is 1 in tg_var and tg_std, as in PyTorch; 0 divides by n. NaN for one element and a correction of 1. The gradient of
- * std is 0 where std is 0. */
+ * std is 0 where std is 0. Squares that overflow or underflow do no harm to std. */
 tg_tensor tg_var(tg_tensor x);
 tg_tensor tg_var_axes(tg_tensor x, tg_axes axes, double correction, bool keepdim);
 tg_tensor tg_std(tg_tensor x);
@@ -264,8 +264,8 @@ tg_tensor tg_logsumexp(tg_tensor x);
 tg_tensor tg_logsumexp_axes(tg_tensor x, tg_axes axes, bool keepdim);
 
 /* The p-norm, (sum of |x|^p)^(1/p). p = 2 is the Euclidean norm, INFINITY the largest |x|, -INFINITY the smallest |x|, and 0 the
- * number of elements that are not 0, through which no gradient flows. The gradient is 0 at the zero vector. Squares and powers may
- * overflow or underflow where the norm does not. */
+ * number of elements that are not 0, through which no gradient flows. The gradient is 0 at the zero vector. Squares and powers neither
+ * overflow nor underflow where the norm does not. */
 tg_tensor tg_norm(tg_tensor x, double p);
 tg_tensor tg_norm_axes(tg_tensor x, tg_axes axes, double p, bool keepdim);
 
