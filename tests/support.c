@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,14 +59,11 @@ static bool make_locale(const char *name) {
 }
 
 /* One that is made is looked for where LOCPATH says. */
-locale_t comma_locale(void) {
-    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "comma.made"};
-    locale_t                 found = (locale_t)0;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
-        found = newlocale(LC_NUMERIC_MASK, names[i], (locale_t)0);
-    if (found || !make_locale("comma.made")) return found;
-    setenv("LOCPATH", BUILD_DIR "/tests", 1);
-    return newlocale(LC_NUMERIC_MASK, "comma.made", (locale_t)0);
+bool set_comma_locale(void) {
+    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "comma_made"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (setlocale(LC_NUMERIC, names[i])) return true;
+    return make_locale("comma_made") && !setenv("LOCPATH", BUILD_DIR "/tests", 1) && setlocale(LC_NUMERIC, "comma_made");
 }
 
 uint32_t next_number(uint32_t *state) {

@@ -5,11 +5,6 @@
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
 
-#include <locale.h>
-#ifdef __APPLE__
-#include <xlocale.h>
-#endif
-
 #include "suites.h"
 
 /* A float64 constant of rank 1: VECTOR(tape, 1, 2, 3). */
@@ -37,9 +32,9 @@ void check_error(const char *file, int line, tg_tape *tape, tg_status status, co
 void check_error_text(const char *file, int line, tg_tape *tape, tg_status status, const char *text);
 #define CHECK_ERROR_TEXT(tape, status, text) check_error_text(__FILE__, __LINE__, tape, status, text)
 
-/* A locale whose numbers have a decimal comma, and nothing else: one that is installed, or else one that localedef makes in the build
- * directory; 0 where there is neither. */
-locale_t comma_locale(void);
+/* Sets a locale whose numbers have a decimal comma: one that is installed, or else one that localedef makes in the build directory. False
+ * where there is neither. setlocale(LC_NUMERIC, "C") ends it. */
+bool set_comma_locale(void);
 
 /* Numbers that look random and are the same in each run. */
 uint32_t next_number(uint32_t *state);
