@@ -112,7 +112,7 @@ static tg_status multiply_stack(tg_kernel_call *call, const tg_array *a, const t
     int64_t  count = tgi_size(rank, c->dims);
     double   steps = (double)p->m * (double)p->n * (double)p->k;
     p->threads = tg_kernel_threads(call);
-    p->shared = count > 1 && steps < TGI_GEMM_PACK;
+    p->shared = count > 1 && steps < (double)TGI_GEMM_PACK;
     if (p->shared) {
         shares = tgi_shares_of(p->threads, count, steps * (double)count, TGI_GEMM_THREAD);
         p->threads = 1;
