@@ -11,6 +11,12 @@
 #include "complain.h"
 #include "files.h"
 
+#ifdef _WIN32 /* whose rename does not replace a file */
+#include <windows.h>
+#define O_CLOEXEC O_NOINHERIT
+#define rename(from, to) (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING) ? 0 : (errno = EACCES, -1))
+#endif
+
 /* A name that nobody uses, and a file of that name. Not mkstemp: the file is to have the rights that the user's umask
  * gives. Relative names get a "./", so that a name such as "|x.png" is a file's name to every program. */
 static int create_beside(char *name, size_t size, const char *path) {

@@ -1,17 +1,13 @@
 /* examples/graph.c: the recorded program as a picture, drawn by Graphviz.
  *
  * SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "complain.h"
 #include "files.h"
 #include "graph.h"
+#include "tool.h"
 
 /* The argument that makes dot write the format; "" where dot is not needed; NULL for no format that is known. */
 static const char *argument_for(const char *path) {
@@ -25,38 +21,15 @@ static const char *argument_for(const char *path) {
 bool graph_possible(const char *path) {
     const char *argument = argument_for(path);
     if (!argument) return complain("--graph: expected a name that ends in .dot, .svg or .png, found '%s'", path);
-    if (*argument && system("command -v dot >/dev/null 2>&1") != 0)
-        return complain("--graph needs dot, of Graphviz, which is not installed or not in PATH; a name that ends in .dot "
-                        "needs nothing");
+    const char *obstacle = *argument ? tool_obstacle("dot") : NULL;
+    if (obstacle) return complain("--graph needs dot, of Graphviz, which %s; a name that ends in .dot needs nothing", obstacle);
     return file_possible(path);
 }
 
-static bool move(int from, int to) {
-    return from >= 0 && dup2(from, to) >= 0;
-}
-
-/* True when dot was there and said nothing but yes. */
-static bool run_dot(const char *argument, FILE *source, FILE *picture) {
-    pid_t child = fork();
-    int   status;
-    if (child == 0) {
-        if (move(fileno(source), STDIN_FILENO) && move(fileno(picture), STDOUT_FILENO) &&
-            move(open("/dev/null", O_WRONLY), STDERR_FILENO))
-            execlp("dot", "dot", argument, (char *)NULL);
-        _exit(127);
-    }
-    if (child < 0) return false;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return false;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/* What dot reads comes from a file without a name, not from a pipe, for a dot that stops reading must not end this
- * program. */
 static bool draw(const char *argument, tg_tape *tape, FILE *picture) {
     FILE *source = tmpfile();
-    bool  drawn = source && tg_write_dot(tape, source) == TG_OK && fseek(source, 0, SEEK_SET) == 0 &&
-                 run_dot(argument, source, picture) && fseek(picture, 0, SEEK_END) == 0 && ftell(picture) > 0;
+    bool  drawn = source && tg_write_dot(tape, source) == TG_OK && fflush(source) == 0 &&
+                 tool_run("dot", argument, source, picture) && fseek(picture, 0, SEEK_END) == 0 && ftell(picture) > 0;
     if (source) fclose(source);
     return drawn;
 }

@@ -1,16 +1,14 @@
 /* examples/plot.c: the loss curve as a picture, drawn by gnuplot.
  *
  * SPDX-License-Identifier: MIT */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "complain.h"
 #include "files.h"
 #include "plot.h"
+#include "tool.h"
 
 /* gnuplot's name for the format, or NULL. */
 static const char *terminal_for(const char *path) {
@@ -28,12 +26,10 @@ static const char *terminal_for(const char *path) {
 }
 
 bool plot_possible(const char *path) {
-    if (!terminal_for(path))
-        return complain("--plot: expected a name that ends in .png, .svg or .pdf, found '%s'", path);
+    if (!terminal_for(path)) return complain("--plot: expected a name that ends in .png, .svg or .pdf, found '%s'", path);
     if (strpbrk(path, "\r\n")) return complain("--plot: expected a name without a line break, found '%s'", path);
-    if (system("command -v gnuplot >/dev/null 2>&1") != 0)
-        return complain(
-            "--plot needs gnuplot, which is not installed or not in PATH; --csv writes the numbers without it");
+    const char *obstacle = tool_obstacle("gnuplot");
+    if (obstacle) return complain("--plot needs gnuplot, which %s; --csv writes the numbers without it", obstacle);
     return file_possible(path);
 }
 
@@ -59,18 +55,13 @@ static void write_script(FILE *script, const char *output, const char *terminal,
     fprintf(script, "e\nunset output\n");
 }
 
-/* True when gnuplot was there and said nothing but yes. */
 static bool run_gnuplot(const char *output, const char *terminal, const double *losses, int count) {
-    FILE *script = popen("gnuplot >/dev/null 2>&1", "w");
+    FILE *script = tmpfile();
     if (!script) return false;
-
-    /* A gnuplot that stops reading must not end this program too. */
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-    sigaction(SIGPIPE, &ignore, &before);
     write_script(script, output, terminal, losses, count);
-    int status = pclose(script);
-    sigaction(SIGPIPE, &before, NULL);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool ok = fflush(script) == 0 && !ferror(script) && tool_run("gnuplot", NULL, script, NULL);
+    fclose(script);
+    return ok;
 }
 
 bool plot_losses(const char *path, const double *losses, int count) {
