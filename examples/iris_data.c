@@ -12,8 +12,7 @@
 
 enum { MEASUREMENTS = 4, FIELDS = MEASUREMENTS + 1, SPECIES = 3, OF_EACH = IRIS_ROWS / SPECIES, LINE = 256 };
 
-static const char *const column_name[FIELDS] = {"sepal_length", "sepal_width", "petal_length", "petal_width",
-                                                "species"};
+static const char *const column_name[FIELDS] = {"sepal_length", "sepal_width", "petal_length", "petal_width", "species"};
 static const char *const species_name[SPECIES] = {"setosa", "versicolor", "virginica"};
 
 /* Where the reading is, for the complaints, and what it has found. */
@@ -67,13 +66,15 @@ static bool read_fields(reader *r, char *field[FIELDS]) {
     return true;
 }
 
+/* The mark of UTF-8 that some programs put in front of a text is not a part of it. */
 static bool read_header(reader *r) {
-    char *field[FIELDS];
+    static const char mark[] = "\xEF\xBB\xBF";
+    char             *field[FIELDS];
+    if (strncmp(r->text, mark, strlen(mark)) == 0) memmove(r->text, r->text + strlen(mark), strlen(r->text) - strlen(mark) + 1);
     if (!read_fields(r, field)) return false;
     for (int i = 0; i < FIELDS; i++)
         if (strcmp(field[i], column_name[i]) != 0)
-            return complain("%s:%d: expected the column name %s, found '%.40s'", r->path, r->line, column_name[i],
-                            field[i]);
+            return complain("%s:%d: expected the column name %s, found '%.40s'", r->path, r->line, column_name[i], field[i]);
     return true;
 }
 
@@ -128,8 +129,8 @@ static bool read_table(reader *r, iris_data *data) {
 
     for (int i = 0; i < SPECIES; i++) /* none has more, so 50 of each are 150 rows */
         if (r->count[i] != OF_EACH)
-            return complain("%s: expected %d rows, %d of each species, found %d, %d of them %s", r->path, IRIS_ROWS,
-                            OF_EACH, r->line - 1, r->count[i], species_name[i]);
+            return complain("%s: expected %d rows, %d of each species, found %d, %d of them %s", r->path, IRIS_ROWS, OF_EACH,
+                            r->line - 1, r->count[i], species_name[i]);
     return true;
 }
 

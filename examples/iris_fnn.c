@@ -97,6 +97,7 @@ static bool draw_step(tg_tape *tape, const iris_options *o) {
 static bool train(tg_tape *tape, const model *m, const iris_options *o, double *losses, iris_check *check) {
     tg_mark mark = tg_tape_mark(tape);
     step    now = {0};
+    bool    finite = true;
     if (!o->record_each) now = record_step(tape, m, o);
 
     for (int epoch = 0; epoch < o->epochs; epoch++) {
@@ -111,6 +112,8 @@ static bool train(tg_tape *tape, const model *m, const iris_options *o, double *
         if (o->record_each) tg_rewind(tape, mark);
         if (tg_error_status(tape) != TG_OK) return false;
 
+        if (finite && !isfinite(loss)) complain("warning: the loss is not finite from epoch %d on", epoch);
+        finite = finite && isfinite(loss);
         if (losses) losses[epoch] = loss;
         if (epoch % 20 == 0) {
             printf("Epoch %d | Loss: ", epoch);

@@ -29,7 +29,7 @@ static const char help[] =
     "  --plot FILE       draw the losses with gnuplot; FILE ends in .png, .svg or .pdf\n"
     "  --graph FILE      draw the recorded step with Graphviz; FILE ends in .svg or .png, or in .dot for the source\n"
     "  --data FILE       the iris table (" IRIS_CSV ")\n"
-    "  --help            print this\n"
+    "  -h, --help        print this\n"
     "\n"
     "Why half-squared: the tutorial whose figures this program reproduces prints the cross entropy, but its\n"
     "backward pass, written by hand, multiplies y_hat - y by y_hat (1 - y_hat). That is the gradient of the half\n"
@@ -43,8 +43,7 @@ static bool read_count(const char *name, const char *text, uint64_t low, uint64_
     bool digits = *text && strspn(text, "0123456789") == strlen(text);
     if (digits) *value = strtoull(text, NULL, 10);
     if (digits && errno == 0 && *value >= low && *value <= high) return true;
-    return complain("--%s: expected an integer from %ju to %ju, found '%.40s'", name, (uintmax_t)low, (uintmax_t)high,
-                    text);
+    return complain("--%s: expected an integer from %ju to %ju, found '%.40s'", name, (uintmax_t)low, (uintmax_t)high, text);
 }
 
 static bool read_rate(const char *name, const char *text, double *value) {
@@ -69,20 +68,13 @@ static bool read_file_name(const char *name, const char *text, const char **valu
 enum { EPOCHS = 1, LR, SEED, HIDDEN, DTYPE, LOSS, RECORD, CHECK, CSV, PLOT, GRAPH, DATA, HELP };
 
 static const struct option known[] = {
-    {"epochs", required_argument, NULL, EPOCHS},
-    {"lr", required_argument, NULL, LR},
-    {"seed", required_argument, NULL, SEED},
-    {"hidden", required_argument, NULL, HIDDEN},
-    {"dtype", required_argument, NULL, DTYPE},
-    {"loss", required_argument, NULL, LOSS},
-    {"record", required_argument, NULL, RECORD},
-    {"check", no_argument, NULL, CHECK},
-    {"csv", required_argument, NULL, CSV},
-    {"plot", required_argument, NULL, PLOT},
-    {"graph", required_argument, NULL, GRAPH},
-    {"data", required_argument, NULL, DATA},
-    {"help", no_argument, NULL, HELP},
-    {NULL, 0, NULL, 0},
+    {"epochs", required_argument, NULL, EPOCHS}, {"lr", required_argument, NULL, LR},
+    {"seed", required_argument, NULL, SEED},     {"hidden", required_argument, NULL, HIDDEN},
+    {"dtype", required_argument, NULL, DTYPE},   {"loss", required_argument, NULL, LOSS},
+    {"record", required_argument, NULL, RECORD}, {"check", no_argument, NULL, CHECK},
+    {"csv", required_argument, NULL, CSV},       {"plot", required_argument, NULL, PLOT},
+    {"graph", required_argument, NULL, GRAPH},   {"data", required_argument, NULL, DATA},
+    {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
 };
 
 static bool read_option(iris_options *o, int option, const char *name, const char *text) {
@@ -120,9 +112,9 @@ iris_request iris_options_read(iris_options *options, int argc, char **argv, int
     optind = 0; /* from the start, also when the tests call main a second time */
 
     int option, which = 0;
-    while ((option = getopt_long(argc, argv, ":", known, &which)) != -1) {
+    while ((option = getopt_long(argc, argv, ":h", known, &which)) != -1) {
         const char *given = argv[optind - 1];
-        if (option == HELP) {
+        if (option == HELP || option == 'h') {
             *exit_code = 0;
             fputs(help, stdout);
             return IRIS_END;

@@ -1,6 +1,7 @@
 /* examples/plot.c: the loss curve as a picture, drawn by gnuplot.
  *
  * SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +68,10 @@ static bool run_gnuplot(const char *output, const char *terminal, const double *
 bool plot_losses(const char *path, const double *losses, int count) {
     const char *terminal = terminal_for(path);
     new_file    file;
+    int         finite = 0;
+    for (int epoch = 0; epoch < count; epoch++)
+        finite += isfinite(losses[epoch]) != 0;
+    if (finite < 2) return complain("%s: not drawn: a line takes two finite losses, found %d", path, finite);
     if (!file_start(&file, path)) return false;
 
     struct stat drawn;

@@ -11,7 +11,7 @@
 bool plot_possible(const char *path);
 
 /* Draws losses[0 .. count - 1] over their index. The format follows the suffix: .png, .svg or .pdf. False after a
- * complaint; then there is no file, or the one that was there before. */
+ * complaint, also where fewer than two losses are finite; then there is no file, or the one that was there before. */
 bool plot_losses(const char *path, const double *losses, int count);
 
 #endif

@@ -12,11 +12,15 @@
 /* ---- the options -------------------------------------------------------------------------------------------- */
 
 START_TEST(help_names_every_option) {
-    static const char *const options[] = {"--epochs", "--lr",    "--seed", "--hidden", "--dtype", "--loss",
-                                          "--record", "--check", "--csv",  "--plot",   "--graph", "--data",  "--help"};
+    static const char *const options[] = {"--epochs", "--lr",  "--seed", "--hidden", "--dtype", "--loss", "--record",
+                                          "--check",  "--csv", "--plot", "--graph",  "--data",  "--help"};
     succeeds("\"$IRIS\" --help");
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         ck_assert_msg(strstr(out, options[i]) != NULL, "%s is missing", options[i]);
+    static char printed[sizeof out];
+    strcpy(printed, out);
+    succeeds("\"$IRIS\" -h");
+    ck_assert_str_eq(out, printed);
 }
 END_TEST
 
@@ -153,13 +157,16 @@ START_TEST(files_that_cannot_be_read) {
 }
 END_TEST
 
-/* The species decides, not the place; and line ends may be those of another system. */
+/* The species decides, not the place; line ends, and a mark in front of the text, may be those of another system. */
 START_TEST(tables_that_are) {
     char expected[sizeof out];
     succeeds("\"$IRIS\"");
     strcpy(expected, out);
     succeeds("awk '{ printf \"%s\\r\\n\", $0 }' \"$DATA\" >\"$T/crlf.csv\"");
     succeeds("\"$IRIS\" --data \"$T/crlf.csv\"");
+    ck_assert_str_eq(out, expected);
+    succeeds("{ printf '\\357\\273\\277'; cat \"$DATA\"; } >\"$T/marked.csv\"");
+    succeeds("\"$IRIS\" --data \"$T/marked.csv\"");
     ck_assert_str_eq(out, expected);
     succeeds("awk 'NR > 1 { printf \"\\n\" } { printf \"%s\", $0 }' \"$DATA\" >\"$T/no-end.csv\"");
     succeeds("\"$IRIS\" --data \"$T/no-end.csv\"");
@@ -191,8 +198,9 @@ static void fake_gnuplot(const char *program) {
 #define KEEP_SCRIPT "cat >\"$T/bin/script\"; output=$(sed -n \"s/^set output '\\(.*\\)'$/\\1/p\" \"$T/bin/script\")\n"
 
 START_TEST(a_picture_through_gnuplot) {
-    static const char *const cases[][2] = {
-        {"png", "set terminal pngcairo"}, {"svg", "set terminal svg"}, {"pdf", "set terminal pdfcairo"}};
+    static const char *const cases[][2] = {{"png", "set terminal pngcairo"},
+                                           {"svg", "set terminal svg"},
+                                           {"pdf", "set terminal pdfcairo"}};
     fake_gnuplot(KEEP_SCRIPT "echo a picture >\"$output\"; echo much talk; echo much talk >&2");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char command[256], name[16];
@@ -236,8 +244,7 @@ START_TEST(a_gnuplot_that_fails) {
 END_TEST
 
 START_TEST(a_gnuplot_that_is_not_there) {
-    succeeds(
-        "\"$IRIS\" --epochs 1"); /* where the program is started by a script of libtool's, that has now done its work */
+    succeeds("\"$IRIS\" --epochs 1"); /* where the program is started by a script of libtool's, that has now done its work */
     succeeds("mkdir \"$T/bin\"; for tool in sh sed dirname basename ls cat expr rm mv mkdir uname grep; do\n"
              "path=$(command -v $tool) && ln -s \"$path\" \"$T/bin\"; done; :");
     refuses("PATH=\"$T/bin\"; \"$IRIS\" --plot \"$T/x.svg\"", "--plot needs gnuplot");
@@ -246,8 +253,7 @@ END_TEST
 
 START_TEST(pictures_that_cannot_be_drawn) {
     fake_gnuplot("exit 0");
-    refuses(WITH_FAKE "\"$IRIS\" --plot \"$T/x.gif\"",
-            "--plot: expected a name that ends in .png, .svg or .pdf, found");
+    refuses(WITH_FAKE "\"$IRIS\" --plot \"$T/x.gif\"", "--plot: expected a name that ends in .png, .svg or .pdf, found");
     refuses(WITH_FAKE "\"$IRIS\" --plot x", "found 'x'");
     refuses(WITH_FAKE "\"$IRIS\" --plot \"$T.png/x\"", "--plot: expected a name that ends in");
     refuses(WITH_FAKE "\"$IRIS\" --plot ''", "--plot: expected a file name");
@@ -258,9 +264,39 @@ START_TEST(pictures_that_cannot_be_drawn) {
 }
 END_TEST
 
+/* Of one epoch, or of losses that are not finite after the first. */
+START_TEST(losses_that_make_no_line) {
+    static const char *const cases[] = {"--epochs 1", "--lr 1e300 --dtype f64 --loss bce"};
+    fake_gnuplot(KEEP_SCRIPT "echo a picture >\"$output\"");
+    succeeds("echo old >\"$T/x.svg\"");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char command[256];
+        snprintf(command, sizeof command, WITH_FAKE "\"$IRIS\" %s --plot \"$T/x.svg\"", cases[i]);
+        ck_assert_int_eq(run(command), 2);
+        ck_assert_msg(strstr(err, "/x.svg: not drawn: a line takes two finite losses, found 1\n") != NULL, "%s", err);
+        ck_assert_str_eq(content("x.svg"), "old\n");
+    }
+    succeeds(WITH_FAKE "\"$IRIS\" --epochs 2 --plot \"$T/x.svg\"");
+    ck_assert_str_eq(content("x.svg"), "a picture\n");
+}
+END_TEST
+
+START_TEST(a_loss_that_is_not_finite) {
+    static const char *const records[] = {"once", "each"};
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        char command[256];
+        snprintf(command, sizeof command, "\"$IRIS\" --lr 1e300 --dtype f64 --loss bce --record %s", records[i]);
+        ck_assert_int_eq(run(command), 0);
+        ck_assert_str_eq(err, "iris_fnn: warning: the loss is not finite from epoch 1 on\n");
+        ck_assert_ptr_nonnull(strstr(out, "Epoch 100 | Loss: nan\n"));
+    }
+}
+END_TEST
+
 START_TEST(pictures_from_the_real_gnuplot) {
-    static const char *const cases[][3] = {
-        {"png", "pngcairo", "\x89PNG"}, {"svg", "svg", "<?xml"}, {"pdf", "pdfcairo", "%PDF"}};
+    static const char *const cases[][3] = {{"png", "pngcairo", "\x89PNG"},
+                                           {"svg", "svg", "<?xml"},
+                                           {"pdf", "pdfcairo", "%PDF"}};
     if (run("command -v gnuplot") != 0) return;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char command[256], name[32];
@@ -285,8 +321,8 @@ START_TEST(a_graph_in_its_own_language) {
     const char *text = content("once.dot");
     ck_assert_int_eq(strncmp(text, "digraph tape {\n", 15), 0);
     ck_assert_str_eq(text + strlen(text) - 3, "\n}\n");
-    static const char *const pieces[] = {"<i>w1</i>", "<i>w2</i>", "<b>matmul</b>", "label=\"forward\"", "label=\"backward\"",
-                                         "label=\"update\"", "float32 (100, 32)", "iris_fnn.c:"};
+    static const char *const pieces[] = {"<i>w1</i>",          "<i>w2</i>",        "<b>matmul</b>",     "label=\"forward\"",
+                                         "label=\"backward\"", "label=\"update\"", "float32 (100, 32)", "iris_fnn.c:"};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
         ck_assert_msg(strstr(text, pieces[i]) != NULL, "no %s in: %s", pieces[i], text);
     succeeds("cmp \"$T/once.dot\" \"$T/each.dot\"");
@@ -373,6 +409,7 @@ Suite *suite_iris_command(void) {
     tcase_add_test(options, help_names_every_option);
     tcase_add_test(options, wrong_options);
     tcase_add_test(options, files_that_cannot_be_written);
+    tcase_add_test(options, a_loss_that_is_not_finite);
     tcase_add_test(options, an_older_file_is_replaced_whole_or_not_at_all);
 
     TCase *data = add_case(suite, "data");
@@ -385,6 +422,7 @@ Suite *suite_iris_command(void) {
     tcase_add_test(plot, a_gnuplot_that_fails);
     tcase_add_test(plot, a_gnuplot_that_is_not_there);
     tcase_add_test(plot, pictures_that_cannot_be_drawn);
+    tcase_add_test(plot, losses_that_make_no_line);
     tcase_add_test(plot, pictures_from_the_real_gnuplot);
 
     TCase *graph = add_case(suite, "graph");
