@@ -40,6 +40,19 @@ tg_status tgi_done(tg_tape *tape, tg_status status) {
 
 /* ---- the text ---------------------------------------------------------------------------------------------------- */
 
+/* Numbers in a text are the C locale's, whatever the program's is. */
+#ifdef _WIN32
+int tgi_format(char *text, size_t size, const char *format, va_list arguments) {
+    char users[128];
+    int  per_thread = _configthreadlocale(_ENABLE_PER_THREAD_LOCALE);
+    snprintf(users, sizeof users, "%s", setlocale(LC_NUMERIC, NULL));
+    setlocale(LC_NUMERIC, "C");
+    int n = vsnprintf(text, size, format, arguments);
+    setlocale(LC_NUMERIC, users);
+    _configthreadlocale(per_thread);
+    return n;
+}
+#else
 int tgi_format(char *text, size_t size, const char *format, va_list arguments) {
     locale_t ours = newlocale(LC_ALL_MASK, "C", (locale_t)0), users = ours ? uselocale(ours) : (locale_t)0;
     int      n = vsnprintf(text, size, format, arguments);
@@ -47,6 +60,7 @@ int tgi_format(char *text, size_t size, const char *format, va_list arguments) {
     if (ours) freelocale(ours);
     return n;
 }
+#endif
 
 int tgi_formatted(char *text, size_t size, const char *format, ...) {
     va_list arguments;

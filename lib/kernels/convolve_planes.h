@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 
 #define VECTOR NAME(vector)
-#define UNALIGNED NAME(unaligned)
+#define UNALIGNED_VECTOR NAME(unaligned)
 #define LANES NAME(lanes)
 
 /* The parts of scratch. */

@@ -26,8 +26,8 @@ static ALWAYS_INLINE void NAME(tile)(int rows, int vectors, bool indirect, bool 
     const T *a = s->a, *b = s->b + q;
     int64_t  a_row = s->a_row, a_col = s->a_col, b_row = s->b_row, depth = s->depth;
     for (int64_t k = 0; k < depth; k++, a += a_col) {
-        const UNALIGNED *bk = (const UNALIGNED *)(b + (indirect ? s->offsets[k] : k * b_row));
-        VECTOR           bv[MOST_VECTORS];
+        const UNALIGNED_VECTOR *bk = (const UNALIGNED_VECTOR *)(b + (indirect ? s->offsets[k] : k * b_row));
+        VECTOR                  bv[MOST_VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) bv[v] = bk[v];
         UNROLL for (int i = 0; i < rows; i++) {
             T ai = a[i * a_row];
@@ -35,7 +35,7 @@ static ALWAYS_INLINE void NAME(tile)(int rows, int vectors, bool indirect, bool 
         }
     }
     UNROLL for (int i = 0; i < rows; i++) {
-        UNALIGNED *ci = (UNALIGNED *)(s->c + i * s->c_row + q);
+        UNALIGNED_VECTOR *ci = (UNALIGNED_VECTOR *)(s->c + i * s->c_row + q);
         UNROLL for (int v = 0; v < vectors; v++) ci[v] = add ? (VECTOR)(ci[v] + sum[i][v]) : sum[i][v];
     }
 }

@@ -157,7 +157,7 @@ TGI_KERNEL(NAME(tgi_conv_weight), (const tgi_conv *c, const T *x, const T *y, T 
 }
 
 #undef VECTOR
-#undef UNALIGNED
+#undef UNALIGNED_VECTOR
 #undef LANES
 #undef WORK
 #undef NARROW

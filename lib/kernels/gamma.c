@@ -58,8 +58,7 @@ enum { MOST_FACTORIAL = 170 };
 
 static order order_of(int n) {
     long double product = 1;
-    int         sign;
-    if (n > MOST_FACTORIAL) return (order){n, lgamma_r(n + 1.0, &sign)};
+    if (n > MOST_FACTORIAL) return (order){n, tgi_log_gamma_f64(n + 1.0)};
     for (int i = 2; i <= n; i++)
         product *= i;
     return (order){n, (double)product};

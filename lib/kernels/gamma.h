@@ -9,7 +9,10 @@
 #ifndef TGI_KERNELS_GAMMA_H
 #define TGI_KERNELS_GAMMA_H
 
+#include <math.h>
 #include <stdint.h>
+
+#include "config.h"
 
 /* psi(x). -inf at 0, inf at -0, NaN at the other poles -1, -2, ... and at -inf. */
 double tgi_digamma(double x);
@@ -18,5 +21,23 @@ double tgi_digamma(double x);
  * for odd orders, -inf for even ones. y may be x. */
 void tgi_polygamma_f32(int order, int64_t n, const float *x, float *y);
 void tgi_polygamma_f64(int order, int64_t n, const double *x, double *y);
+
+/* log |Gamma(x)|, of the C library. Its lgamma may write the sign to a variable that all threads share. POSIX has lgamma_r;
+ * mingw-w64 has it under another name, which no header declares; a library with neither has no such variable. */
+#if HAVE_LGAMMA_R
+#define TGI_LGAMMA(suffix, x) lgamma##suffix##_r(x, &(int){0})
+#elif HAVE___LGAMMA_R
+float  __lgammaf_r(float x, int *sign);
+double __lgamma_r(double x, int *sign);
+#define TGI_LGAMMA(suffix, x) __lgamma##suffix##_r(x, &(int){0})
+#else
+#define TGI_LGAMMA(suffix, x) lgamma##suffix(x)
+#endif
+static inline float tgi_log_gamma_f32(float x) {
+    return TGI_LGAMMA(f, x);
+}
+static inline double tgi_log_gamma_f64(double x) {
+    return TGI_LGAMMA(, x);
+}
 
 #endif

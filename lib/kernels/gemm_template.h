@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 
 #define VECTOR NAME(vector)
-#define UNALIGNED NAME(unaligned)
+#define UNALIGNED_VECTOR NAME(unaligned)
 #define LANES NAME(lanes)
 
 enum { NAME(nr) = 2 * LANES };
@@ -47,8 +47,8 @@ static ALWAYS_INLINE void NAME(multiply)(int rows, int64_t k, const T *a, int64_
                                          int64_t b_row, VECTOR (*sum)[2]) {
     UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (VECTOR){0};
     for (int64_t p = 0; p < k; p++) {
-        const UNALIGNED *bp = (const UNALIGNED *)(b + p * b_row);
-        VECTOR           b0 = bp[0], b1 = bp[1];
+        const UNALIGNED_VECTOR *bp = (const UNALIGNED_VECTOR *)(b + p * b_row);
+        VECTOR                  b0 = bp[0], b1 = bp[1];
         UNROLL for (int i = 0; i < rows; i++) {
             VECTOR ai = a[i * a_row + p * a_col] - (VECTOR){0};
             sum[i][0] = MULTIPLY_ADD(ai, b0, sum[i][0]);
@@ -61,7 +61,7 @@ static ALWAYS_INLINE void NAME(multiply)(int rows, int64_t k, const T *a, int64_
 static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T *c, int64_t pitch, bool add) {
     if (cols == NR) {
         UNROLL for (int i = 0; i < rows; i++) {
-            UNALIGNED *ci = (UNALIGNED *)(c + i * pitch);
+            UNALIGNED_VECTOR *ci = (UNALIGNED_VECTOR *)(c + i * pitch);
             if (add) sum[i][0] += ci[0], sum[i][1] += ci[1];
             ci[0] = sum[i][0], ci[1] = sum[i][1];
         }
@@ -69,8 +69,8 @@ static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T 
     }
     T all[MR][NR];
     UNROLL for (int i = 0; i < rows; i++) {
-        *(UNALIGNED *)all[i] = sum[i][0];
-        *(UNALIGNED *)(all[i] + LANES) = sum[i][1];
+        *(UNALIGNED_VECTOR *)all[i] = sum[i][0];
+        *(UNALIGNED_VECTOR *)(all[i] + LANES) = sum[i][1];
     }
     for (int64_t j = 0; j < cols; j++)
         UNROLL for (int i = 0; i < rows; i++) c[i * pitch + j] = add ? c[i * pitch + j] + all[i][j] : all[i][j];
@@ -189,9 +189,9 @@ static ALWAYS_INLINE void NAME(dot)(int cols, int chains, int64_t k, const T *a,
     int64_t p = 0;
     for (; p + chains * LANES <= k; p += chains * LANES)
         UNROLL for (int v = 0; v < chains; v++) {
-            VECTOR av = *(const UNALIGNED *)(a + p + v * LANES);
+            VECTOR av = *(const UNALIGNED_VECTOR *)(a + p + v * LANES);
             UNROLL for (int j = 0; j < cols; j++) sum[j][v] =
-                MULTIPLY_ADD(av, *(const UNALIGNED *)(b + j * b_col + p + v * LANES), sum[j][v]);
+                MULTIPLY_ADD(av, *(const UNALIGNED_VECTOR *)(b + j * b_col + p + v * LANES), sum[j][v]);
         }
     UNROLL for (int j = 0; j < cols; j++) {
         UNROLL for (int half = chains / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[j][v] +=
@@ -228,10 +228,10 @@ static ALWAYS_INLINE void NAME(add_rows)(int rows, int64_t n, const T *a, int64_
     UNROLL for (int p = 0; p < rows; p++) ap[p] = a[p * a_step];
     if (b.col == 1)
         for (; j + LANES <= n; j += LANES) {
-            VECTOR sum = *(UNALIGNED *)(c + j);
+            VECTOR sum = *(UNALIGNED_VECTOR *)(c + j);
             UNROLL for (int p = 0; p < rows; p++) sum =
-                MULTIPLY_ADD(ap[p] - (VECTOR){0}, *(const UNALIGNED *)(b.at + p * b.row + j), sum);
-            *(UNALIGNED *)(c + j) = sum;
+                MULTIPLY_ADD(ap[p] - (VECTOR){0}, *(const UNALIGNED_VECTOR *)(b.at + p * b.row + j), sum);
+            *(UNALIGNED_VECTOR *)(c + j) = sum;
         }
     for (; j < n; j++)
         UNROLL for (int p = 0; p < rows; p++) c[j] = NUMBER_ADD(ap[p], b.at[p * b.row + j * b.col], c[j]);
@@ -305,7 +305,7 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
 }
 
 #undef VECTOR
-#undef UNALIGNED
+#undef UNALIGNED_VECTOR
 #undef LANES
 #undef NR
 #undef MULTIPLY_ADD

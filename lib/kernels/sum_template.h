@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 
 #define VECTOR NAME(vector)
-#define UNALIGNED NAME(unaligned)
+#define UNALIGNED_VECTOR NAME(unaligned)
 #define WIDTH NAME(lanes)
 
 enum { NAME(vectors) = LANES / WIDTH };
@@ -40,12 +40,12 @@ static T NAME(total)(const TREE *tree) {
 static T NAME(add_contiguous)(int64_t n, const T *x) {
     VECTOR  sum[VECTORS];
     int64_t i = LANES;
-    UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = OF(*(const UNALIGNED *)(x + v * WIDTH));
+    UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = OF(*(const UNALIGNED_VECTOR *)(x + v * WIDTH));
     for (; i + LANES <= n; i += LANES)
-        UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += OF(*(const UNALIGNED *)(x + i + v * WIDTH));
+        UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += OF(*(const UNALIGNED_VECTOR *)(x + i + v * WIDTH));
     UNROLL for (int half = VECTORS / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[v] += sum[v + half];
     T lane[WIDTH];
-    *(UNALIGNED *)lane = sum[0];
+    *(UNALIGNED_VECTOR *)lane = sum[0];
     for (int half = WIDTH / 2; half > 0; half /= 2)
         for (int l = 0; l < half; l++)
             lane[l] += lane[l + half];
@@ -104,7 +104,7 @@ static void NAME(sum_rows)(walk kept, const walk *sum, const T *x, T *out) {
 static void NAME(add_sums)(int64_t n, const T *more, T *sum) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH)
-        *(UNALIGNED *)(sum + j) += *(const UNALIGNED *)(more + j);
+        *(UNALIGNED_VECTOR *)(sum + j) += *(const UNALIGNED_VECTOR *)(more + j);
     for (; j < n; j++)
         sum[j] += more[j];
 }
@@ -113,9 +113,9 @@ static void NAME(add_sums)(int64_t n, const T *more, T *sum) {
 static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR one = OF(*(const UNALIGNED *)(row + j));
-        if (add) one = *(UNALIGNED *)(sum + j) + one;
-        *(UNALIGNED *)(sum + j) = one;
+        VECTOR one = OF(*(const UNALIGNED_VECTOR *)(row + j));
+        if (add) one = *(UNALIGNED_VECTOR *)(sum + j) + one;
+        *(UNALIGNED_VECTOR *)(sum + j) = one;
     }
     for (; j < n; j++)
         sum[j] = add ? sum[j] + OF(row[j]) : OF(row[j]);
@@ -125,10 +125,10 @@ static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
 static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR eight = OF(*(const UNALIGNED *)(row[0] + j));
-        if (add) eight += *(UNALIGNED *)(sum + j);
-        UNROLL for (int r = 1; r < 8; r++) eight += OF(*(const UNALIGNED *)(row[r] + j));
-        *(UNALIGNED *)(sum + j) = eight;
+        VECTOR eight = OF(*(const UNALIGNED_VECTOR *)(row[0] + j));
+        if (add) eight += *(UNALIGNED_VECTOR *)(sum + j);
+        UNROLL for (int r = 1; r < 8; r++) eight += OF(*(const UNALIGNED_VECTOR *)(row[r] + j));
+        *(UNALIGNED_VECTOR *)(sum + j) = eight;
     }
     for (; j < n; j++) {
         T eight = add ? sum[j] + OF(row[0][j]) : OF(row[0][j]);
@@ -231,7 +231,7 @@ static void NAME(sum)(const tgi_sum_axes *axes, const T *x, T *out) {
 }
 
 #undef VECTOR
-#undef UNALIGNED
+#undef UNALIGNED_VECTOR
 #undef WIDTH
 #undef VECTORS
 #undef TREE

@@ -99,8 +99,7 @@ DEFINE_REMAINDER(i64, int64_t)
 /* The larger plus what is between 0 and log 2; equal infinities have no difference. */
 #define LOGADDEXP(a, b) ((a > b ? a : b) + log1p(exp(a == b ? 0 : a > b ? b - a : a - b)))
 
-/* lgamma itself writes to a variable that all threads share. */
-#define LGAMMA(x) BY_DTYPE(x, lgammaf_r, lgamma_r, NULL)(x, &(int){0})
+#define LGAMMA(x) BY_DTYPE(x, tgi_log_gamma_f32, tgi_log_gamma_f64, NULL)(x)
 
 #define GAUSS(x) BY_DTYPE(x, v_gauss_f32, v_gauss_f64, NULL)(x)
 
