@@ -36,10 +36,13 @@ quietly() {
     return $status
 }
 
-# The library's archive; the convenience one where no static library was built.
-archive=
+# The library's archive, and that of the library for files, if it was built; the convenience ones where no static libraries were.
+archive= io_archive=
 for name in libtapegrad libtapegrad_all; do
     if [ -z "$archive" ] && [ -e "$top_builddir/.libs/$name.a" ]; then archive=$top_builddir/.libs/$name.a; fi
+done
+for name in libtapegrad-io libtapegrad_io_all; do
+    if [ -z "$io_archive" ] && [ -e "$top_builddir/.libs/$name.a" ]; then io_archive=$top_builddir/.libs/$name.a; fi
 done
 
 # ---- taking a document apart -------------------------------------------------------------------------------------------
@@ -111,14 +114,22 @@ objects_of() {
 
 # ---- programs and commands ---------------------------------------------------------------------------------------------
 
+# Whether the program NAME uses the library for files.
+needs_io() {
+    grep -q '<tapegrad/io\.h>' "$1.c"
+}
+
 # run_program NAME INCLUDE OBJECTS: in the current directory, so that messages name the file as the text does.
 run_program() {
+    files= io=
+    if needs_io "$1"; then files=$io_archive io=${IO_LIBS-}; fi
     if [ -n "$archive" ]; then
         # shellcheck disable=SC2086 # flags are words
-        quietly $CC $flags -I"$2" -o "$1" "$1.c" $3 "$archive" $libs
+        quietly $CC $flags -I"$2" -o "$1" "$1.c" $3 $files "$archive" $io $libs
     else
         # shellcheck disable=SC2086 # flags are words
-        quietly "$top_builddir/libtool" --silent --mode=link $CC $flags -I"$2" -o "$1" "$1.c" $3 "$top_builddir/libtapegrad.la" $libs
+        quietly "$top_builddir/libtool" --silent --mode=link $CC $flags -I"$2" -o "$1" "$1.c" $3 $files "$top_builddir/libtapegrad.la" \
+            $io $libs
     fi && quietly env TAPEGRAD_ISA="${3:+baseline}" "./$1" && cp "$log" "$1.printed" && quietly diff "$1.out" "$1.printed"
 }
 
@@ -176,6 +187,8 @@ document() {
         while read -r name; do
             if [ -n "$objects" ] && [ -z "$archive" ]; then
                 skip "$1: program $name" "there is no static library"
+            elif needs_io "$name" && [ -z "$io_archive" ]; then
+                skip "$1: program $name" "libtapegrad-io was not built"
             else
                 run_program "$name" "$include" "$objects"
                 report $? "$1: program $name"

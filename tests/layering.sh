@@ -91,7 +91,7 @@ if [ -n "$calls" ]; then
     may_call nn 'core|kernels|random' 'ops|run|grad'
     may_call optim 'core|kernels' 'ops|run|grad'
     may_call inspect 'core|kernels|run'
-    may_call io '' 'core|grad|kernels|nn|ops|optim|random|run'
+    may_call io '' 'core|grad|inspect|nn|ops|optim|random|run'
 else
     skip "what the objects call" "there are no objects that nm reads"
 fi

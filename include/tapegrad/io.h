@@ -62,8 +62,8 @@ tg_tensor tg_load_csv(tg_tape *tape, const char *path, tg_dtype dtype, const tg_
 /* ---- archives: tensors with names -------------------------------------------------------------------------------- */
 
 /* A file of several tensors, open for reading: safetensors, or NumPy's .npz with members stored or deflated. It is mapped, not read:
- * opening it looks at the names and shapes, and checks all sizes, so that loading one tensor of many costs what that one does. An
- * archive can be read by one thread at a time. */
+ * opening it looks at the names and shapes, and checks all sizes, so that loading one tensor of many costs what that one does. Once it
+ * is open nothing changes it, and several threads may read it. */
 typedef struct tg_archive tg_archive;
 
 /* Opens it; which of the two it is, its first bytes say. The caller closes it. An archive that could not be opened has no tensors, and

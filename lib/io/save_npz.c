@@ -24,7 +24,7 @@ typedef struct written {
     uint32_t crc;
 } written;
 
-/* ---- records: numbers one after another -------------------------------------------------------------------------- */
+/* ---- records: numbers of up to 8 bytes, one after another -------------------------------------------------------- */
 
 typedef struct record {
     uint8_t bytes[128];
@@ -169,7 +169,8 @@ static void list_member(tgi_output *output, const tgi_entry *entry, bool compres
     put(&r, 2, VERSION);
     put_member(&r, compressed, m, strlen(entry->name) + 4);
     put(&r, 2, 28);
-    put(&r, 2 + 2 + 2 + 4, 0); /* no comment, the first disk, no attributes */
+    put(&r, 6, 0); /* no comment, the first disk, no attributes of this system */
+    put(&r, 4, 0); /* or of another */
     put(&r, 4, 0xffffffff);
     put(&extra, 2, 1);
     put(&extra, 2, 24);
