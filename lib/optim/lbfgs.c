@@ -14,10 +14,9 @@
 
 static const char name[] = "lbfgs_step";
 
-/* The parameters of the step as one vector. */
+/* The gradients of the step as one vector, TG_NONE when there are none, and the parameter that has the states. */
 typedef struct group {
-    tg_tensor first, g; /* the parameter that has the states, and all gradients */
-    int64_t   count;
+    tg_tensor first, g;
 } group;
 
 /* The pairs: S, Y, S Y', of which the upper triangle counts, and Y Y'. */
@@ -41,13 +40,19 @@ static tg_tensor next_of(tg_tape *tape, const tg_list *list, int64_t *i) {
 }
 
 static group gather(tg_tape *tape, const tg_lbfgs_options *o) {
-    group   all = {.first = TG_NONE, .g = TG_NONE};
-    int64_t i = 0;
-    for (tg_tensor w; !tg_is_none(w = next_of(tape, &o->parameters, &i)); all.count++) {
-        tg_tensor g = tgi_gradient(w, flat(tg_grad(w)), 0, o->maximize);
-        if (!all.count) all.first = w;
-        all.g = all.count ? tg_concat(TG_LIST(all.g, g), 0) : g;
+    enum { SEVERAL = 64 };
+    tg_tensor parts[SEVERAL];
+    group     all = {.first = TG_NONE, .g = TG_NONE};
+    int       count = 0;
+    int64_t   i = 0;
+    for (tg_tensor w; !tg_is_none(w = next_of(tape, &o->parameters, &i));) {
+        if (!count) all.first = w;
+        parts[count++] = tgi_gradient(w, flat(tg_grad(w)), 0, o->maximize);
+        if (count < SEVERAL) continue;
+        parts[0] = tg_concat(tg_list_from(count, parts), 0);
+        count = 1;
     }
+    if (count) all.g = tg_concat(tg_list_from(count, parts), 0);
     return all;
 }
 
@@ -100,10 +105,10 @@ static void remember(const group *all, int64_t history, tg_tensor step, tg_tenso
 /* The inverse of the Hessian times g. */
 static tg_tensor newton(const tg_tensor *memory, tg_tensor g) {
     const int64_t last = tg_shape_of(memory[SY]).dims[0] - 1;
-    tg_tensor     d = tg_diagonal(memory[SY], 0, 0, 1), is_pair = tg_gt(d, 0), any = tg_take(is_pair, last, 0);
+    tg_tensor     d = tg_diagonal(memory[SY], 0, 0, 1), is_pair = tg_gt(d, 0), known = tg_take(is_pair, last, 0);
     tg_tensor     r = tg_add(memory[SY], tg_diag(tg_cast(tg_logical_not(is_pair), tg_dtype_of(g)), 0));
     tg_tensor     c =
-        tg_div(tg_where(any, tg_take(d, last, 0), 1), tg_where(any, tg_take(tg_diagonal(memory[YY], 0, 0, 1), last, 0), 1));
+        tg_div(tg_where(known, tg_take(d, last, 0), 1), tg_where(known, tg_take(tg_diagonal(memory[YY], 0, 0, 1), last, 0), 1));
     tg_tensor p = tg_solve_triangular(r, tg_matmul(memory[S], g), TG_UPPER);
     tg_tensor u = tg_sub(tg_matmul(memory[YY], p), tg_matmul(memory[Y], g));
     u = tg_solve_triangular(r, tg_add(tg_mul(d, p), tg_mul(c, u)), TG_UPPER | TG_TRANSPOSED);
@@ -149,9 +154,9 @@ tg_status(tg_lbfgs_step)(tg_tape *tape, tg_tensor rate, const tg_lbfgs_options *
     if (check(tape, rate, &o)) return tg_error_status(tape);
     tg_scope scope = tg_begin_update(tape, name);
     group    all = gather(tape, &o);
-    if (all.count)
-        move(tape, &o, step_of(&all, rate, &o));
-    else
+    if (tg_is_none(all.g))
         tg_fail(tape, TG_ERR_GRADIENT, name, "no parameter has a gradient: call tg_backward first");
+    else
+        move(tape, &o, step_of(&all, rate, &o));
     return tg_end_scope(scope);
 }
