@@ -6,8 +6,6 @@
  * are differentiable to any order: the gradient of each element goes back to where the element came from, and adds up where it was
  * chosen more than once.
  *
- * To choose by a bool tensor use tg_where, in tapegrad/ops.h: tg_where(mask, value, x) is a masked fill.
- *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_INDEX_H
 #define TAPEGRAD_INDEX_H
@@ -47,6 +45,25 @@ tg_tensor tg_one_hot(tg_tensor index, int64_t classes, tg_dtype dtype);
 #define tg_scatter(x, index, source, ...) TG_CALL3_WITH(tg_scatter, x, index, source, __VA_ARGS__)
 #define tg_scatter_add(x, index, source, ...) TG_CALL3_WITH(tg_scatter_add, x, index, source, __VA_ARGS__)
 #define tg_one_hot(index, ...) TG_CALL1_WITH(tg_one_hot, index, __VA_ARGS__)
+
+/* ---- choosing by a bool tensor ------------------------------------------------------------------------------------- */
+
+/* x, but `value` where the bool tensor `mask` is true: tg_where(mask, value, x), where mask and value broadcast to x's shape. */
+tg_tensor tg_masked_fill(tg_tensor x, tg_tensor mask, tg_tensor value);
+
+/* The size of what these two give depends on values. Sizes are known when an op is recorded: so they run what is pending, and count, as
+ * a read does, then record an op for so many elements. That is for programs that record each step anew. Where a later run finds
+ * another number of elements it fails with TG_ERR_VALUE. TG_ERR_ARGUMENT in a part, which does not run while it is recorded. */
+
+/* The elements of x where the bool tensor `mask`, of x's shape, is true, in row-major order, as a vector. */
+tg_tensor tg_masked_select(tg_tensor x, tg_tensor mask);
+
+/* The indices of the elements that are not 0, in row-major order: one row each, with an index for each axis. As PyTorch's nonzero. */
+tg_tensor tg_nonzero(tg_tensor x);
+
+#define tg_masked_fill(x, mask, value) TG_CALL3(tg_masked_fill, x, mask, value)
+#define tg_masked_select(x, mask) TG_CALL2(tg_masked_select, x, mask)
+#define tg_nonzero(x) TG_CALL1(tg_nonzero, x)
 
 /* ---- sorting ----------------------------------------------------------------------------------------------------- */
 

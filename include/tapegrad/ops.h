@@ -57,6 +57,7 @@ tg_tensor tg_acosh(tg_tensor x);      /* inverse of cosh; NaN below 1. Gradient 
 tg_tensor tg_atanh(tg_tensor x);      /* inverse of tanh; infinite at -1 and 1, NaN outside [-1, 1] */
 tg_tensor tg_erf(tg_tensor x);        /* error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x */
 tg_tensor tg_erfc(tg_tensor x);       /* 1 - erf(x), accurate where erf(x) is near 1 */
+tg_tensor tg_erfinv(tg_tensor x);     /* inverse of erf; infinite at -1 and 1, NaN outside [-1, 1]. Gradient infinite at -1 and 1 */
 tg_tensor tg_lgamma(tg_tensor x);     /* log |Gamma(x)|; infinite at 0, -1, -2, ... */
 tg_tensor tg_digamma(tg_tensor x);    /* derivative of lgamma; -inf at 0, inf at -0.0, NaN at -1, -2, ... */
 tg_tensor tg_floor(tg_tensor x);      /* rounds down; int64 too. Gradient 0 */
@@ -99,6 +100,7 @@ tg_tensor tg_polygamma(int order, tg_tensor x);
 #define tg_atanh(x) TG_CALL1(tg_atanh, x)
 #define tg_erf(x) TG_CALL1(tg_erf, x)
 #define tg_erfc(x) TG_CALL1(tg_erfc, x)
+#define tg_erfinv(x) TG_CALL1(tg_erfinv, x)
 #define tg_lgamma(x) TG_CALL1(tg_lgamma, x)
 #define tg_digamma(x) TG_CALL1(tg_digamma, x)
 #define tg_floor(x) TG_CALL1(tg_floor, x)
@@ -141,6 +143,15 @@ tg_tensor tg_logaddexp(tg_tensor a, tg_tensor b);
 tg_tensor tg_fmod(tg_tensor a, tg_tensor b);
 tg_tensor tg_remainder(tg_tensor a, tg_tensor b);
 
+/* a / b rounded down, as Python's //; a / b where b is 0. int64 too, with 0 where b is 0. Gradient 0. */
+tg_tensor tg_floor_divide(tg_tensor a, tg_tensor b);
+
+/* |a| with the sign of b, that of -0.0 too. The gradient for a is 0 where a is 0; that for b is 0. */
+tg_tensor tg_copysign(tg_tensor a, tg_tensor b);
+
+/* a log b, and 0 where a is 0, whatever b is but NaN. Where a is 0 and b at most 0 the gradients are 0. */
+tg_tensor tg_xlogy(tg_tensor a, tg_tensor b);
+
 #define tg_add(a, b) TG_CALL2(tg_add, a, b)
 #define tg_sub(a, b) TG_CALL2(tg_sub, a, b)
 #define tg_mul(a, b) TG_CALL2(tg_mul, a, b)
@@ -153,6 +164,9 @@ tg_tensor tg_remainder(tg_tensor a, tg_tensor b);
 #define tg_logaddexp(a, b) TG_CALL2(tg_logaddexp, a, b)
 #define tg_fmod(a, b) TG_CALL2(tg_fmod, a, b)
 #define tg_remainder(a, b) TG_CALL2(tg_remainder, a, b)
+#define tg_floor_divide(a, b) TG_CALL2(tg_floor_divide, a, b)
+#define tg_copysign(a, b) TG_CALL2(tg_copysign, a, b)
+#define tg_xlogy(a, b) TG_CALL2(tg_xlogy, a, b)
 
 /* min(max(x, low), high); `high` where low > high; NaN if any of them is NaN; int64 too. -INFINITY and INFINITY stand for no bound.
  * The gradient goes to the operand that was taken; to x where x equals a bound. */
@@ -274,6 +288,14 @@ tg_tensor tg_norm_axes(tg_tensor x, tg_axes axes, double p, bool keepdim);
 tg_tensor tg_cumsum(tg_tensor x, int axis);
 tg_tensor tg_cumprod(tg_tensor x, int axis);
 
+/* The same for log(sum of e^x), without overflow. float32 and float64. */
+tg_tensor tg_logcumsumexp(tg_tensor x, int axis);
+
+/* The largest, or the smallest, of elements 0 to i along the axis; NaN from the first NaN on; int64 too. *indices becomes their
+ * indices, int64: of several that are equal the last one, which gets the gradient, as in PyTorch. `indices` may be NULL. */
+tg_tensor tg_cummax(tg_tensor x, int axis, tg_tensor *indices);
+tg_tensor tg_cummin(tg_tensor x, int axis, tg_tensor *indices);
+
 #define tg_sum(x) TG_CALL1(tg_sum, x)
 #define tg_sum_axes(x, ...) TG_CALL1_WITH(tg_sum_axes, x, __VA_ARGS__)
 #define tg_mean(x) TG_CALL1(tg_mean, x)
@@ -300,6 +322,9 @@ tg_tensor tg_cumprod(tg_tensor x, int axis);
 #define tg_norm_axes(x, ...) TG_CALL1_WITH(tg_norm_axes, x, __VA_ARGS__)
 #define tg_cumsum(x, ...) TG_CALL1_WITH(tg_cumsum, x, __VA_ARGS__)
 #define tg_cumprod(x, ...) TG_CALL1_WITH(tg_cumprod, x, __VA_ARGS__)
+#define tg_logcumsumexp(x, ...) TG_CALL1_WITH(tg_logcumsumexp, x, __VA_ARGS__)
+#define tg_cummax(x, ...) TG_CALL1_WITH(tg_cummax, x, __VA_ARGS__)
+#define tg_cummin(x, ...) TG_CALL1_WITH(tg_cummin, x, __VA_ARGS__)
 
 /* ---- views: of any dtype; the elements are not copied where strides can express the result ------------------------ */
 

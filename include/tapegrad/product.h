@@ -24,6 +24,9 @@ tg_tensor tg_outer(tg_tensor a, tg_tensor b);
 /* s products of matrices: (s, n, k) x (s, k, m) gives (s, n, m). Nothing broadcasts; use tg_matmul for that. */
 tg_tensor tg_bmm(tg_tensor a, tg_tensor b);
 
+/* The cross product of vectors of 3 elements along an axis; all other axes broadcast, and the axis counts in the result. int64 too. */
+tg_tensor tg_cross(tg_tensor a, tg_tensor b, int axis);
+
 /* The sum of products over the last `axes` axes of a and the first `axes` axes of b, which have the same sizes in the same order.
  * The result has the other axes of a, then those of b. 0 axes give the outer product, of int64 too. As NumPy's tensordot. */
 tg_tensor tg_tensordot(tg_tensor a, tg_tensor b, int axes);
@@ -58,6 +61,7 @@ tg_tensor tg_einsum(const char *equation, int count, const tg_tensor *x);
 #define tg_dot(a, b) TG_CALL2(tg_dot, a, b)
 #define tg_outer(a, b) TG_CALL2(tg_outer, a, b)
 #define tg_bmm(a, b) TG_CALL2(tg_bmm, a, b)
+#define tg_cross(a, b, ...) TG_CALL2_WITH(tg_cross, a, b, __VA_ARGS__)
 #define tg_tensordot(a, b, ...) TG_CALL2_WITH(tg_tensordot, a, b, __VA_ARGS__)
 #define tg_tensordot_axes(a, b, ...) TG_CALL2_WITH(tg_tensordot_axes, a, b, __VA_ARGS__)
 #define tg_einsum(equation, ...) TG_LIST_CALL(tg_einsum, equation, __VA_ARGS__)

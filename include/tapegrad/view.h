@@ -29,6 +29,10 @@ extern "C" {
  *     tg_slice(x, 1, TG_END, TG_BEGIN, -1)  x[:, ::-1] */
 tg_tensor tg_slice(tg_tensor x, int axis, int64_t start, int64_t stop, int64_t step);
 
+/* The slice with one index along an axis, which is removed: tg_select(x, 0, i) is Python's x[i]. A negative index counts from the end;
+ * TG_ERR_INDEX for one that is out of range. tg_take is for an index that is a tensor. */
+tg_tensor tg_select(tg_tensor x, int axis, int64_t index);
+
 /* The elements in reverse order along each of these axes. */
 tg_tensor tg_flip(tg_tensor x, tg_axes axes);
 
@@ -54,6 +58,7 @@ tg_tensor tg_unsqueeze(tg_tensor x, int axis);
 tg_tensor tg_detach(tg_tensor x);
 
 #define tg_slice(x, ...) TG_CALL1_WITH(tg_slice, x, __VA_ARGS__)
+#define tg_select(x, ...) TG_CALL1_WITH(tg_select, x, __VA_ARGS__)
 #define tg_flip(x, ...) TG_CALL1_WITH(tg_flip, x, __VA_ARGS__)
 #define tg_diagonal(x, ...) TG_CALL1_WITH(tg_diagonal, x, __VA_ARGS__)
 #define tg_unfold(x, ...) TG_CALL1_WITH(tg_unfold, x, __VA_ARGS__)
@@ -69,12 +74,29 @@ tg_tensor tg_detach(tg_tensor x);
  * is a diagonal above the main one, an offset below 0 one below it. */
 tg_tensor tg_diag(tg_tensor x, int64_t offset);
 
+/* The same for the vectors along the last axis: (..., n) gives (..., m, m), where m is n plus the distance of the diagonal from the
+ * main one. tg_diagonal(x, offset, -2, -1) is the way back. */
+tg_tensor tg_diag_embed(tg_tensor x, int64_t offset);
+
+/* The constant matrix with ones on its diagonal, and zeros. Sizes are at least 0 (TG_ERR_ARGUMENT). */
+tg_tensor tg_eye(tg_tape *tape, tg_dtype dtype, int64_t rows, int64_t columns);
+
 /* The lower and the upper triangle of the matrices in the last two axes. tg_tril has zeros above the diagonal at this offset,
  * tg_triu zeros below it. */
 tg_tensor tg_tril(tg_tensor x, int64_t offset);
 tg_tensor tg_triu(tg_tensor x, int64_t offset);
 
+/* The lower triangle of square matrices, with the diagonal, row after row: (..., n, n) gives (..., n (n + 1) / 2). x[1][1] follows
+ * x[1][0], as in NumPy's tril_indices. And the way back, which puts zeros above the diagonal. The last axis of a packed triangle has
+ * such a size: 0, 1, 3, 6, ... */
+tg_tensor tg_tril_pack(tg_tensor x);
+tg_tensor tg_tril_unpack(tg_tensor x);
+
 #define tg_diag(x, ...) TG_CALL1_WITH(tg_diag, x, __VA_ARGS__)
+#define tg_diag_embed(x, ...) TG_CALL1_WITH(tg_diag_embed, x, __VA_ARGS__)
+#define tg_eye(tape, ...) TG_TAPE_CALL(tg_eye, tape, __VA_ARGS__)
+#define tg_tril_pack(x) TG_CALL1(tg_tril_pack, x)
+#define tg_tril_unpack(x) TG_CALL1(tg_tril_unpack, x)
 #define tg_tril(x, ...) TG_CALL1_WITH(tg_tril, x, __VA_ARGS__)
 #define tg_triu(x, ...) TG_CALL1_WITH(tg_triu, x, __VA_ARGS__)
 
@@ -112,10 +134,15 @@ tg_status tg_split(tg_tensor x, int axis, int count, const int64_t *sizes, tg_te
  * are smaller, and may be empty (PyTorch gives fewer). */
 tg_status tg_chunk(tg_tensor x, int axis, int count, tg_tensor *parts);
 
+/* The slices along an axis, which is removed: parts[i] becomes the view tg_select(x, axis, i). `count` must be the size of the axis. The
+ * opposite of tg_stack, as PyTorch's unbind. */
+tg_status tg_unstack(tg_tensor x, int axis, int count, tg_tensor *parts);
+
 #define tg_concat(list, ...) TG_LIST_CALL_WITH(tg_concat, list, __VA_ARGS__)
 #define tg_stack(list, ...) TG_LIST_CALL_WITH(tg_stack, list, __VA_ARGS__)
 #define tg_split(x, ...) TG_CALL1_WITH(tg_split, x, __VA_ARGS__)
 #define tg_chunk(x, ...) TG_CALL1_WITH(tg_chunk, x, __VA_ARGS__)
+#define tg_unstack(x, ...) TG_CALL1_WITH(tg_unstack, x, __VA_ARGS__)
 
 /* ---- padding and repetition -------------------------------------------------------------------------------------- */
 

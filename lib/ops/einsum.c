@@ -6,7 +6,7 @@
  * product a label is one of four: kept and in both operands (a stack of matrices), kept and in one (rows, or columns), or summed
  * and in both (the inner size of a matrix product). matmul computes it when there is something to sum, else mul.
  *
- * dot, outer, bmm and tensordot are equations without broadcasting.
+ * dot, outer, bmm and tensordot are equations without broadcasting. cross has no equation: it is products of rolled operands.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -467,4 +467,25 @@ tg_tensor(tg_tensordot)(tg_tensor a, tg_tensor b, int axes) {
         first.axis[i] = i;
     }
     return tg_tensordot_axes(a, b, last, first);
+}
+
+/* ---- cross ------------------------------------------------------------------------------------------------------- */
+
+/* Element i of the axis is a_(i+1) b_(i+2) - a_(i+2) b_(i+1), counted modulo 3. */
+tg_tensor(tg_cross)(tg_tensor a, tg_tensor b, int axis) {
+    tg_operands o;
+    tg_shape    shape;
+    if (tg_check_operands(&o, "cross", 2, 2, (tg_tensor[]){a, b}) || tg_check_broadcast(&o, &shape) ||
+        tg_check_axis(&o, shape.rank, &axis))
+        return tgi_invalid(o.tape);
+    int from_end = axis - shape.rank;
+    for (int i = 0; i < 2; i++)
+        if (o.type[i].rank + from_end < 0 || o.type[i].dims[o.type[i].rank + from_end] != 3) {
+            tg_refuse_operands(&o, TG_ERR_SHAPE, "operand %d does not have 3 elements along axis %d", i + 1, axis);
+            return tgi_invalid(o.tape);
+        }
+    tg_scope  scope = tg_begin_scope(o.tape, "cross");
+    tg_tensor one = tg_mul(tg_roll(a, from_end, -1), tg_roll(b, from_end, 1));
+    tg_tensor other = tg_mul(tg_roll(a, from_end, 1), tg_roll(b, from_end, -1));
+    return tg_end_scope_with(scope, tg_sub(one, other));
 }

@@ -10,7 +10,8 @@
 
 /* ---- called by the gradients of the table ------------------------------------------------------------------------ */
 
-static const double LN_2 = 0.693147180559945309417, LN_10 = 2.30258509299404568402, TWO_OVER_ROOT_PI = 1.12837916709551257390;
+static const double LN_2 = 0.693147180559945309417, LN_10 = 2.30258509299404568402, TWO_OVER_ROOT_PI = 1.12837916709551257390,
+                    HALF_ROOT_PI = 0.886226925452758013649;
 
 /* The inner ops of the table. */
 static tg_tensor one_minus_square(tg_tensor x);
@@ -73,6 +74,11 @@ static tg_tensor share_of(tg_tensor a, tg_tensor b) {
 /* how many times b was subtracted from a to leave y, a whole number: a / b itself may round past it */
 static tg_tensor quotient(tg_tensor a, tg_tensor b, tg_tensor y) {
     return tg_round(tg_div(tg_sub(a, y), b));
+}
+
+/* b, but 1 where a log b is 0 because a is 0, though log b has no finite value: the gradients are 0 there */
+static tg_tensor nonzero_pair(tg_tensor a, tg_tensor b) {
+    return tg_where(tg_logical_and(tg_eq(a, 0), tg_le(b, 0)), 1, b);
 }
 
 /* ---- gradient rules ---------------------------------------------------------------------------------------------- */

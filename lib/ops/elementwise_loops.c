@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include "ops/elementwise_loops.h"
 
+#include "kernels/erfinv.h"
 #include "kernels/gamma.h"
 #include "kernels/isa.h"
 #include "kernels/vector.h"
@@ -92,6 +93,29 @@ DEFINE_REMAINDER(i64, int64_t)
 
 #define REMAINDER(a, b) BY_DTYPE(a, remainder_f32, remainder_f64, remainder_i64)(a, b)
 
+#define COPYSIGN(a, b) BY_DTYPE(a, copysignf, copysign, NULL)(a, b)
+
+/* The quotient rounded down, as Python's //: from the exact rest, so that it is not rounded up to the next integer before. */
+#define DEFINE_FLOOR_DIVIDE(suffix, T) \
+    static inline T floor_divide_##suffix(T a, T b) { \
+        T rest = FMOD(a, b), quotient = (a - rest) / b; \
+        if (b == 0) return a / b; \
+        if (rest != 0 && (rest < 0) != (b < 0)) quotient -= 1; \
+        if (quotient == 0) return COPYSIGN((T)0, a / b); \
+        T down = FLOOR(quotient); \
+        return quotient - down > (T)0.5 ? down + 1 : down; \
+    }
+DEFINE_FLOOR_DIVIDE(f32, float)
+DEFINE_FLOOR_DIVIDE(f64, double)
+
+/* By 0 it is 0, as in NumPy; by -1 the processor's own division would overflow. */
+static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
+    if (b == 0 || b == -1) return b * a;
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+#define FLOOR_DIVIDE(a, b) BY_DTYPE(a, floor_divide_f32, floor_divide_f64, floor_divide_i64)(a, b)
+
 #define LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
 #define SMALLER(a, b) ((a) < (b) || (a) != (a) ? (a) : (b))
 #define CLAMP(x, low, high) SMALLER(LARGER(x, low), high)
@@ -100,6 +124,8 @@ DEFINE_REMAINDER(i64, int64_t)
 #define LOGADDEXP(a, b) ((a > b ? a : b) + log1p(exp(a == b ? 0 : a > b ? b - a : a - b)))
 
 #define LGAMMA(x) BY_DTYPE(x, tgi_log_gamma_f32, tgi_log_gamma_f64, NULL)(x)
+
+#define XLOGY(a, b) ((b) != (b) ? (b) : (a) == 0 ? 0 : (a) * log(b))
 
 #define GAUSS(x) BY_DTYPE(x, v_gauss_f32, v_gauss_f64, NULL)(x)
 

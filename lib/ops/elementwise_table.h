@@ -40,6 +40,7 @@ UNARY(acosh,      FLOAT,  acosh(x),                     tg_div(tg_div(g, tg_sqrt
 UNARY(atanh,      FLOAT,  atanh(x),                     tg_div(g, one_minus_square(x))                                  )
 UNARY(erf,        FLOAT,  erf(x),                       tg_mul(g, tg_mul(TWO_OVER_ROOT_PI, gauss(x)))                   )
 UNARY(erfc,       FLOAT,  erfc(x),                      tg_mul(g, tg_mul(-TWO_OVER_ROOT_PI, gauss(x)))                  )
+UNARY(erfinv,     FLOAT,  tgi_erfinv((double)x),        tg_mul(g, tg_mul(HALF_ROOT_PI, tg_exp(tg_square(y))))     )
 UNARY(lgamma,     FLOAT,  LGAMMA(x),                    tg_mul(g, tg_digamma(x))                                        )
 UNARY(digamma,    FLOAT,  tgi_digamma((double)x),       tg_mul(g, tg_polygamma(1, x))                                   )
 UNARY(floor,      NUMBER, FLOOR(x),                     tgi_full_like(x, 0)                                             )
@@ -60,6 +61,9 @@ BINARY(hypot,     FLOAT,  hypot(a, b),              tg_mul(g, cosine(a, b)),    
 BINARY(logaddexp, FLOAT,  LOGADDEXP(a, b),          tg_mul(g, share_of(a, b)),          tg_mul(g, share_of(b, a))              )
 BINARY(fmod,      NUMBER, FMOD(a, b),               g,                                  tg_neg(tg_mul(g, quotient(a, b, y)))   )
 BINARY(remainder, NUMBER, REMAINDER(a, b),          g,                                  tg_neg(tg_mul(g, quotient(a, b, y)))   )
+BINARY(floor_divide, NUMBER, FLOOR_DIVIDE(a, b),    tgi_full_like(a, 0),                tgi_full_like(b, 0)                    )
+BINARY(copysign,  FLOAT,  COPYSIGN(a, b),           tg_mul(g, tg_mul(tg_sign(a), tg_sign(y))), tgi_full_like(b, 0)             )
+BINARY(xlogy,     FLOAT,  XLOGY(a, b),              tg_xlogy(g, nonzero_pair(a, b)),    tg_div(tg_mul(g, a), nonzero_pair(a, b)) )
 
 /*      name    dtypes  y = f(x, low, high)         and below: dL/dx, dL/dlow, dL/dhigh */
 TERNARY(clamp,  NUMBER, CLAMP(x, low, high),

@@ -1,4 +1,4 @@
-/* ops/join.c: concat, stack, and what is composed of them; split and chunk.
+/* ops/join.c: concat, stack, and what is composed of them; split, chunk, unstack.
  *
  * Both ops have one kernel: with the axes before `axis` as rows, each row of the result is the operands' rows one after the other.
  * The gradients are slices. Padding, rolling and repeating are views around a concat.
@@ -235,6 +235,19 @@ tg_status(tg_chunk)(tg_tensor x, int axis, int count, tg_tensor *parts) {
     int64_t  most = size / count + (size % count != 0);
     for (int i = 0; i < count; i++)
         parts[i] = next_part(scope, x, at, &start, size - start < most ? size - start : most);
+    return tg_end_scope(scope);
+}
+
+tg_status(tg_unstack)(tg_tensor x, int axis, int count, tg_tensor *parts) {
+    int64_t size;
+    int     at = begin_parts(x, "unstack", axis, count, parts, &size);
+    if (at < 0) return tg_error_status(tgi_tape_of(x));
+    if (count != size)
+        return tgi_fail(x.tape, TG_ERR_SHAPE, "unstack", "%d parts of axis %d, which has size %lld", count, axis,
+                        (long long)size);
+    tg_scope scope = tg_begin_scope(x.tape, "unstack");
+    for (int i = 0; i < count; i++)
+        parts[i] = tg_keep_result(scope, tg_select(x, at, i));
     return tg_end_scope(scope);
 }
 

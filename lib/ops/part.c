@@ -1,6 +1,6 @@
-/* ops/part.c: slice, flip, diagonal, unfold; a vector as a diagonal; the triangles of a matrix.
+/* ops/part.c: slice, select, flip, diagonal, unfold; vectors as diagonals; the triangles of a matrix.
  *
- * slice, flip, diagonal and unfold are one view: each axis of the part runs along an axis of the whole (a diagonal along
+ * slice, select, flip, diagonal and unfold are one view: each axis of the part runs along an axis of the whole (a diagonal along
  * two), from a start, by a step.
  *
  * SPDX-License-Identifier: MIT */
@@ -60,7 +60,7 @@ static tg_rule *const part_rules[] = {tg_part_rule};
 #define PART(name) \
     { name, 1, infer_part, .view = part_view, .rules = part_rules }
 static const tg_op slice = PART("slice"), flip = PART("flip"), diagonal = PART("diagonal"), unfold = PART("unfold"),
-                   diag = PART("diag");
+                   select_op = PART("select"), diag = PART("diag"), diag_embed = PART("diag_embed");
 
 static tg_tensor take_part(const tg_op *op, tg_tensor x, const part *p) {
     return tg_record(NULL, op, 1, &x, p, sizeof *p);
@@ -130,6 +130,21 @@ static void drop_axis(part *p, int i) {
     p->along[i] = p->too[i] = 0;
 }
 
+tg_tensor(tg_select)(tg_tensor x, int axis, int64_t index) {
+    part p;
+    int  i = begin_part(x, "select", axis, &p);
+    if (i < 0) return tgi_invalid(tgi_tape_of(x));
+    int64_t size = p.whole[i];
+    if (index < -size || index >= size) {
+        tgi_fail(x.tape, TG_ERR_INDEX, "select", "index %lld of axis %d, which has size %lld", (long long)index, axis,
+                 (long long)size);
+        return tgi_invalid(x.tape);
+    }
+    p.start[i] = index < 0 ? index + size : index;
+    drop_axis(&p, i);
+    return take_part(&select_op, x, &p);
+}
+
 static void add_axis(part *p, int64_t size, int64_t step, int along, int too) {
     p->dims[p->rank] = size;
     p->step[p->rank] = step;
@@ -160,7 +175,7 @@ tg_tensor(tg_diagonal)(tg_tensor x, int64_t offset, int axis0, int axis1) {
     return take_part(&diagonal, x, &p);
 }
 
-/* A vector as the diagonal of a matrix: zeros, and the vector in the place of a part. */
+/* Vectors as the diagonals of matrices: zeros, and the vectors in the place of a part. */
 static tg_status infer_as_diagonal(tg_infer *call) {
     const part *p = call->attr;
     call->out = (tg_type){.dtype = call->in[0].dtype, .rank = (int)p->whole_rank, .dims = call->dims};
@@ -177,29 +192,47 @@ static tg_status as_diagonal_kernel(tg_kernel_call *call) {
 }
 
 static tg_tensor as_diagonal_rule(const tg_rule_call *call) {
-    return take_part(&diag, call->g, call->attr);
+    const part *p = call->attr;
+    return take_part(p->whole_rank == 2 ? &diag : &diag_embed, call->g, p);
 }
 
 static tg_rule *const as_diagonal_rules[] = {as_diagonal_rule};
 
-static tg_tensor as_diagonal(tg_tensor x, int64_t n, int64_t offset) {
-    static const tg_op op = {"diag", 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules};
-    int64_t most = INT64_MAX / 16, size = offset < -most || offset > most ? most : n + (offset < 0 ? -offset : offset);
-    if (size && size > most / size) {
-        tgi_fail(x.tape, TG_ERR_ARGUMENT, "diag", "%lld elements at offset %lld make too large a matrix", (long long)n,
-                 (long long)offset);
+#define AS_DIAGONAL(name) \
+    { name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules }
+
+/* x, which is `node`, is the diagonal of the last two axes; its rank is at least 1. */
+static tg_tensor as_diagonal(const tg_op *op, tg_tensor x, const tgi_node *node, int64_t offset) {
+    int     rank = node->rank;
+    int64_t most = INT64_MAX / 16, n = node->dims[rank - 1], size = most, dims[TG_MAX_RANK + 1];
+    if (offset >= -most && offset <= most) size = n + (offset < 0 ? -offset : offset);
+    memcpy(dims, node->dims, (size_t)rank * sizeof *dims);
+    dims[rank - 1] = dims[rank] = size;
+    if (rank == TG_MAX_RANK || (size && size > most / size)) {
+        tgi_fail(x.tape, rank == TG_MAX_RANK ? TG_ERR_SHAPE : TG_ERR_ARGUMENT, op->name,
+                 "%lld elements at offset %lld make too large a matrix", (long long)n, (long long)offset);
         return tgi_invalid(x.tape);
     }
-    tgi_node whole = {.rank = 2, .dims = (int64_t[]){size, size}};
+    tgi_node whole = {.rank = (uint8_t)(rank + 1), .dims = dims};
     part     p = all_of(&whole);
-    make_diagonal(&p, offset, 0, 1);
-    return tg_record(NULL, &op, 1, &x, &p, sizeof p);
+    make_diagonal(&p, offset, rank - 1, rank);
+    return tg_record(NULL, op, 1, &x, &p, sizeof p);
+}
+
+tg_tensor(tg_diag_embed)(tg_tensor x, int64_t offset) {
+    static const tg_op op = AS_DIAGONAL("diag_embed");
+    const tgi_node    *node = tgi_operand(x, op.name);
+    if (!node) return tgi_invalid(tgi_tape_of(x));
+    if (node->rank > 0) return as_diagonal(&op, x, node, offset);
+    tgi_fail(x.tape, TG_ERR_SHAPE, op.name, "a single number has no axis");
+    return tgi_invalid(x.tape);
 }
 
 tg_tensor(tg_diag)(tg_tensor x, int64_t offset) {
-    const tgi_node *node = tgi_operand(x, "diag");
+    static const tg_op op = AS_DIAGONAL("diag");
+    const tgi_node    *node = tgi_operand(x, "diag");
     if (!node) return tgi_invalid(tgi_tape_of(x));
-    if (node->rank == 1) return as_diagonal(x, node->dims[0], offset);
+    if (node->rank == 1) return as_diagonal(&op, x, node, offset);
     if (node->rank != 2) {
         tgi_fail(x.tape, TG_ERR_SHAPE, "diag", "a tensor of rank %d is no vector and no matrix: see tg_diagonal", node->rank);
         return tgi_invalid(x.tape);

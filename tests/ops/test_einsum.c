@@ -230,6 +230,41 @@ static const op_case einsum_cases[] = {
     {.shape = {{2, {1, 3}}, {2, {1, 2}}}, .with = {1, {0}}},
 };
 
+static tg_tensor record_cross(const tg_tensor *x, const settings *with) {
+    return tg_cross(x[0], x[1], with->value[0]);
+}
+
+/* The sum over permutations of three indices, by the sign of each. */
+static void expect_cross(const values *x, const settings *with, values *y) {
+    tg_shape shape = broadcast_shapes(x[0].shape, x[1].shape);
+    int      axis = (with->value[0] + shape.rank) % shape.rank;
+    int64_t  at[TG_MAX_RANK];
+    clear_values(y, x->dtype, shape);
+    for (int64_t n = 0; n < y->size; n++) {
+        unravel(shape, n, at);
+        int64_t i = at[axis];
+        for (int64_t j = 0; j < 3; j++) {
+            if (j == i) continue;
+            at[axis] = j;
+            element a = x[0].at[ravel_broadcast(x[0].shape, shape.rank, at)];
+            at[axis] = 3 - i - j;
+            element b = x[1].at[ravel_broadcast(x[1].shape, shape.rank, at)];
+            bool    even = (j - i + 3) % 3 == 1;
+            y->at[n].real += even ? a.real * b.real : -a.real * b.real;
+            uint64_t both = (uint64_t)a.whole * (uint64_t)b.whole;
+            y->at[n].whole = (int64_t)((uint64_t)y->at[n].whole + (even ? both : 0 - both));
+        }
+    }
+    y->scale = 10;
+}
+
+static const op_case cross_cases[] = {
+    {.shape = {{2, {2, 3}}, {2, {2, 3}}}, .with = {1, {1}}},     {.shape = {{1, {3}}, {1, {3}}}, .with = {1, {0}}},
+    {.shape = {{2, {3, 2}}, {2, {3, 1}}}, .with = {1, {0}}},     {.shape = {{1, {3}}, {2, {4, 3}}}, .with = {1, {-1}}},
+    {.shape = {{2, {0, 3}}, {1, {3}}}, .with = {1, {1}}},        {.shape = {{3, {5, 1, 3}}, {2, {7, 3}}}, .with = {1, {2}}},
+    {.shape = {{3, {2, 3, 2}}, {2, {3, 2}}}, .with = {1, {-2}}},
+};
+
 #define ROW(name_, says, cases_) \
     { \
         .name = #name_, .called = says, .arity = 2, .takes = TAKES_NUMBER, .record = record_##name_, .expect = expect_##name_, \
@@ -242,6 +277,7 @@ const op_row product_rows[] = {
     ROW(tensordot, "tensordot", tensordot_cases),
     ROW(tensordot_axes, "tensordot", tensordot_axes_cases),
     ROW(einsum, "einsum", einsum_cases),
+    ROW(cross, "cross", cross_cases),
     {.name = NULL},
 };
 

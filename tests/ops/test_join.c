@@ -453,6 +453,26 @@ START_TEST(lists_of_thousands) {
 }
 END_TEST
 
+START_TEST(unstack_gives_the_slices) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_reshape(tg_arange(tape, TG_F64, 0, 6, 1), TG_SHAPE(2, 3)), column[3];
+    ck_assert_int_eq(tg_unstack(x, -1, 3, column), TG_OK);
+    CHECK_IS(column[1], 1, 4);
+    CHECK_IS(tg_stack(tg_list_from(3, column), 1), 0, 1, 2, 3, 4, 5);
+    CHECK_IS(slope(tg_mul(column[0], column[2]), x), 2, 0, 0, 5, 0, 3);
+    tg_tensor none = tg_full(tape, TG_F64, TG_SHAPE(0, 3), 1);
+    ck_assert_int_eq(tg_unstack(none, 0, 0, NULL), TG_OK);
+    ck_assert_int_eq(tg_unstack(x, 0, 3, column), TG_ERR_SHAPE);
+    ck_assert(!tg_valid(column[0]));
+    CHECK_ERROR(tape, TG_ERR_SHAPE, "test_join.c:", "unstack: 3 parts of axis 0, which has size 2");
+    ck_assert_int_eq(tg_unstack(x, 2, 2, column), TG_ERR_SHAPE);
+    CHECK_ERROR(tape, TG_ERR_SHAPE, "unstack: axis 2");
+    ck_assert_int_eq(tg_unstack(x, 0, 2, NULL), TG_ERR_ARGUMENT);
+    CHECK_ERROR(tape, TG_ERR_ARGUMENT, "unstack: ");
+    finish(tape);
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_join(void) {
@@ -464,6 +484,7 @@ Suite *suite_join(void) {
     tcase_add_test(tcase, arrays_that_are_null_are_rejected);
     tcase_add_test(tcase, split_gives_the_parts);
     tcase_add_test(tcase, chunk_divides_as_pytorch_does);
+    tcase_add_test(tcase, unstack_gives_the_slices);
     tcase_add_test(tcase, parts_are_the_user_s);
     tcase_add_test(tcase, parts_that_do_not_add_up_are_rejected);
     tcase_add_test(tcase, margins_and_repetitions);

@@ -74,6 +74,7 @@ static const op_case orders[] = {
     ROW(atanh,      FLOAT,  -0.8, 0.8,  logl((1 + a) / (1 - a)) / 2,        0) \
     ROW(erf,        FLOAT,  -2, 2,      erf_by_series(a),                   0) \
     ROW(erfc,       FLOAT,  -2, 2,      1 - erf_by_series(a),               0) \
+    ROW(erfinv,     FLOAT,  -0.9, 0.9,  inverse_of_erf(a),                  0) \
     ROW(lgamma,     FLOAT,  0.5, 4,     logl(tgammal(a)),                   0) \
     ROW(digamma,    FLOAT,  0.5, 4,     slope_of_lgamma(a),                 0) \
     ROW(floor,      NUMBER, -3, 3,      truncl(a + 4) - 4,                  a) \
@@ -87,7 +88,10 @@ static const op_case orders[] = {
     ROW(hypot,      FLOAT,  0.5, 3,   -3, 3,     sqrtl(a * a + b * b),      0) \
     ROW(logaddexp,  FLOAT,  -3, 3,    -3, 3,     logl(expl(a) + expl(b)),   0) \
     ROW(fmod,       NUMBER, -9, 9,    0.5, 2,    a - b * truncl(a / b),     c_rest(S(a), S(b))) \
-    ROW(remainder,  NUMBER, -9, 9,    -2, -0.5,  a - b * floorl(a / b),     python_rest(S(a), S(b)))
+    ROW(remainder,  NUMBER, -9, 9,    -2, -0.5,  a - b * floorl(a / b),     python_rest(S(a), S(b))) \
+    ROW(floor_divide, NUMBER, -9, 9,  -2, -0.5,  floorl(a / b),             python_quotient(S(a), S(b))) \
+    ROW(copysign,   FLOAT,  -3, -0.5, -3, 3,     fabsl(a) * (b < 0 ? -1 : 1), 0) \
+    ROW(xlogy,      FLOAT,  -3, 3,    0.25, 4,   2 * a * atanhl((b - 1) / (b + 1)), 0)
 
 /*      name         y                   y of int64 and bool    */
 #define PREDICATE_ROWS(ROW) \
@@ -109,6 +113,14 @@ static long double erf_by_series(long double a) {
     return 2 / sqrtl(PI) * sum;
 }
 
+/* By Newton's method from 0, which comes from one side: erf is concave above 0. */
+static long double inverse_of_erf(long double a) {
+    long double y = 0;
+    for (int k = 0; k < 40; k++)
+        y -= (erf_by_series(y) - a) * sqrtl(PI) / 2 * expl(y * y);
+    return y;
+}
+
 /* Differences of lgammal at three distances, Richardson's way; far from 0, where its second differences are small. */
 static long double slope_of_lgamma(long double a) {
     long double sum = 0, x = a, d[3];
@@ -127,6 +139,11 @@ static uint64_t c_rest(int64_t a, int64_t b) {
 static uint64_t python_rest(int64_t a, int64_t b) {
     uint64_t rest = c_rest(a, b);
     return rest && (a < 0) != (b < 0) ? rest + (uint64_t)b : rest;
+}
+
+static uint64_t python_quotient(int64_t a, int64_t b) {
+    if (b == 0 || b == -1) return (uint64_t)b * (uint64_t)a;
+    return (uint64_t)(a / b) - (python_rest(a, b) != c_rest(a, b));
 }
 
 UNARY_ROWS(UNARY_FORMULAS)
@@ -282,6 +299,42 @@ START_TEST(whole_numbers_that_cannot_be_divided) {
 }
 END_TEST
 
+START_TEST(quotients_rounded_down) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = POINTS(tape, 5.0, -5.0, 5.0, -5.0, 1.0, -0.0, 0.0, INF, 5.0, NOT, 0.5);
+    tg_tensor b = POINTS(tape, 3.0, 3.0, -3.0, -3.0, 0.0, 0.0, -2.0, 2.0, INF, 1.0, 0.25);
+    CHECK_IS(tg_floor_divide(a, b), 1, -2, -2, 1, INF, NOT, -0.0, NOT, 0, NOT, 2);
+    CHECK_IS(tg_floor_divide(POINTS(tape, -1.0), POINTS(tape, INF)), -1);
+    CHECK_IS(tg_floor_divide(F64(tape, 1.0), 0.1), 9);
+    CHECK_IS(tg_floor_divide(I64(tape, 7, -7, 7, -7, 3, INT64_MIN), I64(tape, 2, 2, -2, -2, 0, -1)), 3, -4, -4, 3, 0, -0x1p63);
+    CHECK_IS(slope(tg_floor_divide(a, 2), a), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(signs_that_are_copied) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = POINTS(tape, 2.0, -2.0, 2.0, -2.0, 0.0, -INF), b = POINTS(tape, 1.0, 0.0, -0.0, -3.0, -1.0, 1.0);
+    CHECK_IS(tg_copysign(a, b), 2, 2, -2, -2, -0.0, INF);
+    CHECK_IS(slope(tg_copysign(a, b), a), 1, -1, -1, 1, 0, -1);
+    CHECK_IS(slope(tg_copysign(a, b), b), 0, 0, 0, 0, 0, 0);
+    CHECK_IS(tg_copysign(3, b), 3, 3, -3, -3, -3, 3);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(nothing_times_a_logarithm) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = POINTS(tape, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 2.0), b = POINTS(tape, 0.0, INF, NOT, -1.0, 0.0, -1.0, 1.0);
+    CHECK_IS(tg_xlogy(a, b), 0, 0, NOT, 0, -INF, NOT, 0);
+    CHECK_IS(slope(tg_xlogy(a, b), a), 0, INF, NOT, 0, -INF, NOT, 0);
+    CHECK_IS(slope(tg_xlogy(a, b), b), 0, 0, NOT, 0, INF, -1, 2);
+    tg_tensor p = POINTS(tape, 0.0, 0.5), q = POINTS(tape, 0.25, 0.25);
+    CHECK_IS(slope(slope(tg_xlogy(p, q), q), p), 4, 4);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(truth_of_nan_and_infinity) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = POINTS(tape, NOT, INF, -INF, 0.0, -0.0, 0.5);
@@ -375,6 +428,24 @@ START_TEST(erfc_is_exact_in_its_tail) {
 }
 END_TEST
 
+/* Against Newton's method in long double; near 1 by erfc, which has the digits. */
+START_TEST(erfinv_is_exact) {
+    tg_tape *tape = tg_tape_new();
+    CHECK_IS(tg_erfinv(F64(tape, 0.0, -0.0, 1.0, -1.0, 1.5, NOT, INF)), 0, -0.0, INF, -INF, NOT, NOT, NOT);
+    for (double x = 1e-300; x < 0.5; x *= 3)
+        ck_assert_int_le(ulps_f64(tg_item(tg_erfinv(F64(tape, x))), (double)inverse_of_erf((long double)x)), 6);
+    for (double left = 0.5; left > 1e-16; left *= 0.7) {
+        double      x = 1 - left;
+        long double y = (long double)tg_item(tg_erfinv(F64(tape, -x)));
+        long double step = (erfcl(-y) - (1 - (long double)x)) * sqrtl(PI) / 2 * expl(y * y);
+        ck_assert_int_le(ulps_f64((double)y, (double)(y - step)), 6);
+    }
+    tg_tensor end = F64(tape, 1.0, -1.0);
+    CHECK_IS(slope(tg_erfinv(end), end), INF, INF);
+    finish(tape);
+}
+END_TEST
+
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(polygamma_rejects_its_order) {
@@ -428,6 +499,10 @@ Suite *suite_math(void) {
     tcase_add_loop_test(tcase, logaddexp_at_the_extremes, 0, 2);
     tcase_add_test(tcase, angles_and_lengths_at_the_extremes);
     tcase_add_test(tcase, erfc_is_exact_in_its_tail);
+    tcase_add_test(tcase, erfinv_is_exact);
+    tcase_add_loop_test(tcase, quotients_rounded_down, 0, 2);
+    tcase_add_loop_test(tcase, signs_that_are_copied, 0, 2);
+    tcase_add_loop_test(tcase, nothing_times_a_logarithm, 0, 2);
     tcase_add_test(tcase, polygamma_rejects_its_order);
     tcase_add_test(tcase, clamp_rejects_what_it_cannot_take);
     suite_add_tcase(suite, tcase);

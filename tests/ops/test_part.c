@@ -1,4 +1,4 @@
-/* tests/ops/test_part.c: slices, flips, diagonals, windows, triangles, and reshapes by another name: their rows of the op
+/* tests/ops/test_part.c: slices, one index, flips, diagonals, windows, triangles, and reshapes by another name: their rows of the op
  * table, with one index at a time as the formula; Python's bounds, memory that is shared, and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
@@ -25,6 +25,23 @@ static const op_case slice_cases[] = {
     {.shape = {{3, {2, 0, 3}}}, .with = {4, {2, 1, 3, 1}}},
     {.shape = {{8, {2, 1, 2, 1, 2, 1, 2, 3}}}, .with = {4, {7, INT_MAX, INT_MIN, -2}}},
     {.shape = {{2, {37, 41}}}, .with = {4, {0, 3, -2, 5}}},
+};
+/* Axis and index. */
+static const op_case select_cases[] = {
+    {.shape = {{2, {2, 3}}}, .with = {2, {0, 1}}},   {.shape = {{2, {2, 3}}}, .with = {2, {-1, -1}}},
+    {.shape = {{1, {4}}}, .with = {2, {0, -4}}},     {.shape = {{3, {2, 0, 3}}}, .with = {2, {2, 1}}},
+    {.shape = {{1, {1}}}, .with = {2, {0, 0}}},      {.shape = {{8, {2, 1, 2, 1, 2, 1, 2, 3}}}, .with = {2, {4, 1}}},
+    {.shape = {{2, {37, 41}}}, .with = {2, {1, 5}}},
+};
+static const op_case diag_embed_cases[] = {
+    {.shape = {{2, {2, 3}}}, .with = {1, {0}}},
+    {.shape = {{2, {2, 2}}}, .with = {1, {2}}},
+    {.shape = {{1, {3}}}, .with = {1, {-1}}},
+    {.shape = {{2, {0, 3}}}, .with = {1, {1}}},
+    {.shape = {{2, {2, 0}}}, .with = {1, {0}}},
+    {.shape = {{2, {2, 0}}}, .with = {1, {-2}}},
+    {.shape = {{7, {2, 1, 2, 1, 2, 1, 2}}}, .with = {1, {1}}},
+    {.shape = {{3, {3, 2, 9}}}, .with = {1, {0}}},
 };
 static const op_case flip_cases[] = {
     {.shape = {{2, {2, 3}}}, .with = {1, {0}}},
@@ -293,6 +310,41 @@ static void expect_detach(const values *x, const settings *with, values *y) {
     expect_in_shape(x, x->shape, y);
 }
 
+static void expect_select(const values *x, const settings *with, values *y) {
+    int      axis = (with->value[0] + x->shape.rank) % x->shape.rank;
+    int64_t  at = (with->value[1] + x->shape.dims[axis]) % x->shape.dims[axis], index[TG_MAX_RANK];
+    tg_shape shape = {0};
+    for (int i = 0; i < x->shape.rank; i++)
+        if (i != axis) shape.dims[shape.rank++] = x->shape.dims[i];
+    clear_values(y, x->dtype, shape);
+    for (int64_t n = 0, m = 0; n < x->size; n++) {
+        unravel(x->shape, n, index);
+        if (index[axis] == at) y->at[m++] = x->at[n];
+    }
+}
+
+static void expect_diag_embed(const values *x, const settings *with, values *y) {
+    int64_t  index[TG_MAX_RANK], offset = with->value[0], n = x->shape.dims[x->shape.rank - 1];
+    tg_shape shape = x->shape;
+    shape.dims[shape.rank - 1] = shape.dims[shape.rank] = n + (offset < 0 ? -offset : offset);
+    shape.rank++;
+    clear_values(y, x->dtype, shape);
+    for (int64_t m = 0; m < y->size; m++) {
+        unravel(shape, m, index);
+        int64_t row = index[shape.rank - 2], column = index[shape.rank - 1];
+        index[shape.rank - 2] = offset < 0 ? column : row;
+        if (column - row == offset) y->at[m] = x->at[ravel(x->shape, index)];
+    }
+}
+
+static tg_tensor record_select(const tg_tensor *x, const settings *with) {
+    return tg_select(x[0], with->value[0], with->value[1]);
+}
+
+static tg_tensor record_diag_embed(const tg_tensor *x, const settings *with) {
+    return tg_diag_embed(x[0], with->value[0]);
+}
+
 #define ROW(function, word, list) \
     { \
         .name = #function, .called = word, .arity = 1, .takes = TAKES_ANY, .record = record_##function, \
@@ -301,6 +353,8 @@ static void expect_detach(const values *x, const settings *with, values *y) {
 
 const op_row part_rows[] = {
     ROW(slice, "slice", slice_cases),
+    ROW(select, "select", select_cases),
+    ROW(diag_embed, "diag_embed", diag_embed_cases),
     ROW(flip, "flip", flip_cases),
     ROW(diagonal, "diagonal", diagonal_cases),
     ROW(unfold, "unfold", unfold_cases),
@@ -506,12 +560,31 @@ START_TEST(arange_rejects_what_cannot_be_counted) {
 }
 END_TEST
 
+START_TEST(one_index_along_an_axis) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_reshape(tg_arange(tape, TG_F64, 0, 6, 1), TG_SHAPE(2, 3)), one = tg_full(tape, TG_F64, TG_SHAPE(), 1);
+    CHECK_IS(tg_select(x, 0, 1), 3, 4, 5);
+    CHECK_IS(tg_select(tg_select(x, 1, -1), 0, 0), 2);
+    CHECK_IS(slope(tg_square(tg_select(x, 1, 1)), x), 0, 2, 0, 0, 8, 0);
+    REFUSED(tg_select(x, 0, 2), TG_ERR_INDEX, "select: index 2 of axis 0, which has size 2");
+    REFUSED(tg_select(x, 1, -4), TG_ERR_INDEX, "select: index -4 of axis 1");
+    REFUSED(tg_select(x, 1, INT64_MIN), TG_ERR_INDEX, "select: index -9223372036854775808");
+    REFUSED(tg_select(x, 2, 0), TG_ERR_SHAPE, "select: axis 2");
+    REFUSED(tg_diag_embed(one, 0), TG_ERR_SHAPE, "diag_embed: ");
+    REFUSED(tg_diag_embed(x, INT64_MIN), TG_ERR_ARGUMENT, "diag_embed: ", "too large");
+    tg_tensor deep = tg_full(tape, TG_F64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1), 1);
+    REFUSED(tg_diag_embed(deep, 0), TG_ERR_SHAPE, "diag_embed: ");
+    finish(tape);
+}
+END_TEST
+
 /* ---- the suite --------------------------------------------------------------------------------------------------- */
 
 Suite *suite_part(void) {
     Suite *suite = suite_create("part");
     TCase *tcase = tcase_create("parts");
     add_rows(suite, part_rows);
+    tcase_add_test(tcase, one_index_along_an_axis);
     tcase_add_test(tcase, bounds_are_python_s);
     tcase_add_test(tcase, parts_of_parts);
     tcase_add_test(tcase, parts_share_memory);
