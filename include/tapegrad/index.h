@@ -12,6 +12,7 @@
 #pragma GCC system_header
 
 #include <tapegrad/tensor.h>
+#include <tapegrad/view.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,6 +38,32 @@ tg_tensor tg_scatter(tg_tensor x, tg_tensor index, tg_tensor source, int axis);
 /* The same with += instead of =. Elements are added in row-major order. For bool, += is a logical or. */
 tg_tensor tg_scatter_add(tg_tensor x, tg_tensor index, tg_tensor source, int axis);
 
+/* How tg_scatter_reduce puts several elements into one. */
+typedef enum tg_scatter_reduction {
+    TG_SCATTER_SUM,
+    TG_SCATTER_PROD,
+    TG_SCATTER_MEAN, /* of int64 rounded down */
+    TG_SCATTER_MAX,  /* NaN if any of them is */
+    TG_SCATTER_MIN
+} tg_scatter_reduction;
+
+/* The elements of `source` that tg_scatter puts into one place, reduced, together with the element of x that is there; without it unless
+ * include_self is true. Where nothing is put the element of x stays. As PyTorch's scatter_reduce; int64 too. Those that are equal to the
+ * largest, or the smallest, share the gradient equally. First and second derivatives of products are right where factors are 0; higher
+ * ones where at most two of the factors are. */
+tg_tensor tg_scatter_reduce(tg_tensor x, tg_tensor index, tg_tensor source, int axis, tg_scatter_reduction reduction,
+                            bool include_self);
+
+/* The elements, or slices, of x at several indices at once, one for each of its first axes: NumPy's x[i, j, ...]. The indices broadcast. In
+ * the result's shape the shape that they broadcast to replaces these axes:
+ *     tg_index(x, TG_LIST(i, j))              x[i[k]][j[k]] for each k, for vectors i and j and a matrix x
+ * TG_ERR_SHAPE for no indices, or more than x has axes. */
+tg_tensor tg_index(tg_tensor x, tg_list indices);
+
+/* A copy of x in which what tg_index chooses is `values`, which broadcast to that shape; or with `accumulate` has them added to it. Where an
+ * element is chosen more than once the last one stays, and gets the gradient; or they are added in row-major order. */
+tg_tensor tg_index_put(tg_tensor x, tg_list indices, tg_tensor values, bool accumulate);
+
 /* For each index, along a new last axis, `classes` elements of `dtype`: a 1 at the index, and zeros. */
 tg_tensor tg_one_hot(tg_tensor index, int64_t classes, tg_dtype dtype);
 
@@ -44,6 +71,13 @@ tg_tensor tg_one_hot(tg_tensor index, int64_t classes, tg_dtype dtype);
 #define tg_gather(x, index, ...) TG_CALL2_WITH(tg_gather, x, index, __VA_ARGS__)
 #define tg_scatter(x, index, source, ...) TG_CALL3_WITH(tg_scatter, x, index, source, __VA_ARGS__)
 #define tg_scatter_add(x, index, source, ...) TG_CALL3_WITH(tg_scatter_add, x, index, source, __VA_ARGS__)
+#define tg_scatter_reduce(x, index, source, ...) TG_CALL3_WITH(tg_scatter_reduce, x, index, source, __VA_ARGS__)
+#define tg_index(x, ...) TG_CALL1_WITH(tg_index, x, __VA_ARGS__)
+
+static inline tg_tensor tgi_index_put(tg_tensor x, tg_tensor values, tg_list indices, bool accumulate) {
+    return tg_index_put(x, indices, values, accumulate);
+}
+#define tg_index_put(x, indices, values, accumulate) TG_CALL2_WITH(tgi_index_put, x, values, indices, accumulate)
 #define tg_one_hot(index, ...) TG_CALL1_WITH(tg_one_hot, index, __VA_ARGS__)
 
 /* ---- choosing by a bool tensor ------------------------------------------------------------------------------------- */
@@ -64,6 +98,21 @@ tg_tensor tg_nonzero(tg_tensor x);
 #define tg_masked_fill(x, mask, value) TG_CALL3(tg_masked_fill, x, mask, value)
 #define tg_masked_select(x, mask) TG_CALL2(tg_masked_select, x, mask)
 #define tg_nonzero(x) TG_CALL1(tg_nonzero, x)
+
+/* ---- searching and counting --------------------------------------------------------------------------------------- */
+
+/* Where each of the values would go in a sorted row, so that it stays sorted: before those that are equal to it, or with `right` after
+ * them. The result is int64, in the shape of the values. sorted is (n), for all values; or (..., n) for values (..., m), each row for its
+ * own. The rows are not checked. NaN counts as larger than all numbers. For float32, float64 and int64. */
+tg_tensor tg_searchsorted(tg_tensor sorted, tg_tensor values, bool right);
+
+/* How often each of the integers 0 to size - 1 occurs in x, or the sum of the weights where it does. x is int64, of any shape; weights
+ * broadcast to it, or are TG_NONE. The size is given, and does not depend on values: an element of x that is out of range is an error, as
+ * an index is. The result is int64, or has the dtype of the weights. */
+tg_tensor tg_bincount(tg_tensor x, tg_tensor weights, int64_t size);
+
+#define tg_searchsorted(sorted, values, ...) TG_CALL2_WITH(tg_searchsorted, sorted, values, __VA_ARGS__)
+#define tg_bincount(x, weights, ...) TG_CALL2_WITH(tg_bincount, x, weights, __VA_ARGS__)
 
 /* ---- sorting ----------------------------------------------------------------------------------------------------- */
 

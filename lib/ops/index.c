@@ -10,24 +10,23 @@
 #include "kernels/strided.h"
 #include "ops/ops.h"
 
-#define OUT_OF_RANGE "index %lld (element %lld of the indices) is out of range for an axis of size %lld"
-
 static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
     for (int64_t i = 0; i < count; i++)
         if (index[i] < 0 || index[i] >= size)
-            return tg_kernel_fail_with(call, TG_ERR_INDEX, OUT_OF_RANGE, (long long)index[i], (long long)i, (long long)size);
+            return tg_kernel_fail_with(call, TG_ERR_INDEX, TGI_OUT_OF_RANGE, (long long)index[i], (long long)i,
+                                       (long long)size);
     return TG_OK;
 }
 
 /* The elements of a constant are known when the op is recorded. */
-static tg_status check_known(tg_tape *tape, tg_tensor index, const char *what, int64_t size) {
+tg_status tgi_check_known_indices(tg_tape *tape, tg_tensor index, const char *what, int64_t size) {
     if (index.tape != tape || !tg_valid(index)) return TG_OK; /* tg_record says so */
     const tgi_node *node = tgi_node_at(tape, tgi_index(index));
     if ((node->op != &tgi_constant && node->op != &tgi_number) || tgi_is_borrowed(node) || node->dtype != TG_I64) return TG_OK;
     const int64_t *at = node->data;
     for (int64_t i = 0, count = tgi_node_size(node); i < count; i++)
         if (at[i] < 0 || at[i] >= size)
-            return tgi_fail(tape, TG_ERR_INDEX, what, OUT_OF_RANGE, (long long)at[i], (long long)i, (long long)size);
+            return tgi_fail(tape, TG_ERR_INDEX, what, TGI_OUT_OF_RANGE, (long long)at[i], (long long)i, (long long)size);
     return TG_OK;
 }
 
@@ -40,13 +39,10 @@ static tg_status check_operands(const tg_infer *call) {
 /* ---- take: slices of x along an axis, and back ------------------------------------------------------------------- */
 
 /* x is seen as (outer, size, inner), the indices as one axis of `count`, what is taken as (outer, count, inner). */
-typedef struct take_attr {
-    int64_t axis, size;
-} take_attr;
 
 static tg_status infer_take(tg_infer *call) {
     const tg_type *x = &call->in[0], *index = &call->in[1];
-    int            axis = (int)((const take_attr *)call->attr)->axis;
+    int            axis = (int)((const tgi_along *)call->attr)->axis;
     if (check_operands(call)) return call->tape->status;
     call->out = (tg_type){.dtype = x->dtype, .rank = x->rank + index->rank - 1, .dims = call->dims};
     if (call->out.rank > TG_MAX_RANK)
@@ -58,7 +54,7 @@ static tg_status infer_take(tg_infer *call) {
 }
 
 static tg_status take_kernel(tg_kernel_call *call) {
-    const take_attr *attr = call->attr;
+    const tgi_along *attr = call->attr;
     const tg_array  *x = &call->in[0], *index = &call->in[1];
     int              axis = (int)attr->axis;
     const char      *from = tg_contiguous(call, 0);
@@ -150,7 +146,7 @@ DEFINE_ADD_SLICES(f32, float)
 DEFINE_ADD_SLICES(f64, double)
 
 static tg_status take_add_back(tg_kernel_call *call) {
-    const take_attr *attr = call->attr;
+    const tgi_along *attr = call->attr;
     const tg_array  *out = &call->out, *index = &call->in[1];
     int              axis = (int)attr->axis;
     const void      *g = tg_contiguous(call, 0);
@@ -172,12 +168,12 @@ static const tg_op take = {"take", 2, infer_take, .kernel = take_kernel, .rules 
 
 /* Records an op along an axis of its first operand. Where that is no tensor, tg_record says so. */
 static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
-    take_attr attr = {0};
+    tgi_along attr = {0};
     if (tgi_tape_of(x[0]) && tg_valid(x[0])) {
         attr.axis = tgi_resolve_axis(x[0], op->name, axis);
         if (attr.axis < 0) return tgi_invalid(x[0].tape);
         attr.size = tgi_node_at(x[0].tape, tgi_index(x[0]))->dims[attr.axis];
-        if (check_known(x[0].tape, x[1], op->name, attr.size)) return tgi_invalid(x[0].tape);
+        if (tgi_check_known_indices(x[0].tape, x[1], op->name, attr.size)) return tgi_invalid(x[0].tape);
     }
     return tg_record(NULL, op, count, x, &attr, sizeof attr);
 }
@@ -194,7 +190,7 @@ tg_tensor(tg_take)(tg_tensor x, tg_tensor index, int axis) {
 
 static tg_status infer_gather(tg_infer *call) {
     const tg_type *x = &call->in[0], *index = &call->in[1];
-    int            axis = (int)((const take_attr *)call->attr)->axis;
+    int            axis = (int)((const tgi_along *)call->attr)->axis;
     if (check_operands(call)) return call->tape->status;
     if (x->rank != index->rank) return tg_refuse(call, TG_ERR_SHAPE, "the ranks of the tensor and of the indices differ");
     for (int i = 0; i < x->rank; i++)
@@ -214,7 +210,7 @@ static tgi_steps beside(const tg_array *array, const tg_array *index, int axis) 
 }
 
 static tg_status gather_kernel(tg_kernel_call *call) {
-    const take_attr *attr = call->attr;
+    const tgi_along *attr = call->attr;
     const tg_array  *x = &call->in[0], *index = &call->in[1];
     const int64_t   *at = tg_contiguous(call, 1);
     int              axis = (int)attr->axis;
@@ -229,7 +225,7 @@ static tg_status gather_kernel(tg_kernel_call *call) {
 }
 
 /* Operands: the tensor, the indices, and what is put there or added. */
-static tg_status infer_scatter(tg_infer *call) {
+tg_status tgi_infer_scatter(tg_infer *call) {
     const tg_type *x = &call->in[0], *index = &call->in[1], *source = &call->in[2];
     if (infer_gather(call)) return call->tape->status;
     if (tgi_require_equal(call, x->dtype, source->dtype) || tgi_require_dtype(call, x->dtype, TGI_ANY))
@@ -291,7 +287,7 @@ static tg_status add_exactly(tg_kernel_call *call, route r, const float *source)
 
 /* The source, broadcast to the shape of the indices, is put into `out` at the indices, or added there. */
 static tg_status scatter_into(tg_kernel_call *call, int source, bool add) {
-    const take_attr *attr = call->attr;
+    const tgi_along *attr = call->attr;
     const tg_array  *index = &call->in[1], *from = &call->in[source], *out = &call->out;
     route            r = {.at = tg_contiguous(call, 1), .count = index->size, .stride = out->strides[attr->axis]};
     tgi_walk         walk = {.rank = index->rank};
@@ -333,12 +329,12 @@ static tg_status scatter_add_kernel(tg_kernel_call *call) {
 
 /* Elements that were overwritten get no gradient. */
 static tg_tensor scatter_rule_x(const tg_rule_call *call) {
-    return tg_scatter(call->g, call->x[1], 0, (int)((const take_attr *)call->attr)->axis);
+    return tg_scatter(call->g, call->x[1], 0, (int)((const tgi_along *)call->attr)->axis);
 }
 
 /* Neither do source elements that a later one overwrote. Which were the last ones is found by scattering their numbers. */
 static tg_tensor scatter_rule_source(const tg_rule_call *call) {
-    int       axis = (int)((const take_attr *)call->attr)->axis;
+    int       axis = (int)((const tgi_along *)call->attr)->axis;
     tg_tensor index = call->x[1];
     tg_shape  shape = tg_shape_of(index);
     tg_tensor number = tg_reshape(tg_arange(index.tape, TG_I64, 0, (double)tg_size(index), 1), shape);
@@ -352,19 +348,19 @@ static tg_tensor scatter_add_rule_x(const tg_rule_call *call) {
 }
 
 static tg_tensor scatter_add_rule_source(const tg_rule_call *call) {
-    return tg_gather(call->g, call->x[1], (int)((const take_attr *)call->attr)->axis);
+    return tg_gather(call->g, call->x[1], (int)((const tgi_along *)call->attr)->axis);
 }
 
 static tg_rule *const scatter_rules[] = {scatter_rule_x, NULL, scatter_rule_source};
 static tg_rule *const scatter_add_rules[] = {scatter_add_rule_x, NULL, scatter_add_rule_source};
 
 tg_tensor(tg_scatter)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
-    static const tg_op op = {"scatter", 3, infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules};
+    static const tg_op op = {"scatter", 3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
 tg_tensor(tg_scatter_add)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
-    static const tg_op op = {"scatter_add", 3, infer_scatter, .kernel = scatter_add_kernel, .rules = scatter_add_rules};
+    static const tg_op op = {"scatter_add", 3, tgi_infer_scatter, .kernel = scatter_add_kernel, .rules = scatter_add_rules};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
@@ -405,6 +401,6 @@ tg_tensor(tg_one_hot)(tg_tensor index, int64_t classes, tg_dtype dtype) {
     static const tg_op op = {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel};
     one_hot_attr       attr = {classes, (int64_t)dtype};
     tg_tape           *tape = tgi_tape_of(index);
-    if (tgi_check(tape) || (classes >= 0 && check_known(tape, index, "one_hot", classes))) return tgi_invalid(tape);
+    if (tgi_check(tape) || (classes >= 0 && tgi_check_known_indices(tape, index, "one_hot", classes))) return tgi_invalid(tape);
     return tg_record(NULL, &op, 1, &index, &attr, sizeof attr);
 }

@@ -34,6 +34,22 @@ void tgi_add_to_place(const tg_array *x, const tg_array *place);
 /* Refuses a setting that is not from `lowest` to the largest one. */
 tg_status tgi_check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest);
 
+/* ---- for ops with indices (index.c) --------------------------------------------------------------------------------- */
+
+/* The axis that indices are along, and its size: what an op's attribute begins with. */
+typedef struct tgi_along {
+    int64_t axis, size;
+} tgi_along;
+
+/* The index, its place among the indices, and the size of the axis. */
+#define TGI_OUT_OF_RANGE "index %lld (element %lld of the indices) is out of range for an axis of size %lld"
+
+/* Rejects, in the name of `what`, indices that are known when they are recorded, and are out of range. */
+tg_status tgi_check_known_indices(tg_tape *tape, tg_tensor index, const char *what, int64_t size);
+
+/* The shape rule for a tensor, indices in it along an axis, and a source that broadcasts to the shape of the indices. */
+tg_status tgi_infer_scatter(tg_infer *call);
+
 /* ---- for functions that check their operand before they record; errors name `what` --------------------------------- */
 
 /* The operand's instruction, or NULL with the error noted. */

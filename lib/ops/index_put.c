@@ -1,0 +1,144 @@
+/* ops/index_put.c: elements chosen by several tensors of indices at once, one for each of the leading axes.
+ *
+ * One op checks the indices, which broadcast, and gives the numbers of what they choose: x is seen as a list of slices. The
+ * rest is done by take, scatter and scatter_add.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "kernels/strided.h"
+#include "ops/operands.h"
+
+/* ---- the numbers of the slices ----------------------------------------------------------------------------------- */
+
+typedef struct ravel_attr {
+    int64_t dims[TG_MAX_RANK]; /* the sizes of the axes that the operands are indices of */
+} ravel_attr;
+
+static tg_status infer_ravel(tg_infer *call) {
+    for (int k = 0; k < call->count; k++)
+        if (call->in[k].dtype != TG_I64) return tg_refuse(call, TG_ERR_DTYPE, "the indices must be int64");
+    call->out.dtype = TG_I64;
+    return tg_infer_broadcast(call);
+}
+
+static tg_status ravel_kernel(tg_kernel_call *call) {
+    const ravel_attr *attr = call->attr;
+    const tg_array   *y = &call->out;
+    int64_t          *out = y->data;
+    for (int k = 0; k < call->count; k++) {
+        const tg_array *x = &call->in[k];
+        const int64_t  *index = x->data;
+        tgi_walk        walk = {.rank = y->rank};
+        memcpy(walk.dims, y->dims, sizeof walk.dims);
+        tgi_stretch(x->rank, x->dims, x->strides, y->rank, y->dims, walk.strides);
+        tgi_steps steps = tgi_steps_of(&walk);
+        for (int64_t i = 0, size = attr->dims[k]; i < y->size; i++) {
+            int64_t at = index[tgi_next(&steps)];
+            if (at < 0 || at >= size)
+                return tg_kernel_fail_with(call, TG_ERR_INDEX, TGI_OUT_OF_RANGE, (long long)at, (long long)i, (long long)size);
+            out[i] = (k ? out[i] * size : 0) + at;
+        }
+    }
+    return TG_OK;
+}
+
+static const tg_op ravel = {"index", -1, infer_ravel, .kernel = ravel_kernel};
+
+/* ---- what both functions begin with ------------------------------------------------------------------------------ */
+
+/* x, its shape, and how many slices the axes with indices make of it. */
+typedef struct choice {
+    const char *what;
+    tg_tape    *tape;
+    tg_tensor   x;
+    tg_shape    shape;
+    int         count; /* of the axes with indices */
+    int64_t     slices;
+} choice;
+
+/* Whether operand i, counted from 1, is a plain number or a tensor of the tape. */
+static bool can_use(const choice *c, tg_tensor x, int i) {
+    char   role[32];
+    double number;
+    snprintf(role, sizeof role, "operand %d", i);
+    return tgi_is_number(x, &number) || tgi_resolve(c->tape, x, c->what, role);
+}
+
+/* Records the numbers of the slices; invalid, with the error noted, where the indices cannot be used. */
+static tg_tensor record_ravel(const choice *c, const tg_tensor *indices) {
+    tg_tensor  index[TG_MAX_RANK];
+    ravel_attr attr = {{0}};
+    double     number;
+    for (int k = 0; k < c->count; k++) {
+        index[k] = indices[k];
+        attr.dims[k] = c->shape.dims[k];
+        if (!can_use(c, index[k], k + 2)) return tgi_invalid(c->tape);
+        if (tgi_is_number(index[k], &number)) index[k] = tgi_full(c->tape, c->what, TG_I64, TG_SHAPE(), number);
+        if (tgi_check_known_indices(c->tape, index[k], c->what, attr.dims[k])) return tgi_invalid(c->tape);
+    }
+    return tg_record(c->tape, &ravel, c->count, index, &attr, sizeof attr);
+}
+
+/* Checks x and the number of indices. */
+static bool begin(choice *c, const char *what, tg_tensor x, tg_list indices) {
+    tg_tape *tape = tgi_tape_of(x);
+    if (!tape && indices.x) tape = tgi_tape_of_any(indices.count, indices.x);
+    *c = (choice){.what = what, .tape = tape, .x = x, .count = indices.count};
+    if (tgi_check(tape)) return false;
+    const tgi_node *node = tgi_resolve(tape, x, what, "operand 1");
+    if (!node) return false;
+    c->shape = tgi_node_shape(node);
+    if (c->count < 1 || c->count > node->rank || !indices.x) {
+        tgi_fail(tape, TG_ERR_SHAPE, what, "%d indices for a tensor of rank %d", c->count, (int)node->rank);
+        return false;
+    }
+    c->slices = tgi_checked_size(c->count, c->shape.dims);
+    if (c->slices >= 0) return true;
+    tgi_fail(tape, TG_ERR_SHAPE, what, "there are too many slices");
+    return false;
+}
+
+/* ---- index ------------------------------------------------------------------------------------------------------- */
+
+tg_tensor(tg_index)(tg_tensor x, tg_list indices) {
+    choice c;
+    if (!begin(&c, "index", x, indices)) return tgi_invalid(c.tape);
+    tg_shape slices = {.rank = c.shape.rank - c.count + 1, .dims = {c.slices}};
+    for (int i = 1; i < slices.rank; i++)
+        slices.dims[i] = c.shape.dims[c.count + i - 1];
+    tg_scope scope = tg_begin_scope(c.tape, c.what);
+    return tg_end_scope_with(scope, tg_take(tg_reshape(x, slices), record_ravel(&c, indices.x), 0));
+}
+
+/* ---- index_put --------------------------------------------------------------------------------------------------- */
+
+/* The values, broadcast to the shape of what is chosen, as a list of slices of `size` elements. */
+static tg_tensor as_slices(const choice *c, tg_tensor values, tg_tensor index, int64_t size) {
+    tg_shape chosen = tg_shape_of(index);
+    double   number;
+    if (chosen.rank + c->shape.rank - c->count > TG_MAX_RANK) {
+        tgi_fail(c->tape, TG_ERR_SHAPE, c->what, "what is chosen has more than %d axes", TG_MAX_RANK);
+        return tgi_invalid(c->tape);
+    }
+    for (int i = c->count; i < c->shape.rank; i++)
+        chosen.dims[chosen.rank++] = c->shape.dims[i];
+    if (tgi_is_number(values, &number)) values = tgi_full(c->tape, c->what, tg_dtype_of(c->x), TG_SHAPE(), number);
+    return tg_reshape(tg_broadcast_to(values, chosen), TG_SHAPE(tg_size(index), size));
+}
+
+static tg_tensor put(const choice *c, tg_tensor values, tg_tensor index, bool accumulate) {
+    if (!tg_valid(index)) return index;
+    int64_t   size = tgi_size(c->shape.rank - c->count, c->shape.dims + c->count), count = tg_size(index);
+    tg_tensor slices = tg_reshape(c->x, TG_SHAPE(c->slices, size)), source = as_slices(c, values, index, size);
+    tg_tensor at = tg_broadcast_to(tg_reshape(index, TG_SHAPE(count, 1)), TG_SHAPE(count, size));
+    return tg_reshape(accumulate ? tg_scatter_add(slices, at, source, 0) : tg_scatter(slices, at, source, 0), c->shape);
+}
+
+tg_tensor(tg_index_put)(tg_tensor x, tg_list indices, tg_tensor values, bool accumulate) {
+    choice c;
+    if (!begin(&c, "index_put", x, indices)) return tgi_invalid(c.tape);
+    if (!can_use(&c, values, c.count + 2)) return tgi_invalid(c.tape);
+    tg_scope scope = tg_begin_scope(c.tape, c.what);
+    return tg_end_scope_with(scope, put(&c, values, record_ravel(&c, indices.x), accumulate));
+}
