@@ -1,4 +1,4 @@
-/* tapegrad/conv.h: convolution and pooling, over one axis or two.
+/* tapegrad/conv.h: convolution, pooling and resizing, over one axis or two.
  *
  * All have the names and definitions of PyTorch's functions. Images are (N, C, H, W): N images with C channels of H x W elements.
  * Over one axis they are (N, C, L). Without N it is a single image, and so is the result. Elements are float32 or float64. All
@@ -71,6 +71,18 @@ typedef struct tg_pool_options {
 tg_tensor tg_max_pool1d(tg_tensor x, int64_t size, const tg_pool_options *options);
 tg_tensor tg_max_pool2d(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options);
 
+/* The same. *indices becomes the places of these elements in their image, int64, counted in row-major order; -1 where there is none.
+ * `indices` may be NULL. */
+tg_tensor tg_max_pool1d_with_indices(tg_tensor x, int64_t size, const tg_pool_options *options, tg_tensor *indices);
+tg_tensor tg_max_pool2d_with_indices(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options,
+                                     tg_tensor *indices);
+
+/* The way back: an image of `size`, or `height` x `width`, elements, which are 0 but where `indices`, of the shape of x, say that those of
+ * x were. Where several go to one place the last one stays, and gets the gradient. An index out of range makes the run fail with
+ * TG_ERR_INDEX. */
+tg_tensor tg_max_unpool1d(tg_tensor x, tg_tensor indices, int64_t size);
+tg_tensor tg_max_unpool2d(tg_tensor x, tg_tensor indices, int64_t height, int64_t width);
+
 /* The mean of each window, where padding counts as zeros. What is beyond the padding, with ceil_mode, is not counted. Sizes as for
  * max_pool, without dilation. */
 tg_tensor tg_avg_pool1d(tg_tensor x, int64_t size, const tg_pool_options *options);
@@ -81,12 +93,35 @@ tg_tensor tg_avg_pool2d(tg_tensor x, int64_t height, int64_t width, const tg_poo
 tg_tensor tg_adaptive_avg_pool1d(tg_tensor x, int64_t size);
 tg_tensor tg_adaptive_avg_pool2d(tg_tensor x, int64_t height, int64_t width);
 
+/* The largest elements of the same windows; ties, NaN and indices as in tg_max_pool2d_with_indices. */
+tg_tensor tg_adaptive_max_pool1d(tg_tensor x, int64_t size, tg_tensor *indices);
+tg_tensor tg_adaptive_max_pool2d(tg_tensor x, int64_t height, int64_t width, tg_tensor *indices);
+
+#define tg_max_pool1d_with_indices(x, ...) TG_CALL1_WITH(tg_max_pool1d_with_indices, x, __VA_ARGS__)
+#define tg_max_pool2d_with_indices(x, ...) TG_CALL1_WITH(tg_max_pool2d_with_indices, x, __VA_ARGS__)
+#define tg_max_unpool1d(x, indices, ...) TG_CALL2_WITH(tg_max_unpool1d, x, indices, __VA_ARGS__)
+#define tg_max_unpool2d(x, indices, ...) TG_CALL2_WITH(tg_max_unpool2d, x, indices, __VA_ARGS__)
+#define tg_adaptive_max_pool1d(x, ...) TG_CALL1_WITH(tg_adaptive_max_pool1d, x, __VA_ARGS__)
+#define tg_adaptive_max_pool2d(x, ...) TG_CALL1_WITH(tg_adaptive_max_pool2d, x, __VA_ARGS__)
 #define tg_max_pool1d(x, ...) TG_CALL1_WITH(tg_max_pool1d, x, __VA_ARGS__)
 #define tg_max_pool2d(x, ...) TG_CALL1_WITH(tg_max_pool2d, x, __VA_ARGS__)
 #define tg_avg_pool1d(x, ...) TG_CALL1_WITH(tg_avg_pool1d, x, __VA_ARGS__)
 #define tg_avg_pool2d(x, ...) TG_CALL1_WITH(tg_avg_pool2d, x, __VA_ARGS__)
 #define tg_adaptive_avg_pool1d(x, ...) TG_CALL1_WITH(tg_adaptive_avg_pool1d, x, __VA_ARGS__)
 #define tg_adaptive_avg_pool2d(x, ...) TG_CALL1_WITH(tg_adaptive_avg_pool2d, x, __VA_ARGS__)
+
+/* ---- resizing ---------------------------------------------------------------------------------------------------- */
+
+typedef enum tg_interpolation {
+    TG_NEAREST, /* element i is that at i n / size, rounded down, for n elements along an axis; any dtype */
+    TG_LINEAR   /* between the two nearest ones, along each axis: bilinear over two, trilinear over three */
+} tg_interpolation;
+
+/* x with its last axes in other sizes, one for each of these axes: TG_SHAPE(h, w) for images (N, C, H, W). As PyTorch's interpolate,
+ * given sizes. TG_LINEAR maps element i to (i + 1/2) n / size - 1/2, at least 0; or with align_corners to i (n - 1) / (size - 1), so that the
+ * first and the last elements stay. align_corners is for TG_LINEAR (TG_ERR_ARGUMENT). */
+tg_tensor tg_interpolate(tg_tensor x, tg_shape size, tg_interpolation mode, bool align_corners);
+#define tg_interpolate(x, ...) TG_CALL1_WITH(tg_interpolate, x, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -220,15 +220,17 @@ static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr) {
     return tg_record(NULL, &op, 2, ((tg_tensor[]){y, index}), attr, sizeof *attr);
 }
 
-/* The shape rule of the first op checks everything. */
-static tg_tensor max_pool(tg_tensor x, pool_attr *attr) {
+/* The shape rule of the first op checks everything. The indices go to *indices unless that is NULL. */
+static tg_tensor max_pool(tg_tensor x, pool_attr *attr, tg_tensor *indices) {
     static const tg_op ops[2] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel},
                                  {"max_pool2d", 1, infer_largest, .kernel = largest_kernel}};
     tg_tape           *tape = tgi_tape_of(x);
-    tg_scope           scope = tg_begin_scope(tape, ops[attr->axes - 1].name);
-    tg_tensor          index = tg_record(NULL, &ops[attr->axes - 1], 1, &x, attr, sizeof *attr);
+    if (indices) *indices = tgi_invalid(tape);
+    tg_scope  scope = tg_begin_scope(tape, ops[attr->axes - 1].name);
+    tg_tensor index = tg_record(NULL, &ops[attr->axes - 1], 1, &x, attr, sizeof *attr);
     if (!tg_valid(index)) return tg_end_scope_with(scope, index);
     set_size(attr, x);
+    if (indices) *indices = tg_keep_result(scope, index);
     return tg_end_scope_with(scope, pick(x, index, attr));
 }
 
@@ -341,12 +343,23 @@ static tg_tensor means_back(tg_tensor y, const pool_attr *attr) {
 
 tg_tensor(tg_max_pool1d)(tg_tensor x, int64_t size, const tg_pool_options *options) {
     pool_attr attr = attr_of(1, size, 0, options);
-    return max_pool(x, &attr);
+    return max_pool(x, &attr, NULL);
 }
 
 tg_tensor(tg_max_pool2d)(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options) {
     pool_attr attr = attr_of(2, height, width, options);
-    return max_pool(x, &attr);
+    return max_pool(x, &attr, NULL);
+}
+
+tg_tensor(tg_max_pool1d_with_indices)(tg_tensor x, int64_t size, const tg_pool_options *options, tg_tensor *indices) {
+    pool_attr attr = attr_of(1, size, 0, options);
+    return max_pool(x, &attr, indices);
+}
+
+tg_tensor(tg_max_pool2d_with_indices)(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options,
+                                      tg_tensor *indices) {
+    pool_attr attr = attr_of(2, height, width, options);
+    return max_pool(x, &attr, indices);
 }
 
 tg_tensor(tg_avg_pool1d)(tg_tensor x, int64_t size, const tg_pool_options *options) {

@@ -82,6 +82,16 @@ RECORD(max_pool2d, with->value[0], with->value[1])
 RECORD(avg_pool1d, with->value[0])
 RECORD(avg_pool2d, with->value[0], with->value[1])
 
+static tg_tensor record_max_pool1d_with_indices(const tg_tensor *x, const settings *with) {
+    tg_pool_options options = options_of(with);
+    return tg_max_pool1d_with_indices(x[0], with->value[0], &options, NULL);
+}
+
+static tg_tensor record_max_pool2d_with_indices(const tg_tensor *x, const settings *with) {
+    tg_pool_options options = options_of(with);
+    return tg_max_pool2d_with_indices(x[0], with->value[0], with->value[1], &options, NULL);
+}
+
 static tg_tensor record_adaptive_avg_pool1d(const tg_tensor *x, const settings *with) {
     return tg_adaptive_avg_pool1d(x[0], with->value[0]);
 }
@@ -162,18 +172,23 @@ static void expect_pooled(const values *x, const settings *with, int axes, kind 
     }
 EXPECT(max_pool1d, 1, LARGEST)
 EXPECT(max_pool2d, 2, LARGEST)
+EXPECT(max_pool1d_with_indices, 1, LARGEST)
+EXPECT(max_pool2d_with_indices, 2, LARGEST)
 EXPECT(avg_pool1d, 1, MEAN)
 EXPECT(avg_pool2d, 2, MEAN)
 EXPECT(adaptive_avg_pool1d, 1, ADAPTIVE)
 EXPECT(adaptive_avg_pool2d, 2, ADAPTIVE)
 
-#define ROW(function, list) \
+#define ROW(function, list) NAMED_ROW(function, #function, list)
+#define NAMED_ROW(function, word, list) \
     { \
-        .name = #function, .called = #function, .arity = 1, .takes = TAKES_FLOAT, .record = record_##function, \
+        .name = #function, .called = word, .arity = 1, .takes = TAKES_FLOAT, .record = record_##function, \
         .expect = expect_##function, .low = {-3}, .high = {3}, .cases = list, .case_count = sizeof list / sizeof *list \
     }
 const op_row pool_rows[] = {ROW(max_pool1d, max_pool1d_cases),
                             ROW(max_pool2d, max_pool2d_cases),
+                            NAMED_ROW(max_pool1d_with_indices, "max_pool1d", max_pool1d_cases),
+                            NAMED_ROW(max_pool2d_with_indices, "max_pool2d", max_pool2d_cases),
                             ROW(avg_pool1d, avg_pool1d_cases),
                             ROW(avg_pool2d, avg_pool2d_cases),
                             ROW(adaptive_avg_pool1d, adaptive1d_cases),
