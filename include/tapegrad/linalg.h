@@ -1,4 +1,4 @@
-/* tapegrad/linalg.h: systems of equations, factors, determinants.
+/* tapegrad/linalg.h: systems of equations, factors, determinants, eigenvectors, singular vectors, QR.
  *
  * All functions take stacks of matrices: the last two axes are the matrix, the leading axes are the stack, and two stacks
  * broadcast. The operands are float32 or float64 and have one dtype, which is the dtype of the result. A stack may be empty, and a
@@ -85,6 +85,35 @@ tg_tensor tg_slogdet(tg_tensor a, tg_tensor *sign);
 #define tg_det(a) TG_CALL1(tg_det, a)
 #define tg_logdet(a) TG_CALL1(tg_logdet, a)
 #define tg_slogdet(a, ...) TG_CALL1_WITH(tg_slogdet, a, __VA_ARGS__)
+
+/* ---- orthogonal factors ------------------------------------------------------------------------------------------- */
+
+/* Computed in float64, for both dtypes, by the library itself. Signs, which are free, are chosen so that the result is unique: see each.
+ * Gradients of vectors divide by the distances of values: where two values are equal they are infinite or NaN, and so are second
+ * derivatives of the values. NaN or infinity in a matrix makes the run fail. */
+
+/* The eigenvalues of a symmetric matrix, in rising order: (..., n, n) gives (..., n). Only the lower triangle of a is read, for `triangle`
+ * TG_LOWER, or the upper one for TG_UPPER. *vectors becomes (..., n, n), whose columns are the eigenvectors: a v = v diag(values). The
+ * largest component of each is positive, the first of several. `vectors` may be NULL. Gradients are symmetric, as that of tg_cholesky; with V
+ * the vectors
+ *     of values: V diag(g) V^T,  of vectors: V (F o V^T g) V^T with F_ij = 1 / (value_j - value_i), and 0 on the diagonal. */
+tg_tensor tg_eigh(tg_tensor a, int triangle, tg_tensor *vectors);
+
+/* The singular values of a matrix, in falling order: (..., m, n) gives (..., k), k being the smaller of m and n. *u becomes (..., m, k) and
+ * *vh (..., k, n), with a = u diag(values) vh, orthogonal columns of u and rows of vh. The largest component of each column of u is positive,
+ * or for m < n that of each row of vh: the first of several. `u` and `vh` may be NULL. The gradients are from J. Townsend,
+ * "Differentiating the Singular Value Decomposition" (2016). Those of u and vh are infinite or NaN where a value is 0 too, and m and n
+ * differ. */
+tg_tensor tg_svd(tg_tensor a, tg_tensor *u, tg_tensor *vh);
+
+/* The orthogonal factor Q of a = Q R: (..., m, n) gives (..., m, k), k being the smaller of m and n. *r becomes (..., k, n), an upper triangle,
+ * or trapezoid, whose diagonal is at least 0. `r` may be NULL. The gradient is from M. Seeger et al., "Auto-Differentiating Linear
+ * Algebra" (2017); it makes the run fail where the diagonal of R has a 0. */
+tg_tensor tg_qr(tg_tensor a, tg_tensor *r);
+
+#define tg_eigh(a, ...) TG_CALL1_WITH(tg_eigh, a, __VA_ARGS__)
+#define tg_svd(a, ...) TG_CALL1_WITH(tg_svd, a, __VA_ARGS__)
+#define tg_qr(a, ...) TG_CALL1_WITH(tg_qr, a, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

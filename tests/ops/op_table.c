@@ -23,7 +23,7 @@ static const op_row *const families[] = {elementwise_rows, math_rows,      matmu
                                          softmax_rows,     loss_rows,      class_loss_rows,     dropout_rows, layer_norm_rows,
                                          attention_rows,   conv_rows,      pool_rows,           mask_rows,    pack_rows,
                                          running_rows,     index_put_rows, scatter_reduce_rows, search_rows,  resize_rows,
-                                         unpool_rows};
+                                         unpool_rows,      decompose_rows};
 
 enum { FAMILIES = sizeof families / sizeof *families };
 
