@@ -86,6 +86,30 @@ tg_tensor tg_cross_entropy(tg_tensor logits, tg_tensor target, const tg_class_op
 #define tg_nll_loss(log_p, classes, ...) TG_CALL2_WITH(tg_nll_loss, log_p, classes, __VA_ARGS__)
 #define tg_cross_entropy(logits, target, ...) TG_CALL2_WITH(tg_cross_entropy, logits, target, __VA_ARGS__)
 
+/* ---- sequences --------------------------------------------------------------------------------------------------- */
+
+/* NULL instead of the options means all 0, which are PyTorch's defaults. */
+typedef struct tg_ctc_options {
+    int64_t      blank;         /* the class that is no label */
+    tg_reduction reduction;     /* the mean is of the losses divided by the lengths of their targets, at least 1 */
+    bool         zero_infinity; /* a loss that is infinite counts as 0, with a gradient of 0 */
+} tg_ctc_options;
+
+/* Connectionist temporal classification: -log of the probability of a row of labels, of which it is not known where they are. log_p (T, N, C)
+ * are logarithms of probabilities of C classes in T steps, for N samples, as from tg_log_softmax. targets (N, S) are int64, labels that are
+ * not the blank. The lengths are int64, one for each sample, or one for all, or TG_NONE, which means T and S: how many of the steps, and of
+ * the labels, are a sample's own. Input lengths are from 1 to T, target lengths from 0 to S; what lies beyond them is not looked at. For a
+ * single sample log_p is (T, C), and targets (S). The losses have the shape (N), or (). A label or a length that is out of range makes
+ * the run fail with TG_ERR_INDEX. Where the labels do not go into the steps the loss is infinite, with a gradient of 0.
+ *
+ * Differentiable to any order: the steps are ordinary instructions, about ten each. The gradient is that for log_p; PyTorch adds e^log_p
+ * to it, which makes no difference before a log_softmax. */
+tg_tensor tg_ctc_loss(tg_tensor log_p, tg_tensor targets, tg_tensor input_lengths, tg_tensor target_lengths,
+                      const tg_ctc_options *options);
+
+#define tg_ctc_loss(log_p, targets, input_lengths, target_lengths, ...) \
+    TG_CALL4_WITH(tg_ctc_loss, log_p, targets, input_lengths, target_lengths, __VA_ARGS__)
+
 /* ---- distributions and directions -------------------------------------------------------------------------------- */
 
 /* The Kullback-Leibler divergence, elementwise: target (log target - log_p), and 0 where the target is 0, whatever log_p is but NaN.
