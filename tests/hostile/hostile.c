@@ -275,16 +275,19 @@ static void draw(void) {
     }
 }
 
-static tg_tensor (*const unary[])(tg_tensor) = {tg_neg,     tg_abs,     tg_sign,    tg_square,      tg_sqrt,   tg_exp,
-                                                tg_log,     tg_tanh,    tg_sigmoid, tg_relu,        tg_lgamma, tg_digamma,
-                                                tg_floor,   tg_round,   tg_sum,     tg_mean,        tg_prod,   tg_max,
-                                                tg_min,     tg_any,     tg_all,     tg_var,         tg_std,    tg_logsumexp,
-                                                tg_squeeze, tg_detach,  tg_isnan,   tg_logical_not, tg_gelu,   tg_softplus,
-                                                tg_mish,    tg_inverse, tg_det,     tg_logdet};
-static tg_tensor (*const binary[])(tg_tensor, tg_tensor) = {tg_add,     tg_sub,     tg_mul,         tg_div,       tg_pow,
-                                                            tg_minimum, tg_maximum, tg_atan2,       tg_fmod,      tg_remainder,
-                                                            tg_eq,      tg_lt,      tg_logical_and, tg_matmul,    tg_dot,
-                                                            tg_outer,   tg_bmm,     tg_solve,       tg_logaddexp, tg_hypot};
+static tg_tensor (*const unary[])(tg_tensor) = {tg_neg,         tg_abs,     tg_sign,    tg_square,      tg_sqrt,   tg_exp,
+                                                tg_log,         tg_tanh,    tg_sigmoid, tg_relu,        tg_lgamma, tg_digamma,
+                                                tg_floor,       tg_round,   tg_sum,     tg_mean,        tg_prod,   tg_max,
+                                                tg_min,         tg_any,     tg_all,     tg_var,         tg_std,    tg_logsumexp,
+                                                tg_squeeze,     tg_detach,  tg_isnan,   tg_logical_not, tg_gelu,   tg_softplus,
+                                                tg_mish,        tg_inverse, tg_det,     tg_logdet,      tg_erfinv, tg_tril_pack,
+                                                tg_tril_unpack, tg_nonzero};
+static tg_tensor (*const binary[])(tg_tensor, tg_tensor) = {tg_add,         tg_sub,       tg_mul,          tg_div,
+                                                            tg_pow,         tg_minimum,   tg_maximum,      tg_atan2,
+                                                            tg_fmod,        tg_remainder, tg_eq,           tg_lt,
+                                                            tg_logical_and, tg_matmul,    tg_dot,          tg_outer,
+                                                            tg_bmm,         tg_solve,     tg_logaddexp,    tg_hypot,
+                                                            tg_xlogy,       tg_copysign,  tg_floor_divide, tg_masked_select};
 
 static void formula(void) {
     switch (next() % 4) {
@@ -297,7 +300,15 @@ static void formula(void) {
 
 static void formula_with_arguments(void) {
     tg_tensor x = any();
-    switch (next() % 20) {
+    switch (next() % 28) {
+    case 25: put(tg_eigh(x, small(), chance(2) ? NULL : &s.x[next() % TENSORS])); break;
+    case 26: put(tg_svd(x, chance(2) ? NULL : &s.x[next() % TENSORS], NULL)); break;
+    case 27: put(tg_qr(x, chance(2) ? NULL : &s.x[next() % TENSORS])); break;
+    case 20: put(tg_logcumsumexp(x, small())); break;
+    case 21: put(tg_cummax(x, small(), chance(2) ? NULL : &s.x[next() % TENSORS])); break;
+    case 22: put(tg_cummin(x, small(), NULL)); break;
+    case 23: put(tg_cross(x, any(), small())); break;
+    case 24: put(tg_masked_fill(x, any(), any())); break;
     case 0: put(tg_polygamma(small(), x)); break;
     case 1: put(tg_clamp(x, any(), any())); break;
     case 2: put(tg_sum_axes(x, axes(), chance(2))); break;
@@ -323,7 +334,10 @@ static void formula_with_arguments(void) {
 
 static void view(void) {
     tg_tensor x = any();
-    switch (next() % 16) {
+    switch (next() % 19) {
+    case 16: put(tg_select(x, small(), number())); break;
+    case 17: put(tg_diag_embed(x, number())); break;
+    case 18: put(tg_eye(s.tape, dtype(), number() % 1000, number() % 1000)); break;
     case 0: put(tg_reshape(x, shape())); break;
     case 1: put(tg_permute(x, axes())); break;
     case 2: put(tg_transpose(x, small(), small())); break;
@@ -351,7 +365,8 @@ static void join(void) {
     static const char *const equations[] = {"ij,jk->ik", "i->",    "ii->i",     "...,...->...",    "ab,b", "", "->",
                                             "i,,",       "i\nj->", "...i...->", "ijklmnop,ijk->p", NULL};
     if (list.count > 3) list.count = 3;
-    switch (next() % 8) {
+    switch (next() % 9) {
+    case 8: tg_unstack(x[0], small(), list.count, chance(16) ? NULL : x); break;
     case 0: put(tg_concat(list, small())); break;
     case 1: put(tg_stack(list, small())); break;
     case 2: tg_split(x[0], small(), list.count, chance(16) ? NULL : sizes, chance(16) ? NULL : x); break;
@@ -363,8 +378,14 @@ static void join(void) {
 }
 
 static void indexed(void) {
-    tg_tensor x = any(), index = any(), y;
-    switch (next() % 8) {
+    tg_tensor            x = any(), index = any(), y;
+    tg_scatter_reduction how = (tg_scatter_reduction)(next() % 6);
+    switch (next() % 13) {
+    case 8: put(tg_index(x, chance(8) ? tg_list_from((int)(next() % 3) - 1, &index) : TG_LIST(index, any()))); break;
+    case 9: put(tg_index_put(x, TG_LIST(index), any(), chance(2))); break;
+    case 10: put(tg_scatter_reduce(x, index, any(), small(), how, chance(2))); break;
+    case 11: put(tg_searchsorted(x, index, chance(2))); break;
+    case 12: put(tg_bincount(index, chance(2) ? TG_NONE : any(), number())); break;
     case 0: put(tg_take(x, index, small())); break;
     case 1: put(tg_gather(x, index, small())); break;
     case 2: put(tg_scatter(x, index, any(), small())); break;
@@ -388,7 +409,14 @@ static void image(void) {
     }
     const tg_conv_options *options = chance(4) ? NULL : &conv;
     tg_tensor              x = any();
-    switch (next() % 8) {
+    tg_tensor             *where = chance(2) ? NULL : &s.x[next() % TENSORS];
+    switch (next() % 14) {
+    case 8: put(tg_max_pool1d_with_indices(x, number(), &pool, where)); break;
+    case 9: put(tg_max_pool2d_with_indices(x, number(), number(), options ? &pool : NULL, where)); break;
+    case 10: put(tg_max_unpool1d(x, any(), number())); break;
+    case 11: put(tg_max_unpool2d(x, any(), number(), number())); break;
+    case 12: put(tg_adaptive_max_pool2d(x, number(), number(), where)); break;
+    case 13: put(tg_interpolate(x, shape(), (tg_interpolation)(next() % 3), chance(2))); break;
     case 0: put(tg_conv1d(x, any(), any(), options)); break;
     case 1: put(tg_conv2d(x, any(), any(), options)); break;
     case 2: put(tg_conv_transpose1d(x, any(), any(), options)); break;
@@ -407,7 +435,9 @@ static void loss(void) {
                                 .weight = chance(2) ? any() : (tg_tensor){0},
                                 .label_smoothing = chance(4) ? real() : 0};
     tg_tensor        x = any(), target = any();
-    switch (next() % 8) {
+    tg_ctc_options   ctc = {.blank = number(), .reduction = reduction, .zero_infinity = chance(2)};
+    switch (next() % 9) {
+    case 8: put(tg_ctc_loss(x, target, any(), any(), chance(4) ? NULL : &ctc)); break;
     case 0: put(tg_mse_loss(x, target, reduction)); break;
     case 1: put(tg_huber_loss(x, target, real(), reduction)); break;
     case 2: put(tg_bce_loss(x, target, chance(4) ? NULL : &bce)); break;
