@@ -38,6 +38,8 @@
  *     tapegrad/nn.h       activations, softmax, normalisations, dropout, attention
  *     tapegrad/loss.h     losses
  *     tapegrad/conv.h     convolution, pooling
+ *     tapegrad/layers.h   layers: linear, embedding, convolution, normalisations
+ *     tapegrad/init.h     initial values of weights
  *     tapegrad/grad.h     derivatives, their check, checkpointing
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    optimizers
@@ -55,7 +57,9 @@
 #include <tapegrad/extend.h>
 #include <tapegrad/grad.h>
 #include <tapegrad/index.h>
+#include <tapegrad/init.h>
 #include <tapegrad/inspect.h>
+#include <tapegrad/layers.h>
 #include <tapegrad/linalg.h>
 #include <tapegrad/loss.h>
 #include <tapegrad/nn.h>
