@@ -39,6 +39,8 @@
  *     tapegrad/loss.h     losses
  *     tapegrad/conv.h     convolution, pooling
  *     tapegrad/layers.h   layers: linear, embedding, convolution, normalisations
+ *     tapegrad/recurrent.h recurrent layers: RNN, LSTM, GRU
+ *     tapegrad/transformer.h attention with several heads, transformers
  *     tapegrad/init.h     initial values of weights
  *     tapegrad/grad.h     derivatives, their check, checkpointing
  *     tapegrad/random.h   random numbers
@@ -68,9 +70,11 @@
 #include <tapegrad/optim.h>
 #include <tapegrad/product.h>
 #include <tapegrad/random.h>
+#include <tapegrad/recurrent.h>
 #include <tapegrad/schedule.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>
+#include <tapegrad/transformer.h>
 #include <tapegrad/view.h>
 
 #endif

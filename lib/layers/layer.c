@@ -88,6 +88,7 @@ tg_tensor tgi_usual_bias(const tgi_layer *layer, tg_shape weight, int64_t size) 
 
 /* As one product of matrices, whatever the rank: then the gradient of the weight is one, too. */
 tg_tensor tgi_project(tg_tensor x, tg_tensor w, tg_tensor bias) {
+    if (!tg_valid(x) || !tg_valid(w)) return tg_matmul(x, w);
     tg_shape  shape = tg_shape_of(x), out = shape;
     int64_t   features = tg_shape_of(w).dims[0], rows = 1;
     tg_tensor y = x;

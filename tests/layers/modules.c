@@ -278,7 +278,8 @@ static void check_shared_weights(const module_case *c) {
 
 /* ---- the tests --------------------------------------------------------------------------------------------------- */
 
-static const module_case *const lists[] = {linear_modules, conv_modules, norm_modules};
+static const module_case *const lists[] = {linear_modules,    conv_modules,      norm_modules,
+                                             recurrent_modules, multihead_modules, transformer_modules};
 
 const module_case *module_at(int i) {
     for (size_t list = 0; list < sizeof lists / sizeof *lists; list++)

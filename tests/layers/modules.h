@@ -25,7 +25,8 @@ void add_modules(Suite *suite, const module_case *cases);
 const module_case *module_at(int i);
 
 /* The lists of the files. */
-extern const module_case linear_modules[], conv_modules[], norm_modules[];
+extern const module_case linear_modules[], conv_modules[], norm_modules[], recurrent_modules[], multihead_modules[],
+    transformer_modules[];
 
 /* A field of a case: "init weight", "x 0". */
 enum { MOST_VALUES = 4096 };
