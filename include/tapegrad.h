@@ -49,6 +49,7 @@
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/op.h       ops of your own
  *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
+ *     tapegrad/io.h       files, by libtapegrad-io: not included here
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_H
