@@ -5,8 +5,8 @@
  *
  *     tg_tensor w = tg_parameter(tape, "w", tg_xavier_uniform(tape, TG_F32, TG_SHAPE(32, 2), 1));
  *
- * Constants are tg_full's (tapegrad/tape.h); uniform and normal numbers of any scale are tg_uniform's and tg_normal's
- * (tapegrad/random.h).
+ * Constants are tg_full's (tapegrad/tape.h), the identity is tg_eye's (tapegrad/view.h); uniform and normal numbers of any scale are
+ * tg_uniform's and tg_normal's (tapegrad/random.h).
  *
  * The fans of a shape (O, I, ...) are the numbers of inputs that one output of the layer is computed from, and of outputs that one
  * input goes to: the fan in is I times the sizes after the first two, the fan out O times them. TG_ERR_SHAPE for fewer than two
@@ -58,9 +58,6 @@ tg_tensor tg_kaiming_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, doubl
  * would be accepted; older versions had another method, and give other numbers. deviation > 0, low < high, all finite. */
 tg_tensor tg_trunc_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean, double deviation, double low, double high);
 
-/* (rows, columns) with ones where both indices are the same, and zeros elsewhere. */
-tg_tensor tg_eye(tg_tape *tape, tg_dtype dtype, int64_t rows, int64_t columns);
-
 /* The kernels of a convolution that gives its channels back, as many as there are: in each of the groups, kernel i is 1 for channel i
  * in its middle, and 0 elsewhere. The shape is (O, I, ...) with at least three axes, and `groups` divides O. */
 tg_tensor tg_dirac(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t groups);
@@ -75,7 +72,6 @@ tg_tensor tg_dirac(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t groups
 #define tg_kaiming_uniform(tape, ...) TG_TAPE_CALL(tg_kaiming_uniform, tape, __VA_ARGS__)
 #define tg_kaiming_normal(tape, ...) TG_TAPE_CALL(tg_kaiming_normal, tape, __VA_ARGS__)
 #define tg_trunc_normal(tape, ...) TG_TAPE_CALL(tg_trunc_normal, tape, __VA_ARGS__)
-#define tg_eye(tape, ...) TG_TAPE_CALL(tg_eye, tape, __VA_ARGS__)
 #define tg_dirac(tape, ...) TG_TAPE_CALL(tg_dirac, tape, __VA_ARGS__)
 
 #endif

@@ -178,19 +178,6 @@ tg_tensor(tg_trunc_normal)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double
 
 /* ---- without chance ---------------------------------------------------------------------------------------------- */
 
-static tg_tensor identity(tg_tape *work, tg_dtype dtype, int64_t rows, int64_t columns) {
-    tg_tensor row = tg_arange(work, TG_I64, 0, (double)rows, 1), column = tg_arange(work, TG_I64, 0, (double)columns, 1);
-    return tg_cast(tg_eq(tg_unsqueeze(row, 1), column), dtype);
-}
-
-tg_tensor(tg_eye)(tg_tape *tape, tg_dtype dtype, int64_t rows, int64_t columns) {
-    tg_scope scope = tg_begin_scope(tape, "eye");
-    if (rows < 0 || columns < 0) tg_fail(tape, TG_ERR_SHAPE, NULL, "(%" PRId64 ", %" PRId64 ") has a negative size", rows, columns);
-    tg_tape  *work = tg_tape_new();
-    tg_tensor y = identity(work, dtype, rows, columns);
-    return tg_end_scope_with(scope, tgi_constant_of(tape, "eye", work, y));
-}
-
 static tg_status check_dirac(tg_tape *tape, const char *name, tg_shape shape, int64_t groups) {
     if (shape.rank < 3 || shape.rank > TG_MAX_RANK)
         return tg_fail(tape, TG_ERR_SHAPE, name, "a shape of %d axes is none of kernels: three are the least", shape.rank);
@@ -203,7 +190,7 @@ tg_tensor(tg_dirac)(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t group
     if (check_dirac(tape, name, shape, groups)) return tg_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, name);
     tg_tape  *work = tg_tape_new();
-    tg_tensor y = identity(work, dtype, shape.dims[0] / groups, shape.dims[1]);
+    tg_tensor y = tg_eye(work, dtype, shape.dims[0] / groups, shape.dims[1]);
     for (int axis = 2; axis < shape.rank; axis++) {
         int64_t middle = shape.dims[axis] / 2;
         y = tg_pad(tg_unsqueeze(y, axis), axis, middle, shape.dims[axis] - 1 - middle, TG_PAD_CONSTANT, 0);

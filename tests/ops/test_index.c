@@ -332,6 +332,7 @@ END_TEST
 Suite *suite_index(void) {
     Suite *suite = suite_create("index");
     TCase *tcase = tcase_create("indices");
+    tcase_set_timeout(tcase, 60);
     add_rows(suite, index_rows);
     tcase_add_test(tcase, embeddings_add_up_their_gradients);
     tcase_add_test(tcase, a_number_takes_one_slice);
