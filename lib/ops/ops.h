@@ -17,6 +17,9 @@ tg_tensor tgi_sum_to(tg_tensor x, tg_tensor to);
 tg_status tgi_infer_same(tg_infer *call);
 bool      tgi_view_same(const tg_array *in, const void *attr, tg_array *out);
 
+/* All elements up to each one along the axis, combined two by two, in about log n steps of shifted ones. */
+tg_tensor tgi_running(tg_tensor x, int axis, tg_tensor (*combine)(tg_tensor, tg_tensor));
+
 /* A part of a value: the instruction that took it, by an op whose rule is tg_part_rule, and that of its gradient. */
 typedef struct tgi_taken_part {
     uint32_t index, gradient;

@@ -8,21 +8,11 @@
 
 /* ---- logcumsumexp ------------------------------------------------------------------------------------------------ */
 
-/* After the step for d, each element is of the last 2 d up to it: those before d are finished. */
-static tg_tensor running_logaddexp(tg_tensor x, int axis) {
-    int64_t n = tg_shape_of(x).dims[axis];
-    for (int64_t d = 1; d < n && tg_valid(x); d *= 2) {
-        tg_tensor longer = tg_logaddexp(tg_slice(x, axis, d, n, 1), tg_slice(x, axis, 0, n - d, 1));
-        x = tg_concat(TG_LIST(tg_slice(x, axis, 0, d, 1), longer), axis);
-    }
-    return x;
-}
-
 tg_tensor(tg_logcumsumexp)(tg_tensor x, int axis) {
     int at = tgi_resolve_axis(x, "logcumsumexp", axis);
     if (at < 0 || tgi_require_operand(x, "logcumsumexp", TGI_FLOATS)) return tgi_invalid(tgi_tape_of(x));
     tg_scope scope = tg_begin_scope(x.tape, "logcumsumexp");
-    return tg_end_scope_with(scope, running_logaddexp(x, at));
+    return tg_end_scope_with(scope, tgi_running(x, at, tg_logaddexp));
 }
 
 /* ---- cummax and cummin ------------------------------------------------------------------------------------------- */

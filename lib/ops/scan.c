@@ -44,11 +44,11 @@ tg_tensor(tg_cumsum)(tg_tensor x, int axis) {
 
 /* ---- cumprod ----------------------------------------------------------------------------------------------------- */
 
-/* After the step for d, each element is the product of the last 2 d up to it: those before d are finished. */
-static tg_tensor running_product(tg_tensor x, int axis) {
+/* After the step for d, each element is that of the last 2 d up to it: those before d are finished. */
+tg_tensor tgi_running(tg_tensor x, int axis, tg_tensor (*combine)(tg_tensor, tg_tensor)) {
     int64_t n = tg_shape_of(x).dims[axis];
     for (int64_t d = 1; d < n && tg_valid(x); d *= 2) {
-        tg_tensor longer = tg_mul(tg_slice(x, axis, d, n, 1), tg_slice(x, axis, 0, n - d, 1));
+        tg_tensor longer = combine(tg_slice(x, axis, d, n, 1), tg_slice(x, axis, 0, n - d, 1));
         x = tg_concat(TG_LIST(tg_slice(x, axis, 0, d, 1), longer), axis);
     }
     return x;
@@ -58,7 +58,7 @@ tg_tensor(tg_cumprod)(tg_tensor x, int axis) {
     int at = tgi_resolve_axis(x, "cumprod", axis);
     if (at < 0 || tgi_require_operand(x, "cumprod", TGI_NUMBERS)) return tgi_invalid(tgi_tape_of(x));
     tg_scope scope = tg_begin_scope(x.tape, "cumprod");
-    return tg_end_scope_with(scope, running_product(x, at));
+    return tg_end_scope_with(scope, tgi_running(x, at, tg_mul));
 }
 
 /* ---- prod -------------------------------------------------------------------------------------------------------- */
