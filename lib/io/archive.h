@@ -21,14 +21,14 @@ typedef struct tgi_member {
 } tgi_member;
 
 struct tg_archive {
-    char        *path;
-    tgi_failure  failure;
-    tgi_input    input;
-    int64_t      count, capacity;
-    tgi_member  *members;
-    tgi_member **sorted; /* by name */
-    int64_t      metadata_count;
-    tg_metadata *metadata; /* each text in memory of its own */
+    char          *path;
+    tgi_failure    failure;
+    tgi_input_file input;
+    int64_t        count, capacity;
+    tgi_member    *members;
+    tgi_member   **sorted; /* by name */
+    int64_t        metadata_count;
+    tg_metadata   *metadata; /* each text in memory of its own */
 };
 
 /* Adds a tensor, and copies its name and that of its dtype; NULL without memory. */

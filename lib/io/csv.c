@@ -182,7 +182,8 @@ static tg_status check_options(tg_dtype dtype, const tg_csv_options *o, tgi_fail
 }
 
 /* Numbers are written as in C, whatever the user's locale is. */
-static tg_tensor load(tg_tape *tape, tg_dtype dtype, const tg_csv_options *o, const tgi_input *input, tgi_failure *failure) {
+static tg_tensor load(tg_tape *tape, tg_dtype dtype, const tg_csv_options *o, const tgi_input_file *input,
+                      tgi_failure *failure) {
     reader   r = {input->bytes, input->bytes + input->size, o->separator ? o->separator : ',', 1, "", AT_LINE, failure};
     numbers  n = {.dtype = dtype};
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -206,7 +207,7 @@ tg_tensor(tg_load_csv)(tg_tape *tape, const char *path, tg_dtype dtype, const tg
     tgi_failure    failure = {.path = path};
     tg_scope       scope = tg_begin_scope(tape, "load_csv");
     tg_csv_options o = options ? *options : (tg_csv_options){0};
-    tgi_input      input;
+    tgi_input_file input;
     tg_tensor      x = tg_invalid(tape);
     if (!check_options(dtype, &o, &failure) && !tgi_open_input(&input, true, &failure)) {
         x = load(tape, dtype, &o, &input, &failure);

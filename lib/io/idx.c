@@ -47,11 +47,11 @@ static tg_status read_header(tgi_array *array, const uint8_t *bytes, uint64_t si
 
 tg_tensor(tg_load_idx)(tg_tape *tape, const char *path) {
     if (tg_error_status(tape)) return tg_invalid(tape);
-    tgi_failure failure = {.path = path};
-    tg_scope    scope = tg_begin_scope(tape, "load_idx");
-    tgi_input   input;
-    tgi_array   array;
-    tg_tensor   x = tg_invalid(tape);
+    tgi_failure    failure = {.path = path};
+    tg_scope       scope = tg_begin_scope(tape, "load_idx");
+    tgi_input_file input;
+    tgi_array      array;
+    tg_tensor      x = tg_invalid(tape);
     if (!tgi_open_input(&input, true, &failure)) {
         if (!read_header(&array, input.bytes, input.size, &failure)) x = tgi_record_array(tape, &array, &failure);
         tgi_close_input(&input);

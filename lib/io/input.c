@@ -13,7 +13,7 @@
 
 #include "io/inflate.h"
 
-static tg_status map(tgi_input *input, int fd, tgi_failure *failure) {
+static tg_status map(tgi_input_file *input, int fd, tgi_failure *failure) {
     struct stat status;
     if (fstat(fd, &status)) return tgi_failed_system(failure, "it cannot be looked at");
     if (!S_ISREG(status.st_mode))
@@ -28,8 +28,8 @@ static tg_status map(tgi_input *input, int fd, tgi_failure *failure) {
     return TG_OK;
 }
 
-tg_status tgi_open_input(tgi_input *input, bool decompress, tgi_failure *failure) {
-    *input = (tgi_input){0};
+tg_status tgi_open_input(tgi_input_file *input, bool decompress, tgi_failure *failure) {
+    *input = (tgi_input_file){0};
     if (!failure->path) return tgi_failed(failure, TG_ERR_ARGUMENT, "the path is NULL");
     int fd = open(failure->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would block */
     if (fd < 0) return tgi_failed_system(failure, "it cannot be opened");
@@ -41,8 +41,8 @@ tg_status tgi_open_input(tgi_input *input, bool decompress, tgi_failure *failure
     return failure->status;
 }
 
-void tgi_close_input(tgi_input *input) {
+void tgi_close_input(tgi_input_file *input) {
     if (input->mapping) munmap(input->mapping, input->mapped);
     free(input->inflated);
-    *input = (tgi_input){0};
+    *input = (tgi_input_file){0};
 }

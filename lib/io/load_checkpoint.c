@@ -24,7 +24,7 @@ typedef struct mismatches {
 typedef struct loading {
     tg_tape              *tape;
     const tg_archive     *archive;
-    tgi_places            places;
+    tgi_place_list        places;
     json_t               *owners; /* of the file's states, the names of their parameters; NULL where it has none */
     tg_generator_state    generator;
     bool                  has_generator;

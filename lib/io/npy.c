@@ -200,9 +200,9 @@ size_t tgi_npy_header(char header[TGI_NPY_HEADER], tg_dtype dtype, tg_shape shap
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static tg_tensor load(tg_tape *tape, tgi_failure *failure) {
-    tgi_input input;
-    tgi_npy   npy;
-    tg_tensor x = tg_invalid(tape);
+    tgi_input_file input;
+    tgi_npy        npy;
+    tg_tensor      x = tg_invalid(tape);
     if (tgi_open_input(&input, true, failure)) return x;
     if (!tgi_read_npy(&npy, input.bytes, input.size, failure) && !tgi_check_array(&npy.array, npy.stored, failure)) {
         npy.array.bytes = input.bytes + npy.start;

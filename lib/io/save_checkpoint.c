@@ -15,14 +15,14 @@ enum { OWN_METADATA = 4 };
 
 /* What is to be written. */
 typedef struct contents {
-    tgi_places   places;
-    tgi_entry   *entries;
-    int64_t      count;
-    int64_t      generator[TGI_GENERATOR_NUMBERS];
-    tg_metadata *metadata;
-    int          metadata_count;
-    char         step[32];
-    char        *states; /* JSON */
+    tgi_place_list places;
+    tgi_entry     *entries;
+    int64_t        count;
+    int64_t        generator[TGI_GENERATOR_NUMBERS];
+    tg_metadata   *metadata;
+    int            metadata_count;
+    char           step[32];
+    char          *states; /* JSON */
 } contents;
 
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
@@ -50,7 +50,7 @@ static tg_status make_entries(tg_tape *tape, contents *c, bool generator, tgi_fa
 /* ---- metadata ---------------------------------------------------------------------------------------------------- */
 
 /* {"w.adam.m": "w", ...}; NULL without memory. */
-static char *name_owners(const tgi_places *places) {
+static char *name_owners(const tgi_place_list *places) {
     json_t *owners = json_object();
     bool    added = owners;
     for (int64_t i = 0; added && i < places->count; i++)

@@ -8,7 +8,7 @@
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
-static tg_status add(tgi_places *places, tgi_role role, tg_tensor x, tg_tensor owner, tgi_failure *failure) {
+static tg_status add(tgi_place_list *places, tgi_place_role role, tg_tensor x, tg_tensor owner, tgi_failure *failure) {
     if (places->count == places->capacity) {
         int64_t    capacity = places->capacity ? 2 * places->capacity : 32;
         tgi_place *grown = realloc(places->items, (size_t)capacity * sizeof *grown);
@@ -25,7 +25,7 @@ static bool is_tensor(tg_tensor x) {
     return !tg_is_none(x) && tg_valid(x);
 }
 
-tg_status tgi_add_parameters(tg_tape *tape, bool states, tgi_places *places, tgi_failure *failure) {
+tg_status tgi_add_parameters(tg_tape *tape, bool states, tgi_place_list *places, tgi_failure *failure) {
     for (int64_t i = 0; i < tg_parameter_count(tape); i++) {
         tg_tensor w = tg_parameter_at(tape, i);
         if (add(places, TGI_ROLE_PARAMETER, w, TG_NONE, failure)) return failure->status;
@@ -43,7 +43,7 @@ static bool is_input(tg_tape *tape, tg_tensor x) {
     return false;
 }
 
-static tg_status add_listed(tg_tape *tape, tg_list inputs, tgi_places *places, tgi_failure *failure) {
+static tg_status add_listed(tg_tape *tape, tg_list inputs, tgi_place_list *places, tgi_failure *failure) {
     for (int i = 0; i < inputs.count; i++) {
         tg_tensor x = inputs.x[i];
         if (tg_check_tensor(tape, "save_checkpoint", "an input", x)) return tg_error_status(tape);
@@ -54,7 +54,7 @@ static tg_status add_listed(tg_tape *tape, tg_list inputs, tgi_places *places, t
     return TG_OK;
 }
 
-tg_status tgi_add_inputs(tg_tape *tape, tg_list inputs, tgi_places *places, tgi_failure *failure) {
+tg_status tgi_add_inputs(tg_tape *tape, tg_list inputs, tgi_place_list *places, tgi_failure *failure) {
     if (inputs.x) return add_listed(tape, inputs, places, failure);
     for (tg_tensor x = tg_next_input(tape, TG_NONE); is_tensor(x); x = tg_next_input(tape, x))
         if (tg_name(x) && add(places, TGI_ROLE_INPUT, x, TG_NONE, failure)) return failure->status;
@@ -65,7 +65,7 @@ static int compare(const void *a, const void *b) {
     return strcmp(((const tgi_place *)a)->name, ((const tgi_place *)b)->name);
 }
 
-tg_status tgi_sort_places(tgi_places *places, tgi_failure *failure) {
+tg_status tgi_sort_places(tgi_place_list *places, tgi_failure *failure) {
     if (places->count) qsort(places->items, (size_t)places->count, sizeof *places->items, compare);
     for (int64_t i = 1; i < places->count; i++)
         if (!strcmp(places->items[i - 1].name, places->items[i].name))
@@ -73,7 +73,7 @@ tg_status tgi_sort_places(tgi_places *places, tgi_failure *failure) {
     return TG_OK;
 }
 
-const tgi_place *tgi_find_place(const tgi_places *places, const char *name) {
+const tgi_place *tgi_find_place(const tgi_place_list *places, const char *name) {
     const tgi_place key = {.name = name};
     return places->count ? bsearch(&key, places->items, (size_t)places->count, sizeof key, compare) : NULL;
 }

@@ -9,28 +9,28 @@
 #include "io/failure.h"
 
 /* What a tensor is. */
-typedef enum tgi_role { TGI_ROLE_PARAMETER, TGI_ROLE_INPUT, TGI_ROLE_STATE } tgi_role;
+typedef enum tgi_place_role { TGI_ROLE_PARAMETER, TGI_ROLE_INPUT, TGI_ROLE_STATE } tgi_place_role;
 
 typedef struct tgi_place {
-    const char *name;
-    tgi_role    role;
-    tg_tensor   tensor, owner; /* owner: the parameter that a state belongs to */
+    const char    *name;
+    tgi_place_role role;
+    tg_tensor      tensor, owner; /* owner: the parameter that a state belongs to */
 } tgi_place;
 
 /* Zero-initialised, it is empty. */
-typedef struct tgi_places {
+typedef struct tgi_place_list {
     int64_t    count, capacity;
     tgi_place *items;
-} tgi_places;
+} tgi_place_list;
 
 /* Add the parameters of the tape, each followed by its states if they are wanted; and inputs: those of the list, or, for a list without an
  * array, all that have names. The caller frees `items`. */
-tg_status tgi_add_parameters(tg_tape *tape, bool states, tgi_places *places, tgi_failure *failure);
-tg_status tgi_add_inputs(tg_tape *tape, tg_list inputs, tgi_places *places, tgi_failure *failure);
+tg_status tgi_add_parameters(tg_tape *tape, bool states, tgi_place_list *places, tgi_failure *failure);
+tg_status tgi_add_inputs(tg_tape *tape, tg_list inputs, tgi_place_list *places, tgi_failure *failure);
 
 /* Sorts them by name; TG_ERR_NAME where one comes twice. And then finds one, or NULL. */
-tg_status        tgi_sort_places(tgi_places *places, tgi_failure *failure);
-const tgi_place *tgi_find_place(const tgi_places *places, const char *name);
+tg_status        tgi_sort_places(tgi_place_list *places, tgi_failure *failure);
+const tgi_place *tgi_find_place(const tgi_place_list *places, const char *name);
 
 /* The generator's state as a tensor: its words, position, has_normal, and the bits of next_normal. */
 enum { TGI_GENERATOR_NUMBERS = 627 };
