@@ -106,7 +106,7 @@ objects_of() {
     objects=
     for source in elementwise elementwise_loops; do
         # shellcheck disable=SC2086 # flags are words
-        quietly $CC -std=gnu11 -fwrapv ${CPPFLAGS-} ${CFLAGS-} -I"$top_builddir" -I"$1/include" -I"$1/lib" -c "$1/lib/ops/$source.c" -o "$2/$source.o" ||
+        quietly $CC -std=gnu11 -fwrapv ${CPPFLAGS-} ${CFLAGS-} -I"$1/include" -I"$1/lib" -c "$1/lib/ops/$source.c" -o "$2/$source.o" ||
             return 1
         objects="$objects $source.o"
     done

@@ -142,11 +142,12 @@ int main(void) {
     b = tg_archive_borrow_parameter(tape, archive, "b");
     printf("y = %g x + %g\n", tg_item(a), tg_item(b));
 
-    options.metadata = TG_METADATA({"title", "a line"});
+    tg_metadata title[] = {{"title", "a line"}};
+    options.metadata = tg_metadata_list_from(1, title);
     options.inputs = TG_LIST();
     tg_save_checkpoint(tape, "line.checkpoint", &options);
     tg_load_checkpoint(tape, "line.checkpoint", NULL);
-    int status = *tg_error(tape) ? 1 : 0;
+    int status = *tg_error(tape) || !options.inputs.x ? 1 : 0; /* an empty list is there, in both languages */
     if (status) fprintf(stderr, "%s\n", tg_error(tape));
     tg_tape_free(tape);
     tg_archive_close(archive);

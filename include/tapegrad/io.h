@@ -115,7 +115,8 @@ tg_tensor tg_archive_load(tg_tape *tape, const tg_archive *archive, const char *
 tg_tensor tg_archive_borrow(tg_tape *tape, const tg_archive *archive, const char *name);
 tg_tensor tg_archive_borrow_parameter(tg_tape *tape, const tg_archive *archive, const char *name);
 
-/* Tensors with names, to be saved: TG_NAMED({"w", w}, {"b", b}), or from an array of `count`, which is not copied. */
+/* Tensors with names, to be saved: TG_NAMED({"w", w}, {"b", b}), or from an array of `count`, which is not copied. As with TG_LIST, in C++
+ * the array of TG_NAMED, and of TG_METADATA below, lives to the end of its statement. */
 typedef struct tg_named {
     const char *name;
     tg_tensor   tensor;

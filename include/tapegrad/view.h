@@ -112,7 +112,7 @@ tg_tensor tg_arange(tg_tape *tape, tg_dtype dtype, double start, double stop, do
 /* ---- concatenation and its opposite ------------------------------------------------------------------------------ */
 
 /* A list of tensors: TG_LIST(a, b, c), or tg_list_from(count, x) for an array, which is not copied and must live until the call
- * that takes the list returns. */
+ * that takes the list returns. That of TG_LIST lives to the end of its block in C, to the end of its statement in C++. */
 typedef struct tg_list {
     int              count;
     const tg_tensor *x;

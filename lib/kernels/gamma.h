@@ -12,7 +12,9 @@
 #include <math.h>
 #include <stdint.h>
 
+#ifdef HAVE_CONFIG_H
 #include "config.h"
+#endif
 
 /* psi(x). -inf at 0, inf at -0, NaN at the other poles -1, -2, ... and at -inf. */
 double tgi_digamma(double x);

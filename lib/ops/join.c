@@ -10,8 +10,10 @@
 #include "ops/operands.h"
 #include "ops/ops.h"
 
+/* An empty list is not one that was left out: it has an address, whatever the language made of it. */
 tg_list tg_list_from(int count, const tg_tensor *x) {
-    return (tg_list){count, x};
+    static const tg_tensor none;
+    return (tg_list){count, count == 0 && !x ? &none : x};
 }
 
 /* A concat also knows where along the axis each operand starts: its rules, one an operand, need not add up sizes. */
