@@ -39,7 +39,7 @@ typedef enum tg_nonlinearity {
 
 double tg_calculate_gain(tg_nonlinearity nonlinearity, double slope);
 
-/* Uniform in [-b, b) for b = gain sqrt(6 / (fan in + fan out)); and normal with that mean 0 and the deviation gain sqrt(2 / (fan in +
+/* Uniform in [-b, b) for b = gain sqrt(6 / (fan in + fan out)); and normal with mean 0 and the deviation gain sqrt(2 / (fan in +
  * fan out)). (X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.) */
 tg_tensor tg_xavier_uniform(tg_tape *tape, tg_dtype dtype, tg_shape shape, double gain);
 tg_tensor tg_xavier_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, double gain);
@@ -56,7 +56,8 @@ tg_tensor tg_kaiming_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, doubl
 /* Normal with that mean and deviation, but for what is below `low` or above `high`, which is drawn again. PyTorch's numbers are 0, 1,
  * -2 and 2. As in PyTorch 2.15, numbers are drawn from the normal distribution and rejected, or from the uniform one where only few
  * would be accepted; older versions had another method, and give other numbers. deviation > 0, low < high, all finite. */
-tg_tensor tg_trunc_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean, double deviation, double low, double high);
+tg_tensor tg_trunc_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean, double deviation, double low,
+                          double high);
 
 /* The kernels of a convolution that gives its channels back, as many as there are: in each of the groups, kernel i is 1 for channel i
  * in its middle, and 0 elsewhere. The shape is (O, I, ...) with at least three axes, and `groups` divides O. */

@@ -13,8 +13,8 @@
  * pooling are layers as they are. docs/models.md shows how models are made of these, and layers of one's own.
  *
  * Names. The parameters of the layer "encoder.0.fc1" are "encoder.0.fc1.weight" and "encoder.0.fc1.bias": names, shapes and order
- * of axes are those of PyTorch's state_dict. Each function says which there are. A name of NULL leaves out "encoder.0.fc1.". TG_ERR_NAME
- * for an empty name, for one that is too long, and for one that is taken.
+ * of axes are those of PyTorch's state_dict. Each function says which there are. A name of NULL leaves out "encoder.0.fc1.".
+ * TG_ERR_NAME for an empty name, for one that is too long, and for one that is taken.
  *
  * Initial values. They are PyTorch's: after tg_seed(tape, s) the layers of a model have the weights that PyTorch's have after
  * torch.manual_seed(s), when they are made in the same order. So make each layer in a statement of its own: C does not say in which
@@ -84,7 +84,8 @@ typedef struct tg_embedding_layer {
     int64_t   padding;
 } tg_embedding_layer;
 
-tg_embedding_layer tg_new_embedding(tg_tape *tape, const char *name, int64_t count, int64_t size, int64_t padding, tg_dtype dtype);
+tg_embedding_layer tg_new_embedding(tg_tape *tape, const char *name, int64_t count, int64_t size, int64_t padding,
+                                    tg_dtype dtype);
 tg_tensor          tg_apply_embedding(tg_embedding_layer layer, tg_tensor index);
 
 /* ---- convolution ------------------------------------------------------------------------------------------------- */
@@ -97,8 +98,8 @@ typedef struct tg_conv_layer {
     bool            transposed;
 } tg_conv_layer;
 
-tg_conv_layer tg_new_conv1d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t kernel, const tg_conv_options *conv,
-                            const tg_layer_options *options);
+tg_conv_layer tg_new_conv1d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t kernel,
+                            const tg_conv_options *conv, const tg_layer_options *options);
 tg_conv_layer tg_new_conv2d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t height, int64_t width,
                             const tg_conv_options *conv, const tg_layer_options *options);
 tg_conv_layer tg_new_conv_transpose1d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t kernel,
@@ -132,7 +133,8 @@ typedef struct tg_norm_layer {
 
 tg_norm_layer tg_new_layer_norm(tg_tape *tape, const char *name, tg_shape shape, const tg_norm_options *options);
 tg_norm_layer tg_new_rms_norm(tg_tape *tape, const char *name, tg_shape shape, const tg_norm_options *options);
-tg_norm_layer tg_new_group_norm(tg_tape *tape, const char *name, int64_t groups, int64_t channels, const tg_norm_options *options);
+tg_norm_layer tg_new_group_norm(tg_tape *tape, const char *name, int64_t groups, int64_t channels,
+                                const tg_norm_options *options);
 
 /* Of all three. */
 tg_tensor tg_apply_norm(tg_norm_layer layer, tg_tensor x);

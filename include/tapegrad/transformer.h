@@ -31,7 +31,7 @@ typedef struct tg_attend_options {
 typedef struct tg_multihead_options {
     tg_dtype dtype;
     bool     no_bias;
-    double   dropout; /* of the weights of attention, in training */
+    double   dropout;              /* of the weights of attention, in training */
     int64_t  key_size, value_size; /* the features of keys and of values; 0 means as many as of queries */
 } tg_multihead_options;
 
@@ -60,10 +60,10 @@ tg_tensor tg_apply_multihead_attention(tg_multihead_layer layer, tg_tensor q, tg
 typedef struct tg_transformer_options {
     tg_dtype dtype;
     bool     no_bias;
-    bool     norm_first;               /* each part is given the normalised x, where else its sum with x is normalised */
-    int64_t  feedforward;              /* the size between the two linear layers; 0 means 2048 */
-    double   dropout;                  /* in training; PyTorch's is 0.1 */
-    double   eps;                      /* 0 means 1e-5 */
+    bool     norm_first;                /* each part is given the normalised x, where else its sum with x is normalised */
+    int64_t  feedforward;               /* the size between the two linear layers; 0 means 2048 */
+    double   dropout;                   /* in training; PyTorch's is 0.1 */
+    double   eps;                       /* 0 means 1e-5 */
     tg_tensor (*activation)(tg_tensor); /* tg_gelu, say; NULL means relu */
 } tg_transformer_options;
 
@@ -93,7 +93,7 @@ typedef struct tg_decoder_layer {
 
 tg_decoder_layer tg_new_decoder_layer(tg_tape *tape, const char *name, int64_t size, int64_t heads,
                                       const tg_transformer_options *options);
-tg_tensor        tg_apply_decoder_layer(tg_decoder_layer layer, tg_tensor x, tg_tensor memory, const tg_attend_options *options);
+tg_tensor tg_apply_decoder_layer(tg_decoder_layer layer, tg_tensor x, tg_tensor memory, const tg_attend_options *options);
 
 /* ---- stacks of layers -------------------------------------------------------------------------------------------- */
 
@@ -140,7 +140,8 @@ static inline tg_tensor tgi_apply_decoder_layer(tg_tensor x, tg_tensor memory, t
                                                 const tg_attend_options *options) {
     return tg_apply_decoder_layer(layer, x, memory, options);
 }
-static inline tg_tensor tgi_apply_encoder(tg_tensor x, int count, const tg_encoder_layer *layers, const tg_attend_options *options) {
+static inline tg_tensor tgi_apply_encoder(tg_tensor x, int count, const tg_encoder_layer *layers,
+                                          const tg_attend_options *options) {
     return tg_apply_encoder(count, layers, x, options);
 }
 static inline tg_tensor tgi_apply_decoder(tg_tensor x, tg_tensor memory, int count, const tg_decoder_layer *layers,

@@ -15,10 +15,10 @@ static tg_conv_layer new_conv(tg_tape *tape, const char *kind, const char *name,
     tgi_layer     layer = tgi_begin_layer(tape, kind, name, options->dtype);
     tg_conv_layer y = {.bias = TG_NONE, .transposed = transposed};
     if (conv) y.conv = *conv;
-    int64_t       groups = y.conv.groups ? y.conv.groups : 1;
+    int64_t groups = y.conv.groups ? y.conv.groups : 1;
     if (groups < 1 || in % groups != 0 || out % groups != 0)
-        tg_fail(tape, TG_ERR_SHAPE, kind, "%" PRId64 " and %" PRId64 " channels are not divided into %" PRId64 " groups", in, out,
-                groups);
+        tg_fail(tape, TG_ERR_SHAPE, kind, "%" PRId64 " and %" PRId64 " channels are not divided into %" PRId64 " groups", in,
+                out, groups);
     else {
         tg_shape shape = transposed ? TG_SHAPE(in, out / groups) : TG_SHAPE(out, in / groups);
         for (int i = 0; i < kernel.rank; i++)
@@ -30,8 +30,8 @@ static tg_conv_layer new_conv(tg_tape *tape, const char *kind, const char *name,
     return y;
 }
 
-tg_conv_layer(tg_new_conv1d)(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t kernel, const tg_conv_options *conv,
-                             const tg_layer_options *options) {
+tg_conv_layer(tg_new_conv1d)(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t kernel,
+                             const tg_conv_options *conv, const tg_layer_options *options) {
     return new_conv(tape, "conv1d", name, in, out, TG_SHAPE(kernel), conv, options, false);
 }
 

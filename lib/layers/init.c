@@ -63,7 +63,8 @@ static tg_tensor xavier(tg_tape *tape, const char *name, drawing *draw, tg_dtype
     return tg_end_scope_with(scope, y);
 }
 
-static tg_tensor kaiming(tg_tape *tape, const char *name, drawing *draw, tg_dtype dtype, tg_shape shape, double gain, tg_fan fan) {
+static tg_tensor kaiming(tg_tape *tape, const char *name, drawing *draw, tg_dtype dtype, tg_shape shape, double gain,
+                         tg_fan fan) {
     fans      f;
     tg_scope  scope = tg_begin_scope(tape, name);
     tg_tensor y = tg_invalid(tape);
@@ -160,7 +161,8 @@ static tg_status check_truncated(tg_tape *tape, const char *name, const truncate
     return tg_check_option(tape, name, "high", t->high, t->low, INFINITY, TG_OPEN);
 }
 
-tg_tensor(tg_trunc_normal)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean, double deviation, double low, double high) {
+tg_tensor(tg_trunc_normal)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean, double deviation, double low,
+                           double high) {
     static const char name[] = "trunc_normal";
     const truncated   t = {dtype, shape, mean, deviation, low, high};
     if (check_truncated(tape, name, &t)) return tg_invalid(tape);
@@ -182,7 +184,8 @@ static tg_status check_dirac(tg_tape *tape, const char *name, tg_shape shape, in
     if (shape.rank < 3 || shape.rank > TG_MAX_RANK)
         return tg_fail(tape, TG_ERR_SHAPE, name, "a shape of %d axes is none of kernels: three are the least", shape.rank);
     if (groups >= 1 && shape.dims[0] % groups == 0) return TG_OK;
-    return tg_fail(tape, TG_ERR_SHAPE, name, "%" PRId64 " kernels are not divided into %" PRId64 " groups", shape.dims[0], groups);
+    return tg_fail(tape, TG_ERR_SHAPE, name, "%" PRId64 " kernels are not divided into %" PRId64 " groups", shape.dims[0],
+                   groups);
 }
 
 tg_tensor(tg_dirac)(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t groups) {

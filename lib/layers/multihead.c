@@ -107,7 +107,8 @@ enum { WEIGHTS = INPUTS, BIAS = 2 * INPUTS, OUT, OPERANDS };
 
 static void list_operands(const tg_multihead_layer *layer, const tg_tensor *in, tg_tensor all[OPERANDS]) {
     bool            joined = !tg_is_none(layer->in_proj_weight);
-    const tg_tensor weights[] = {joined ? layer->in_proj_weight : layer->q_proj_weight, layer->k_proj_weight, layer->v_proj_weight};
+    const tg_tensor weights[] = {joined ? layer->in_proj_weight : layer->q_proj_weight, layer->k_proj_weight,
+                                 layer->v_proj_weight};
     for (int i = 0; i < INPUTS; i++) {
         all[i] = in[i];
         all[WEIGHTS + i] = weights[i];
@@ -133,7 +134,8 @@ static tg_status check(tg_operands *o, char text[TGI_LAYER_TEXT], const tg_multi
     tg_tensor all[OPERANDS];
     list_operands(layer, in, all);
     tgi_layer_text(text, "multihead_attention", all[WEIGHTS]);
-    if (tg_check_operands(o, text, WEIGHTS + 1, OPERANDS, all) || tg_check_floating(o, OPERANDS)) return tg_error_status(o->tape);
+    if (tg_check_operands(o, text, WEIGHTS + 1, OPERANDS, all) || tg_check_floating(o, OPERANDS))
+        return tg_error_status(o->tape);
     for (int i = 0; i < INPUTS; i++)
         if (check_input(o, layer, i)) return tg_error_status(o->tape);
     int64_t rows = o->type[WEIGHTS].dims[0], size = tg_is_none(layer->in_proj_weight) ? rows : rows / 3;

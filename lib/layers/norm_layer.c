@@ -46,7 +46,8 @@ tg_norm_layer(tg_new_group_norm)(tg_tape *tape, const char *name, int64_t groups
                                  const tg_norm_options *options) {
     tg_norm_layer y = {.kind = TG_GROUP_NORM, .groups = groups};
     if (groups < 1 || channels % groups != 0)
-        tg_fail(tape, TG_ERR_SHAPE, "group_norm", "%" PRId64 " channels are not divided into %" PRId64 " groups", channels, groups);
+        tg_fail(tape, TG_ERR_SHAPE, "group_norm", "%" PRId64 " channels are not divided into %" PRId64 " groups", channels,
+                groups);
     return new_norm(tape, y, "group_norm", name, TG_SHAPE(channels), options ? options : &usual);
 }
 
@@ -95,7 +96,7 @@ static tg_tensor normalised(const tg_norm_layer *layer, tg_tensor x) {
 tg_tensor(tg_apply_norm)(tg_norm_layer layer, tg_tensor x) {
     static const char *const kinds[] = {"layer_norm", "rms_norm", "group_norm"};
     const char              *kind = kinds[(unsigned)layer.kind <= TG_GROUP_NORM ? layer.kind : TG_GROUP_NORM];
-    const tg_tensor          all[] = {x, layer.weight, tg_or_none(layer.bias)};
+    const tg_tensor          all[] = {x, layer.weight, layer.bias};
     char                     text[TGI_LAYER_TEXT];
     tg_operands              o;
     if (tg_check_operands(&o, tgi_layer_text(text, kind, layer.weight), 1, 3, all) || tg_check_floating(&o, 3) ||

@@ -37,7 +37,8 @@ static tg_recurrent_cell new_cell(const tgi_layer *layer, tg_recurrent_kind kind
 }
 
 /* The layer's first steps; false, with the error noted, for what is no kind. */
-static bool begin(tgi_layer *layer, tg_tape *tape, const char *name, tg_recurrent_kind kind, const tg_recurrent_options *options) {
+static bool begin(tgi_layer *layer, tg_tape *tape, const char *name, tg_recurrent_kind kind,
+                  const tg_recurrent_options *options) {
     *layer = tgi_begin_layer(tape, is_kind(kind) ? kinds[kind] : "recurrent", name, options->dtype);
     if (!is_kind(kind)) tg_fail(tape, TG_ERR_ARGUMENT, NULL, "%d is no kind of recurrent layer", (int)kind);
     return !tg_error_status(tape);
@@ -56,7 +57,8 @@ tg_recurrent_cell(tg_new_recurrent_cell)(tg_tape *tape, const char *name, tg_rec
 
 static tg_status check_options(tg_tape *tape, const tg_recurrent_options *options) {
     if (options->layers < 0 || options->layers > TG_MAX_RECURRENT_LAYERS)
-        return tg_fail(tape, TG_ERR_ARGUMENT, NULL, "%d layers, and %d are the most", options->layers, (int)TG_MAX_RECURRENT_LAYERS);
+        return tg_fail(tape, TG_ERR_ARGUMENT, NULL, "%d layers, and %d are the most", options->layers,
+                       (int)TG_MAX_RECURRENT_LAYERS);
     return tg_check_option(tape, NULL, "dropout", options->dropout, 0, 1, TG_CLOSED);
 }
 
@@ -65,7 +67,10 @@ tg_recurrent_layer(tg_new_recurrent)(tg_tape *tape, const char *name, tg_recurre
     static const tg_recurrent_options usual;
     if (!options) options = &usual;
     tgi_layer          layer;
-    tg_recurrent_layer y = {.kind = kind, .layers = 1, .directions = options->bidirectional ? 2 : 1, .dropout = options->dropout};
+    tg_recurrent_layer y = {.kind = kind,
+                            .layers = 1,
+                            .directions = options->bidirectional ? 2 : 1,
+                            .dropout = options->dropout};
     if (begin(&layer, tape, name, kind, options) && !check_options(tape, options)) {
         if (options->layers) y.layers = options->layers;
         for (int i = 0; i < y.layers; i++)
@@ -79,7 +84,7 @@ tg_recurrent_layer(tg_new_recurrent)(tg_tape *tape, const char *name, tg_recurre
 
 /* ---- one step ---------------------------------------------------------------------------------------------------- */
 
-/* W_hh h + b_hh; `from_x` is W_ih x + b_ih. */
+/* `from_x` is W_ih x + b_ih, `from_h` is W_hh h + b_hh. */
 static tg_recurrent_state step_rnn(tg_recurrent_kind kind, tg_tensor from_x, tg_tensor from_h) {
     tg_tensor sum = tg_add(from_x, from_h);
     return (tg_recurrent_state){kind == TG_RNN_RELU ? tg_relu(sum) : tg_tanh(sum), TG_NONE};
@@ -127,11 +132,12 @@ static tg_status check_cell(const tg_operands *o, tg_recurrent_kind kind, int ra
 
 static tg_status check_operands(tg_operands *o, char text[TGI_LAYER_TEXT], const tg_recurrent_cell *cell, tg_tensor x,
                                 tg_recurrent_state state, int rank) {
-    const tg_tensor all[OPERANDS] = {x,       cell->weight_ih, cell->weight_hh, tg_or_none(cell->bias_ih), tg_or_none(cell->bias_hh),
-                                     state.h, state.c};
+    const tg_tensor all[OPERANDS] = {x, cell->weight_ih, cell->weight_hh, cell->bias_ih, cell->bias_hh, state.h, state.c};
     const char     *kind = is_kind(cell->kind) ? kinds[cell->kind] : "recurrent";
-    if (tg_check_operands(o, tgi_layer_text(text, kind, cell->weight_ih), BIAS_IH, OPERANDS, all)) return tg_error_status(o->tape);
-    if (!is_kind(cell->kind)) return tg_fail(o->tape, TG_ERR_ARGUMENT, o->name, "%d is no kind of recurrent layer", (int)cell->kind);
+    if (tg_check_operands(o, tgi_layer_text(text, kind, cell->weight_ih), BIAS_IH, OPERANDS, all))
+        return tg_error_status(o->tape);
+    if (!is_kind(cell->kind))
+        return tg_fail(o->tape, TG_ERR_ARGUMENT, o->name, "%d is no kind of recurrent layer", (int)cell->kind);
     if (check_cell(o, cell->kind, rank)) return tg_error_status(o->tape);
     return TG_OK;
 }
@@ -249,7 +255,8 @@ static tg_tensor go_through_layers(const tg_recurrent_layer *layer, pass *p, tg_
 
 /* A layer is what tg_new_recurrent made, or what has been made like it. */
 static bool has_cells(const tg_recurrent_layer *layer) {
-    bool good = layer->layers >= 1 && layer->layers <= TG_MAX_RECURRENT_LAYERS && (layer->directions == 1 || layer->directions == 2);
+    bool good =
+        layer->layers >= 1 && layer->layers <= TG_MAX_RECURRENT_LAYERS && (layer->directions == 1 || layer->directions == 2);
     for (int i = 0; good && i < layer->layers * layer->directions; i++)
         good = layer->cell[i / layer->directions][i % layer->directions].kind == layer->kind;
     return good;
@@ -266,8 +273,8 @@ static tg_status check_mask(const tg_operands *o, tg_tensor mask) {
 }
 
 /* *shape becomes that of the states. */
-static tg_status check_layer(tg_operands *o, char text[TGI_LAYER_TEXT], const tg_recurrent_layer *layer, tg_tensor x, tg_tensor mask,
-                             tg_recurrent_state state, tg_shape *shape) {
+static tg_status check_layer(tg_operands *o, char text[TGI_LAYER_TEXT], const tg_recurrent_layer *layer, tg_tensor x,
+                             tg_tensor mask, tg_recurrent_state state, tg_shape *shape) {
     const tg_type *type = &o->type[X];
     if (check_operands(o, text, &layer->cell[0][0], x, state, 3)) return tg_error_status(o->tape);
     if (!has_cells(layer)) return tg_fail(o->tape, TG_ERR_ARGUMENT, o->name, "it has not the cells that it says it has");

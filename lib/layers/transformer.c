@@ -30,7 +30,8 @@ static tg_multihead_layer new_attention(const maker *m, const char *part) {
 static tg_linear_layer new_linear(const maker *m, const char *part, bool widens) {
     int64_t                wide = m->options->feedforward ? m->options->feedforward : 2048;
     const tg_layer_options options = {.dtype = m->options->dtype, .no_bias = m->options->no_bias};
-    return tg_new_linear(m->tape, tgi_part_name(m->name, part).text, widens ? m->size : wide, widens ? wide : m->size, &options);
+    return tg_new_linear(m->tape, tgi_part_name(m->name, part).text, widens ? m->size : wide, widens ? wide : m->size,
+                         &options);
 }
 
 static tg_norm_layer new_norm(const maker *m, const char *part) {
@@ -88,8 +89,8 @@ static tg_tensor dropped(tg_tensor y, double p, bool training) {
     return tg_transpose(tg_dropout(tg_transpose(y, -2, -3), p, training), -2, -3);
 }
 
-static tg_tensor feed_forward(tg_linear_layer linear1, tg_linear_layer linear2, tg_tensor (*activation)(tg_tensor), double dropout,
-                              tg_tensor x, bool training) {
+static tg_tensor feed_forward(tg_linear_layer linear1, tg_linear_layer linear2, tg_tensor (*activation)(tg_tensor),
+                              double dropout, tg_tensor x, bool training) {
     tg_tensor wide = (activation ? activation : (tg_relu))(tg_apply_linear(linear1, x));
     return tg_dropout(tg_apply_linear(linear2, tg_dropout(wide, dropout, training)), dropout, training);
 }

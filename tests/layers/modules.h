@@ -12,10 +12,10 @@ enum { MOST_TENSORS = 4 };
 /* A case of the file. */
 typedef struct module_case {
     const char *name;
-    void (*make)(tg_tape *tape, tg_dtype dtype);      /* records the layers, under PyTorch's names */
-    int (*apply)(const tg_tensor *x, tg_tensor *y);   /* records what they make of x; how many results there are */
-    int  ulps;                                        /* by which initial weights may be off: where they are normal */
-    bool changes;                                     /* what it gives depends on how often it ran: it draws, or has statistics */
+    void (*make)(tg_tape *tape, tg_dtype dtype);    /* records the layers, under PyTorch's names */
+    int (*apply)(const tg_tensor *x, tg_tensor *y); /* records what they make of x; how many results there are */
+    int  ulps;                                      /* by which initial weights may be off: where they are normal */
+    bool changes;                                   /* what it gives depends on how often it ran: it draws, or has statistics */
 } module_case;
 
 /* Adds the tests of the cases, the last of which has no name, to a suite. */

@@ -86,11 +86,15 @@ START_TEST(what_they_reject) {
     tg_tape *tape = tg_tape_new();
     int64_t  count = tg_instruction_count(tape);
     FAILS(tape, tg_xavier_uniform(tape, TG_F32, TG_SHAPE(3), 1), TG_ERR_SHAPE, "xavier_uniform: a shape of 1 axes has no fans");
-    FAILS(tape, tg_kaiming_normal(tape, TG_F32, TG_SHAPE(3, -2), 1, TG_FAN_IN), TG_ERR_SHAPE, "kaiming_normal: (3, -2) has a negative");
+    FAILS(tape, tg_kaiming_normal(tape, TG_F32, TG_SHAPE(3, -2), 1, TG_FAN_IN), TG_ERR_SHAPE,
+          "kaiming_normal: (3, -2) has a negative");
     FAILS(tape, tg_xavier_normal(tape, TG_I64, TG_SHAPE(3, 2), 1), TG_ERR_DTYPE, "xavier_normal: the dtype is int64");
-    FAILS(tape, tg_kaiming_uniform(tape, TG_F32, TG_SHAPE(3, 2), -1, TG_FAN_IN), TG_ERR_ARGUMENT, "kaiming_uniform: gain -1 is not in");
-    FAILS(tape, tg_trunc_normal(tape, TG_F32, TG_SHAPE(3), 0, 0, -2, 2), TG_ERR_ARGUMENT, "trunc_normal: deviation 0 is not in");
-    FAILS(tape, tg_trunc_normal(tape, TG_F32, TG_SHAPE(3), 0, 1, 2, 2), TG_ERR_ARGUMENT, "trunc_normal: high 2 is not in (2, inf)");
+    FAILS(tape, tg_kaiming_uniform(tape, TG_F32, TG_SHAPE(3, 2), -1, TG_FAN_IN), TG_ERR_ARGUMENT,
+          "kaiming_uniform: gain -1 is not in");
+    FAILS(tape, tg_trunc_normal(tape, TG_F32, TG_SHAPE(3), 0, 0, -2, 2), TG_ERR_ARGUMENT,
+          "trunc_normal: deviation 0 is not in");
+    FAILS(tape, tg_trunc_normal(tape, TG_F32, TG_SHAPE(3), 0, 1, 2, 2), TG_ERR_ARGUMENT,
+          "trunc_normal: high 2 is not in (2, inf)");
     FAILS(tape, tg_trunc_normal(tape, TG_I64, TG_SHAPE(3), 0, 1, -2, 2), TG_ERR_DTYPE, "trunc_normal: ");
     FAILS(tape, tg_trunc_normal(tape, TG_F32, TG_SHAPE(-1), 0, 1, -2, 2), TG_ERR_SHAPE, "trunc_normal: ");
     FAILS(tape, tg_dirac(tape, TG_F32, TG_SHAPE(3, 2), 1), TG_ERR_SHAPE, "dirac: a shape of 2 axes is none of kernels");

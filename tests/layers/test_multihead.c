@@ -17,8 +17,8 @@ static void make_multihead_mask(tg_tape *tape, tg_dtype dtype) {
 }
 
 static void make_multihead_sizes(tg_tape *tape, tg_dtype dtype) {
-    layer = tg_new_multihead_attention(tape, NULL, 4, 2,
-                                       &(tg_multihead_options){.dtype = dtype, .key_size = 3, .value_size = 5});
+    layer =
+        tg_new_multihead_attention(tape, NULL, 4, 2, &(tg_multihead_options){.dtype = dtype, .key_size = 3, .value_size = 5});
 }
 
 static int apply_to_itself(const tg_tensor *x, tg_tensor *y) {
@@ -47,14 +47,14 @@ const module_case multihead_modules[] = {
 
 /* Each sequence of a batch has its own elements: the padding of one does not count. */
 START_TEST(a_mask_of_keys_leaves_out_padding) {
-    tg_tape           *tape = tg_tape_new();
-    tg_multihead_layer heads = tg_new_multihead_attention(tape, NULL, 4, 2, &(tg_multihead_options){.dtype = TG_F64});
-    tg_tensor          x = tg_randn(tape, TG_F64, TG_SHAPE(2, 3, 4));
-    tg_tensor          there = tg_constant(tape, TG_BOOL, TG_SHAPE(2, 3), (bool[]){1, 1, 0, 1, 1, 1});
+    tg_tape                *tape = tg_tape_new();
+    tg_multihead_layer      heads = tg_new_multihead_attention(tape, NULL, 4, 2, &(tg_multihead_options){.dtype = TG_F64});
+    tg_tensor               x = tg_randn(tape, TG_F64, TG_SHAPE(2, 3, 4));
+    tg_tensor               there = tg_constant(tape, TG_BOOL, TG_SHAPE(2, 3), (bool[]){1, 1, 0, 1, 1, 1});
     const tg_attend_options options = {.mask = tg_reshape(there, TG_SHAPE(2, 1, 1, 3))};
-    tg_tensor          y = tg_apply_multihead_attention(heads, x, x, x, &options);
-    tg_tensor          alone = tg_slice(tg_take(x, 0, 0), 0, 0, 2, 1);
-    tg_tensor          z = tg_apply_multihead_attention(heads, alone, alone, alone, NULL);
+    tg_tensor               y = tg_apply_multihead_attention(heads, x, x, x, &options);
+    tg_tensor               alone = tg_slice(tg_take(x, 0, 0), 0, 0, 2, 1);
+    tg_tensor               z = tg_apply_multihead_attention(heads, alone, alone, alone, NULL);
     ck_assert_double_lt(tg_item(tg_max(tg_abs(tg_sub(z, tg_slice(tg_take(y, 0, 0), 0, 0, 2, 1))))), 1e-14);
     CHECK_OK(tape);
     tg_tape_free(tape);

@@ -108,22 +108,24 @@ END_TEST
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(what_they_reject) {
-    tg_tape            *tape = tg_tape_new();
-    tg_norm_layer       layer = tg_new_layer_norm(tape, "a.norm", TG_SHAPE(4), NULL);
-    tg_norm_layer       rms = tg_new_rms_norm(tape, "a.rms", TG_SHAPE(2, 4), NULL), groups = tg_new_group_norm(tape, "a.g", 2, 4, NULL);
+    tg_tape      *tape = tg_tape_new();
+    tg_norm_layer layer = tg_new_layer_norm(tape, "a.norm", TG_SHAPE(4), NULL);
+    tg_norm_layer rms = tg_new_rms_norm(tape, "a.rms", TG_SHAPE(2, 4), NULL),
+                  groups = tg_new_group_norm(tape, "a.g", 2, 4, NULL);
     tg_batch_norm_layer batch = tg_new_batch_norm(tape, "a.batch", 4, &(tg_norm_options){.no_weight = true});
     tg_tensor           x = tg_full(tape, TG_F32, TG_SHAPE(2, 3), 1), wide = tg_full(tape, TG_F64, TG_SHAPE(2, 4), 1);
     FAILS(tape, tg_apply_norm(layer, x), TG_ERR_SHAPE,
           "layer_norm 'a.norm': (2, 3) x (4) x (4): the last axes of x are not (4)");
-    FAILS(tape, tg_apply_norm(layer, wide), TG_ERR_DTYPE, "layer_norm 'a.norm': float64 (2, 4) x float32 (4) x float32 (4): dtypes");
+    FAILS(tape, tg_apply_norm(layer, wide), TG_ERR_DTYPE,
+          "layer_norm 'a.norm': float64 (2, 4) x float32 (4) x float32 (4): dtypes");
     FAILS(tape, tg_apply_norm(rms, layer.weight), TG_ERR_SHAPE,
           "rms_norm 'a.rms': (4) x (2, 4): the last axes of x are not (2, 4)");
-    FAILS(tape, tg_apply_norm(groups, x), TG_ERR_SHAPE,
-          "group_norm 'a.g': (2, 3) x (4) x (4): axis 1 of x has not 4 channels");
+    FAILS(tape, tg_apply_norm(groups, x), TG_ERR_SHAPE, "group_norm 'a.g': (2, 3) x (4) x (4): axis 1 of x has not 4 channels");
     FAILS(tape, tg_apply_batch_norm(batch, x, true), TG_ERR_SHAPE,
           "batch_norm 'a.batch': (2, 3) x (4) x (4): axis 1 of x has not 4 channels");
     FAILS(tape, tg_new_group_norm(tape, "b", 3, 4, NULL), TG_ERR_SHAPE, "group_norm: 4 channels are not divided into 3 groups");
-    FAILS(tape, tg_new_batch_norm(tape, "a.batch", 4, NULL), TG_ERR_NAME, "batch_norm: the name 'a.batch.running_mean' is taken");
+    FAILS(tape, tg_new_batch_norm(tape, "a.batch", 4, NULL), TG_ERR_NAME,
+          "batch_norm: the name 'a.batch.running_mean' is taken");
     batch.momentum = 2;
     FAILS(tape, tg_apply_batch_norm(batch, tg_full(tape, TG_F32, TG_SHAPE(2, 4), 1), true), TG_ERR_ARGUMENT,
           "batch_norm: momentum 2 is not in [0, 1]");

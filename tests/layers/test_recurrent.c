@@ -43,8 +43,8 @@ static void make_rnn(tg_tape *tape, tg_dtype dtype) {
 }
 
 static void make_rnn_relu(tg_tape *tape, tg_dtype dtype) {
-    layer = tg_new_recurrent(tape, NULL, TG_RNN_RELU, 2, 3,
-                             &(tg_recurrent_options){.dtype = dtype, .layers = 2, .no_bias = true});
+    layer =
+        tg_new_recurrent(tape, NULL, TG_RNN_RELU, 2, 3, &(tg_recurrent_options){.dtype = dtype, .layers = 2, .no_bias = true});
 }
 
 static void make_lstm(tg_tape *tape, tg_dtype dtype) {
@@ -156,12 +156,14 @@ START_TEST(what_layers_reject) {
           "gru 'net.gru': (4, 5, 2) x (9, 2) x (9, 3) x (9) x (9) x (4, 5, 2): the state h is not of shape (1, 4, 3)");
     FAILS(tape, tg_apply_recurrent(gru, x, x, NULL, false), TG_ERR_SHAPE,
           "gru 'net.gru': (4, 5, 2) x (9, 2) x (9, 3) x (9) x (9): the mask is not bool of shape (4, 5)");
-    FAILS(tape, tg_apply_recurrent(gru, tg_cast(x, TG_F64), TG_NONE, NULL, false), TG_ERR_DTYPE, "gru 'net.gru': float64 (4, 5, 2)");
+    FAILS(tape, tg_apply_recurrent(gru, tg_cast(x, TG_F64), TG_NONE, NULL, false), TG_ERR_DTYPE,
+          "gru 'net.gru': float64 (4, 5, 2)");
     broken.layers = 2;
     FAILS(tape, tg_apply_recurrent(broken, x, TG_NONE, NULL, false), TG_ERR_ARGUMENT, "gru 'net.gru': it has not the cells");
     broken.layers = 100;
     FAILS(tape, tg_apply_recurrent(broken, x, TG_NONE, NULL, false), TG_ERR_ARGUMENT, "gru 'net.gru': it has not the cells");
-    FAILS(tape, tg_apply_recurrent((tg_recurrent_layer){0}, x, TG_NONE, NULL, false), TG_ERR_HANDLE, "rnn: operand 2 is no tensor");
+    FAILS(tape, tg_apply_recurrent((tg_recurrent_layer){0}, x, TG_NONE, NULL, false), TG_ERR_HANDLE,
+          "rnn: operand 2 is no tensor");
     FAILS(tape, tg_new_recurrent(tape, "b", TG_GRU, 2, 3, &(tg_recurrent_options){.layers = 9}), TG_ERR_ARGUMENT,
           "gru: 9 layers, and 8 are the most");
     FAILS(tape, tg_new_recurrent(tape, "b", TG_GRU, 2, 3, &(tg_recurrent_options){.dropout = 2}), TG_ERR_ARGUMENT,

@@ -19,8 +19,8 @@ static tg_transformer_options small(tg_dtype dtype) {
 }
 
 static tg_transformer_options modern(tg_dtype dtype) {
-    return (tg_transformer_options){
-        .dtype = dtype, .feedforward = 6, .norm_first = true, .activation = tg_gelu, .no_bias = true};
+    return (
+        tg_transformer_options){.dtype = dtype, .feedforward = 6, .norm_first = true, .activation = tg_gelu, .no_bias = true};
 }
 
 static void make_encoder_layer(tg_tape *tape, tg_dtype dtype) {
@@ -144,7 +144,8 @@ START_TEST(positions_are_sines_and_cosines) {
     tg_tape            *tape = tg_tape_new();
     ck_assert(find_field("init_positional_encoding", "y 0", &expected));
     for (int i = 0; i < 2; i++) {
-        tg_tensor y = tg_positional_encoding(tape, dtypes[i], 5, 7), off = tg_sub(y, constant_field(tape, &expected, dtypes[i]));
+        tg_tensor y = tg_positional_encoding(tape, dtypes[i], 5, 7),
+                  off = tg_sub(y, constant_field(tape, &expected, dtypes[i]));
         ck_assert_double_lt(tg_item(tg_max(tg_abs(off))), 1e-6);
     }
     ck_assert_int_eq(tg_size(tg_positional_encoding(tape, TG_F32, 0, 4)), 0);
@@ -165,7 +166,8 @@ START_TEST(what_they_reject) {
     FAILS(tape, tg_apply_encoder_layer(one, wrong, NULL), TG_ERR_SHAPE,
           "multihead_attention 'enc.0.self_attn': (3, 6) x (3, 6) x (3, 6) x (12, 4) x (12) x (4, 4): q has 6 features, not 4");
     FAILS(tape, tg_apply_decoder_layer(two, x, wrong, NULL), TG_ERR_SHAPE,
-          "multihead_attention 'dec.0.multihead_attn': (3, 4) x (3, 6) x (3, 6) x (12, 4) x (12) x (4, 4): k has 6 features, not 4");
+          "multihead_attention 'dec.0.multihead_attn': (3, 4) x (3, 6) x (3, 6) x (12, 4) x (12) x (4, 4): k has 6 features, "
+          "not 4");
     FAILS(tape, tg_apply_encoder_layer((tg_encoder_layer){0}, x, NULL), TG_ERR_HANDLE, "multihead_attention: operand 4 is no");
     FAILS(tape, tg_new_encoder_layer(tape, "enc.0", 4, 2, NULL), TG_ERR_NAME,
           "multihead_attention: the name 'enc.0.self_attn.out_proj.weight' is taken");
