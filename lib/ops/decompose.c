@@ -75,7 +75,7 @@ static tg_tensor columns_times(tg_tensor x, tg_tensor factors) {
 
 static int64_t last_size(tg_tensor x, int from_end) {
     tg_shape shape = tg_shape_of(x);
-    return shape.rank < from_end ? 0 : shape.dims[shape.rank - from_end]; /* x may be invalid, in a rule */
+    return shape.rank < from_end || shape.rank > TG_MAX_RANK ? 0 : shape.dims[shape.rank - from_end]; /* invalid, in a rule */
 }
 
 /* x_ij / d_ij, and 0 on the diagonal. */
