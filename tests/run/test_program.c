@@ -63,7 +63,7 @@ static bool was_assigned_after(const program *p, int leaf, int i) {
 static void freshen(program *p, int i) {
     statement *s = &p->line[i];
     int        operands[2];
-    if (i < 0 || !s->stale || p->over) return;
+    if (!s->stale || p->over) return;
     operands_of(s, operands);
     for (int k = 0; k < 2 && operands[k] >= 0; k++) {
         freshen(p, operands[k]);
@@ -79,7 +79,7 @@ static void perform_until(program *p, int end) {
         int operands[2];
         operands_of(&p->line[i], operands);
         for (int k = 0; k < 2; k++)
-            if (operands[k] < p->done) freshen(p, operands[k]);
+            if (operands[k] >= 0 && operands[k] < p->done) freshen(p, operands[k]);
     }
     while (p->done < end && !p->over)
         perform(p, &p->line[p->done++]);
