@@ -59,6 +59,11 @@ tg_tensor tg_kaiming_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, doubl
 tg_tensor tg_trunc_normal(tg_tape *tape, tg_dtype dtype, tg_shape shape, double mean, double deviation, double low,
                           double high);
 
+/* gain times a matrix with orthonormal rows or columns, whichever are fewer, all equally probable: the matrix is (O, the rest) for a shape
+ * (O, ...) of two axes at least. (A. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+ * networks", 2013; F. Mezzadri, "How to generate random matrices from the classical compact groups", 2006.) */
+tg_tensor tg_orthogonal(tg_tape *tape, tg_dtype dtype, tg_shape shape, double gain);
+
 /* The kernels of a convolution that gives its channels back, as many as there are: in each of the groups, kernel i is 1 for channel i
  * in its middle, and 0 elsewhere. The shape is (O, I, ...) with at least three axes, and `groups` divides O. */
 tg_tensor tg_dirac(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t groups);
@@ -73,6 +78,7 @@ tg_tensor tg_dirac(tg_tape *tape, tg_dtype dtype, tg_shape shape, int64_t groups
 #define tg_kaiming_uniform(tape, ...) TG_TAPE_CALL(tg_kaiming_uniform, tape, __VA_ARGS__)
 #define tg_kaiming_normal(tape, ...) TG_TAPE_CALL(tg_kaiming_normal, tape, __VA_ARGS__)
 #define tg_trunc_normal(tape, ...) TG_TAPE_CALL(tg_trunc_normal, tape, __VA_ARGS__)
+#define tg_orthogonal(tape, ...) TG_TAPE_CALL(tg_orthogonal, tape, __VA_ARGS__)
 #define tg_dirac(tape, ...) TG_TAPE_CALL(tg_dirac, tape, __VA_ARGS__)
 
 #endif

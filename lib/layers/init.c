@@ -178,6 +178,30 @@ tg_tensor(tg_trunc_normal)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double
     return tg_end_scope_with(scope, tgi_constant_of(tape, name, work, y));
 }
 
+/* ---- orthogonal -------------------------------------------------------------------------------------------------- */
+
+/* Q of a normal matrix, of which R has no negative number on its diagonal: so Q is distributed evenly. */
+static tg_tensor draw_orthogonal(tg_tape *work, tg_dtype dtype, tg_shape shape) {
+    int64_t   rows = shape.dims[0], columns = tg_shape_size(shape) / rows;
+    tg_tensor x = tg_randn(work, dtype, TG_SHAPE(rows, columns));
+    tg_tensor q = rows < columns ? tg_transpose(tg_qr(tg_transpose(x, 0, 1), NULL), 0, 1) : tg_qr(x, NULL);
+    return tg_reshape(q, shape);
+}
+
+tg_tensor(tg_orthogonal)(tg_tape *tape, tg_dtype dtype, tg_shape shape, double gain) {
+    static const char name[] = "orthogonal";
+    fans              f;
+    if (tg_check_option(tape, name, "gain", gain, -INFINITY, INFINITY, TG_OPEN)) return tg_invalid(tape);
+    tg_scope scope = tg_begin_scope(tape, name);
+    if (!find_fans(tape, shape, &f)) return tg_end_scope_with(scope, tg_invalid(tape));
+    if (tg_shape_size(shape) <= 0) return tg_end_scope_with(scope, tg_randn(tape, dtype, shape));
+    tg_tape *work = tg_tape_new();
+    copy_generator(work, tape);
+    tg_tensor y = tg_mul(draw_orthogonal(work, dtype, shape), gain);
+    if (!tg_error_status(work)) copy_generator(tape, work);
+    return tg_end_scope_with(scope, tgi_constant_of(tape, name, work, y));
+}
+
 /* ---- without chance ---------------------------------------------------------------------------------------------- */
 
 static tg_status check_dirac(tg_tape *tape, const char *name, tg_shape shape, int64_t groups) {

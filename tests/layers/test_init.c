@@ -39,6 +39,8 @@ START_TEST(they_are_pytorchs) {
     CHECK_INITIAL("trunc_normal_scaled", tg_trunc_normal(tape, TG_F64, TG_SHAPE(4, 3), 1, 2, 0, 4), 64);
     CHECK_INITIAL("trunc_normal_tail", tg_trunc_normal(tape, TG_F32, TG_SHAPE(5, 8), 0, 1, 1, 3), 0);
     CHECK_INITIAL("eye", tg_eye(tape, TG_F32, 3, 4), 0);
+    CHECK_INITIAL("orthogonal", tg_orthogonal(tape, TG_F64, TG_SHAPE(4, 3), 1), 64);
+    CHECK_INITIAL("orthogonal_wide", tg_orthogonal(tape, TG_F64, TG_SHAPE(3, 2, 4), 2), 64);
     CHECK_INITIAL("dirac", tg_dirac(tape, TG_F32, TG_SHAPE(4, 3, 4, 3), 1), 0);
     CHECK_INITIAL("dirac_groups", tg_dirac(tape, TG_F32, TG_SHAPE(4, 3, 2), 2), 0);
     CHECK_OK(tape);
@@ -74,6 +76,7 @@ START_TEST(of_a_shape_without_elements_there_are_none) {
     tg_tape *tape = tg_tape_new();
     ck_assert_int_eq(tg_size(tg_xavier_uniform(tape, TG_F32, TG_SHAPE(0, 3), 1)), 0);
     ck_assert_int_eq(tg_size(tg_kaiming_normal(tape, TG_F32, TG_SHAPE(3, 0), 1, TG_FAN_IN)), 0);
+    ck_assert_int_eq(tg_size(tg_orthogonal(tape, TG_F32, TG_SHAPE(2, 0), 1)), 0);
     ck_assert_int_eq(tg_size(tg_trunc_normal(tape, TG_F32, TG_SHAPE(0), 0, 1, -2, 2)), 0);
     CHECK_OK(tape);
     tg_tape_free(tape);
@@ -97,6 +100,9 @@ START_TEST(what_they_reject) {
           "trunc_normal: high 2 is not in (2, inf)");
     FAILS(tape, tg_trunc_normal(tape, TG_I64, TG_SHAPE(3), 0, 1, -2, 2), TG_ERR_DTYPE, "trunc_normal: ");
     FAILS(tape, tg_trunc_normal(tape, TG_F32, TG_SHAPE(-1), 0, 1, -2, 2), TG_ERR_SHAPE, "trunc_normal: ");
+    FAILS(tape, tg_orthogonal(tape, TG_F32, TG_SHAPE(3), 1), TG_ERR_SHAPE, "orthogonal: a shape of 1 axes has no fans");
+    FAILS(tape, tg_orthogonal(tape, TG_F32, TG_SHAPE(3, -2), 1), TG_ERR_SHAPE, "orthogonal: (3, -2) has a negative size");
+    FAILS(tape, tg_orthogonal(tape, TG_I64, TG_SHAPE(3, 2), 1), TG_ERR_DTYPE, "orthogonal: ");
     FAILS(tape, tg_dirac(tape, TG_F32, TG_SHAPE(3, 2), 1), TG_ERR_SHAPE, "dirac: a shape of 2 axes is none of kernels");
     FAILS(tape, tg_dirac(tape, TG_F32, TG_SHAPE(3, 2, 3), 2), TG_ERR_SHAPE, "dirac: 3 kernels are not divided into 2 groups");
     ck_assert_int_eq(tg_instruction_count(tape), count);
