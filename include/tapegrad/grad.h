@@ -16,9 +16,9 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 /* Records the gradient of `loss`, a floating tensor of one element, for every parameter that it depends on. Further calls add to
- * the gradients, as in PyTorch, until tg_zero_grad. TG_ERR_SHAPE if the loss has not one element. TG_ERR_GRADIENT if it depends on
- * no parameter, or if a derivative needs a leaf's value that a later tg_assign has overwritten: call tg_backward before the assign.
- * After an error the tape is as it was before. */
+ * the gradients, as in PyTorch, until tg_zero_grad; in a part of the tape (tg_begin_part) to those of the same part alone.
+ * TG_ERR_SHAPE if the loss has not one element. TG_ERR_GRADIENT if it depends on no parameter, or if a derivative needs a leaf's
+ * value that a later tg_assign has overwritten: call tg_backward before the assign. After an error the tape is as it was before. */
 tg_status tg_backward(tg_tensor loss);
 
 /* The gradient for a parameter, summed over the calls of tg_backward since the last tg_zero_grad: a tensor of its shape and dtype,
@@ -29,7 +29,8 @@ tg_tensor tg_grad(tg_tensor parameter);
 /* Whether the parameter has a gradient. Never an error. */
 bool tg_has_grad(tg_tensor parameter);
 
-/* Forgets the gradients of all parameters. Only programs that call tg_backward twice without a rewind between need it. */
+/* Forgets the gradients of all parameters. Only programs that call tg_backward twice, in one part of the tape and without a rewind
+ * between, need it. */
 tg_status tg_zero_grad(tg_tape *tape);
 
 /* From now on g is the parameter's gradient: what tg_grad returns and optimizers use, until the next tg_backward adds to it. g is a
@@ -37,9 +38,9 @@ tg_status tg_zero_grad(tg_tape *tape);
  * parameter without a gradient. A rewind undoes it. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
 tg_status tg_set_grad(tg_tensor parameter, tg_tensor g);
 
-/* Freezes a parameter, or thaws it: as long as `on` is false tg_backward gives it no gradient, and takes it for a constant; the
- * steps of optimizers pass it over. This holds for what was recorded before, too, and is not undone by a rewind. A gradient that it
- * has stays. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
+/* Freezes a parameter, or thaws it: as long as `on` is false tg_backward gives it no gradient, and takes it for a constant, in
+ * formulas that were recorded before too; and an optimizer's step that is recorded passes it over. Gradients and steps that are on the
+ * tape already go on as they are. A rewind does not undo it. TG_ERR_ARGUMENT for a tensor that is not a parameter. */
 tg_status tg_set_requires_grad(tg_tensor parameter, bool on);
 
 /* Whether the parameter is frozen. False for everything else; never an error. */

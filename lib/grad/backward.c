@@ -220,6 +220,15 @@ static uint32_t gradient_of(const tgi_leaf *leaf) {
     return leaf->gradient ? leaf->gradient->index : TGI_NONE;
 }
 
+/* What a new gradient is added to: the newest one that was noted in the same part of the tape, or outside of all. Parts run in any order,
+ * so that the gradient of one is no summand in another. */
+static uint32_t summand(const tg_tape *tape, const tgi_leaf *leaf) {
+    const tgi_gradient *gradient = leaf->gradient;
+    while (gradient && tgi_node_at(tape, gradient->count - 1)->part != tape->part)
+        gradient = gradient->previous;
+    return gradient ? gradient->index : TGI_NONE;
+}
+
 /* Adds what the walk has gathered to the parameters' gradients. */
 static tg_status give_to_parameters(walk *w, tg_scope scope) {
     tg_tape *tape = w->tape;
@@ -227,9 +236,10 @@ static tg_status give_to_parameters(walk *w, tg_scope scope) {
     for (uint32_t i = 0; i < tape->parameters.count; i++) {
         tgi_leaf *leaf = parameter_leaf(tape, i);
         uint32_t  index = leaf->index < w->end ? w->gradient[leaf->index] : TGI_NONE;
+        uint32_t  before = summand(tape, leaf);
         if (index == TGI_NONE) continue;
-        if (gradient_of(leaf) != TGI_NONE) {
-            tg_tensor total = tg_add(tgi_tensor(tape, gradient_of(leaf)), tgi_tensor(tape, index));
+        if (before != TGI_NONE) {
+            tg_tensor total = tg_add(tgi_tensor(tape, before), tgi_tensor(tape, index));
             if (tape->status) return tape->status;
             index = tgi_index(total);
         }

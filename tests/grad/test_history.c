@@ -39,6 +39,38 @@ START_TEST(zero_grad_starts_anew) {
 }
 END_TEST
 
+/* Training steps of several losses stand in parts of their own, in any order: none adds to the gradient of another. */
+START_TEST(each_part_adds_up_its_own) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = tg_parameter(tape, "a", 3);
+    tg_backward(tg_mul(2, a));
+    tg_begin_part(tape, "one");
+    tg_backward(tg_square(a));
+    tg_tensor one = tg_grad(a);
+    tg_end_part(tape);
+    tg_begin_part(tape, "two");
+    tg_backward(tg_mul(5, a));
+    tg_backward(tg_mul(7, a));
+    tg_tensor two = tg_grad(a);
+    tg_end_part(tape);
+    tg_begin_part(tape, "three");
+    tg_set_grad(a, one);
+    tg_backward(a);
+    tg_tensor three = tg_grad(a);
+    tg_end_part(tape);
+    tg_backward(tg_mul(4, a));
+    CHECK_IS(tg_grad(a), 2 + 4);
+
+    ck_assert_int_eq(tg_run_part(tape, "two"), TG_OK); /* needs nothing of "one" */
+    CHECK_IS(two, 12);
+    ck_assert_int_eq(tg_run_part(tape, "one"), TG_OK);
+    CHECK_IS(one, 6);
+    ck_assert_int_eq(tg_run_part(tape, "three"), TG_OK);
+    CHECK_IS(three, 6 + 1);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(rewind_brings_earlier_gradients_back) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor a = tg_parameter(tape, "a", 3), b = tg_parameter(tape, "b", 3);
@@ -238,6 +270,7 @@ static void add_several(Suite *suite) {
     TCase *tcase = tcase_create("several backwards");
     tcase_add_test(tcase, several_backwards_add_up);
     tcase_add_test(tcase, zero_grad_starts_anew);
+    tcase_add_test(tcase, each_part_adds_up_its_own);
     tcase_add_test(tcase, rewind_brings_earlier_gradients_back);
     tcase_add_test(tcase, rewind_past_a_zero_grad_undoes_it);
     tcase_add_test(tcase, a_zero_grad_before_the_mark_stays);
