@@ -1,9 +1,9 @@
 /* tapegrad/optim.h: updates. An optimizer's step is a few more instructions on the tape: it happens in each run, where it
  * stands.
  *
- * Each step updates every parameter that has a gradient and is not frozen (tg_set_requires_grad) when it is recorded; it is TG_ERR_GRADIENT
- * when there is none. `rate` is a plain number, or a tensor of rank 0, float32 or float64: an input, say, so that it can change
- * from run to run without recording anew, or a schedule (tapegrad/schedule.h).
+ * Each step updates every parameter that has a gradient and is not frozen (tg_set_requires_grad) when it is recorded; it is
+ * TG_ERR_GRADIENT when there is none. `rate` is a plain number, or a tensor of rank 0, float32 or float64: an input, say, so that it can
+ * change from run to run without recording anew, or a schedule (tapegrad/schedule.h).
  *
  * An option that is 0 or left out has its default, which is PyTorch's, and so have all for NULL. Where 0 itself is wanted and is not
  * the default, TG_ZERO stands for it. An option out of its range is TG_ERR_ARGUMENT: none may be negative if it is not said, and a

@@ -236,8 +236,8 @@ static tg_status give_to_parameters(walk *w, tg_scope scope) {
     for (uint32_t i = 0; i < tape->parameters.count; i++) {
         tgi_leaf *leaf = parameter_leaf(tape, i);
         uint32_t  index = leaf->index < w->end ? w->gradient[leaf->index] : TGI_NONE;
-        uint32_t  before = summand(tape, leaf);
         if (index == TGI_NONE) continue;
+        uint32_t before = summand(tape, leaf);
         if (before != TGI_NONE) {
             tg_tensor total = tg_add(tgi_tensor(tape, before), tgi_tensor(tape, index));
             if (tape->status) return tape->status;
