@@ -31,7 +31,28 @@ static tg_status run_sequentially(tg_tape *tape, uint32_t end) {
     return TG_OK;
 }
 
+/* What is read of a part, other than by itself, is what its last run left: it must be there. */
+static tg_status check_values_of_parts(tg_tape *tape, uint32_t end) {
+    for (uint32_t i = tape->done; i < end && tape->part_count; i++) {
+        const tgi_node *node = tgi_node_at(tape, i);
+        for (uint32_t j = 0; j < node->count; j++) {
+            const tgi_node *operand = tgi_node_at(tape, node->in[j]);
+            if (operand->part == node->part || !operand->part || !operand->op->infer) continue;
+            if (tgi_is_resident(operand) || tgi_is_retained(operand) || tgi_is_overwritten(operand)) continue;
+            const tgi_part *part = tgi_part_at(tape, operand->part);
+            tape->file = node->file;
+            tape->line = node->line;
+            return tgi_fail(tape, TG_ERR_VALUE, node->op->name,
+                            "it reads the value of %s, recorded at %s:%u in the part '%s', which %s: call tg_run_part",
+                            operand->op->name, operand->file ? operand->file : "?", (unsigned)operand->line, part->name,
+                            part->has_run ? "had nobody to keep it for when it ran" : "has not run");
+        }
+    }
+    return TG_OK;
+}
+
 static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
+    if (check_values_of_parts(tape, end)) return tape->status;
     if (tgi_recompute(tape, tape->done, end)) return tape->status;
     bool            sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end);
     const tgi_plan *plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);

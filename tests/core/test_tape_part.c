@@ -250,6 +250,48 @@ START_TEST(many_parts_stand_on_one_tape) {
 }
 END_TEST
 
+/* Run by a plan, in eager mode, and by an update that a rewind must not forget. */
+START_TEST(what_stands_outside_needs_values_of_a_part_to_be_there) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 2.0), v = tg_parameter(tape, "v", 1.0);
+    ck_assert(!tg_begin_part(tape, "part"));
+    tg_tensor inside = tg_mul(w, 3);
+    ck_assert(!tg_end_part(tape));
+    tg_mark mark = tg_tape_mark(tape);
+    if (_i == 1) tg_set_eager(tape, true);
+    tg_tensor y = tg_add(inside, 1);
+    if (_i == 2) ck_assert(!tg_assign(v, y));
+    ck_assert_int_eq(_i == 0   ? tg_run(tape)
+                     : _i == 2 ? tg_rewind(tape, mark)
+                               : (tg_item(y), tg_error_status(tape)),
+                     TG_ERR_VALUE);
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), "it reads the value of mul, recorded at "));
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), " in the part 'part', which has not run: call tg_run_part"));
+    tg_clear_error(tape);
+    ck_assert(!tg_run_part(tape, "part") && !tg_run_pending(tape) && tg_item(y) == 7);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(a_value_of_a_part_that_nobody_kept_is_not_there) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 2.0);
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    ck_assert(!tg_begin_part(tape, "one"));
+    tg_tensor inside = tg_mul(w, 3), other = tg_exp(inside);
+    tg_keep(other);
+    ck_assert(!tg_end_part(tape) && !tg_run_part(tape, "one") && !tg_begin_part(tape, "two"));
+    tg_tensor y = tg_add(inside, 1);
+    tg_keep(y);
+    ck_assert(!tg_end_part(tape));
+    ck_assert_int_eq(tg_run_part(tape, "two"), TG_ERR_VALUE);
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), " in the part 'one', which had nobody to keep it for when it ran"));
+    tg_clear_error(tape);
+    ck_assert(!tg_run_part(tape, "one") && !tg_run_part(tape, "two") && tg_item(y) == 7);
+    finish(tape);
+}
+END_TEST
+
 Suite *suite_tape_part(void) {
     Suite *suite = suite_create("core/tape part");
     TCase *runs = tcase_create("runs"), *reads = tcase_create("reads"), *others = tcase_create("others"),
@@ -262,6 +304,8 @@ Suite *suite_tape_part(void) {
     tcase_add_test(reads, values_outside_are_run_for_it_and_are_never_old);
     tcase_add_test(reads, it_does_not_run_a_step_outside);
     tcase_add_test(reads, another_part_must_have_run);
+    tcase_add_loop_test(reads, what_stands_outside_needs_values_of_a_part_to_be_there, 0, 3);
+    tcase_add_test(reads, a_value_of_a_part_that_nobody_kept_is_not_there);
     suite_add_tcase(suite, reads);
     tcase_add_test(others, a_view_in_one_part_keeps_its_value_when_another_assigns);
     tcase_add_test(others, each_run_draws_anew_and_the_others_draw_nothing);

@@ -63,7 +63,8 @@ static tg_shape resized(const values *x, const settings *with) {
 
 /* Whether element `at` of n is in window i of `count`. */
 static bool is_in(int64_t at, int64_t n, int64_t i, int64_t count) {
-    return at >= floor((double)i * (double)n / (double)count) && at < ceil((double)(i + 1) * (double)n / (double)count);
+    return at >= (int64_t)floor((double)i * (double)n / (double)count) &&
+           at < (int64_t)ceil((double)(i + 1) * (double)n / (double)count);
 }
 
 static void expect_adaptive(const values *x, const settings *with, values *y) {

@@ -240,9 +240,12 @@ Suite *suite_extend_kernel(void) {
     Suite *suite = suite_create("run/extend_kernel");
     TCase *threads = tcase_create("threads"), *draws = tcase_create("draws");
 #ifdef _OPENMP
-    tcase_add_test(threads, the_same_bits_for_any_number_of_threads);
-    tcase_add_test(threads, little_work_and_few_units_stay_together);
+    const int with_threads = 1;
+#else
+    const int with_threads = 0;
 #endif
+    tcase_add_loop_test(threads, the_same_bits_for_any_number_of_threads, 0, with_threads);
+    tcase_add_loop_test(threads, little_work_and_few_units_stay_together, 0, with_threads);
     tcase_add_test(threads, each_unit_is_in_one_share);
     tcase_add_test(threads, a_kernel_is_told_the_threads_it_may_use);
     tcase_add_loop_test(draws, a_kernel_draws_what_a_tensor_does, 0, 4);
