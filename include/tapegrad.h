@@ -49,7 +49,7 @@
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/op.h       ops of your own
  *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
- *     tapegrad/io.h       files, by libtapegrad-io: not included here
+ *     tapegrad/io.h       files, by libtapegrad-io: not included here, nor is tapegrad/data.h, data in batches
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_H

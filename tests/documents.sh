@@ -116,7 +116,7 @@ objects_of() {
 
 # Whether the program NAME uses the library for files.
 needs_io() {
-    grep -q '<tapegrad/io\.h>' "$1.c"
+    grep -q -E '<tapegrad/(data|io)\.h>' "$1.c"
 }
 
 # run_program NAME INCLUDE OBJECTS: in the current directory, so that messages name the file as the text does.

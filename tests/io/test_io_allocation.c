@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
+#include <tapegrad/data.h>
 
 #include "allocator.h"
 #include "training.h"
@@ -71,9 +72,20 @@ static void load_checkpoint(tg_tape *tape) {
     tg_load_checkpoint(tape, scratch("memory.checkpoint"), NULL);
 }
 
-static void (*const works[])(tg_tape *) = {load_rank3,       load_fortran,    load_packed,    load_images, load_iris,
-                                           load_safetensors, load_stored,     load_deflated,  save_npy,    save_npz,
-                                           save_safetensors, save_checkpoint, load_checkpoint};
+static void load_batches(tg_tape *tape) {
+    static const double data[] = {1, 2, 3};
+    tg_mark             mark = tg_tape_mark(tape);
+    tg_tensor           rows = tg_constant(tape, TG_F64, TG_SHAPE(3), data), batch = tg_input(tape, NULL, TG_F64, TG_SHAPE(2));
+    tg_loader_options   options = {.rows = tg_randperm(tape, 3), .shuffle = true};
+    tg_loader          *loader = tg_new_loader(tape, TG_FEEDS({rows, batch}), &options);
+    while (tg_next_batch(tape, loader)) {}
+    tg_free_loader(loader);
+    if (!tg_error_status(tape)) tg_discard(tape, mark);
+}
+
+static void (*const works[])(tg_tape *) = {load_rank3,       load_fortran,    load_packed,     load_images, load_iris,
+                                           load_safetensors, load_stored,     load_deflated,   save_npy,    save_npz,
+                                           save_safetensors, save_checkpoint, load_checkpoint, load_batches};
 enum { WORKS = sizeof works / sizeof *works };
 
 /* ---- what must hold ---------------------------------------------------------------------------------------------- */
