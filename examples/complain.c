@@ -15,6 +15,6 @@ bool complain(const char *format, ...) {
 
     for (char *c = text; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
-    fprintf(stderr, "iris_fnn: %s\n", text);
+    fprintf(stderr, "%s: %s\n", program_name, text);
     return false;
 }

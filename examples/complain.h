@@ -6,7 +6,10 @@
 
 #include <stdbool.h>
 
-/* Prints "iris_fnn: " and the formatted text as one line on standard error, and returns false, so that a function can
+/* Each program defines its name. */
+extern const char program_name[];
+
+/* Prints the program's name, ": ", and the formatted text as one line on standard error, and returns false, so that a function can
  * say `return complain(...)` where it gives up. A line break inside, in a file name for instance, becomes a '?'. */
 bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -20,6 +20,8 @@
 #include "iris_options.h"
 #include "plot.h"
 
+const char program_name[] = "iris_fnn";
+
 /* ---- the model --------------------------------------------------------------------------------------------------- */
 
 typedef struct model {
