@@ -166,8 +166,7 @@ START_TEST(what_they_reject) {
     FAILS(tape, tg_apply_encoder_layer(one, wrong, NULL), TG_ERR_SHAPE,
           "multihead_attention 'enc.0.self_attn': (3, 6) x (3, 6) x (3, 6) x (12, 4) x (12) x (4, 4): q has 6 features, not 4");
     FAILS(tape, tg_apply_decoder_layer(two, x, wrong, NULL), TG_ERR_SHAPE,
-          "multihead_attention 'dec.0.multihead_attn': (3, 4) x (3, 6) x (3, 6) x (12, 4) x (12) x (4, 4): k has 6 features, "
-          "not 4");
+          "multihead_attention 'dec.0.multihead_attn': (3, 4) x (3, 6) x (3, 6) x (12, 4) x (12) x (4, 4): k has 6 features");
     FAILS(tape, tg_apply_encoder_layer((tg_encoder_layer){0}, x, NULL), TG_ERR_HANDLE, "multihead_attention: operand 4 is no");
     FAILS(tape, tg_new_encoder_layer(tape, "enc.0", 4, 2, NULL), TG_ERR_NAME,
           "multihead_attention: the name 'enc.0.self_attn.out_proj.weight' is taken");
