@@ -297,10 +297,9 @@ int64_t tg_instruction_count(const tg_tape *tape);
 
 /* Stops the run that is under way, or else the next one, as soon as may be: before its next instruction or group of them, or in the
  * middle of a group that updates nothing. The run fails with TG_ERR_CANCELLED, as one whose next instruction failed: assigns before
- * it are done, those after it are not, and tg_run_pending goes on where it stopped (but a part begins again, when tg_run_part is
- * called for it: what has to go on stands outside of parts). The error ends the request. This function alone
- * may be called by any thread at any time of the tape's life, and by a signal handler: it stores one flag. A tape of NULL is
- * ignored. */
+ * it are done, those after it are not, and tg_run_pending goes on where it stopped. A part begins again, when tg_run_part is called for
+ * it: what has to go on stands outside of parts. The error ends the request. This function alone may be called by any thread at any
+ * time of the tape's life, and by a signal handler: it stores one flag. A tape of NULL is ignored. */
 void tg_cancel(tg_tape *tape);
 
 #pragma GCC visibility pop

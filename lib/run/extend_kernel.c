@@ -4,7 +4,7 @@
 #include "core/tape.h"
 #include "kernels/threads.h"
 
-/* Fewer steps than this are not worth waking a thread for; as in run/group.c. */
+/* Fewer steps than this are not worth waking a thread for; as in run/run_group.c. */
 enum { WORTH_A_THREAD = 1 << 17 };
 
 int tg_share_count(const tg_kernel_call *call, int64_t units, double steps) {

@@ -42,6 +42,13 @@ int64_t tgi_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* The tape's table, made when it is first needed; NULL when there is no memory. */
+static tgi_profile *profile_of(tg_tape *tape) {
+    if (!tape->profile && (tape->profile = tgi_memory_take(&tape->memory, sizeof *tape->profile)))
+        *tape->profile = (tgi_profile){0};
+    return tape->profile;
+}
+
 static tgi_site *new_site(tg_tape *tape, const site_key *key) {
     bool      added = true;
     tgi_site *site = tgi_memory_take(&tape->memory, sizeof *site);
@@ -55,6 +62,7 @@ static tgi_site *new_site(tg_tape *tape, const site_key *key) {
 }
 
 tgi_site *tgi_site_of(tg_tape *tape, const tgi_node *node) {
+    if (!profile_of(tape)) return NULL;
     site_key key;
     memset(&key, 0, sizeof key); /* what is between the members counts, too */
     key.op = node->op;
@@ -74,9 +82,11 @@ void tgi_add_time(tgi_site *site, int64_t nanoseconds) {
 }
 
 void tgi_add_segment(tg_tape *tape, int64_t nanoseconds, int64_t planning) {
-    tape->profile->segments++;
-    tape->profile->nanoseconds += nanoseconds;
-    tape->profile->planning += planning;
+    tgi_profile *profile = profile_of(tape);
+    if (!profile) return;
+    profile->segments++;
+    profile->nanoseconds += nanoseconds;
+    profile->planning += planning;
 }
 
 void tgi_free_profile(tg_tape *tape) {
@@ -89,14 +99,6 @@ void tgi_free_profile(tg_tape *tape) {
     }
     tgi_memory_give(&tape->memory, profile, sizeof *profile);
     tape->profile = NULL;
-}
-
-tg_status tgi_begin_profile(tg_tape *tape) {
-    if (!tape->profiles || tape->profile) return TG_OK;
-    tape->profile = tgi_memory_take(&tape->memory, sizeof *tape->profile);
-    if (!tape->profile) return tgi_out_of_memory(tape, "run");
-    *tape->profile = (tgi_profile){0};
-    return TG_OK;
 }
 
 tg_status(tg_set_profile)(tg_tape *tape, bool on) {

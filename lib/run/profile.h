@@ -11,9 +11,6 @@
 /* Instructions of one op that were recorded at one line, by one function. */
 typedef struct tgi_site tgi_site;
 
-/* Before a segment runs on a tape that is profiled: makes the table, if there is none yet. */
-tg_status tgi_begin_profile(tg_tape *tape);
-
 /* Nanoseconds of a clock that only goes forward. */
 int64_t tgi_now(void);
 

@@ -136,6 +136,19 @@ START_TEST(recording_again_adds_to_the_same_lines) {
 }
 END_TEST
 
+/* A gradient check runs instructions by itself. */
+START_TEST(what_runs_outside_of_a_run_is_counted) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_parameter(tape, "x", tg_full(tape, TG_F64, TG_SHAPE(3), 0.5)), y = tg_sum(tg_exp(x));
+    tg_item(y);
+    tg_set_profile(tape, true);
+    ck_assert(!tg_gradcheck(y, 1, &x, NULL));
+    read_profile(tape);
+    ck_assert_int_gt(runs_of("exp  "), 6);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(the_environment_can_ask_for_it) {
     FILE *file = tmpfile();
     int   before = dup(STDERR_FILENO);
@@ -177,6 +190,7 @@ Suite *suite_profile(void) {
     tcase_add_test(tcase, off_keeps_what_was_counted_and_on_begins_anew);
     tcase_add_test(tcase, results_have_the_same_bits);
     tcase_add_test(tcase, recording_again_adds_to_the_same_lines);
+    tcase_add_test(tcase, what_runs_outside_of_a_run_is_counted);
     tcase_add_test(tcase, the_environment_can_ask_for_it);
     tcase_add_test(tcase, errors_are_reported);
     suite_add_tcase(suite, tcase);
