@@ -64,6 +64,11 @@ tg_tensor tg_index(tg_tensor x, tg_list indices);
  * element is chosen more than once the last one stays, and gets the gradient; or they are added in row-major order. */
 tg_tensor tg_index_put(tg_tensor x, tg_list indices, tg_tensor values, bool accumulate);
 
+/* Records that this part of `leaf` is overwritten, as tg_assign overwrites all of it (tapegrad/tape.h): NumPy's leaf[i, j, ...] = values. The
+ * rest of the leaf is not touched, and costs nothing: a cache that grows by a row in each run is
+ *     tg_assign_at(cache, TG_LIST(position), row) */
+tg_status tg_assign_at(tg_tensor leaf, tg_list indices, tg_tensor values);
+
 /* For each index, along a new last axis, `classes` elements of `dtype`: a 1 at the index, and zeros. */
 tg_tensor tg_one_hot(tg_tensor index, int64_t classes, tg_dtype dtype);
 
@@ -78,6 +83,10 @@ static inline tg_tensor tgi_index_put(tg_tensor x, tg_tensor values, tg_list ind
     return tg_index_put(x, indices, values, accumulate);
 }
 #define tg_index_put(x, indices, values, accumulate) TG_CALL2_WITH(tgi_index_put, x, values, indices, accumulate)
+static inline tg_status tgi_assign_at(tg_tensor leaf, tg_tensor values, tg_list indices) {
+    return tg_assign_at(leaf, indices, values);
+}
+#define tg_assign_at(leaf, indices, values) TG_CALL2_WITH(tgi_assign_at, leaf, values, indices)
 #define tg_one_hot(index, ...) TG_CALL1_WITH(tg_one_hot, index, __VA_ARGS__)
 
 /* ---- choosing by a bool tensor ------------------------------------------------------------------------------------- */

@@ -59,6 +59,9 @@ typedef struct tg_csv_options {
 
 tg_tensor tg_load_csv(tg_tape *tape, const char *path, tg_dtype dtype, const tg_csv_options *options);
 
+/* Any file, a text for instance: its bytes as int64, from 0 to 255, of shape (bytes). */
+tg_tensor tg_load_bytes(tg_tape *tape, const char *path);
+
 /* ---- archives: tensors with names -------------------------------------------------------------------------------- */
 
 /* A file of several tensors, open for reading: safetensors, or NumPy's .npz with members stored or deflated. It is mapped, not read:
@@ -192,6 +195,7 @@ tg_status tg_load_checkpoint(tg_tape *tape, const char *path, tg_checkpoint_repo
 #define tg_save_npy(x, ...) TG_CALL1_WITH(tg_save_npy, x, __VA_ARGS__)
 #define tg_load_idx(tape, ...) TG_TAPE_CALL(tg_load_idx, tape, __VA_ARGS__)
 #define tg_load_csv(tape, ...) TG_TAPE_CALL(tg_load_csv, tape, __VA_ARGS__)
+#define tg_load_bytes(tape, ...) TG_TAPE_CALL(tg_load_bytes, tape, __VA_ARGS__)
 #define tg_archive_load(tape, ...) TG_TAPE_CALL(tg_archive_load, tape, __VA_ARGS__)
 #define tg_archive_borrow(tape, ...) TG_TAPE_CALL(tg_archive_borrow, tape, __VA_ARGS__)
 #define tg_archive_borrow_parameter(tape, ...) TG_TAPE_CALL(tg_archive_borrow_parameter, tape, __VA_ARGS__)

@@ -158,8 +158,8 @@ tg_tensor tg_part_rule(const tg_rule_call *call);
 
 /* ---- the op ------------------------------------------------------------------------------------------------------ */
 
-/* What an instruction does beside giving a result. Only tg_assign does anything: it overwrites its first operand, a leaf, by its
- * second, and has no value of its own. tg_record rejects every other op that says so. */
+/* What an instruction does beside giving a result. Only tg_assign and its like do anything: they overwrite their first
+ * operand, a leaf, and have no value of their own. tg_record rejects every other op that says so. */
 typedef enum tg_effect { TG_NO_EFFECT, TG_ASSIGNS } tg_effect;
 
 struct tg_op {

@@ -17,7 +17,8 @@
  *
  * And always:
  *
- *   - Instructions take effect in the order in which they were recorded. tg_assign is the only one with a side effect.
+ *   - Instructions take effect in the order in which they were recorded. tg_assign, and its like for parts of leaves, are the only
+ *     ones with a side effect.
  *   - Values that the user recorded are kept and can be read after a run. Values that tg_backward, an optimizer or a composed
  *     function records inside are not kept, unless tg_keep is called for them.
  *   - The first error stays in the tape, with the user's source line. From then on nothing is recorded or run, every call

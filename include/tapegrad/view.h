@@ -29,6 +29,10 @@ extern "C" {
  *     tg_slice(x, 1, TG_END, TG_BEGIN, -1)  x[:, ::-1] */
 tg_tensor tg_slice(tg_tensor x, int axis, int64_t start, int64_t stop, int64_t step);
 
+/* Records that this slice of `leaf`, an input or a parameter, is overwritten by a value that broadcasts to it, as tg_assign overwrites all
+ * of a leaf (tapegrad/tape.h). The rest of the leaf is not touched. */
+tg_status tg_assign_slice(tg_tensor leaf, int axis, int64_t start, int64_t stop, int64_t step, tg_tensor value);
+
 /* The slice with one index along an axis, which is removed: tg_select(x, 0, i) is Python's x[i]. A negative index counts from the end;
  * TG_ERR_INDEX for one that is out of range. tg_take is for an index that is a tensor. */
 tg_tensor tg_select(tg_tensor x, int axis, int64_t index);
@@ -57,6 +61,11 @@ tg_tensor tg_unsqueeze(tg_tensor x, int axis);
 /* The value of x; no gradient flows through it. */
 tg_tensor tg_detach(tg_tensor x);
 
+static inline tg_status tgi_assign_slice(tg_tensor leaf, tg_tensor value, int axis, int64_t start, int64_t stop, int64_t step) {
+    return tg_assign_slice(leaf, axis, start, stop, step, value);
+}
+#define tg_assign_slice(leaf, axis, start, stop, step, value) \
+    TG_CALL2_WITH(tgi_assign_slice, leaf, value, axis, start, stop, step)
 #define tg_slice(x, ...) TG_CALL1_WITH(tg_slice, x, __VA_ARGS__)
 #define tg_select(x, ...) TG_CALL1_WITH(tg_select, x, __VA_ARGS__)
 #define tg_flip(x, ...) TG_CALL1_WITH(tg_flip, x, __VA_ARGS__)

@@ -1,7 +1,8 @@
 /* core/assign.c: what overwrites a leaf from the tape.
  *
- * An instruction whose op says TG_ASSIGNS has the leaf and its new value as operands, and no value of its own. Its attribute is the
- * assign to the same leaf before it, so that the assigns of a leaf are a list, newest first, which a rewind cuts back.
+ * An instruction whose op says TG_ASSIGNS has the leaf as its first operand, and no value of its own. The others are the leaf's new
+ * value; or, where the op has a kernel, what that needs to overwrite a part of the leaf, in the leaf's own memory. Its attributes
+ * begin with the assign to the same leaf before it, so that the assigns of a leaf are a list, newest first, which a rewind cuts back.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/residency.h"
@@ -18,7 +19,7 @@ static tg_status infer_assign(tg_infer *call) {
     return TG_OK;
 }
 
-const tg_op tgi_assign = {.name = "assign", .arity = 2, .infer = infer_assign, .effect = TG_ASSIGNS};
+static const tg_op assign_all = {.name = "assign", .arity = 2, .infer = infer_assign, .effect = TG_ASSIGNS};
 
 tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what) {
     tgi_node       *node = tgi_resolve(tape, x, what, "the leaf");
@@ -34,20 +35,28 @@ tgi_node *tgi_variable(tg_tape *tape, tg_tensor x, const char *what) {
     return NULL;
 }
 
-tg_status(tg_assign)(tg_tensor leaf, tg_tensor value) {
-    tg_tape *tape = tgi_tape_of(leaf) ? tgi_tape_of(leaf) : tgi_tape_of(value);
-    if (tgi_check(tape)) return tg_error_status(tape);
-    tgi_node *node = tgi_variable(tape, leaf, "assign");
+tg_status tgi_record_assign(tg_tape *tape, const tg_op *op, const char *what, int count, const tg_tensor *in,
+                            tgi_assign_attr *attr, size_t attr_size) {
+    tgi_node *node = tgi_variable(tape, in[0], what);
     if (!node) return tape->status;
-    tgi_leaf *variable = tgi_leaf_of(node);
-    tg_tensor recorded =
-        tg_record(tape, &tgi_assign, 2, ((tg_tensor[]){leaf, value}), &variable->last_assign, sizeof(uint32_t));
-    if (!tape->status) variable->last_assign = tgi_index(recorded);
+    tgi_leaf *leaf = tgi_leaf_of(node);
+    attr->previous = leaf->last_assign;
+    tape->assigning = op;
+    tg_tensor recorded = tg_record(tape, op, count, in, attr, attr_size);
+    tape->assigning = NULL;
+    if (!tape->status) leaf->last_assign = tgi_index(recorded);
     return tape->status;
 }
 
+tg_status(tg_assign)(tg_tensor leaf, tg_tensor value) {
+    tg_tape        *tape = tgi_tape_of(leaf) ? tgi_tape_of(leaf) : tgi_tape_of(value);
+    tgi_assign_attr attr = {0};
+    if (tgi_check(tape)) return tg_error_status(tape);
+    return tgi_record_assign(tape, &assign_all, "assign", 2, ((tg_tensor[]){leaf, value}), &attr, sizeof attr);
+}
+
 uint32_t tgi_previous_assign(const tgi_node *assign) {
-    return *(const uint32_t *)assign->attr;
+    return ((const tgi_assign_attr *)assign->attr)->previous;
 }
 
 uint32_t tgi_last_assign_in(const tg_tape *tape, const tgi_leaf *leaf, uint16_t part) {

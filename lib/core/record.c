@@ -61,7 +61,7 @@ static void save(const tg_tape *tape, tgi_node *node) {
 static void forget_assign(tg_tape *tape, const tgi_node *assign, bool has_run) {
     tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, assign->in[0]));
     leaf->last_assign = tgi_previous_assign(assign);
-    if (has_run && assign->in[0] != assign->in[1]) tgi_leaf_written(tape, leaf);
+    if (has_run && !tgi_changes_nothing(assign)) tgi_leaf_written(tape, leaf);
 }
 
 /* Forgets instruction i, when all from `count` on are forgotten. */
@@ -271,7 +271,7 @@ static tg_status check_call(tg_tape *tape, const tg_op *op, int count, const tg_
     if (count && !in) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the array of %d operands is NULL", count);
     if ((attr_size && !attr) || attr_size > UINT32_MAX)
         return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the attributes are NULL, or too large: %zu bytes", attr_size);
-    if (op->effect && op != &tgi_assign) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "only tg_assign has an effect");
+    if (op->effect && op != tape->assigning) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "only tg_assign has an effect");
     if (count > TG_MAX_LOOP_OPERANDS && !op->kernel && !op->view)
         return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "an elementwise op takes %d operands at most, not %d",
                         TG_MAX_LOOP_OPERANDS, count);

@@ -206,6 +206,7 @@ struct tg_tape {
     const char  *within;   /* the name of the outermost one that has a name, or NULL */
     uint32_t     rule_of;  /* the instruction that is being differentiated, or TGI_NONE */
     int          unsaved;  /* above 0: no gradient rule will need what is recorded */
+    const tg_op *assigning; /* the op with an effect that may be recorded now, or NULL */
     uint8_t      role;     /* what is recorded is there for; set in a scope, whose end sets it back */
     tgi_callback callback; /* the user's code that is being called */
     tgi_lock     lock;     /* for the error, the pool and a group's failures while threads call kernels */
@@ -460,7 +461,19 @@ static inline bool tgi_is_ordered(const tgi_node *assign, uint16_t part) {
 
 /* ---- assigns (assign.c) ------------------------------------------------------------------------------------------ */
 
-extern const tg_op tgi_assign;
+/* What the attributes of an assign begin with. */
+typedef struct tgi_assign_attr {
+    uint32_t previous; /* the assign to the same leaf before this one, or TGI_NONE; filled in when it is recorded */
+} tgi_assign_attr;
+
+/* Records an assign to the leaf in[0], which is checked; `what` goes into errors. Attributes are `attr_size` bytes. */
+tg_status tgi_record_assign(tg_tape *tape, const tg_op *op, const char *what, int count, const tg_tensor *in,
+                            tgi_assign_attr *attr, size_t attr_size);
+
+/* Whether it puts a leaf into itself, which changes nothing, and is not run. */
+static inline bool tgi_changes_nothing(const tgi_node *assign) {
+    return !assign->op->kernel && assign->in[0] == assign->in[1];
+}
 
 /* The assign to the same leaf before this one, or TGI_NONE. */
 uint32_t tgi_previous_assign(const tgi_node *assign);

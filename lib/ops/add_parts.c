@@ -11,7 +11,7 @@
 #include "kernels/strided.h"
 #include "ops/ops.h"
 
-/* ---- adding an array to a part of another ------------------------------------------------------------------------ */
+/* ---- adding an array to a part of another, or putting it there ------------------------------------------------------------------------ */
 
 /* Two arrays of one shape, in as few axes as can be. */
 typedef struct pair {
@@ -39,19 +39,24 @@ static pair pair_of(const tg_array *x, const tg_array *place) {
     return p;
 }
 
-#define DEFINE_ADD(suffix, T) \
-    static void add_run_##suffix(int64_t n, int64_t from, int64_t to, const T *x, T *out) { \
+/* For each element: *to = formula of *to and *from. */
+#define DEFINE_MOVE(name, suffix, T, formula) \
+    static inline T name##_one_##suffix(T to, T from) { \
+        (void)to; \
+        return (T)(formula); \
+    } \
+    static void name##_run_##suffix(int64_t n, int64_t from, int64_t to, const T *x, T *out) { \
         if (from == 1 && to == 1) \
             for (int64_t i = 0; i < n; i++) \
-                out[i] = (T)(out[i] + x[i]); \
+                out[i] = name##_one_##suffix(out[i], x[i]); \
         else \
             for (int64_t i = 0; i < n; i++) \
-                out[i * to] = (T)(out[i * to] + x[i * from]); \
+                out[i * to] = name##_one_##suffix(out[i * to], x[i * from]); \
     } \
-    static void add_##suffix(const pair *p, const T *x, T *out) { \
+    static void name##_##suffix(const pair *p, const T *x, T *out) { \
         int inner = p->rank - 1; \
         if (!inner) { \
-            add_run_##suffix(p->dims[0], p->from[0], p->to[0], x, out); \
+            name##_run_##suffix(p->dims[0], p->from[0], p->to[0], x, out); \
             return; \
         } \
         tgi_walk f = {.rank = inner}, t = {.rank = inner}; \
@@ -63,17 +68,34 @@ static pair pair_of(const tg_array *x, const tg_array *place) {
         tgi_steps from = tgi_steps_of(&f), to = tgi_steps_of(&t); \
         for (int64_t i = 0; i < runs; i++) { \
             T *at = out + tgi_next(&to); \
-            add_run_##suffix(p->dims[inner], p->from[inner], p->to[inner], x + tgi_next(&from), at); \
+            name##_run_##suffix(p->dims[inner], p->from[inner], p->to[inner], x + tgi_next(&from), at); \
         } \
     }
-DEFINE_ADD(f32, float)
-DEFINE_ADD(f64, double)
-DEFINE_ADD(i64, uint64_t)
-DEFINE_ADD(b8, uint8_t)
+DEFINE_MOVE(add, f32, float, to + from)
+DEFINE_MOVE(add, f64, double, to + from)
+DEFINE_MOVE(add, i64, uint64_t, to + from)
+DEFINE_MOVE(add, b8, uint8_t, to + from)
+DEFINE_MOVE(put, f32, float, from)
+DEFINE_MOVE(put, f64, double, from)
+DEFINE_MOVE(put, i64, uint64_t, from)
+DEFINE_MOVE(put, b8, uint8_t, from)
 
 void tgi_add_to_place(const tg_array *x, const tg_array *place) {
     pair p = pair_of(x, place);
     if (x->size > 0) (void)TGI_DISPATCH_ANY(x->dtype, add, &p, x->data, place->data);
+}
+
+void tgi_put_in_place(const tg_array *x, const tg_array *place) {
+    pair p = pair_of(x, place);
+    if (x->size > 0) (void)TGI_DISPATCH_ANY(x->dtype, put, &p, x->data, place->data);
+}
+
+const void *tgi_apart_from_leaf(tg_kernel_call *call, int i) {
+    const tg_array *x = &call->in[i];
+    size_t          bytes = (size_t)x->size * tg_dtype_size(x->dtype);
+    if (x->data != call->out.data) return x->data;
+    void *copy = tg_scratch(call, bytes);
+    return copy ? memcpy(copy, x->data, bytes) : NULL;
 }
 
 /* The way back of an op that has a view rule. */

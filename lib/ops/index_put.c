@@ -1,7 +1,7 @@
 /* ops/index_put.c: elements chosen by several tensors of indices at once, one for each of the leading axes.
  *
  * One op checks the indices, which broadcast, and gives the numbers of what they choose: x is seen as a list of slices. The
- * rest is done by take, scatter and scatter_add.
+ * rest is done by take, scatter and scatter_add, and by an op that overwrites slices of a leaf.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -113,8 +113,12 @@ tg_tensor(tg_index)(tg_tensor x, tg_list indices) {
 
 /* ---- index_put --------------------------------------------------------------------------------------------------- */
 
-/* The values, broadcast to the shape of what is chosen, as a list of slices of `size` elements. */
-static tg_tensor as_slices(const choice *c, tg_tensor values, tg_tensor index, int64_t size) {
+static int64_t slice_size(const choice *c) {
+    return tgi_size(c->shape.rank - c->count, c->shape.dims + c->count);
+}
+
+/* The values, broadcast to the shape of what is chosen, as a list of `count` slices of `size` elements. */
+static tg_tensor as_slices(const choice *c, tg_tensor values, tg_tensor index, int64_t count, int64_t size) {
     tg_shape chosen = tg_shape_of(index);
     double   number;
     if (chosen.rank + c->shape.rank - c->count > TG_MAX_RANK) {
@@ -124,13 +128,13 @@ static tg_tensor as_slices(const choice *c, tg_tensor values, tg_tensor index, i
     for (int i = c->count; i < c->shape.rank; i++)
         chosen.dims[chosen.rank++] = c->shape.dims[i];
     if (tgi_is_number(values, &number)) values = tgi_full(c->tape, c->what, tg_dtype_of(c->x), TG_SHAPE(), number);
-    return tg_reshape(tg_broadcast_to(values, chosen), TG_SHAPE(tg_size(index), size));
+    return tg_reshape(tg_broadcast_to(values, chosen), TG_SHAPE(count, size));
 }
 
 static tg_tensor put(const choice *c, tg_tensor values, tg_tensor index, bool accumulate) {
     if (!tg_valid(index)) return index;
-    int64_t   size = tgi_size(c->shape.rank - c->count, c->shape.dims + c->count), count = tg_size(index);
-    tg_tensor slices = tg_reshape(c->x, TG_SHAPE(c->slices, size)), source = as_slices(c, values, index, size);
+    int64_t   size = slice_size(c), count = tg_size(index);
+    tg_tensor slices = tg_reshape(c->x, TG_SHAPE(c->slices, size)), source = as_slices(c, values, index, count, size);
     tg_tensor at = tg_broadcast_to(tg_reshape(index, TG_SHAPE(count, 1)), TG_SHAPE(count, size));
     return tg_reshape(accumulate ? tg_scatter_add(slices, at, source, 0) : tg_scatter(slices, at, source, 0), c->shape);
 }
@@ -141,4 +145,47 @@ tg_tensor(tg_index_put)(tg_tensor x, tg_list indices, tg_tensor values, bool acc
     if (!can_use(&c, values, c.count + 2)) return tgi_invalid(c.tape);
     tg_scope scope = tg_begin_scope(c.tape, c.what);
     return tg_end_scope_with(scope, put(&c, values, record_ravel(&c, indices.x), accumulate));
+}
+
+/* ---- assign_at --------------------------------------------------------------------------------------------------- */
+
+typedef struct assign_at_attr {
+    tgi_assign_attr assign;
+    int32_t         zero;
+    int64_t         slices, size; /* the leaf as so many slices, of so many elements */
+} assign_at_attr;
+
+/* Operands: the leaf, the numbers of slices of it, and what these become. */
+static tg_status infer_assign_at(tg_infer *call) {
+    call->out = call->in[0];
+    return tgi_require_equal(call, call->in[0].dtype, call->in[2].dtype);
+}
+
+/* The numbers have been checked when they were computed. */
+static tg_status assign_at_kernel(tg_kernel_call *call) {
+    const assign_at_attr *attr = call->attr;
+    const int64_t        *at = tg_contiguous(call, 1);
+    const char           *from = tg_contiguous(call, 2);
+    size_t                bytes = (size_t)attr->size * tg_dtype_size(call->out.dtype);
+    if (from == call->out.data) from = tgi_apart_from_leaf(call, 2);
+    if (!at || !from) return TG_ERR_MEMORY;
+    for (int64_t k = 0; bytes && k < call->in[1].size; k++, from += bytes)
+        memcpy((char *)call->out.data + (size_t)at[k] * bytes, from, bytes);
+    return TG_OK;
+}
+
+static void record_assign_at(const choice *c, tg_tensor values, tg_tensor index) {
+    static const tg_op op = {"assign_at", 3, infer_assign_at, .kernel = assign_at_kernel, .effect = TG_ASSIGNS};
+    assign_at_attr     attr = {.slices = c->slices, .size = slice_size(c)};
+    if (!tg_valid(index)) return;
+    tg_tensor source = as_slices(c, values, index, tg_size(index), attr.size);
+    tgi_record_assign(c->tape, &op, c->what, 3, ((tg_tensor[]){c->x, index, source}), &attr.assign, sizeof attr);
+}
+
+tg_status(tg_assign_at)(tg_tensor leaf, tg_list indices, tg_tensor values) {
+    choice c;
+    if (!begin(&c, "assign_at", leaf, indices) || !can_use(&c, values, c.count + 2)) return tg_error_status(c.tape);
+    tg_scope scope = tg_begin_scope(c.tape, c.what);
+    record_assign_at(&c, values, record_ravel(&c, indices.x));
+    return tg_end_scope(scope);
 }

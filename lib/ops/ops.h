@@ -31,6 +31,13 @@ tg_tensor tgi_add_parts(tg_tape *tape, uint32_t count, const tgi_taken_part *par
 /* Adds x to the elements at `place`, which has its shape and dtype; where several of them are the same one, in row-major order. */
 void tgi_add_to_place(const tg_array *x, const tg_array *place);
 
+/* Puts x there. */
+void tgi_put_in_place(const tg_array *x, const tg_array *place);
+
+/* For an assign to a part of a leaf: the elements of operand i, laid out as they are, but not in the leaf's own memory: when it is the
+ * leaf itself they are a copy. NULL, with the error noted, when there is no memory. */
+const void *tgi_apart_from_leaf(tg_kernel_call *call, int i);
+
 /* The largest stride, padding, window and so on of a convolution or a pooling: no sum of sizes can then overflow. */
 #define TGI_LARGEST_SETTING ((int64_t)INT32_MAX)
 

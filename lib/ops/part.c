@@ -81,21 +81,27 @@ static int64_t bound(int64_t at, int64_t size, int64_t lowest, int64_t highest) 
     return at < lowest ? lowest : at > highest ? highest : at;
 }
 
-tg_tensor(tg_slice)(tg_tensor x, int axis, int64_t start, int64_t stop, int64_t step) {
-    part p;
-    int  i = begin_part(x, "slice", axis, &p);
-    if (i < 0) return tgi_invalid(tgi_tape_of(x));
+/* The slice of x; false, with the error noted, when there is none. */
+static bool find_slice(tg_tensor x, const char *what, int axis, int64_t start, int64_t stop, int64_t step, part *p) {
+    int i = begin_part(x, what, axis, p);
+    if (i < 0) return false;
     if (step == 0 || step == INT64_MIN) {
-        tgi_fail(x.tape, TG_ERR_ARGUMENT, "slice", "the step is %s", step ? "out of range" : "0");
-        return tgi_invalid(x.tape);
+        tgi_fail(x.tape, TG_ERR_ARGUMENT, what, "the step is %s", step ? "out of range" : "0");
+        return false;
     }
-    int64_t size = p.whole[i], last = step > 0 ? size : size - 1, first = step > 0 ? 0 : -1;
+    int64_t size = p->whole[i], last = step > 0 ? size : size - 1, first = step > 0 ? 0 : -1;
     start = bound(start, size, first, last);
     stop = bound(stop, size, first, last);
     int64_t way = step > 0 ? stop - start : start - stop, pace = step > 0 ? step : -step;
-    p.dims[i] = way > 0 ? (way - 1) / pace + 1 : 0;
-    p.step[i] = p.dims[i] > 1 ? step : 1;
-    p.start[i] = p.dims[i] ? start : 0;
+    p->dims[i] = way > 0 ? (way - 1) / pace + 1 : 0;
+    p->step[i] = p->dims[i] > 1 ? step : 1;
+    p->start[i] = p->dims[i] ? start : 0;
+    return true;
+}
+
+tg_tensor(tg_slice)(tg_tensor x, int axis, int64_t start, int64_t stop, int64_t step) {
+    part p;
+    if (!find_slice(x, "slice", axis, start, stop, step, &p)) return tgi_invalid(tgi_tape_of(x));
     return take_part(&slice, x, &p);
 }
 
@@ -258,6 +264,55 @@ tg_tensor(tg_unfold)(tg_tensor x, int axis, int64_t size, int64_t step) {
         return take_part(&unfold, x, &p);
     }
     return tgi_invalid(x.tape);
+}
+
+/* ---- assigning to a slice ---------------------------------------------------------------------------------------- */
+
+typedef struct assign_slice_attr {
+    tgi_assign_attr assign;
+    int32_t         zero;
+    part            part; /* of the leaf */
+} assign_slice_attr;
+
+static tg_status infer_assign_slice(tg_infer *call) {
+    const part    *p = &((const assign_slice_attr *)call->attr)->part;
+    const tg_type *value = &call->in[1];
+    int            rank;
+    int64_t        dims[TG_MAX_RANK];
+    if (tgi_require_equal(call, call->in[0].dtype, value->dtype)) return call->tape->status;
+    if (!tgi_broadcast(&rank, dims, (int)p->rank, p->dims, value->rank, value->dims) ||
+        !tgi_same_dims(rank, dims, (int)p->rank, p->dims)) {
+        char text[TGI_TEXT];
+        return tg_refuse(call, TG_ERR_SHAPE, "the value does not broadcast to the slice's shape, %s",
+                         tgi_shape_text(text, (int)p->rank, p->dims));
+    }
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+static tg_status assign_slice_kernel(tg_kernel_call *call) {
+    const part     *p = &((const assign_slice_attr *)call->attr)->part;
+    const tg_array *value = &call->in[1];
+    tg_array        place = {.rank = (int)p->rank, .size = tgi_size((int)p->rank, p->dims)}, from = place;
+    const void     *elements = tgi_apart_from_leaf(call, 1);
+    if (!elements) return TG_ERR_MEMORY;
+    part_view(&call->out, p, &place);
+    from.data = (void *)elements;
+    from.dtype = value->dtype;
+    memcpy(from.dims, p->dims, sizeof from.dims);
+    tgi_stretch(value->rank, value->dims, value->strides, from.rank, from.dims, from.strides);
+    tgi_put_in_place(&from, &place);
+    return TG_OK;
+}
+
+tg_status(tg_assign_slice)(tg_tensor leaf, int axis, int64_t start, int64_t stop, int64_t step, tg_tensor value) {
+    static const tg_op op =
+        {"assign_slice", 2, infer_assign_slice, .kernel = assign_slice_kernel, .effect = TG_ASSIGNS};
+    tg_tape          *tape = tgi_tape_of(leaf) ? tgi_tape_of(leaf) : tgi_tape_of(value);
+    assign_slice_attr attr = {.zero = 0};
+    if (tgi_check(tape)) return tg_error_status(tape);
+    if (!find_slice(leaf, op.name, axis, start, stop, step, &attr.part)) return tape->status;
+    return tgi_record_assign(tape, &op, op.name, 2, ((tg_tensor[]){leaf, value}), &attr.assign, sizeof attr);
 }
 
 /* ---- triangles --------------------------------------------------------------------------------------------------- */

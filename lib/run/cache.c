@@ -79,8 +79,8 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
         ((uint32_t *)w)[j] = node->in[j] >= k->start ? node->in[j] - k->start : node->in[j] | TGI_OUTSIDE;
     w += in_words;
     if (attr_words) w[attr_words - 1] = 0;
-    if (attr_words && !node->op->effect) memcpy(w, node->attr, node->attr_size);
-    if (attr_words && node->op->effect) memset(w, 0, attr_words * sizeof *w); /* the assign before says nothing of this one */
+    if (attr_words) memcpy(w, node->attr, node->attr_size);
+    if (node->op->effect) memset(w, 0, sizeof(tgi_assign_attr)); /* the assign before says nothing of this one */
     for (uint32_t j = 0; j < node->count; j++)
         if (node->in[j] < k->start && write_outside(k, node->in[j])) return TG_ERR_MEMORY;
     return TG_OK;

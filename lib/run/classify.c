@@ -90,7 +90,7 @@ bool tgi_classify(const tgi_plan_builder *b, uint32_t i, tgi_candidate *c) {
                          .count = b->views[i].source_count,
                          .rank = node->rank,
                          .dims = node->dims};
-    if (node->op->effect)
+    if (node->op->effect && !node->op->kernel)
         c->kind = TGI_FUSED_ASSIGN;
     else if (node->op->view)
         c->kind = TGI_FUSED_COPY;

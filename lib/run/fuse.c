@@ -77,8 +77,10 @@ static void add_kernel(fuser *f, uint32_t i) {
     uint32_t             k = new_unit(b, i, NULL, TGI_SPLIT_KERNEL, 0);
     for (uint32_t j = 0; j < view->source_count; j++)
         note_reading(b, &view->sources[j], k, 0, false);
+    const tgi_node *node = tgi_instruction(b, i);
     b->fusion[i].unit = b->fusion[i].last_unit = k;
-    b->fusion[i].made = b->fusion[i].in_memory = true;
+    b->fusion[i].made = b->fusion[i].in_memory = !node->op->effect;
+    if (node->op->effect) tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, node->in[0])))->writer = k;
     if (!tgi_is_safe(b, i)) f->barrier = f->assign_barrier = f->reduce_barrier = k + 1;
 }
 
@@ -291,7 +293,7 @@ static void join(fuser *f, const tgi_candidate *c, uint32_t k, const fit *found)
 static bool is_run(const tgi_plan_builder *b, uint32_t i) {
     const tgi_node *node = tgi_instruction(b, i);
     if (!b->liveness[i].needed || !node->op->infer || b->views[i].strides) return false;
-    return !node->op->effect || node->in[0] != node->in[1];
+    return !node->op->effect || !tgi_changes_nothing(node);
 }
 
 static tg_status add(fuser *f, uint32_t i) {

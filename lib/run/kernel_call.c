@@ -179,7 +179,7 @@ static tg_status call_whole(tg_tape *tape, const tgi_node *node, tg_array *in) {
     kernel_context context = {.tape = tape, .node = node};
     for (uint32_t i = 0; i < node->count; i++)
         in[i] = tgi_array_of(tgi_node_at(tape, node->in[i]));
-    call_kernel(&context, in, tgi_array_of(node));
+    call_kernel(&context, in, node->op->effect ? in[0] : tgi_array_of(node));
     return tape->status;
 }
 

@@ -58,7 +58,7 @@ static uint32_t last_assign_done(const tg_tape *tape, const tgi_leaf *leaf) {
     uint32_t assign = leaf->last_assign;
     for (; assign != TGI_NONE; assign = tgi_previous_assign(tgi_node_at(tape, assign))) {
         const tgi_node *node = tgi_node_at(tape, assign);
-        if (assign < tape->done && !node->part && node->in[0] != node->in[1]) break;
+        if (assign < tape->done && !node->part && !tgi_changes_nothing(node)) break;
     }
     return assign;
 }

@@ -17,6 +17,7 @@
 
 static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node);
 static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node);
+static tg_status run_kernel(tg_tape *tape, uint32_t index, const tgi_node *node);
 
 static tg_status check_operands(tg_tape *tape, const tgi_node *node) {
     for (uint32_t i = 0; i < node->count; i++) {
@@ -31,10 +32,10 @@ static tg_status check_operands(tg_tape *tape, const tgi_node *node) {
 
 static tg_status compute(tg_tape *tape, uint32_t index, tgi_node *node) {
     tg_loop *loop = tgi_node_loop(tape, node);
-    if (node->op->effect) return run_assign(tape, index, node);
+    if (node->op->effect && !node->op->kernel) return run_assign(tape, index, node);
     if (node->op->view) return run_view(tape, index, node);
-    if (tgi_allocate_value(tape, node)) return TG_ERR_MEMORY;
-    return loop ? tgi_run_loop(tape, node, loop) : tgi_call_kernel(tape, node);
+    if (!node->op->effect && tgi_allocate_value(tape, node)) return TG_ERR_MEMORY;
+    return loop ? tgi_run_loop(tape, node, loop) : run_kernel(tape, index, node);
 }
 
 tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
@@ -63,7 +64,7 @@ tg_status tgi_run_kernel(tg_tape *tape, uint32_t index) {
     tape->line = node->line;
     if (check_operands(tape, node)) return tape->status;
     tgi_timing timing = tgi_begin_timing(tape, node);
-    tg_status  status = tgi_call_kernel(tape, node);
+    tg_status  status = run_kernel(tape, index, node);
     tgi_end_timing(timing);
     return status;
 }
@@ -94,9 +95,19 @@ static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
 static tg_status run_assign(tg_tape *tape, uint32_t index, const tgi_node *node) {
     const tgi_node *leaf = tgi_node_at(tape, node->in[0]);
     const tgi_node *value = tgi_node_at(tape, node->in[1]);
-    if (leaf == value) return TG_OK;
+    if (tgi_changes_nothing(node)) return TG_OK;
     if (tgi_detach_views(tape, node->in[0], index, node->part, false)) return tape->status;
     tg_array array = tgi_array_of(value);
     tgi_copy_array(&array, leaf->rank, leaf->dims, leaf->data);
     return TG_OK;
+}
+
+/* What overwrites a part of a leaf does so in the leaf's memory, which may just have become another. */
+static tg_status run_kernel(tg_tape *tape, uint32_t index, const tgi_node *node) {
+    if (!node->op->effect) return tgi_call_kernel(tape, node);
+    const tgi_node *leaf = tgi_node_at(tape, node->in[0]);
+    if (tgi_detach_views(tape, node->in[0], index, node->part, false)) return tape->status;
+    const void *previous = tgi_leaf_of(leaf)->previous;
+    if (previous != leaf->data) memcpy(leaf->data, previous, tgi_node_bytes(leaf));
+    return tgi_call_kernel(tape, node);
 }

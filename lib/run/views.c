@@ -104,7 +104,7 @@ static tg_status note_sources(tgi_plan_builder *b, uint32_t i, const tgi_node *n
 static tg_status resolve(tgi_plan_builder *b, uint32_t i) {
     const tgi_node *node = tgi_instruction(b, i);
     b->views[i] = (tgi_view_info){.base = i};
-    if (!b->liveness[i].needed || !node->op->infer || (node->op->effect && node->in[0] == node->in[1])) return TG_OK;
+    if (!b->liveness[i].needed || !node->op->infer || (node->op->effect && tgi_changes_nothing(node))) return TG_OK;
     if (!node->op->view) return note_sources(b, i, node);
     tgi_source shown = source_of(b, node, node->in[0]);
     return look_through(b, node, &shown) ? note_view(b, i, node, &shown) : note_sources(b, i, node);

@@ -124,6 +124,44 @@ START_TEST(each_allocation_that_fails_is_an_error_after_which_the_tape_still_wor
 }
 END_TEST
 
+/* A kept view has the old value, and the leaf other memory; a leaf that is put into itself is copied. */
+static double assign_parts(tg_tape *tape) {
+    static const double values[] = {1, 2, 3, 4, 5, 6};
+    tg_tensor           x = tg_input(tape, "x", TG_F64, TG_SHAPE(3, 2));
+    tg_write(x, values, 6);
+    tg_tensor view = tg_slice(x, 0, 1, 3, 1);
+    tg_assign_slice(x, 0, TG_END, TG_BEGIN, -1, x);
+    tg_assign_at(x, TG_LIST(tg_num(1)), tg_sum_axes(view, TG_AXES(0), false));
+    tg_run(tape);
+    return tg_item(tg_add(tg_sum(view), tg_mul(100, tg_sum(x))));
+}
+
+START_TEST(parts_of_leaves_are_assigned_whichever_allocation_fails) {
+    watch();
+    long failures = 0;
+    for (bool failed = true; failed; failures += failed) {
+        until_failure = failures + 1;
+        tg_tape *tape = tg_tape_new();
+        if (!tape) continue;
+        tg_mark empty = tg_tape_mark(tape);
+        double  sum = assign_parts(tape);
+        failed = until_failure == 0;
+        until_failure = 0;
+        if (failed) {
+            unwatched(ck_assert_int_eq(tg_error_status(tape), TG_ERR_MEMORY));
+            tg_clear_error(tape);
+            tg_discard(tape, empty);
+            sum = assign_parts(tape);
+        }
+        unwatched(ck_assert_str_eq(tg_error(tape), ""));
+        unwatched(ck_assert_double_eq(sum, 18 + 100 * (5 + 6 + 8 + 10 + 1 + 2)));
+        tg_tape_free(tape);
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 10));
+}
+END_TEST
+
 /* A run that stops for want of memory goes on where it stopped: nothing is done twice, nothing is left out. */
 START_TEST(a_run_that_failed_goes_on_where_it_stopped) {
     watch();
@@ -385,6 +423,7 @@ int main(void) {
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, no_epoch_after_the_second_allocates_or_frees, 0, 2);
     tcase_add_loop_test(tcase, each_allocation_that_fails_is_an_error_after_which_the_tape_still_works, 0, 2);
+    tcase_add_test(tcase, parts_of_leaves_are_assigned_whichever_allocation_fails);
     tcase_add_test(tcase, a_run_that_failed_goes_on_where_it_stopped);
     tcase_add_test(tcase, layers_that_failed_are_recorded_again_or_go_on);
     tcase_add_test(tcase, a_gradient_check_that_fails_leaves_the_tape_as_it_was);

@@ -501,6 +501,14 @@ static void scope(void) {
     if (s.depth == 0 && s.scopes) tg_end_scope(s.scope[--s.scopes]);
 }
 
+static void assign(tg_tensor x) {
+    unsigned which = next() % 4;
+    if (which == 0) tg_assign_slice(x, small(), number(), number(), number(), any());
+    if (which == 1) tg_assign_at(x, TG_LIST(any()), any());
+    if (which == 2) tg_assign_at(x, TG_LIST(any(), any()), any());
+    if (which == 3) tg_assign(x, any());
+}
+
 static void values(void) {
     tg_tensor x = any();
     int64_t   count = chance(8) ? number() : tg_valid(x) ? (tg_size)(x) : 1;
@@ -510,7 +518,7 @@ static void values(void) {
     case 1: (tg_read)(x, elements(), count); break;
     case 2: (tg_data)(x); break;
     case 3: (tg_write)(x, elements(), count); break;
-    case 4: tg_assign(x, any()); break;
+    case 4: assign(x); break;
     case 5: tg_keep(x), (tg_peek)(x); break;
     case 6: tg_requires_grad(x), tg_name(x), tg_shape_of(x), tg_dtype_of(x), tg_has_grad(x), tg_is_none(x); break;
     default: tg_print_tensor(x, chance(16) ? NULL : s.out); break;

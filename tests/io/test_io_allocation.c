@@ -29,6 +29,10 @@ static void load_images(tg_tape *tape) {
     tg_load_idx(tape, fixture("images.idx"));
 }
 
+static void load_bytes(tg_tape *tape) {
+    tg_load_bytes(tape, fixture("images.idx"));
+}
+
 static void load_iris(tg_tape *tape) {
     tg_load_csv(tape, SOURCE_DIR "/data/iris.csv", TG_F64, &(tg_csv_options){.header = true, .columns = 4});
 }
@@ -83,7 +87,7 @@ static void load_batches(tg_tape *tape) {
     if (!tg_error_status(tape)) tg_discard(tape, mark);
 }
 
-static void (*const works[])(tg_tape *) = {load_rank3,       load_fortran,    load_packed,     load_images, load_iris,
+static void (*const works[])(tg_tape *) = {load_rank3,       load_fortran,    load_packed,     load_images, load_bytes, load_iris,
                                            load_safetensors, load_stored,     load_deflated,   save_npy,    save_npz,
                                            save_safetensors, save_checkpoint, load_checkpoint, load_batches};
 enum { WORKS = sizeof works / sizeof *works };

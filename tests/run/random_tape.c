@@ -266,6 +266,39 @@ static bool broadcasts_to(const tg_shape *from, const tg_shape *to) {
     return true;
 }
 
+/* The same slice of a value of the leaf's shape, or a number. */
+static void assign_slice(program *p, const value *leaf) {
+    int          axis = (int)roll(p, (uint64_t)leaf->shape.rank);
+    int64_t      size = leaf->shape.dims[axis], start = (int64_t)roll(p, (uint64_t)size + 1), step = one_in(p, 3) ? -1 : 1;
+    int64_t      stop = step > 0 ? (int64_t)roll(p, (uint64_t)size + 1) : TG_BEGIN;
+    const value *v = any_value(p, 1u << leaf->dtype);
+    bool         number = !v || !tg_shape_equal(v->shape, leaf->shape);
+    for (int t = 0; t < 2; t++)
+        (void)tg_assign_slice(leaf->x[t], axis, start, stop, step, number ? tg_num(1) : tg_slice(v->x[t], axis, start, stop, step));
+}
+
+static void assign_rows(program *p, const value *leaf) {
+    int64_t      rows[3], size = leaf->shape.dims[0];
+    const value *v = any_value(p, 1u << leaf->dtype);
+    bool         number = !v || !tg_shape_equal(v->shape, leaf->shape);
+    for (int i = 0; i < 3; i++)
+        rows[i] = (int64_t)roll(p, (uint64_t)size);
+    for (int t = 0; t < 2; t++) {
+        tg_tensor at = tg_constant(p->tape[t], TG_I64, TG_SHAPE(3), rows);
+        (void)tg_assign_at(leaf->x[t], TG_LIST(at), number ? tg_num(1) : tg_slice(v->x[t], 0, 0, 1, 1));
+    }
+}
+
+static void assign_part(program *p) {
+    const value *leaf = any_variable(p);
+    if (leaf->shape.rank == 0 || tg_shape_size(leaf->shape) == 0) return;
+    if (one_in(p, 2))
+        assign_slice(p, leaf);
+    else
+        assign_rows(p, leaf);
+    both_failed(p);
+}
+
 static void assign(program *p) {
     const value *leaf = any_variable(p), *v;
     for (int i = 0; i < 10; i++) {
@@ -348,8 +381,8 @@ static void do_something(program *p) {
     switch (roll(p, 60)) {
     case 0:
     case 1:
-    case 2:
-    case 3: assign(p); break;
+    case 2: assign(p); break;
+    case 3: assign_part(p); break;
     case 4: write_leaf(p); break;
     case 5: differentiate(p); break;
     case 6: optimise(p); break;
