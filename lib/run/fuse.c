@@ -11,6 +11,7 @@
  *     each element is read and written by the fused ops of its own tile: both are contiguous.
  *   - A view shows memory that an assign will overwrite: what reads it afterwards reads the copy that it has by then.
  *   - In the group of an assign nothing can fail, nor between it and what would be run again.
+ *   - What was made long before may be computed again in the group that reads it (rematerialize.c).
  *
  * Gives the units in their order, the fused ops of each group in theirs, and of each value whether it must be in memory, because another
  * unit reads it or it lasts, and which unit reads it last. After this pass the order of all work is settled.
@@ -18,13 +19,15 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "run/classify.h"
+#include "run/rematerialize.h"
 
 enum { LOOK_BACK = 16 }; /* how many units are tried, from the last one back */
 
 typedef struct fuser {
     tgi_plan_builder *b;
     uint32_t barrier, assign_barrier, reduce_barrier; /* the first unit that a fused op, an assign, a reduction may join */
+    tgi_demand demand; /* of the instruction that it has come to; */
+    unsigned   copied; /* and its operands that are computed again, if its group is of its own shape: bit j for operand j */
 } fuser;
 
 /* Why it does not join a unit, and by which operand; and how it would. */
@@ -63,7 +66,7 @@ static void note_reading(const tgi_plan_builder *b, const tgi_source *s, uint32_
             v->in_memory = true;
         v->last_unit = later(v->last_unit, k);
     }
-    tgi_leaf *leaf = tgi_variable_leaf(tgi_node_of(b->tape, b->start, s->base));
+    tgi_leaf *leaf = tgi_variable_leaf(tgi_base_node(b, s->base));
     if (!leaf) return;
     tgi_leaf_access *access = tgi_access_of_leaf(b, leaf);
     access->reader = later(access->reader, k);
@@ -132,6 +135,18 @@ static bool operand_fits(const tgi_plan_builder *b, const tgi_candidate *c, uint
     return reads_own_tile(b, g, &c->sources[j], access_of_operand(c, j, lead), per_row);
 }
 
+/* The same for the operands of an instruction that is computed again in the group. */
+static bool copy_fits(const fuser *f, uint32_t i, uint32_t k, int depth) {
+    const tgi_plan_builder *b = f->b;
+    tgi_candidate           c;
+    tgi_classify(b, i, &c);
+    for (uint32_t j = 0; j < c.count; j++) {
+        bool copied = tgi_supply_of(b, &f->demand, &c.sources[j], b->fusion[i].unit, depth) == TGI_FROM_COPY;
+        if (copied ? !copy_fits(f, c.sources[j].base, k, depth - 1) : !operand_fits(b, &c, j, k, false)) return false;
+    }
+    return true;
+}
+
 /* ---- whether rows fit -------------------------------------------------------------------------------------------- */
 
 static int64_t common_divisor(int64_t a, int64_t b) {
@@ -197,11 +212,12 @@ static fit fit_into(const fuser *f, const tgi_candidate *c, uint32_t k) {
         result.per_row = true;
         if (c->kind != TGI_FUSED_LOOP || !has_rows_of(g, c->rank, c->dims)) result.split = TGI_SPLIT_DOMAIN;
     }
-    for (uint32_t j = 0; j < c->count && !result.split; j++)
-        if (!operand_fits(b, c, j, k, result.per_row)) {
-            result.split = TGI_SPLIT_OPERAND;
-            result.operand = j;
-        }
+    for (uint32_t j = 0; j < c->count && !result.split; j++) {
+        bool copied = !result.per_row && f->copied >> j & 1;
+        if (copied ? copy_fits(f, c->sources[j].base, k, TGI_COPY_DEPTH - 1) : operand_fits(b, c, j, k, result.per_row)) continue;
+        result.split = TGI_SPLIT_OPERAND;
+        result.operand = j;
+    }
     if (result.split) return result;
     if (c->kind == TGI_FUSED_ROW_REDUCE || c->kind == TGI_FUSED_ROW_KERNEL || c->kind == TGI_FUSED_BLOCK_REDUCE)
         result.split = split_of_reduction(f, c, k, &result.multiple);
@@ -275,9 +291,45 @@ static void restrict_others(fuser *f, const tgi_candidate *c, uint32_t k) {
     f->reduce_barrier = b->unit_count;
 }
 
-static void join(fuser *f, const tgi_candidate *c, uint32_t k, const fit *found) {
+/* The copy of an instruction in group k, which is made, after those of its operands, if there is none; TGI_NONE without memory. */
+static uint32_t copy_into(fuser *f, uint32_t i, uint32_t k, int depth) {
+    tgi_plan_builder *b = f->b;
+    tgi_source       *sources;
+    uint32_t          copy = b->last_copy[i];
+    if (copy != TGI_NONE && b->fusion[copy].unit == k) return copy;
+    copy = tgi_new_copy(b, i, &sources);
+    for (uint32_t j = 0; copy != TGI_NONE && j < b->views[i].source_count; j++) {
+        if (tgi_supply_of(b, &f->demand, &sources[j], b->fusion[i].unit, depth) != TGI_FROM_COPY) continue;
+        sources[j].base = copy_into(f, sources[j].base, k, depth - 1);
+        if (sources[j].base == TGI_NONE) return TGI_NONE;
+    }
+    if (copy == TGI_NONE) return TGI_NONE;
+    tgi_candidate c;
+    tgi_classify(b, i, &c);
+    append_to_unit(b, copy, k);
+    b->fusion[copy].made = true;
+    for (uint32_t j = 0; j < c.count; j++)
+        note_reading(b, &sources[j], k, b->fusion[copy].order, access_of_operand(&c, j, 0) == TGI_CONTIGUOUS);
+    return copy;
+}
+
+/* The candidate reads copies where it is to. */
+static tg_status copy_operands(fuser *f, tgi_candidate *c, uint32_t k) {
+    tgi_source *sources = tgi_builder_take(f->b, c->count, sizeof *sources);
+    if (!sources) return TG_ERR_MEMORY;
+    memcpy(sources, c->sources, c->count * sizeof *sources);
+    for (uint32_t j = 0; j < c->count; j++) {
+        if (f->copied >> j & 1) sources[j].base = copy_into(f, sources[j].base, k, TGI_COPY_DEPTH - 1);
+        if (sources[j].base == TGI_NONE) return TG_ERR_MEMORY;
+    }
+    f->b->views[c->i].sources = c->sources = sources;
+    return TG_OK;
+}
+
+static tg_status join(fuser *f, tgi_candidate *c, uint32_t k, const fit *found) {
     tgi_plan_builder *b = f->b;
     tgi_fusion       *v = &b->fusion[c->i];
+    if (f->copied && !found->per_row && copy_operands(f, c, k)) return TG_ERR_MEMORY;
     append_to_unit(b, c->i, k);
     v->kind = (uint8_t)c->kind;
     v->per_row = found->per_row || c->kind == TGI_FUSED_ROW_REDUCE;
@@ -288,6 +340,7 @@ static void join(fuser *f, const tgi_candidate *c, uint32_t k, const fit *found)
     for (uint32_t j = 0; j < c->count; j++)
         note_reading(b, &c->sources[j], k, v->order, by_element && access_of_operand(c, j, 0) == TGI_CONTIGUOUS);
     restrict_others(f, c, k);
+    return TG_OK;
 }
 
 static bool is_run(const tgi_plan_builder *b, uint32_t i) {
@@ -302,6 +355,8 @@ static tg_status add(fuser *f, uint32_t i) {
     if (!is_run(f->b, i)) return TG_OK;
     uint32_t k = TGI_NONE;
     bool     grouped = tgi_classify(f->b, i, &c);
+    f->demand = (tgi_demand){i, c.rank, c.dims, f->b->unit_count};
+    f->copied = grouped ? tgi_copied_operands(f->b, &c, &f->demand) : 0;
     if (grouped) k = find_group_for(f, &c, &found);
     if (!grouped || (k == TGI_NONE && c.kind == TGI_FUSED_BLOCK_REDUCE)) {
         add_kernel(f, i);
@@ -309,13 +364,12 @@ static tg_status add(fuser *f, uint32_t i) {
     }
     if (k == TGI_NONE) k = new_group(f->b, &c, &found);
     if (k == TGI_NONE) return TG_ERR_MEMORY;
-    join(f, &c, k, &found);
-    return TG_OK;
+    return join(f, &c, k, &found);
 }
 
 tg_status tgi_fuse(tgi_plan_builder *b) {
     fuser f = {.b = b};
-    b->fusion = tgi_builder_take(b, b->count, sizeof *b->fusion);
+    b->fusion = tgi_builder_take(b, b->capacity, sizeof *b->fusion);
     b->units = tgi_builder_take(b, b->count, sizeof *b->units);
     if (!b->fusion || !b->units) return TG_ERR_MEMORY;
     tgi_begin_leaf_access(b);

@@ -25,7 +25,7 @@ static void make_in_leaves(tgi_plan_builder *b, const tgi_unit_info *unit) {
     for (uint32_t i = unit->first; i != TGI_NONE; i = b->fusion[i].next) {
         const tgi_view_info *v = &b->views[i];
         for (uint32_t j = 0; j < v->source_count; j++) {
-            tgi_leaf *leaf = tgi_variable_leaf(tgi_node_of(b->tape, b->start, v->sources[j].base));
+            tgi_leaf *leaf = tgi_variable_leaf(tgi_base_node(b, v->sources[j].base));
             if (!leaf) continue;
             tgi_leaf_access *access = tgi_access_of_leaf(b, leaf);
             access->reader = b->fusion[i].unit;
@@ -72,9 +72,9 @@ static tg_status make_operands_in_place(tgi_plan_builder *b, const tgi_unit_info
 }
 
 tg_status tgi_choose_targets(tgi_plan_builder *b) {
-    b->targets = tgi_builder_take(b, b->count, sizeof *b->targets);
+    b->targets = tgi_builder_take(b, (size_t)b->count + b->copy_count, sizeof *b->targets);
     if (!b->targets) return TG_ERR_MEMORY;
-    for (uint32_t i = 0; i < b->count; i++)
+    for (uint32_t i = 0; i < b->count + b->copy_count; i++)
         b->targets[i] = TGI_NONE;
     for (uint32_t k = 0; k < b->unit_count; k++)
         if (b->units[k].group) make_in_leaves(b, &b->units[k]);

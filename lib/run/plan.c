@@ -11,7 +11,8 @@ static tg_status run_passes(tgi_plan_builder *b) {
     tg_status status = tgi_find_liveness(b);    /* what must be computed, and what must last */
     if (!status) status = tgi_resolve_views(b); /* where each operand's elements are */
     if (status || b->plan->sequential) return status;
-    status = tgi_fuse(b);                        /* which instructions are run together */
+    status = tgi_prepare_copies(b);              /* what may be computed again instead of being kept */
+    if (!status) status = tgi_fuse(b);           /* which instructions are run together */
     if (!status) status = tgi_choose_targets(b); /* what is made in the memory of another */
     if (!status) status = tgi_tile(b);           /* tiles, registers, the fused ops */
     if (!status) status = tgi_allocate(b);       /* where each value is in the block */

@@ -63,6 +63,9 @@ typedef struct tgi_plan_builder {
     tgi_fusion    *fusion;
     tgi_unit_info *units;
     uint32_t       unit_count;
+    uint32_t      *copied, copy_count;      /* of rematerialize.c: the instruction that each copy is of */
+    uint32_t       capacity;                /* for instructions and copies */
+    uint32_t      *last_reader, *last_copy; /* of each instruction: the last that reads it; its newest copy, or TGI_NONE */
     tgi_ref       *targets; /* of in_place.c: the instruction whose memory a fused op's result is made in, or TGI_NONE */
     size_t        *offsets; /* of allocate.c: where a value is in the block */
 } tgi_plan_builder;
@@ -71,6 +74,7 @@ typedef struct tgi_plan_builder {
 
 tg_status tgi_find_liveness(tgi_plan_builder *b);
 tg_status tgi_resolve_views(tgi_plan_builder *b);
+tg_status tgi_prepare_copies(tgi_plan_builder *b);
 tg_status tgi_fuse(tgi_plan_builder *b);
 tg_status tgi_choose_targets(tgi_plan_builder *b);
 tg_status tgi_tile(tgi_plan_builder *b);
@@ -85,8 +89,24 @@ void *tgi_builder_take(tgi_plan_builder *b, size_t count, size_t size);
 /* The same in the plan. */
 void *tgi_plan_take(tgi_plan_builder *b, size_t count, size_t size);
 
+/* Room for so many instructions, and for copies of them. */
+enum { TGI_COPIES_OF_ONE = 192 };
+static inline uint32_t tgi_with_copies(uint32_t count) {
+    return 2 * count + TGI_COPIES_OF_ONE;
+}
+
+/* The instruction itself, of a copy (rematerialize.c) that which it is of. */
+static inline uint32_t tgi_original(const tgi_plan_builder *b, uint32_t i) {
+    return i < b->count ? i : b->copied[i - b->count];
+}
+
 static inline tgi_node *tgi_instruction(const tgi_plan_builder *b, uint32_t i) {
-    return tgi_node_at(b->tape, b->start + i);
+    return tgi_node_at(b->tape, b->start + tgi_original(b, i));
+}
+
+/* The instruction whose memory holds an operand. */
+static inline tgi_node *tgi_base_node(const tgi_plan_builder *b, tgi_ref base) {
+    return base & TGI_OUTSIDE ? tgi_node_at(b->tape, base & ~TGI_OUTSIDE) : tgi_instruction(b, base);
 }
 
 /* An instruction of the tape as the plan names it. */

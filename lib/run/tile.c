@@ -216,7 +216,7 @@ static void note_assigns(const tiler *t, const tgi_unit_info *unit) {
 /* Whether the operand is read from a leaf that is assigned after that in the group. */
 static bool is_old_value(const tiler *t, const tgi_source *s, const tgi_operand *x, uint32_t order) {
     tgi_leaf *leaf =
-        t->g->assigns && x->base == s->base ? tgi_variable_leaf(tgi_node_of(t->b->tape, t->b->start, s->base)) : NULL;
+        t->g->assigns && x->base == s->base ? tgi_variable_leaf(tgi_base_node(t->b, s->base)) : NULL;
     if (!leaf) return false;
     uint32_t writer = tgi_access_of_leaf(t->b, leaf)->writer;
     return writer != TGI_NONE && order < writer;
@@ -263,7 +263,7 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
     const tgi_fusion *v = &b->fusion[i];
     reading           r = reading_of(t, i);
     *op = (tgi_fused_op){.op = r.node->op,
-                         .node = i,
+                         .node = tgi_original(b, i),
                          .target = i,
                          .reg = TGI_NO_REGISTER,
                          .kind = v->kind,
@@ -313,11 +313,11 @@ static uint32_t longest_group(const tgi_plan_builder *b) {
 tg_status tgi_tile(tgi_plan_builder *b) {
     tgi_plan *plan = b->plan;
     tiler     t = {.b = b};
-    t.regs = tgi_builder_take(b, b->count, sizeof *t.regs);
+    t.regs = tgi_builder_take(b, (size_t)b->count + b->copy_count, sizeof *t.regs);
     t.free = tgi_builder_take(b, (size_t)longest_group(b) * (TG_MAX_LOOP_OPERANDS + 1), sizeof *t.free);
     plan->units = tgi_plan_take(b, b->unit_count, sizeof *plan->units);
     if (!t.regs || !t.free || !plan->units) return TG_ERR_MEMORY;
-    for (uint32_t i = 0; i < b->count; i++)
+    for (uint32_t i = 0; i < b->count + b->copy_count; i++)
         t.regs[i] = TGI_NO_REGISTER;
     for (t.unit = 0; t.unit < b->unit_count; t.unit++) {
         const tgi_unit_info *unit = &b->units[t.unit];

@@ -118,7 +118,8 @@ static void let_bases_last(tgi_plan_builder *b) {
 }
 
 tg_status tgi_resolve_views(tgi_plan_builder *b) {
-    b->views = tgi_builder_take(b, b->count, sizeof *b->views);
+    b->capacity = tgi_with_copies(b->count);
+    b->views = tgi_builder_take(b, b->capacity, sizeof *b->views);
     if (!b->views) return TG_ERR_MEMORY;
     tgi_begin_leaf_access(b);
     for (uint32_t i = 0; i < b->count && !b->plan->sequential; i++)
