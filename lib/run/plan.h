@@ -72,6 +72,7 @@ typedef struct tgi_fused_op {
     tgi_ref      target;                      /* the instruction whose memory its result goes to */
     int32_t      reg;                         /* or the register */
     uint8_t      kind, count, width, per_row; /* per_row: one element a row */
+    bool         again;   /* it was computed before, and not kept */
     size_t       partial; /* of a block reduction: where its blocks are, in the scratch memory of the group, */
     int64_t      blocks;  /* and how many */
 } tgi_fused_op;

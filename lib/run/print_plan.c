@@ -89,7 +89,8 @@ static void put_operand(const printer *p, tgi_fused_kind kind, const tgi_operand
 static void put_fused_op(const printer *p, const tgi_fused_op *op) {
     fputs("    ", p->out);
     put_instruction(p, op->node);
-    fprintf(p->out, "  (%s%s) -> ", kind_names[op->kind], op->per_row && op->kind == TGI_FUSED_LOOP ? ", one per row" : "");
+    fprintf(p->out, "  (%s%s%s) -> ", kind_names[op->kind], op->per_row && op->kind == TGI_FUSED_LOOP ? ", one per row" : "",
+            op->again ? ", again" : "");
     if (op->reg != TGI_NO_REGISTER)
         fprintf(p->out, "register %" PRId32, op->reg);
     else

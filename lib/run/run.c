@@ -101,8 +101,7 @@ static tg_status run_until(tg_tape *tape, uint32_t end, uint32_t limit) {
     return tgi_done(tape, TG_OK);
 }
 
-/* Instructions before this one have run, whether or not the tape is eager. */
-static uint32_t seen(const tg_tape *tape) {
+uint32_t tgi_seen(const tg_tape *tape) {
     return tape->eager ? tape->observed : tape->done;
 }
 
@@ -152,7 +151,7 @@ static tg_status check_part(tg_tape *tape, uint32_t index, const char *what) {
 tg_status tgi_run_for(tg_tape *tape, uint32_t index, const char *what) {
     uint32_t end = end_for(tape, index);
     if (check_part(tape, index, what)) return tape->status;
-    uint32_t before = seen(tape);
+    uint32_t before = tgi_seen(tape);
     if (end > before && !tgi_node_at(tape, index)->part) {
         if (check_no_step(tape, end, what) || run_until(tape, extend(tape, end), tape->count)) return tape->status;
     }
@@ -247,7 +246,7 @@ static bool is_good_mark(const tg_tape *tape, tg_mark mark) {
 /* The end of what is pending and must run before instructions are forgotten: up to the last assign. */
 static uint32_t end_of_updates(const tg_tape *tape) {
     uint32_t end = tape->count;
-    while (end > seen(tape) && (tgi_node_at(tape, end - 1)->part || !tgi_node_at(tape, end - 1)->op->effect))
+    while (end > tgi_seen(tape) && (tgi_node_at(tape, end - 1)->part || !tgi_node_at(tape, end - 1)->op->effect))
         end--;
     return end;
 }

@@ -21,6 +21,9 @@ tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit);
 /* How many threads a run may use (run.c). */
 int tgi_thread_count(const tg_tape *tape);
 
+/* Instructions before this one have run, or would have if the tape were not eager. */
+uint32_t tgi_seen(const tg_tape *tape);
+
 /* Computes again what instructions start .. end - 1 read of earlier ones and is absent, or was computed before a leaf under it was
  * written from outside. What cannot be computed again, as an assign has overwritten a leaf under it, becomes overwritten when it was
  * absent, and is an error when it was not (recompute.c). */

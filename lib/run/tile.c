@@ -269,7 +269,8 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
                          .kind = v->kind,
                          .count = (uint8_t)r.count,
                          .width = (uint8_t)tg_dtype_size((tg_dtype)r.node->dtype),
-                         .per_row = v->per_row};
+                         .per_row = v->per_row,
+                         .again = i >= b->count};
     if (write_operands(t, &r, v, op)) return TG_ERR_MEMORY;
     t->g->work += v->kind == TGI_FUSED_ROW_KERNEL ? op->operands[0].width / op->width : 1;
 

@@ -32,7 +32,7 @@ tgi_node *tgi_value(tg_tape *tape, tg_tensor x, const char *what, const char *ro
     tgi_node *node = tgi_resolve(tape, x, what, role);
     if (!node) return NULL;
     tg_scope call = {.file = tape->file, .line = tape->line};
-    bool     pending = tgi_index(x) >= tape->done && !node->part;
+    bool     pending = tgi_index(x) >= tgi_seen(tape) && !node->part;
     if (pending && tape->keep == TG_KEEP_ASKED) tgi_keep_node(tape, tgi_index(x)); /* to read it is to ask for it */
     if (tgi_run_for(tape, tgi_index(x), what)) return NULL;
     tgi_resume(tape, call);

@@ -265,6 +265,16 @@ START_TEST(eager_tapes_run_what_is_recorded) {
 }
 END_TEST
 
+/* A read asks for what nobody has looked at, though it has run early. */
+START_TEST(eager_values_are_there_for_who_asks) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_set_eager(tape, true);
+    CHECK_F64(tg_neg(tg_exp(tg_full(tape, TG_F64, TG_SHAPE(1), 0))), -1);
+    finish(tape);
+}
+END_TEST
+
 /* Updates are made once, in both. */
 START_TEST(eager_steps_give_the_same_bits) {
     double losses[2][5];
@@ -328,6 +338,7 @@ Suite *suite_plan(void) {
     tcase_add_test(dropped, what_cannot_be_computed_again_is_an_error_that_says_how_to_keep_it);
     suite_add_tcase(suite, dropped);
     tcase_add_test(eager, eager_tapes_run_what_is_recorded);
+    tcase_add_test(eager, eager_values_are_there_for_who_asks);
     tcase_add_test(eager, eager_steps_give_the_same_bits);
     tcase_add_test(eager, eager_errors_arrive_at_the_call);
     tcase_add_test(eager, the_environment_makes_tapes_eager);
