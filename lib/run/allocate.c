@@ -28,7 +28,8 @@ typedef struct allocator {
 
 static bool is_in_block(const tgi_plan_builder *b, uint32_t i) {
     const tgi_fusion *v = &b->fusion[i];
-    return v->made && v->in_memory && !b->liveness[i].lasts && tgi_node_bytes(tgi_instruction(b, i)) > sizeof(uint64_t);
+    bool              lasts = i < b->count && b->liveness[i].lasts;
+    return v->made && v->in_memory && !lasts && tgi_node_bytes(tgi_instruction(b, i)) > sizeof(uint64_t);
 }
 
 /* Lists the values by the units that make them, and by those that read them last. */
@@ -36,7 +37,7 @@ static void list_values(allocator *a) {
     tgi_plan_builder *b = a->b;
     memset(a->made, 0xff, b->unit_count * sizeof *a->made);
     memset(a->read, 0xff, b->unit_count * sizeof *a->read);
-    for (uint32_t i = b->count; i-- > 0;) {
+    for (uint32_t i = b->count + b->copy_count; i-- > 0;) {
         if (!is_in_block(b, i)) continue;
         uint32_t *made = &a->made[b->fusion[i].unit], *read = &a->read[b->fusion[i].last_unit];
         a->next_made[i] = *made;
@@ -74,14 +75,15 @@ static tg_status give_memory(allocator *a, uint32_t i) {
 }
 
 tg_status tgi_allocate(tgi_plan_builder *b) {
-    allocator a = {.b = b};
-    b->offsets = tgi_builder_take(b, b->count, sizeof *b->offsets);
+    allocator      a = {.b = b};
+    const uint32_t count = b->count + b->copy_count;
+    b->offsets = tgi_builder_take(b, count, sizeof *b->offsets);
     a.made = tgi_builder_take(b, b->unit_count, sizeof *a.made);
     a.read = tgi_builder_take(b, b->unit_count, sizeof *a.read);
-    a.next_made = tgi_builder_take(b, b->count, sizeof *a.next_made);
-    a.next_read = tgi_builder_take(b, b->count, sizeof *a.next_read);
+    a.next_made = tgi_builder_take(b, count, sizeof *a.next_made);
+    a.next_read = tgi_builder_take(b, count, sizeof *a.next_read);
     if (!b->offsets || !a.made || !a.read || !a.next_made || !a.next_read) return TG_ERR_MEMORY;
-    memset(b->offsets, 0, b->count * sizeof *b->offsets);
+    memset(b->offsets, 0, count * sizeof *b->offsets);
     list_values(&a);
     for (uint32_t k = 0; k < b->unit_count; k++) {
         for (uint32_t i = a.made[k]; i != TGI_NONE; i = a.next_made[i])

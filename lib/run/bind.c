@@ -33,9 +33,36 @@ static tgi_binding binding_of(const tgi_plan_builder *b, uint32_t i) {
     return (tgi_binding){i, b->offsets[i], NULL, i, last_unit_of(b, i), b->liveness[i].lasts ? TGI_IN_OWN : TGI_IN_BLOCK};
 }
 
+/* Of the copy, which the unit puts into memory, and of the views of its original; NULL only counts them. */
+static uint32_t list_second(const tgi_plan_builder *b, uint32_t copy, tgi_binding *list) {
+    uint32_t original = tgi_original(b, copy), count = 0, last = b->fusion[copy].last_unit;
+    if (list) list[count] = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK};
+    count++;
+    for (uint32_t i = original + 1; i < b->count; i++) {
+        const tgi_view_info *view = &b->views[i];
+        if (!view->strides || view->base != original) continue;
+        if (list) list[count] = (tgi_binding){i, (size_t)view->offset, view->strides, original, last, TGI_IN_BASE};
+        count++;
+    }
+    return count;
+}
+
+static tg_status list_seconds(tgi_plan_builder *b) {
+    for (uint32_t copy = b->count; copy < b->count + b->copy_count; copy++) {
+        tgi_unit *unit = &b->plan->units[b->fusion[copy].unit];
+        if (!b->fusion[copy].in_memory) continue;
+        unit->bound = list_second(b, copy, NULL);
+        unit->bindings = tgi_plan_take(b, unit->bound, sizeof *unit->bindings);
+        if (!unit->bindings) return TG_ERR_MEMORY;
+        list_second(b, copy, unit->bindings);
+    }
+    return TG_OK;
+}
+
 tg_status tgi_list_bindings(tgi_plan_builder *b) {
     tgi_plan *plan = b->plan;
     uint32_t  count = 0;
+    if (list_seconds(b)) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < b->count; i++)
         count += needs_binding(b, i);
     plan->bindings = tgi_plan_take(b, count, sizeof *plan->bindings);
@@ -72,6 +99,18 @@ static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_binding *
     node->view->base = tgi_ref_index(start, binding->base);
     memcpy(node->view->strides, binding->strides, node->rank * sizeof *binding->strides);
     return tgi_note_alias(tape, start + binding->node);
+}
+
+/* None of them is a view with a copy of its own, or shows a leaf: so nothing is allocated or noted, and nothing fails. */
+void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, uint32_t start, char *block) {
+    for (uint32_t k = 0; k < unit->bound; k++) {
+        const tgi_binding *binding = &unit->bindings[k];
+        tgi_node          *node = tgi_node_at(tape, start + binding->node);
+        if (binding->allocation == TGI_IN_BLOCK)
+            bind_to_block(node, block + binding->offset);
+        else
+            (void)bind_to_base(tape, node, binding, start);
+    }
 }
 
 /* Takes back the memory of values that ran before, by another plan or one by one. */

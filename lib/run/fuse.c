@@ -58,7 +58,7 @@ static uint32_t later(uint32_t a, uint32_t b) {
 
 /* Unit k reads the operand, in its fused op `order`. */
 static void note_reading(const tgi_plan_builder *b, const tgi_source *s, uint32_t k, uint32_t order, bool contiguous) {
-    tgi_fusion *v = tgi_fusion_of(b, s->base);
+    tgi_fusion *v = tgi_holder_of(b, s->base);
     if (v && v->made) {
         if (v->unit == k)
             v->last_order = order;
@@ -72,19 +72,6 @@ static void note_reading(const tgi_plan_builder *b, const tgi_source *s, uint32_
     access->reader = later(access->reader, k);
     if (access->reader == k) access->order = order;
     if (!contiguous) access->strided_reader = later(access->strided_reader, k);
-}
-
-static void add_kernel(fuser *f, uint32_t i) {
-    tgi_plan_builder    *b = f->b;
-    const tgi_view_info *view = &b->views[i];
-    uint32_t             k = new_unit(b, i, NULL, TGI_SPLIT_KERNEL, 0);
-    for (uint32_t j = 0; j < view->source_count; j++)
-        note_reading(b, &view->sources[j], k, 0, false);
-    const tgi_node *node = tgi_instruction(b, i);
-    b->fusion[i].unit = b->fusion[i].last_unit = k;
-    b->fusion[i].made = b->fusion[i].in_memory = !node->op->effect;
-    if (node->op->effect) tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, node->in[0])))->writer = k;
-    if (!tgi_is_safe(b, i)) f->barrier = f->assign_barrier = f->reduce_barrier = k + 1;
 }
 
 /* ---- whether an operand fits ------------------------------------------------------------------------------------- */
@@ -108,7 +95,7 @@ static tgi_access access_of_operand(const tgi_candidate *c, uint32_t j, int lead
 /* Whether an operand that is made in the very group can be read from there: element by element, tile by tile. */
 static bool reads_own_tile(const tgi_plan_builder *b, const tgi_group *g, const tgi_source *s, tgi_access access,
                            bool per_row) {
-    const tgi_fusion *v = tgi_fusion_of(b, s->base);
+    const tgi_fusion *v = tgi_holder_of(b, s->base);
     bool              one_row = g->lead >= 0 && tgi_size(g->lead, g->dims) == 1;
     bool              one_element = tgi_size(g->rank, g->dims) == 1;
     if (s->offset != 0) return false;
@@ -121,7 +108,7 @@ static bool reads_own_tile(const tgi_plan_builder *b, const tgi_group *g, const 
 
 /* The unit after which the operand is there; TGI_NONE: from the start. */
 static uint32_t made_by(const tgi_plan_builder *b, const tgi_source *s) {
-    const tgi_fusion *v = tgi_fusion_of(b, s->base);
+    const tgi_fusion *v = tgi_holder_of(b, s->base);
     if (v && v->made) return v->unit;
     return s->leaf ? tgi_access_of_leaf(b, s->leaf)->writer : TGI_NONE;
 }
@@ -140,6 +127,7 @@ static bool copy_fits(const fuser *f, uint32_t i, uint32_t k, int depth) {
     const tgi_plan_builder *b = f->b;
     tgi_candidate           c;
     tgi_classify(b, i, &c);
+    c.sources = b->views[i].recorded;
     for (uint32_t j = 0; j < c.count; j++) {
         bool copied = tgi_supply_of(b, &f->demand, &c.sources[j], b->fusion[i].unit, depth) == TGI_FROM_COPY;
         if (copied ? !copy_fits(f, c.sources[j].base, k, depth - 1) : !operand_fits(b, &c, j, k, false)) return false;
@@ -306,6 +294,7 @@ static uint32_t copy_into(fuser *f, uint32_t i, uint32_t k, int depth) {
     if (copy == TGI_NONE) return TGI_NONE;
     tgi_candidate c;
     tgi_classify(b, i, &c);
+    c.sources = sources;
     append_to_unit(b, copy, k);
     b->fusion[copy].made = true;
     for (uint32_t j = 0; j < c.count; j++)
@@ -343,6 +332,46 @@ static tg_status join(fuser *f, tgi_candidate *c, uint32_t k, const fit *found) 
     return TG_OK;
 }
 
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+
+/* Puts what the kernel reads into memory again, where that was made long before. */
+static tg_status copy_for_kernel(fuser *f, uint32_t i, const tgi_source *s) {
+    tgi_plan_builder *b = f->b;
+    if (s->base & TGI_OUTSIDE || !b->fusion[s->base].made) return TG_OK;
+    const tgi_node *node = tgi_instruction(b, s->base);
+    tgi_source      whole = {.node = node, .base = s->base};
+    tgi_row_major(node->rank, node->dims, whole.strides);
+    f->demand = (tgi_demand){i, node->rank, node->dims, b->unit_count};
+    if (!tgi_has_room(b) || tgi_supply_of(b, &f->demand, &whole, TGI_NONE, TGI_COPY_DEPTH) != TGI_FROM_COPY) return TG_OK;
+    tgi_candidate c;
+    fit           none = {.split = TGI_SPLIT_BEHIND};
+    tgi_classify(b, s->base, &c);
+    c.i = i;
+    uint32_t k = new_group(b, &c, &none);
+    if (k == TGI_NONE) return TG_ERR_MEMORY;
+    uint32_t copy = copy_into(f, s->base, k, TGI_COPY_DEPTH - 1);
+    if (copy == TGI_NONE) return TG_ERR_MEMORY;
+    b->fusion[copy].in_memory = true;
+    b->second[s->base] = copy;
+    return TG_OK;
+}
+
+static tg_status add_kernel(fuser *f, uint32_t i) {
+    tgi_plan_builder    *b = f->b;
+    const tgi_view_info *view = &b->views[i];
+    for (uint32_t j = 0; j < view->source_count; j++)
+        if (copy_for_kernel(f, i, &view->sources[j])) return TG_ERR_MEMORY;
+    uint32_t k = new_unit(b, i, NULL, TGI_SPLIT_KERNEL, 0);
+    for (uint32_t j = 0; j < view->source_count; j++)
+        note_reading(b, &view->sources[j], k, 0, false);
+    const tgi_node *node = tgi_instruction(b, i);
+    b->fusion[i].unit = b->fusion[i].last_unit = k;
+    b->fusion[i].made = b->fusion[i].in_memory = !node->op->effect;
+    if (node->op->effect) tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, node->in[0])))->writer = k;
+    if (!tgi_is_safe(b, i)) f->barrier = f->assign_barrier = f->reduce_barrier = k + 1;
+    return TG_OK;
+}
+
 static bool is_run(const tgi_plan_builder *b, uint32_t i) {
     const tgi_node *node = tgi_instruction(b, i);
     if (!b->liveness[i].needed || !node->op->infer || b->views[i].strides) return false;
@@ -358,10 +387,7 @@ static tg_status add(fuser *f, uint32_t i) {
     f->demand = (tgi_demand){i, c.rank, c.dims, f->b->unit_count};
     f->copied = grouped ? tgi_copied_operands(f->b, &c, &f->demand) : 0;
     if (grouped) k = find_group_for(f, &c, &found);
-    if (!grouped || (k == TGI_NONE && c.kind == TGI_FUSED_BLOCK_REDUCE)) {
-        add_kernel(f, i);
-        return TG_OK;
-    }
+    if (!grouped || (k == TGI_NONE && c.kind == TGI_FUSED_BLOCK_REDUCE)) return add_kernel(f, i);
     if (k == TGI_NONE) k = new_group(f->b, &c, &found);
     if (k == TGI_NONE) return TG_ERR_MEMORY;
     return join(f, &c, k, &found);
@@ -370,7 +396,7 @@ static tg_status add(fuser *f, uint32_t i) {
 tg_status tgi_fuse(tgi_plan_builder *b) {
     fuser f = {.b = b};
     b->fusion = tgi_builder_take(b, b->capacity, sizeof *b->fusion);
-    b->units = tgi_builder_take(b, b->count, sizeof *b->units);
+    b->units = tgi_builder_take(b, b->capacity, sizeof *b->units);
     if (!b->fusion || !b->units) return TG_ERR_MEMORY;
     tgi_begin_leaf_access(b);
     for (uint32_t i = 0; i < b->count; i++)

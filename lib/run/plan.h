@@ -105,11 +105,15 @@ typedef enum tgi_split {
     TGI_SPLIT_FAILURE    /* it assigns, and something that may fail stands between */
 } tgi_split;
 
+typedef struct tgi_binding tgi_binding;
+
 typedef struct tgi_unit {
-    tgi_ref    node;     /* the kernel's instruction, or the first of the group */
-    tgi_group *group;    /* NULL for a kernel */
-    uint8_t    split;    /* why its first instruction did not join the unit before; */
-    uint8_t    split_by; /* the operand that decided it, counted from 0 */
+    tgi_ref      node;       /* the kernel's instruction, or the first of the group */
+    tgi_group   *group;      /* NULL for a kernel */
+    tgi_binding *bindings;   /* of values that it puts into memory a second time, and of their views */
+    uint32_t     bound;      /* so many */
+    uint8_t      split;      /* why its first instruction did not join the unit before; */
+    uint8_t      split_by;   /* the operand that decided it, counted from 0 */
 } tgi_unit;
 
 /* Where the value of an instruction goes. */
@@ -119,14 +123,14 @@ typedef enum tgi_allocation {
     TGI_IN_BASE   /* a view of another's memory */
 } tgi_allocation;
 
-typedef struct tgi_binding {
+struct tgi_binding {
     tgi_ref        node;
     size_t         offset;  /* in the block, or of a view in the memory of its base, in bytes */
     const int64_t *strides; /* of a view */
     tgi_ref        base;
     uint32_t       last_unit; /* after which its memory in the block is another's; TGI_NONE: it is resident after the run */
     uint8_t        allocation;
-} tgi_binding;
+};
 
 struct tgi_plan {
     tgi_arena       arena; /* holds all that it points to */
@@ -165,6 +169,9 @@ tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, uint32_t start, c
 
 /* Gives all values of the segment that starts at `start` their memory (bind.c). */
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block);
+
+/* Gives those that the unit puts into memory a second time their place there. */
+void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, uint32_t start, char *block);
 
 /* Of how many threads, `most` at most, a group makes use. */
 int tgi_threads_for(const tgi_group *group, int most);

@@ -28,7 +28,8 @@ typedef struct tgi_view_info {
     tgi_ref           base;    /* of a view: the instruction whose memory holds it; else itself */
     int64_t           offset;  /* of a view: where there, in bytes */
     const int64_t    *strides; /* of a view; NULL: row-major in memory of its own */
-    const tgi_source *sources; /* of what is not a view */
+    const tgi_source *sources; /* of what is not a view; some may be copies (rematerialize.c); */
+    const tgi_source *recorded; /* and as they were recorded */
     uint32_t          source_count;
 } tgi_view_info;
 
@@ -65,7 +66,8 @@ typedef struct tgi_plan_builder {
     uint32_t       unit_count;
     uint32_t      *copied, copy_count;      /* of rematerialize.c: the instruction that each copy is of */
     uint32_t       capacity;                /* for instructions and copies */
-    uint32_t      *last_reader, *last_copy; /* of each instruction: the last that reads it; its newest copy, or TGI_NONE */
+    uint32_t      *last_reader, *last_copy; /* of each instruction: the last that reads it; its newest copy, or TGI_NONE; */
+    uint32_t      *second;                  /* and the copy that has put it into memory again, or TGI_NONE */
     tgi_ref       *targets; /* of in_place.c: the instruction whose memory a fused op's result is made in, or TGI_NONE */
     size_t        *offsets; /* of allocate.c: where a value is in the block */
 } tgi_plan_builder;
@@ -117,6 +119,12 @@ static inline tgi_ref tgi_ref_of(const tgi_plan_builder *b, uint32_t index) {
 /* How it is run; NULL for one from outside of the segment. */
 static inline tgi_fusion *tgi_fusion_of(const tgi_plan_builder *b, tgi_ref ref) {
     return ref & TGI_OUTSIDE ? NULL : &b->fusion[ref];
+}
+
+/* The same, of the copy that holds the value now if there is one. */
+static inline tgi_fusion *tgi_holder_of(const tgi_plan_builder *b, tgi_ref ref) {
+    if (ref & TGI_OUTSIDE) return NULL;
+    return &b->fusion[ref < b->count && b->second[ref] != TGI_NONE ? b->second[ref] : ref];
 }
 
 /* Begins a pass that notes who reads and writes leaves: nothing is noted yet. What has been noted of a leaf. */

@@ -165,6 +165,8 @@ static void put_plan(const printer *p) {
     fprintf(p->out, ": units: %" PRIu32 ", groups: %" PRIu32 ", fused ops: %" PRIu32 ", bytes of the block: %zu\n",
             plan->unit_count, plan->group_count, plan->fused_count, plan->block_bytes);
     for (uint32_t k = 0; k < plan->unit_count; k++) {
+        for (uint32_t i = 0; i < plan->units[k].bound; i++)
+            p->bindings[plan->units[k].bindings[i].node] = &plan->units[k].bindings[i];
         fprintf(p->out, "unit %" PRIu32 ": ", k);
         if (plan->units[k].group)
             put_group(p, &plan->units[k]);

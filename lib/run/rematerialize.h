@@ -27,6 +27,9 @@ typedef struct tgi_demand {
 /* Of an operand of the reader, or of an instruction that is computed again for it, at that depth. */
 tgi_supply tgi_supply_of(const tgi_plan_builder *b, const tgi_demand *d, const tgi_source *s, uint32_t made_in, int depth);
 
+/* Whether there is room for all copies that one instruction may read. */
+bool tgi_has_room(const tgi_plan_builder *b);
+
 /* Which operands of the candidate are had from copies: bit j for operand j. */
 unsigned tgi_copied_operands(const tgi_plan_builder *b, const tgi_candidate *c, const tgi_demand *d);
 

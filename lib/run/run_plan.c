@@ -80,7 +80,8 @@ static int64_t last_assign(const tgi_group *g, int64_t before) {
 
 /* *k becomes the first unit whose operands are still there: the one that failed, the one after a group that was left in the middle,
  * or the number of units. A run can be stopped before a unit unless an assign that stands after it on the tape is already done. */
-static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *scratch, uint32_t *k) {
+static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block, uint32_t *k) {
+    char   *scratch = block + plan->block_bytes;
     int64_t assigned = -1;
     for (*k = 0; *k < plan->unit_count; ++*k) {
         const tgi_unit *unit = &plan->units[*k];
@@ -88,6 +89,7 @@ static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, 
         tape->done = start + unit->node;
         tgi_report_progress(tape);
         if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tape->done);
+        tgi_bind_again(tape, unit, start, block);
         if (!unit->group) {
             if (tgi_run_kernel(tape, start + unit->node)) return tape->status;
             continue;
@@ -124,7 +126,7 @@ tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
         return tape->status;
     }
     uint32_t  k;
-    tg_status status = run_units(tape, plan, start, block + LINE + plan->block_bytes, &k);
+    tg_status status = run_units(tape, plan, start, block + LINE, &k);
     mark_resident(tape, plan, start, k);
     if (status) tgi_forget_aliases(tape, tape->done, tgi_node_at(tape, start)->part);
     if (status)

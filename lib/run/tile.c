@@ -53,9 +53,14 @@ static bool is_in_register(const tiler *t, const tgi_source *s) {
     return is_only_here(t, s) && t->b->targets[s->base] == TGI_NONE;
 }
 
+static tgi_ref original_ref(const tgi_plan_builder *b, tgi_ref ref) {
+    return ref & TGI_OUTSIDE ? ref : tgi_original(b, ref);
+}
+
 /* The instruction whose memory holds the operand, if it is in memory. */
 static tgi_ref base_of(const tiler *t, const tgi_source *s) {
-    return is_only_here(t, s) && t->b->targets[s->base] != TGI_NONE ? t->b->targets[s->base] : s->base;
+    bool has_target = is_only_here(t, s) && t->b->targets[s->base] != TGI_NONE;
+    return original_ref(t->b, has_target ? t->b->targets[s->base] : s->base);
 }
 
 static void stretched_strides(const reading *r, const tgi_source *s, int64_t *strides) {
@@ -264,7 +269,7 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
     reading           r = reading_of(t, i);
     *op = (tgi_fused_op){.op = r.node->op,
                          .node = tgi_original(b, i),
-                         .target = i,
+                         .target = tgi_original(b, i),
                          .reg = TGI_NO_REGISTER,
                          .kind = v->kind,
                          .count = (uint8_t)r.count,
@@ -278,7 +283,7 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
     if (v->kind == TGI_FUSED_ASSIGN)
         op->target = tgi_ref_of(b, r.node->in[0]);
     else if (!v->in_memory && b->targets[i] != TGI_NONE)
-        op->target = b->targets[i];
+        op->target = original_ref(b, b->targets[i]);
     else if (!v->in_memory)
         op->reg = t->regs[i] = register_for(t, op, &r, v->order);
     if (v->kind == TGI_FUSED_BLOCK_REDUCE) place_blocks(t->g, op, tgi_node_size(r.node) == 1);
@@ -322,7 +327,8 @@ tg_status tgi_tile(tgi_plan_builder *b) {
         t.regs[i] = TGI_NO_REGISTER;
     for (t.unit = 0; t.unit < b->unit_count; t.unit++) {
         const tgi_unit_info *unit = &b->units[t.unit];
-        plan->units[t.unit] = (tgi_unit){unit->node, unit->group, unit->split, unit->split_by};
+        plan->units[t.unit] =
+            (tgi_unit){.node = unit->node, .group = unit->group, .split = unit->split, .split_by = unit->split_by};
         if (unit->group && tile_group(&t)) return TG_ERR_MEMORY;
     }
     plan->unit_count = b->unit_count;

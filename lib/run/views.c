@@ -95,7 +95,7 @@ static tg_status note_sources(tgi_plan_builder *b, uint32_t i, const tgi_node *n
     if (!sources) return TG_ERR_MEMORY;
     for (uint32_t j = 0; j < count; j++)
         sources[j] = source_of(b, node, node->in[first + j]);
-    b->views[i].sources = sources;
+    b->views[i].sources = b->views[i].recorded = sources;
     b->views[i].source_count = count;
     if (node->op->effect) tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, node->in[0])))->assign = b->start + i;
     return TG_OK;
