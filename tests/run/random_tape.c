@@ -163,7 +163,7 @@ static bool is_rounding(program *p, tg_dtype dtype, const void *a, const void *b
     size_t at = (size_t)where * tg_dtype_size(dtype);
     double x = tgi_element(dtype, (const char *)a + at), y = tgi_element(dtype, (const char *)b + at);
     bool   close = fabs(x - y) <= (dtype == TG_F32 ? 1e-4 : 1e-10) * fmax(fabs(x), fabs(y));
-    return dtype <= TG_F64 && close && (p->asked || has_copies(p->tape[0])) && leave(p);
+    return dtype <= TG_F64 && close && (p->asked || has_copies(p->tape[0]) || has_copies(p->tape[1])) && leave(p);
 }
 
 /* What a view retains is there as much as what is resident. */
