@@ -176,7 +176,8 @@ tg_status tg_adafactor_step(tg_tape *tape, tg_tensor rate, const tg_adafactor_op
  * identity times s y / y y of the last; of pairs with s y <= 1e-10 nothing is made. As PyTorch's with max_iter = 1: the first step is
  * rate min(1, 1 / sum |g|) long, all later ones `rate`, which is usually 1; and none is done where no |g| is above tolerance_grad, or
  * the slope along the step is above -tolerance_change. All parameters are taken as one vector, of one dtype. history is 100,
- * tolerance_grad 1e-7, tolerance_change 1e-9.
+ * tolerance_grad 1e-7, tolerance_change 1e-9. max_step, which PyTorch does not have, is the most that an element may change by: a longer
+ * step is scaled down. While little is known of the loss a step may go astray, and this holds it back. Left out, there is no bound.
  *
  * H is used in the form of R. H. Byrd, J. Nocedal and R. B. Schnabel, "Representations of quasi-Newton matrices and their use in limited
  * memory methods" (1994), so that a step is a few products whatever the history. The states belong to the first parameter:
@@ -184,7 +185,7 @@ tg_status tg_adafactor_step(tg_tape *tape, tg_tensor rate, const tg_adafactor_op
  * "w.lbfgs.g" and "w.lbfgs.step", (n), and "w.lbfgs.t". */
 typedef struct tg_lbfgs_options {
     int64_t history;
-    double  tolerance_grad, tolerance_change;
+    double  tolerance_grad, tolerance_change, max_step;
     bool    maximize;
     tg_list parameters;
 } tg_lbfgs_options;

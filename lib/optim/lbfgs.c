@@ -123,6 +123,11 @@ static tg_tensor length_of(tg_tensor rate, tg_tensor steps, tg_tensor g) {
     return tg_mul(tgi_rate_as(rate, tg_dtype_of(g)), tg_where(tg_eq(steps, 0), first, 1));
 }
 
+/* Scaled down to where no element is above the highest that it may be. */
+static tg_tensor hold_back(tg_tensor step, double highest) {
+    return tg_div(step, tg_maximum(1, tg_div(tg_max(tg_abs(step)), highest)));
+}
+
 static tg_tensor step_of(const group *all, tg_tensor rate, const tg_lbfgs_options *o) {
     const tg_shape shape = TG_SHAPE(tg_size(all->g));
     tg_tensor      before = state_of(all, "lbfgs.g", shape), last = state_of(all, "lbfgs.step", shape), memory[MATRICES];
@@ -132,6 +137,7 @@ static tg_tensor step_of(const group *all, tg_tensor rate, const tg_lbfgs_option
     tg_tensor goes =
         tg_logical_and(tg_gt(tg_max(tg_abs(all->g)), o->tolerance_grad), tg_ge(dot(all->g, way), o->tolerance_change));
     tg_tensor step = tg_where(goes, tg_neg(tg_mul(length, way)), 0);
+    if (o->max_step > 0) step = hold_back(step, o->max_step);
     tg_assign(before, all->g);
     tg_assign(last, step);
     tg_assign(steps, tg_add(steps, tg_cast(goes, TG_F64)));
@@ -142,7 +148,7 @@ static tg_status check(tg_tape *tape, tg_tensor rate, const tg_lbfgs_options *o)
     tg_status status = tg_check_option(tape, name, "history", (double)o->history, 1, INFINITY, TG_RIGHT_OPEN);
     if (!status)
         status = TGI_CHECK_OPTIONS(tape, name, {"tolerance_grad", o->tolerance_grad, INFINITY},
-                                   {"tolerance_change", o->tolerance_change, INFINITY});
+                                   {"tolerance_change", o->tolerance_change, INFINITY}, {"max_step", o->max_step, INFINITY});
     return status ? status : tgi_check_rate(tape, name, rate);
 }
 

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/values.h"
 #include "optim/fixture.h"
@@ -118,6 +119,35 @@ START_TEST(where_there_is_no_slope_it_stays) {
 }
 END_TEST
 
+/* The sum of sqrt(1 + x^2), which is almost a straight line where it starts: what L-BFGS makes of the first two slopes leads far past the
+ * minimum. With max_step no step does, all elements are held back by one factor, and what is remembered is the step that was done. */
+START_TEST(a_step_that_is_too_long_is_held_back) {
+    static const double start[] = {10, 5};
+    for (int held = 0; held < 2; held++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor w = tg_parameter(tape, "w", tg_constant(tape, TG_F64, TG_SHAPE(2), start));
+        double    before[2], found[2], step[2], longest = 0;
+        tg_backward(tg_sum(tg_sqrt(tg_add(1, tg_square(w)))));
+        ck_assert_int_eq(tg_lbfgs_step(tape, 1, &(tg_lbfgs_options){.max_step = held ? 0.75 : 0}), TG_OK);
+        memcpy(found, start, sizeof found);
+        for (int k = 0; k < 40; k++) {
+            memcpy(before, found, sizeof found);
+            tg_run(tape);
+            tg_read(w, found, 2);
+            tg_read(tg_find(tape, "w.lbfgs.step"), step, 2);
+            for (int i = 0; i < 2; i++) {
+                ck_assert_double_eq_tol(found[i] - before[i], step[i], 1e-12 * fmax(1, fabs(found[i])));
+                longest = fmax(longest, fabs(step[i]));
+            }
+        }
+        ck_assert_msg(held ? longest == 0.75 : longest > 100, "the longest step is %g", longest);
+        for (int i = 0; held && i < 2; i++)
+            ck_assert_double_eq_tol(found[i], 0, 1e-6);
+        finish(tape);
+    }
+}
+END_TEST
+
 START_TEST(anomaly_mode_finds_nothing) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", F64(tape, 1, 2));
@@ -140,6 +170,7 @@ START_TEST(what_does_not_fit_is_rejected) {
           "lbfgs_step: tolerance_grad");
     FAILS(tape, tg_lbfgs_step(tape, 1, &(tg_lbfgs_options){.tolerance_change = NAN}), TG_ERR_ARGUMENT,
           "lbfgs_step: tolerance_c");
+    FAILS(tape, tg_lbfgs_step(tape, 1, &(tg_lbfgs_options){.max_step = -1}), TG_ERR_ARGUMENT, "lbfgs_step: max_step");
     FAILS(tape, tg_lbfgs_step(tape, 1, NULL), TG_ERR_DTYPE, "lbfgs_step: ");
     ck_assert_int_eq(tg_instruction_count(tape), count);
     finish(tape);
@@ -155,6 +186,7 @@ Suite *suite_lbfgs(void) {
     tcase_add_test(tcase, a_parabola_takes_a_few_steps);
     tcase_add_test(tcase, all_parameters_are_one_vector);
     tcase_add_test(tcase, where_there_is_no_slope_it_stays);
+    tcase_add_test(tcase, a_step_that_is_too_long_is_held_back);
     tcase_add_test(tcase, anomaly_mode_finds_nothing);
     tcase_add_test(tcase, what_does_not_fit_is_rejected);
     suite_add_tcase(suite, tcase);
