@@ -10,11 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <tapegrad/extend.h>
-#include <tapegrad/io.h>
 #include <tapegrad/layers.h>
 #include <tapegrad/optim.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "complain.h"
@@ -30,7 +27,7 @@ typedef struct options {
 
 /* ---- the model --------------------------------------------------------------------------------------------------- */
 
-enum { MOST_LAYERS = 48 };
+enum { MOST_LAYERS = 48, MOST_CONTEXT = 8192 };
 
 typedef struct block {
     tg_norm_layer   norm1, norm2;
@@ -122,141 +119,113 @@ static tg_tensor loss_of(const model *m, tg_tensor characters, tg_tensor next, b
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
-typedef struct training {
-    tg_tape  *tape;
-    model     model;
-    text      text;
-    tg_tensor step, loss, rate; /* the steps done; of the last one */
-    tg_tensor at, test_loss;    /* where the batch of the test begins */
-    tg_tensor character, position, temperature; /* of the text that is being written */
-} training;
+typedef struct program {
+    text_training training;
+    model         model;
+    tg_tensor     character, position, temperature; /* of the text that is being written */
+} program;
 
-/* A tenth of the steps warm up; from then on the rate falls, by a cosine, to a tenth. */
-static void record_training(training *t, const options *o) {
-    double    warm_up = (double)o->steps / 10 + 1;
-    tg_tensor x, next;
-    tg_begin_part(t->tape, "train");
-    text_pieces(t->text.train, o->batch, o->context, &x, &next);
-    t->loss = loss_of(&t->model, x, next, true);
-    tg_keep(t->loss);
-    tg_backward(t->loss);
-    tg_clip_grad_norm(t->tape, 1, NULL);
-    tg_tensor left = tg_div(tg_sub((double)o->steps, t->step), (double)o->steps);
-    tg_tensor fall = tg_sub(0.55, tg_mul(0.45, tg_cos(tg_mul(3.14159265358979324, left))));
-    t->rate = tg_mul(o->rate, tg_minimum(tg_div(tg_add(t->step, 1), warm_up), fall));
-    tg_adamw_step(t->tape, t->rate, &(tg_adam_options){.beta2 = 0.99, .weight_decay = 0.1});
-    tg_assign(t->step, tg_add(t->step, 1));
-    tg_end_part(t->tape);
-}
+static void record_training(program *p) {
+    const options *o = p->model.o;
+    tg_tape       *tape = p->training.tape;
+    tg_tensor      x, next;
+    tg_begin_part(tape, "train");
+    text_pieces(p->training.text.train, o->batch, o->context, &x, &next);
+    tg_keep(p->training.loss = loss_of(&p->model, x, next, true));
+    tg_backward(p->training.loss);
+    tg_clip_grad_norm(tape, 1, NULL);
+    tg_adamw_step(tape, text_rate(&p->training, o->rate), &(tg_adam_options){.beta2 = 0.99, .weight_decay = 0.1});
+    tg_assign(p->training.step, tg_add(p->training.step, 1));
+    tg_end_part(tape);
 
-static void record_test(training *t, const options *o) {
-    double size = (double)(o->batch * o->context);
-    if (tg_size(t->text.test) <= o->batch * o->context)
-        tg_fail(t->tape, TG_ERR_SHAPE, NULL, "the text held out has %" PRId64 " characters: too few for a test of one batch",
-                tg_size(t->text.test));
-    tg_begin_part(t->tape, "test");
-    tg_tensor places = tg_reshape(tg_add(t->at, tg_arange(t->tape, TG_I64, 0, size, 1)), TG_SHAPE(o->batch, o->context));
-    t->test_loss = loss_of(&t->model, tg_take(t->text.test, places, 0), tg_take(t->text.test, tg_add(places, 1), 0), false);
-    tg_keep(t->test_loss);
-    tg_end_part(t->tape);
-}
-
-/* The loss on the whole text that is held out, but for what is left of it when it is cut into batches. */
-static double test(const training *t, const options *o) {
-    int64_t count = (tg_size(t->text.test) - 1) / (o->batch * o->context), at = 0;
-    double  sum = 0;
-    for (int64_t i = 0; i < count; i++, at += o->batch * o->context) {
-        tg_write(t->at, &at, 1);
-        tg_run_part(t->tape, "test");
-        sum += tg_item(t->test_loss);
-    }
-    return sum / (double)count;
-}
-
-static void train(const training *t, const options *o) {
-    for (int64_t step = (int64_t)tg_item(t->step); step < o->steps && !tg_error_status(t->tape); step++) {
-        tg_run_part(t->tape, "train");
-        if ((step + 1) % o->every != 0 && step + 1 != o->steps) continue;
-        printf("step %" PRId64 ": loss %.5f, test %.5f\n", step + 1, tg_item(t->loss), test(t, o));
-        fflush(stdout);
-        if (o->checkpoint) tg_save_checkpoint(t->tape, o->checkpoint, &(tg_checkpoint_options){.step = step + 1});
-    }
+    tg_begin_part(tape, "test");
+    text_test_batch(&p->training, &x, &next);
+    tg_keep(p->training.test_loss = loss_of(&p->model, x, next, false));
+    tg_end_part(tape);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-static void record_writing(training *t) {
-    tg_begin_part(t->tape, "write");
-    tg_tensor scores = tg_div(apply_model(&t->model, t->character, t->position, false), t->temperature);
-    tg_assign(t->character, tg_sample_multinomial(tg_softmax(tg_flatten(scores, 0, 1), 1), 1, false));
-    tg_assign(t->position, tg_add(t->position, 1));
-    tg_end_part(t->tape);
+static void record_writing(program *p) {
+    tg_tape *tape = p->training.tape;
+    tg_begin_part(tape, "write");
+    tg_tensor scores = tg_div(apply_model(&p->model, p->character, p->position, false), p->temperature);
+    tg_assign(p->character, tg_sample_multinomial(tg_softmax(tg_flatten(scores, 0, 1), 1), 1, false));
+    tg_assign(p->position, tg_add(p->position, 1));
+    tg_end_part(tape);
 }
 
-/* One character, and the choice of the next one. When the cache is full its second half is read again, and is the first then. */
-static int64_t write_on(const training *t, const options *o, int64_t *written, int64_t *count, int64_t character) {
-    int64_t zero = 0, half = o->context / 2;
-    if (*count == o->context) {
-        tg_write(t->position, &zero, 1);
-        for (*count = 0; *count < half; ++*count) {
-            written[*count] = written[*count + o->context - half];
-            tg_write(t->character, &written[*count], 1);
-            tg_run_part(t->tape, "write");
-        }
+/* The text so far, as far as the cache goes back. */
+typedef struct written {
+    int64_t count, number[MOST_CONTEXT];
+} written;
+
+/* One character, and the choice of the next one. */
+static int64_t go_on(const program *p, written *w, int64_t character) {
+    w->number[w->count++] = character;
+    tg_write(p->character, &character, 1);
+    tg_run_part(p->training.tape, "write");
+    return (int64_t)tg_item(p->character);
+}
+
+/* When the cache is full its second half is read again, and is the first then. */
+static int64_t write_on(const program *p, written *w, int64_t character) {
+    int64_t context = p->model.o->context, half = context / 2;
+    if (w->count == context) {
+        w->count = 0;
+        tg_write(p->position, &(int64_t){0}, 1);
+        for (int64_t i = context - half; i < context; i++)
+            go_on(p, w, w->number[i]);
     }
-    written[(*count)++] = character;
-    tg_write(t->character, &character, 1);
-    tg_run_part(t->tape, "write");
-    return (int64_t)tg_item(t->character);
+    return go_on(p, w, character);
 }
 
-static void write_text(const training *t, const options *o) {
-    int64_t written[o->context], count = 0, next = 0, zero = 0;
-    tg_write(t->position, &zero, 1);
+static void write_text(const program *p) {
+    const options *o = p->model.o;
+    written        w = {.count = 0};
+    int64_t        next = 0;
+    tg_write(p->position, &(int64_t){0}, 1);
     for (const char *c = o->prompt; *c; c++) {
-        int64_t number = text_number(&t->text, *c);
-        if (number >= 0) next = write_on(t, o, written, &count, number);
+        int64_t number = text_number(&p->training.text, *c);
+        if (number >= 0) next = write_on(p, &w, number);
     }
     fputs(o->prompt, stdout);
-    for (int64_t i = 0; i < o->characters && !tg_error_status(t->tape); i++) {
-        putchar(t->text.characters[next]);
-        next = write_on(t, o, written, &count, next);
+    for (int64_t i = 0; i < o->characters && !tg_error_status(p->training.tape); i++) {
+        putchar(p->training.text.characters[next]);
+        next = write_on(p, &w, next);
     }
     putchar('\n');
 }
 
 /* ---- the program ------------------------------------------------------------------------------------------------- */
 
-static training new_training(tg_tape *tape, const options *o) {
-    training t = {.tape = tape, .text = text_open(tape, o->text)};
+static program new_program(tg_tape *tape, const options *o) {
+    program p = {.training = text_training_new(tape, o->text, o->batch, o->context, o->steps)};
     tg_set_keep(tape, TG_KEEP_ASKED);
-    t.model = new_model(tape, t.text.kinds, o);
-    t.step = tg_input(tape, "step", TG_F64, TG_SHAPE());
-    t.at = tg_input(tape, NULL, TG_I64, TG_SHAPE());
-    t.character = tg_input(tape, NULL, TG_I64, TG_SHAPE(1, 1));
-    t.position = tg_input(tape, NULL, TG_I64, TG_SHAPE());
-    t.temperature = tg_input(tape, NULL, TG_F32, TG_SHAPE());
-    tg_assign(t.temperature, o->temperature);
-    record_training(&t, o);
-    record_test(&t, o);
-    record_writing(&t);
-    return t;
+    p.model = new_model(tape, p.training.text.kinds, o);
+    p.character = tg_input(tape, NULL, TG_I64, TG_SHAPE(1, 1));
+    p.position = tg_input(tape, NULL, TG_I64, TG_SHAPE());
+    p.temperature = tg_input(tape, NULL, TG_F32, TG_SHAPE());
+    tg_assign(p.temperature, o->temperature);
+    record_training(&p);
+    record_writing(&p);
+    tg_run_pending(tape);
+    return p;
 }
 
 static bool check(const options *o) {
     if (o->layers > MOST_LAYERS) return complain("--layers: at most %d", MOST_LAYERS);
-    if (o->context > 8192) return complain("--context: at most 8192");
-    return o->width % o->heads == 0 || complain("--width: %jd features are not divided into %jd heads", (intmax_t)o->width, (intmax_t)o->heads);
+    if (o->context > MOST_CONTEXT) return complain("--context: at most %d", MOST_CONTEXT);
+    return o->width % o->heads == 0 ||
+           complain("--width: %" PRId64 " features are not divided into %" PRId64 " heads", o->width, o->heads);
 }
 
 static bool run(const options *o) {
     tg_tape *tape = tg_tape_new();
     tg_seed(tape, (uint64_t)o->seed);
-    training t = new_training(tape, o);
-    tg_run_pending(tape);
-    if (o->checkpoint && access(o->checkpoint, F_OK) == 0) tg_load_checkpoint(tape, o->checkpoint, NULL);
-    train(&t, o);
-    if (!tg_error_status(tape)) write_text(&t, o);
+    program p = new_program(tape, o);
+    text_train(&p.training, o->every, o->checkpoint);
+    if (!tg_error_status(tape)) write_text(&p);
     bool ok = tg_error_status(tape) == TG_OK || complain("%s", tape ? tg_error(tape) : "out of memory");
     tg_tape_free(tape);
     return ok;
@@ -266,21 +235,11 @@ int main(int argc, char **argv) {
     options o = {.layers = 4, .heads = 4, .width = 128, .context = 128, .batch = 16, .steps = 1000, .every = 100, .seed = 1,
                  .characters = 500, .rate = 2e-3, .dropout = 0.1, .temperature = 0.8, .text = DEFAULT_TEXT, .prompt = "\n"};
     const command_option rows[] = {
-        {"text", "FILE", "the text, compressed by gzip or not; a tenth of it is held out", COMMAND_TEXT, &o.text, 0},
-        {"checkpoint", "FILE", "is loaded if it is there, and saved each time that a line is printed", COMMAND_TEXT, &o.checkpoint, 0},
-        {"steps", "N", "steps of the training in all", COMMAND_COUNT, &o.steps, 0},
-        {"every", "N", "prints the losses, of this step and on the text held out, every N steps", COMMAND_COUNT, &o.every, 1},
+        TEXT_OPTIONS(o),
         {"layers", "N", "layers of the model", COMMAND_COUNT, &o.layers, 1},
         {"heads", "N", "heads of each layer", COMMAND_COUNT, &o.heads, 1},
         {"width", "N", "features of a character", COMMAND_COUNT, &o.width, 1},
         {"context", "N", "characters that the model looks at", COMMAND_COUNT, &o.context, 2},
-        {"batch", "N", "pieces of text in a step", COMMAND_COUNT, &o.batch, 1},
-        {"rate", "X", "the highest rate of the training", COMMAND_REAL, &o.rate, 0},
-        {"dropout", "X", "share of the features that are dropped in training", COMMAND_REAL, &o.dropout, 0},
-        {"seed", "N", "seed of the weights, the pieces, the dropout and the writing", COMMAND_COUNT, &o.seed, 0},
-        {"prompt", "TEXT", "what the model goes on from", COMMAND_TEXT, &o.prompt, 0},
-        {"characters", "N", "how many characters it writes", COMMAND_COUNT, &o.characters, 0},
-        {"temperature", "X", "below 1 it prefers what is probable, above 1 it dares more", COMMAND_REAL, &o.temperature, 1e-3},
     };
     const command c = {"Trains a transformer of GPT-2's shape on the characters of a text, and has it write.\n",
                        sizeof rows / sizeof *rows, rows};

@@ -1,12 +1,13 @@
-/* examples/text.c: a text as numbers.
+/* examples/text.c: a text as numbers, and the loop of the training.
  *
  * SPDX-License-Identifier: MIT */
 #include "text.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <tapegrad/extend.h>
 #include <tapegrad/io.h>
+#include <unistd.h>
 
 /* The characters that there are, in the order of their codes. */
 static void list_characters(text *t, const int64_t *bytes, int64_t count) {
@@ -47,4 +48,54 @@ void text_pieces(tg_tensor numbers, int64_t batch, int64_t length, tg_tensor *x,
     if (places < 1) tg_fail(tape, TG_ERR_SHAPE, NULL, "the text is shorter than %lld characters", (long long)length + 1);
     *x = tg_take(numbers, at, 0);
     *next = tg_take(numbers, tg_add(at, 1), 0);
+}
+
+/* ---- the training ------------------------------------------------------------------------------------------------ */
+
+text_training text_training_new(tg_tape *tape, const char *path, int64_t batch, int64_t length, int64_t steps) {
+    text_training t = {.tape = tape, .text = text_open(tape, path), .batch = batch, .length = length, .steps = steps};
+    t.step = tg_input(tape, "step", TG_F64, TG_SHAPE());
+    t.at = tg_input(tape, NULL, TG_I64, TG_SHAPE());
+    return t;
+}
+
+void text_test_batch(const text_training *t, tg_tensor *x, tg_tensor *next) {
+    int64_t size = t->batch * t->length, count = tg_size(t->text.test);
+    if (count <= size)
+        tg_fail(t->tape, TG_ERR_SHAPE, NULL, "the text held out has %" PRId64 " characters: too few for a test of one batch", count);
+    tg_tensor places = tg_add(t->at, tg_arange(t->tape, TG_I64, 0, (double)size, 1));
+    places = tg_reshape(places, TG_SHAPE(t->batch, t->length));
+    *x = tg_take(t->text.test, places, 0);
+    *next = tg_take(t->text.test, tg_add(places, 1), 0);
+}
+
+tg_tensor text_rate(const text_training *t, double highest) {
+    double    steps = (double)t->steps;
+    tg_tensor left = tg_div(tg_sub(steps, t->step), steps), rise = tg_div(tg_add(t->step, 1), steps / 10 + 1);
+    tg_tensor fall = tg_sub(0.55, tg_mul(0.45, tg_cos(tg_mul(3.14159265358979324, left))));
+    return tg_mul(highest, tg_minimum(rise, fall));
+}
+
+static double test(const text_training *t) {
+    int64_t size = t->batch * t->length, count = (tg_size(t->text.test) - 1) / size;
+    double  sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        tg_write(t->at, &(int64_t){i * size}, 1);
+        tg_run_part(t->tape, "test");
+        sum += tg_item(t->test_loss);
+    }
+    return sum / (double)count;
+}
+
+void text_train(const text_training *t, int64_t every, const char *checkpoint) {
+    if (checkpoint && access(checkpoint, F_OK) == 0) tg_load_checkpoint(t->tape, checkpoint, NULL);
+    for (int64_t step = (int64_t)tg_item(t->step); step < t->steps && !tg_error_status(t->tape); step++) {
+        tg_run_part(t->tape, "train");
+        if ((step + 1) % every != 0 && step + 1 != t->steps) continue;
+        double loss = tg_item(t->loss), test_loss = test(t);
+        if (tg_error_status(t->tape)) return;
+        printf("step %" PRId64 ": loss %.5f, test %.5f\n", step + 1, loss, test_loss);
+        fflush(stdout);
+        if (checkpoint) tg_save_checkpoint(t->tape, checkpoint, &(tg_checkpoint_options){.step = step + 1});
+    }
 }

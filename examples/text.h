@@ -1,4 +1,4 @@
-/* examples/text.h: a text as numbers, for the examples that learn to write.
+/* examples/text.h: what the examples that learn to write share: a text as numbers, and the loop of the training.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef EXAMPLES_TEXT_H
@@ -21,5 +21,41 @@ int64_t text_number(const text *t, char character);
 /* `batch` pieces of `length` + 1 characters from anywhere in the text, others in each run: their first `length` characters, and those
  * that come after each of these, both (batch, length). */
 void text_pieces(tg_tensor numbers, int64_t batch, int64_t length, tg_tensor *x, tg_tensor *next);
+
+/* The options of these programs, in a struct of their own that has these members. */
+#define TEXT_OPTIONS(o) \
+    {"text", "FILE", "the text, compressed by gzip or not; a tenth of it is held out", COMMAND_TEXT, &(o).text, 0}, \
+        {"checkpoint", "FILE", "is loaded if it is there, and saved whenever a line is printed", COMMAND_TEXT, &(o).checkpoint, 0}, \
+        {"steps", "N", "steps of the training in all", COMMAND_COUNT, &(o).steps, 0}, \
+        {"every", "N", "prints the losses, of this step and on the text held out, every N steps", COMMAND_COUNT, &(o).every, 1}, \
+        {"batch", "N", "pieces of text in a step", COMMAND_COUNT, &(o).batch, 1}, \
+        {"rate", "X", "the highest rate of the training", COMMAND_REAL, &(o).rate, 0}, \
+        {"dropout", "X", "share of the features that are dropped in training", COMMAND_REAL, &(o).dropout, 0}, \
+        {"seed", "N", "seed of the weights, the pieces, the dropout and the writing", COMMAND_COUNT, &(o).seed, 0}, \
+        {"prompt", "TEXT", "what the model goes on from", COMMAND_TEXT, &(o).prompt, 0}, \
+        {"characters", "N", "how many characters it writes", COMMAND_COUNT, &(o).characters, 0}, \
+        {"temperature", "X", "below 1 it prefers what is probable, above 1 it dares more", COMMAND_REAL, &(o).temperature, 1e-3}
+
+/* A tape with a part "train", one step of the training, and a part "test", on one batch of the text that is held out. */
+typedef struct text_training {
+    tg_tape  *tape;
+    text      text;
+    int64_t   batch, length, steps;
+    tg_tensor step;            /* float64 (): those done; "train" counts them */
+    tg_tensor loss, test_loss; /* to be set to the losses that the parts compute */
+    tg_tensor at;              /* int64 (): where the batch of the test begins */
+} text_training;
+
+text_training text_training_new(tg_tape *tape, const char *path, int64_t batch, int64_t length, int64_t steps);
+
+/* The batch of the test: its characters, and those that come next, both (batch, length). */
+void text_test_batch(const text_training *t, tg_tensor *x, tg_tensor *next);
+
+/* A rate that rises in the first tenth of the steps, and falls from there by a cosine to a tenth of its highest. */
+tg_tensor text_rate(const text_training *t, double highest);
+
+/* Goes on with the training, from a checkpoint if that is there, to its last step. Every so many steps it prints the losses, of this step
+ * and of all of the text that is held out and fills a batch, and saves the checkpoint. */
+void text_train(const text_training *t, int64_t every, const char *checkpoint);
 
 #endif
