@@ -49,7 +49,8 @@
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/op.h       ops of your own
  *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
- *     tapegrad/io.h       files, by libtapegrad-io: not included here, nor is tapegrad/data.h, data in batches
+ *     tapegrad/io.h       files, by libtapegrad-io: not included here, nor are tapegrad/data.h, data in batches, and tapegrad/report.h,
+ *                         progress, metrics and pictures
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_H

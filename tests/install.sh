@@ -128,6 +128,7 @@ quiet() {
 cat >files.c <<'END'
 #include <stdio.h>
 #include <tapegrad/io.h>
+#include <tapegrad/report.h>
 
 int main(void) {
     static tg_checkpoint_options options; /* zeros in both languages */
@@ -147,6 +148,17 @@ int main(void) {
     options.inputs = TG_LIST();
     tg_save_checkpoint(tape, "line.checkpoint", &options);
     tg_load_checkpoint(tape, "line.checkpoint", NULL);
+
+    static tg_progress progress;
+    tg_metrics        *metrics = tg_metrics_open(tape, "line.csv", "step,loss", NULL);
+    for (int step = 1; step <= 2; step++) {
+        tg_progress_step(&progress, 0.5, 0.1);
+        tg_metrics_write(tape, metrics, TG_ROW((double)step, 0.5));
+    }
+    tg_progress_end(&progress);
+    tg_metrics_close(metrics);
+    tg_plot_curves(tape, "line.svg", TG_CURVES({"none", 0, NULL, NULL}), NULL); /* draws nothing, and says so */
+    if (tg_error_status(tape) == TG_ERR_VALUE) tg_clear_error(tape);
     int status = *tg_error(tape) || !options.inputs.x ? 1 : 0; /* an empty list is there, in both languages */
     if (status) fprintf(stderr, "%s\n", tg_error(tape));
     tg_tape_free(tape);

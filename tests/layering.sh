@@ -101,7 +101,7 @@ fi
 # A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
 system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale|omp'
 vectors='immintrin|arm_neon'
-files='fcntl|jansson|sys/mman|sys/stat|unistd|zlib'
+files='crt_externs|fcntl|jansson|spawn|sys/ioctl|sys/mman|sys/stat|sys/wait|unistd|zlib'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
 report_none 'lib/ includes the C library, uthash, OpenMP, in kernels a BLAS and vectors, in io what files take, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |

@@ -3,6 +3,8 @@
  * Lines and quotes are those of RFC 4180. The file is read once, field by field; the first line says how many columns there are.
  *
  * SPDX-License-Identifier: MIT */
+#include "io/csv.h"
+
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -11,7 +13,6 @@
 #ifdef __APPLE__
 #include <xlocale.h>
 #endif
-#include <tapegrad/io.h>
 
 #include "io/input.h"
 
@@ -182,36 +183,40 @@ static tg_status check_options(tg_dtype dtype, const tg_csv_options *o, tgi_fail
 }
 
 /* Numbers are written as in C, whatever the user's locale is. */
-static tg_tensor load(tg_tape *tape, tg_dtype dtype, const tg_csv_options *o, const tgi_input_file *input,
-                      tgi_failure *failure) {
+static tg_status read_input(tg_dtype dtype, const tg_csv_options *o, const tgi_input_file *input, void **elements, tg_shape *shape,
+                            tgi_failure *failure) {
     reader   r = {input->bytes, input->bytes + input->size, o->separator ? o->separator : ',', 1, "", AT_LINE, failure};
     numbers  n = {.dtype = dtype};
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    tg_shape shape = TG_SHAPE(0, 0);
-    if (c) {
-        locale_t users = uselocale(c);
-        skip_start(&r, o->header);
-        shape = read_lines(&r, &n, o->columns);
-        uselocale(users);
-        freelocale(c);
-    } else {
-        tgi_failed_memory(failure);
-    }
-    tg_tensor x = failure->status ? tg_invalid(tape) : tg_constant(tape, dtype, shape, (const void *)n.elements);
-    free(n.elements);
-    return x;
+    if (!c) return tgi_failed_memory(failure);
+    locale_t users = uselocale(c);
+    skip_start(&r, o->header);
+    *shape = read_lines(&r, &n, o->columns);
+    uselocale(users);
+    freelocale(c);
+    *elements = n.elements;
+    return failure->status;
+}
+
+tg_status tgi_read_csv(tg_dtype dtype, const tg_csv_options *options, void **elements, tg_shape *shape, tgi_failure *failure) {
+    tg_csv_options o = options ? *options : (tg_csv_options){0};
+    tgi_input_file input;
+    *elements = NULL;
+    *shape = TG_SHAPE(0, 0);
+    if (check_options(dtype, &o, failure) || tgi_open_input(&input, true, failure)) return failure->status;
+    read_input(dtype, &o, &input, elements, shape, failure);
+    tgi_close_input(&input);
+    return failure->status;
 }
 
 tg_tensor(tg_load_csv)(tg_tape *tape, const char *path, tg_dtype dtype, const tg_csv_options *options) {
     if (tg_error_status(tape)) return tg_invalid(tape);
-    tgi_failure    failure = {.path = path};
-    tg_scope       scope = tg_begin_scope(tape, "load_csv");
-    tg_csv_options o = options ? *options : (tg_csv_options){0};
-    tgi_input_file input;
-    tg_tensor      x = tg_invalid(tape);
-    if (!check_options(dtype, &o, &failure) && !tgi_open_input(&input, true, &failure)) {
-        x = load(tape, dtype, &o, &input, &failure);
-        tgi_close_input(&input);
-    }
+    tgi_failure failure = {.path = path};
+    tg_scope    scope = tg_begin_scope(tape, "load_csv");
+    tg_tensor   x = tg_invalid(tape);
+    tg_shape    shape;
+    void       *elements;
+    if (!tgi_read_csv(dtype, options, &elements, &shape, &failure)) x = tg_constant(tape, dtype, shape, (const void *)elements);
+    free(elements);
     return tgi_end_tensor(scope, &failure, x);
 }

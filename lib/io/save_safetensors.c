@@ -12,6 +12,7 @@
 
 #include "io/output.h"
 #include "io/stored.h"
+#include "io/utf8.h"
 
 static const size_t widths[] = {8, 4, 1};
 
@@ -46,23 +47,11 @@ tgi_entry *tgi_entries_of(tg_tape *tape, const char *what, tg_named_list tensors
     return NULL;
 }
 
-/* Whether it is UTF-8: RFC 3629, section 4. */
 static bool is_utf8(const char *text) {
-    const uint8_t *c = (const uint8_t *)text;
-    while (*c) {
-        int more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : (*c & 0xf0) == 0xe0 ? 2 : *c >= 0xf0 && *c < 0xf5 ? 3 : -1;
-        uint32_t code = more > 0 ? *c & (0x3fu >> more) : *c;
-        if (more < 0) return false;
-        for (int i = 0; i < more; i++) {
-            if ((*++c & 0xc0) != 0x80) return false;
-            code = code << 6 | (*c & 0x3fu);
-        }
-        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-            (more == 3 && (code < 0x10000 || code > 0x10ffff)))
-            return false;
-        c++;
-    }
-    return true;
+    int length = 1;
+    for (; *text && length; text += length)
+        length = tgi_utf8_length(text);
+    return length;
 }
 
 static int compare(const void *a, const void *b) {

@@ -9,6 +9,7 @@
 #include <tapegrad/data.h>
 
 #include "allocator.h"
+#include "pictures.h"
 #include "training.h"
 
 /* ---- what is done ------------------------------------------------------------------------------------------------ */
@@ -87,9 +88,44 @@ static void load_batches(tg_tape *tape) {
     if (!tg_error_status(tape)) tg_discard(tape, mark);
 }
 
-static void (*const works[])(tg_tape *) = {load_rank3,       load_fortran,    load_packed,     load_images, load_bytes, load_iris,
-                                           load_safetensors, load_stored,     load_deflated,   save_npy,    save_npz,
-                                           save_safetensors, save_checkpoint, load_checkpoint, load_batches};
+static void write_metrics(tg_tape *tape) {
+    for (int step = 1; step <= 2; step++) {
+        tg_metrics_options options = {.resume = true, .step = step - 1};
+        tg_metrics        *metrics = tg_metrics_open(tape, scratch("memory.csv"), "step,loss", &options);
+        tg_metrics_write(tape, metrics, TG_ROW(step, 0.5));
+        tg_metrics_close(metrics);
+    }
+}
+
+static void plot_curves(tg_tape *tape) {
+    static const double losses[] = {2, 1};
+    tg_plot_curves(tape, scratch("memory.svg"), TG_CURVES({"loss", 2, losses, NULL}), NULL);
+}
+
+static void plot_metrics(tg_tape *tape) {
+    tg_plot_metrics(tape, scratch("memory.svg"), scratch("memory of losses.csv"), "loss", NULL);
+}
+
+static void plot_confusion(tg_tape *tape) {
+    tg_mark mark = tg_tape_mark(tape);
+    tg_plot_confusion(tg_slice(tg_find(tape, "w"), 1, 0, 5, 1), scratch("memory.svg"), NULL);
+    if (!tg_error_status(tape)) tg_discard(tape, mark);
+}
+
+static void plot_images(tg_tape *tape) {
+    tg_mark mark = tg_tape_mark(tape);
+    tg_plot_images(tg_unsqueeze(tg_find(tape, "w"), 0), scratch("memory.svg"), NULL);
+    if (!tg_error_status(tape)) tg_discard(tape, mark);
+}
+
+static void check_plot(tg_tape *tape) {
+    tg_plot_check(tape, scratch("memory.svg"));
+}
+
+static void (*const works[])(tg_tape *) = {
+    load_rank3,    load_fortran,     load_packed,     load_images,     load_bytes,   load_iris,     load_safetensors,
+    load_stored,   load_deflated,    save_npy,        save_npz,        save_safetensors, save_checkpoint, load_checkpoint,
+    load_batches,  write_metrics,    plot_curves,     plot_metrics,    plot_confusion,   plot_images,   check_plot};
 enum { WORKS = sizeof works / sizeof *works };
 
 /* ---- what must hold ---------------------------------------------------------------------------------------------- */
@@ -118,6 +154,8 @@ static bool is_right(const tg_tape *tape) {
 START_TEST(whatever_fails_is_an_error_after_which_all_works) {
     long failures = 0;
     make_checkpoint();
+    write_text(scratch("memory of losses.csv"), "step,loss\n1,2\n2,1\n");
+    fake_gnuplot(DRAWS);
     watch();
     for (bool failed = true; failed; failures += failed) {
         tg_tape *tape = prepare();
@@ -133,6 +171,7 @@ START_TEST(whatever_fails_is_an_error_after_which_all_works) {
         unwatched(ck_assert_msg(live == 0, "failure %ld: %ld blocks are left", failures, live));
     }
     unwatched(ck_assert_int_gt(failures, 0));
+    real_gnuplot();
 }
 END_TEST
 
