@@ -1,12 +1,9 @@
 /* examples/digits_mlp.c: a multilayer perceptron reads handwritten digits.
  *
  * This file is the model and its training, which are two parts of one tape: one step of the training, and one batch of the test. The
- * command line and the data are in digits.c.
+ * command line, the data and what people look at are in digits.c.
  *
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
-#include <tapegrad/data.h>
-
 #include "complain.h"
 #include "digits.h"
 
@@ -38,42 +35,38 @@ static tg_tensor apply_model(model m, const digits *d, bool training) {
 
 /* ---- the training ------------------------------------------------------------------------------------------------ */
 
-static double train(tg_tape *tape, const digits *d, int epochs) {
+static void train(tg_tape *tape, digits *d) {
     model     m = new_model(tape, d->size);
     tg_tensor step = tg_input(tape, "step", TG_F64, TG_SHAPE());
-    double    steps = (double)(epochs * tg_loader_batches(d->train));
 
     tg_begin_part(tape, "train");
     tg_tensor loss = tg_cross_entropy(apply_model(m, d, true), d->labels, NULL);
+    tg_tensor rate = tg_mul(0.003, tg_cosine_schedule(step, digits_steps(d), 0));
     tg_backward(loss);
-    tg_adamw_step(tape, tg_mul(0.003, tg_cosine_schedule(step, steps > 1 ? steps : 1, 0)), NULL);
+    tg_adamw_step(tape, rate, NULL);
     tg_assign(step, tg_add(step, 1));
     tg_end_part(tape);
 
     tg_begin_part(tape, "test");
-    tg_tensor right = tg_eq(tg_argmax(apply_model(m, d, false), 1, false), d->labels);
-    tg_tensor count = tg_sum(tg_mul(tg_cast(right, TG_F32), d->weight));
+    digits_record_test(d, apply_model(m, d, false));
     tg_end_part(tape);
 
-    for (int epoch = 0; epoch < epochs && !tg_error_status(tape); epoch++) {
-        while (tg_next_batch(tape, d->train))
+    while (digits_next_epoch(tape, d)) {
+        for (; tg_next_batch(tape, d->train); digits_count_step(d, loss, rate))
             tg_run_part(tape, "train");
-        digits_progress(epoch, epochs, tg_item(loss));
+        for (; tg_next_batch(tape, d->test); digits_count_test(d))
+            tg_run_part(tape, "test");
     }
-    double total = 0;
-    for (; tg_next_batch(tape, d->test); total += tg_item(count))
-        tg_run_part(tape, "test");
-    return total / (double)tg_loader_rows(d->test);
 }
 
 int main(int argc, char **argv) {
     digits_options o = {.data = DIGITS_CSV, .epochs = 30, .seed = 1};
     int            exit_code;
-    if (!digits_options_read(&o, "a multilayer perceptron", argc, argv, &exit_code)) return exit_code;
+    if (!digits_options_read(&o, READ_DIGITS, "a multilayer perceptron", argc, argv, &exit_code)) return exit_code;
     tg_tape *tape = tg_tape_new();
     tg_seed(tape, o.seed);
-    digits d = digits_open(tape, o.data, BATCH);
-    double accuracy = tg_error_status(tape) ? 0 : train(tape, &d, o.epochs);
-    if (!tg_error_status(tape)) printf("Test accuracy: %.1f%%\n", 100 * accuracy);
+    digits d = digits_open(tape, &o, BATCH);
+    if (!tg_error_status(tape)) train(tape, &d);
+    digits_show_accuracy(tape, &d);
     return digits_end(tape, &d);
 }

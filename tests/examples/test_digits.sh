@@ -53,6 +53,48 @@ cp "$root/out" "$root/first"
 "$programs/digits_mlp" >"$root/second" && cmp -s "$root/first" "$root/second"
 report $? "one seed gives one result"
 
+# ---- tables and pictures ---------------------------------------------------------------------------------------------
+
+# This gnuplot keeps what it is told to draw.
+mkdir "$root/bin"
+cat >"$root/bin/gnuplot" <<END
+#!/bin/sh
+cat >"$root/script"
+echo a picture
+grep -q '^set title .Confusion' "$root/script" && cp "$root/script" "$root/confusion"
+grep -q '^set title .Losses' "$root/script" && cp "$root/script" "$root/losses"
+exit 0
+END
+chmod +x "$root/bin/gnuplot"
+path=$PATH
+PATH=$root/bin:$PATH
+
+reaches 10 "digits_mlp writes a table and draws pictures" digits_mlp --epochs 3 --metrics "$root/m.csv" --plot "$root/loss.svg" \
+    --confusion "$root/confusion.png"
+[ "$(cat "$root/loss.svg" "$root/confusion.png" | sort -u)" = 'a picture' ]
+report $? "both pictures are there"
+awk -F, '
+    NR == 1 { bad = $0 != "epoch,train_loss,test_loss,test_accuracy" }
+    NR > 1 && ($1 != NR - 1 || !($2 > 0) || !($3 > 0) || !($4 > 0 && $4 <= 1)) { bad = 1 }
+    NR == 4 { accuracy = sprintf("Test accuracy: %.1f%%", 100 * $4) }
+    END { print accuracy; exit bad || NR != 4 }' "$root/m.csv" >"$root/last" && cmp -s "$root/last" "$root/out"
+report $? "the table has three epochs, and the accuracy that was printed"
+awk -F, 'NR > 1 { print $1, sprintf("%.9g", $3) }' "$root/m.csv" >"$root/points"
+sed -n '/^.c1 << END/,/^END/p' "$root/losses" | sed '1d;$d' | cmp -s - "$root/points"
+report $? "the curve is that of the table"
+sed -n '/^.cells/,/^END/p' "$root/confusion" | awk 'NF == 5 { n += $3; if ($1 == $2) right += $3 }
+    END { printf "Test accuracy: %.1f%%\n", 100 * right / n; exit n != 359 }' >"$root/last" && cmp -s "$root/last" "$root/out"
+report $? "the confusion matrix has all images, and those that were read right"
+PATH=$path
+
+if command -v gnuplot >/dev/null; then
+    reaches 10 "pictures by gnuplot" digits_mlp --epochs 1 --plot "$root/real.svg" --confusion "$root/real2.svg" &&
+        grep -q '>Losses of the training and of the test<' "$root/real.svg" && grep -q '>Confusion matrix: ' "$root/real2.svg"
+    report $? "gnuplot has drawn them"
+else
+    skip "pictures by gnuplot" "gnuplot is not installed"
+fi
+
 # The files of MNIST, of 40 images of 12 x 12: digit d is white in row d.
 idx() { # COUNT
     awk -v count="$1" -v name="$root/mnist/$2" '
@@ -86,8 +128,13 @@ refuses "bright: pixels from 1 to 17, expected 0 to 16" digits_cnn --data "$root
 refuses "ten: digits from 10 to 10, expected 0 to 9" digits_cnn --data "$root/ten"
 refuses "absent: it cannot be opened: No such file or directory" digits_cnn --data "$root/absent"
 refuses "--data: expected a file or directory, found ''" digits_cnn --data ""
-refuses "--epochs: expected an integer from 0 to 2147483647, found 'x'" digits_cnn --epochs x
+refuses "--epochs: expected an integer from 1 to 2147483647, found 'x'" digits_cnn --epochs x
 refuses "--epochs: needs a value" digits_cnn --epochs
+refuses "--epochs: expected an integer from 1 to 2147483647, found '0'" digits_cnn --epochs 0
+refuses "--metrics: expected a file, found ''" digits_cnn --metrics ""
+refuses "--picture: no such option; --help lists them" digits_cnn --picture x.png
+refuses "metrics_open: $root/no/m.csv: it cannot be opened: No such file or directory" digits_mlp --metrics "$root/no/m.csv"
+refuses "plot_check: x.gif: the name of a picture ends in .svg, .png or .pdf" digits_mlp --plot x.gif
 refuses "--seed: expected an integer from 0 to 18446744073709551615, found '18446744073709551616'" digits_mlp --seed 18446744073709551616
 refuses "--help=3: takes no value" digits_mlp --help=3
 refuses "--frob: no such option; --help lists them" digits_mlp --frob
