@@ -22,7 +22,8 @@ const char program_name[] = "char_gpt";
 typedef struct options {
     int64_t     layers, heads, width, context, batch, steps, every, seed, characters;
     double      rate, dropout, temperature;
-    const char *text, *checkpoint, *prompt;
+    const char *text, *prompt;
+    text_files  files;
 } options;
 
 /* ---- the model --------------------------------------------------------------------------------------------------- */
@@ -134,7 +135,8 @@ static void record_training(program *p) {
     tg_keep(p->training.loss = loss_of(&p->model, x, next, true));
     tg_backward(p->training.loss);
     tg_clip_grad_norm(tape, 1, NULL);
-    tg_adamw_step(tape, text_rate(&p->training, o->rate), &(tg_adam_options){.beta2 = 0.99, .weight_decay = 0.1});
+    tg_keep(p->training.rate = text_rate(&p->training, o->rate));
+    tg_adamw_step(tape, p->training.rate, &(tg_adam_options){.beta2 = 0.99, .weight_decay = 0.1});
     tg_assign(p->training.step, tg_add(p->training.step, 1));
     tg_end_part(tape);
 
@@ -224,7 +226,7 @@ static bool run(const options *o) {
     tg_tape *tape = tg_tape_new();
     tg_seed(tape, (uint64_t)o->seed);
     program p = new_program(tape, o);
-    text_train(&p.training, o->every, o->checkpoint);
+    text_train(&p.training, o->every, &o->files);
     if (!tg_error_status(tape)) write_text(&p);
     bool ok = tg_error_status(tape) == TG_OK || complain("%s", tape ? tg_error(tape) : "out of memory");
     tg_tape_free(tape);

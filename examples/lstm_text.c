@@ -20,7 +20,8 @@ const char program_name[] = "lstm_text";
 typedef struct options {
     int64_t     layers, hidden, length, batch, steps, every, seed, characters;
     double      rate, dropout, temperature;
-    const char *text, *checkpoint, *prompt;
+    const char *text, *prompt;
+    text_files  files;
 } options;
 
 typedef struct program {
@@ -67,7 +68,8 @@ static void record_training(program *p) {
     tg_keep(p->training.loss = loss_of(p, x, next, true));
     tg_backward(p->training.loss);
     tg_clip_grad_norm(tape, 1, NULL);
-    tg_adam_step(tape, text_rate(&p->training, o->rate), NULL);
+    tg_keep(p->training.rate = text_rate(&p->training, o->rate));
+    tg_adam_step(tape, p->training.rate, NULL);
     tg_assign(p->training.step, tg_add(p->training.step, 1));
     tg_end_part(tape);
 
@@ -132,7 +134,7 @@ static bool run(const options *o) {
     tg_tape *tape = tg_tape_new();
     tg_seed(tape, (uint64_t)o->seed);
     program p = new_program(tape, o);
-    text_train(&p.training, o->every, o->checkpoint);
+    text_train(&p.training, o->every, &o->files);
     if (!tg_error_status(tape)) write_text(&p);
     bool ok = tg_error_status(tape) == TG_OK || complain("%s", tape ? tg_error(tape) : "out of memory");
     tg_tape_free(tape);

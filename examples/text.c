@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <tapegrad/extend.h>
 #include <tapegrad/io.h>
+#include <tapegrad/report.h>
 #include <unistd.h>
 
 /* The characters that there are, in the order of their codes. */
@@ -87,15 +88,38 @@ static double test(const text_training *t) {
     return sum / (double)count;
 }
 
-void text_train(const text_training *t, int64_t every, const char *checkpoint) {
-    if (checkpoint && access(checkpoint, F_OK) == 0) tg_load_checkpoint(t->tape, checkpoint, NULL);
-    for (int64_t step = (int64_t)tg_item(t->step); step < t->steps && !tg_error_status(t->tape); step++) {
+typedef struct record {
+    const text_training *training;
+    const text_files    *files;
+    tg_metrics          *metrics;
+    tg_progress          progress;
+} record;
+
+static void note_losses(record *r, int64_t step) {
+    const text_training *t = r->training;
+    tg_progress_end(&r->progress);
+    double loss = tg_item(t->loss), test_loss = test(t);
+    if (tg_error_status(t->tape)) return;
+    printf("step %" PRId64 ": loss %.5f, test %.5f\n", step, loss, test_loss);
+    fflush(stdout);
+    tg_metrics_write(t->tape, r->metrics, TG_ROW((double)step, loss, test_loss));
+    if (r->files->checkpoint) tg_save_checkpoint(t->tape, r->files->checkpoint, &(tg_checkpoint_options){.step = step});
+}
+
+void text_train(const text_training *t, int64_t every, const text_files *files) {
+    record r = {.training = t, .files = files, .progress = {.epochs = 1, .steps = t->steps, .samples = t->batch * t->length}};
+    if (files->plot && !files->metrics)
+        tg_fail(t->tape, TG_ERR_ARGUMENT, NULL, "--plot: the picture is drawn of the table, which --metrics names");
+    if (files->plot) tg_plot_check(t->tape, files->plot);
+    if (files->checkpoint && access(files->checkpoint, F_OK) == 0) tg_load_checkpoint(t->tape, files->checkpoint, NULL);
+    r.progress.done = (int64_t)tg_item(t->step);
+    r.metrics = tg_metrics_open(t->tape, files->metrics, "step,train_loss,test_loss",
+                                &(tg_metrics_options){.resume = r.progress.done > 0, .step = (double)r.progress.done});
+    while (r.progress.done < t->steps && !tg_error_status(t->tape)) {
         tg_run_part(t->tape, "train");
-        if ((step + 1) % every != 0 && step + 1 != t->steps) continue;
-        double loss = tg_item(t->loss), test_loss = test(t);
-        if (tg_error_status(t->tape)) return;
-        printf("step %" PRId64 ": loss %.5f, test %.5f\n", step + 1, loss, test_loss);
-        fflush(stdout);
-        if (checkpoint) tg_save_checkpoint(t->tape, checkpoint, &(tg_checkpoint_options){.step = step + 1});
+        tg_progress_step(&r.progress, tg_item(t->loss), tg_item(t->rate));
+        if (r.progress.done % every == 0 || r.progress.done == t->steps) note_losses(&r, r.progress.done);
     }
+    tg_metrics_close(r.metrics);
+    if (files->plot) tg_plot_metrics(t->tape, files->plot, files->metrics, "train_loss,test_loss", NULL);
 }

@@ -25,7 +25,9 @@ void text_pieces(tg_tensor numbers, int64_t batch, int64_t length, tg_tensor *x,
 /* The options of these programs, in a struct of their own that has these members. */
 #define TEXT_OPTIONS(o) \
     {"text", "FILE", "the text, compressed by gzip or not; a tenth of it is held out", COMMAND_TEXT, &(o).text, 0}, \
-        {"checkpoint", "FILE", "is loaded if it is there, and saved whenever a line is printed", COMMAND_TEXT, &(o).checkpoint, 0}, \
+        {"checkpoint", "FILE", "is loaded if it is there, and saved whenever a line is printed", COMMAND_TEXT, &(o).files.checkpoint, 0}, \
+        {"metrics", "FILE", "the losses as a table in CSV; a training from a checkpoint goes on with it", COMMAND_TEXT, &(o).files.metrics, 0}, \
+        {"plot", "FILE", "the losses as a picture, .svg, .png or .pdf, drawn by gnuplot", COMMAND_TEXT, &(o).files.plot, 0}, \
         {"steps", "N", "steps of the training in all", COMMAND_COUNT, &(o).steps, 0}, \
         {"every", "N", "prints the losses, of this step and on the text held out, every N steps", COMMAND_COUNT, &(o).every, 1}, \
         {"batch", "N", "pieces of text in a step", COMMAND_COUNT, &(o).batch, 1}, \
@@ -41,9 +43,9 @@ typedef struct text_training {
     tg_tape  *tape;
     text      text;
     int64_t   batch, length, steps;
-    tg_tensor step;            /* float64 (): those done; "train" counts them */
-    tg_tensor loss, test_loss; /* to be set to the losses that the parts compute */
-    tg_tensor at;              /* int64 (): where the batch of the test begins */
+    tg_tensor step;                  /* float64 (): those done; "train" counts them */
+    tg_tensor loss, test_loss, rate; /* to be set to what the parts compute, and kept */
+    tg_tensor at;                    /* int64 (): where the batch of the test begins */
 } text_training;
 
 text_training text_training_new(tg_tape *tape, const char *path, int64_t batch, int64_t length, int64_t steps);
@@ -55,7 +57,12 @@ void text_test_batch(const text_training *t, tg_tensor *x, tg_tensor *next);
 tg_tensor text_rate(const text_training *t, double highest);
 
 /* Goes on with the training, from a checkpoint if that is there, to its last step. Every so many steps it prints the losses, of this step
- * and of all of the text that is held out and fills a batch, and saves the checkpoint. */
-void text_train(const text_training *t, int64_t every, const char *checkpoint);
+ * and of all of the text that is held out and fills a batch, writes them into a table, and saves the checkpoint. In the end they are
+ * drawn. Each of the files may be NULL. */
+typedef struct text_files {
+    const char *checkpoint, *metrics, *plot;
+} text_files;
+
+void text_train(const text_training *t, int64_t every, const text_files *files);
 
 #endif

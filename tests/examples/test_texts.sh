@@ -41,7 +41,7 @@ learns() {
 # is_as_it_should_be NAME: the program of that name.
 is_as_it_should_be() {
     rm -f "$root/checkpoint"
-    learns whole --steps 50 --every 1
+    learns whole --steps 50 --every 1 --metrics "$root/metrics"
     report $? "$1: 50 steps"
 
     # The fixture was made by make_texts.py.
@@ -60,6 +60,9 @@ is_as_it_should_be() {
         }
         END { exit bad || seen != 50 }' "$root/whole"
     report $? "$1: the losses of 50 steps are those of PyTorch to 1e-4"
+
+    [ "$(head -n 1 "$root/metrics")" = "step,train_loss,test_loss" ] && [ "$(grep -c '^[0-9]' "$root/metrics")" -eq 50 ]
+    report $? "$1: a table of them"
 
     set -- "$1" --steps 50 --every 10 --checkpoint "$root/checkpoint" --prompt "ZEAL, n."
     what=$1
@@ -114,6 +117,8 @@ refuses "cannot be opened" --text "$root/missing"
 refuses "are too few" --text "$root/short"
 refuses "the text is shorter than" --text "$root/long" --context 5000
 refuses "too few for a test" --text "$root/long"
+refuses "which --metrics names" --plot "$root/x.svg"
+refuses "x.txt" --plot "$root/x.txt" --metrics "$root/x.csv"
 refuses "broken.gz" --text "$root/broken.gz"
 # shellcheck disable=SC2086
 refuses "wte.weight" ${char_gpt#char_gpt} --width 64 --checkpoint "$root/checkpoint" --steps 50
