@@ -25,8 +25,8 @@ void add_row_times_matrix(int64_t m, int64_t n, const float *x, const float *a, 
 void product(int64_t m, int64_t n, int64_t k, const float *a, bool a_transposed, const float *b, bool b_transposed, float *c) {
     void *scratch = aligned_alloc(64, (tgi_gemm_scratch(m, n, k, sizeof *a, 1) + 63) / 64 * 64);
     if (!scratch) abort();
-    tgi_gemm_f32(m, n, k, a, a_transposed ? 1 : k, a_transposed ? m : 1, b, b_transposed ? 1 : n, b_transposed ? k : 1, c,
-                 1, scratch);
+    tgi_gemm_f32(m, n, k, a, a_transposed ? 1 : k, a_transposed ? m : 1, b, b_transposed ? 1 : n, b_transposed ? k : 1, c, NULL,
+                 scratch);
     free(scratch);
 }
 

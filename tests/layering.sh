@@ -98,14 +98,16 @@ else
     skip "what the objects call" "there are no objects that nm reads"
 fi
 
-# A BLAS, and the compiler's own names for vector instructions, are all outside the C library, uthash and OpenMP that lib/ may include.
-system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale|omp'
+# A BLAS, the compiler's own names for vector instructions and the threads of POSIX, all in kernels, are all outside the C library and
+# uthash that lib/ may include.
+system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale'
+threads='pthread|sched|signal|unistd'
 vectors='immintrin|arm_neon'
 files='crt_externs|fcntl|jansson|spawn|sys/ioctl|sys/mman|sys/stat|sys/wait|unistd|zlib'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
-report_none 'lib/ includes the C library, uthash, OpenMP, in kernels a BLAS and vectors, in io what files take, and no other' \
+report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |
-        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors)\.h>$|^io/.*:<($files)\.h>$")"
+        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors|$threads)\.h>$|^io/.*:<($files)\.h>$")"
 
 # ---- the tape and the executor know no op ----------------------------------------------------------------------------
 

@@ -221,20 +221,22 @@ tg_status tg_set_generator(tg_tape *tape, const tg_generator_state *state);
 
 /* ---- for kernels ------------------------------------------------------------------------------------------------- */
 
-/* Does units `from` .. `to` - 1 of a job; `share` is the number of the share they are in, from 0 on. */
+/* Does units `from` .. `to` - 1 of a job, a part of a share; `share` is its number, from 0 on. The parts of a share are done one after
+ * the other, by one thread: they may use the same memory. */
 typedef void tg_units(const void *job, int share, int64_t from, int64_t to);
 
 /* How many threads it may use: 1 where it is called for some rows, by threads of the run. */
 int tg_kernel_threads(const tg_kernel_call *call);
 
-/* Into how many shares it pays to cut the units of a kernel: at least 1, at most `units`, and the threads that the run may use.
+/* In how many shares it pays to do the units of a kernel: at least 1, at most `units`, and the threads that the run may use.
  * `steps` says what one unit costs, in additions or so. */
 int tg_share_count(const tg_kernel_call *call, int64_t units, double steps);
 
-/* Cuts the units into that many shares, as equal as can be, and does each on a thread of its own; returns when all are done. What
- * a unit gives must not depend on the share it is in: then the result is the same for any number of threads. The units call
- * nothing of the library's: tg_scratch, tg_contiguous and tg_kernel_fail are for before and after. */
-void tg_share_out(int shares, int64_t units, tg_units *work, const void *job);
+/* Does the units in at most that many shares, each on a thread of its own; returns when all are done. A share takes units, a few at
+ * a time, as long as there are any: which ones a share gets is a matter of chance, and how many. What a unit gives must not depend on
+ * the share it is in: then the result is the same for any number of threads. The units call nothing of the library's: tg_scratch,
+ * tg_contiguous and tg_kernel_fail are for before and after. */
+void tg_share_out(const tg_kernel_call *call, int shares, int64_t units, tg_units *work, const void *job);
 
 /* Draw n numbers from the tape's generator, as tg_rand and tg_randn do for a tensor of n elements: uniform in [0, 1), standard
  * normal, float32 or float64; or words of 32 random bits, one of which goes into a uniform float32, two into a float64. Only for

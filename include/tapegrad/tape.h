@@ -199,10 +199,15 @@ tg_status tg_run_part(tg_tape *tape, const char *name);
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 
-/* Sets how many threads a run of this tape may use. 0, as in a new tape, means as many as OpenMP gives: the number of processors,
- * or OMP_NUM_THREADS. Small work stays on one thread. The results have the same bits for any number. Without OpenMP there is one
- * thread. TG_ERR_ARGUMENT for a negative count. A BLAS starts threads of its own, which this number does not limit, and may give
- * other bits with another number of them: see the settings of the BLAS. */
+/* Sets how many threads a run of this tape may use, that of the caller included. 0, as in a new tape, means OMP_NUM_THREADS where the
+ * environment has it, as for programs with OpenMP, else as many as there are processors that this process may use; more than 1024
+ * count as 1024. Small work stays on one thread. The results have the same bits for any number. TG_ERR_ARGUMENT for a negative count.
+ *
+ * The threads belong to the tape: the first run that has work for them makes them, they sleep between runs, and tg_tape_free ends them,
+ * as do tg_trim and this function; the next run makes others. Where one cannot be made, or a library was built without threads, the
+ * others do its work. They take no signals. After fork the child's runs use the caller's thread alone, until tg_trim. A BLAS starts
+ * threads of its own, which this number does not limit, and may give other bits with another number of them: see the settings of the
+ * BLAS. */
 tg_status tg_set_threads(tg_tape *tape, int count);
 
 /* Records that `leaf` is overwritten by `value`. The leaf is an input or a parameter in the tape's own memory. The value has the

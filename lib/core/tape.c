@@ -36,6 +36,7 @@ tg_tape *tgi_new_tape(const tgi_executor *executor, const tg_host *host) {
     *tape = (tg_tape){.memory = memory};
     tape->arena.memory = tape->pool.memory = &tape->memory;
     tgi_lock_begin(&tape->lock);
+    tgi_team_begin(&tape->team, 0);
     tape->executor = executor;
     tape->generation = 1;
     tape->rule_of = TGI_NONE;
@@ -51,6 +52,7 @@ void tg_tape_free(tg_tape *tape) {
     if (!tape || is_tag(tape) || (tape->callback.name && tgi_check_outside(tape, "tape_free"))) return;
     HASH_CLEAR(hh, tape->names);
     tape->executor->free(tape);
+    tgi_team_end(&tape->team);
     for (uint32_t i = 0; i < tape->chunk_count; i++)
         tgi_memory_give(&tape->memory, tape->chunks[i], TGI_CHUNK * sizeof **tape->chunks);
     tgi_memory_give(&tape->memory, tape->chunks, tape->chunk_room * sizeof *tape->chunks);

@@ -232,7 +232,7 @@ struct tg_tape {
     uint32_t       touched;                 /* those from this one on never had memory */
     uint32_t       leading;                 /* the tape begins with so many leaves */
     bool           anomaly;                 /* stops at the first NaN or infinity: see tg_set_anomaly */
-    int            threads;                 /* that a run may use; 0: as many as OpenMP gives */
+    tgi_team       team;                    /* the threads of a run */
     bool           eager;                   /* runs each instruction when it is recorded */
     bool           print_plans;             /* to stderr, when they are made */
     atomic_bool    cancelled;               /* the run is to stop; set by any thread */
@@ -379,6 +379,11 @@ void tgi_truncate(tg_tape *tape, uint32_t count);
 
 /* The tape's generator, for ops that are marked as random. */
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call);
+
+/* The threads that the kernel may use; NULL for its own alone: they are what call->executor points to first. */
+static inline tgi_team *tgi_team_of(const tg_kernel_call *call) {
+    return *(tgi_team *const *)call->executor;
+}
 
 /* ---- instructions and their values (node.c) ---------------------------------------------------------------------- */
 

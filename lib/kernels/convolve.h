@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "threads.h"
+
 /* The methods: one term after the other; tiles in registers; matrix products. */
 typedef enum tgi_conv_method { TGI_CONV_BEST, TGI_CONV_DIRECT, TGI_CONV_TILES, TGI_CONV_PRODUCT } tgi_conv_method;
 
@@ -29,20 +31,21 @@ typedef struct tgi_conv {
     tgi_conv_method method;
 } tgi_conv;
 
-/* y from x and w; x from y and w, on at most `threads` threads. `bias` is added to each channel of the result; NULL for none. */
-void tgi_conv_f32(const tgi_conv *c, const float *x, const float *w, const float *bias, float *y, int threads, void *scratch);
-void tgi_conv_f64(const tgi_conv *c, const double *x, const double *w, const double *bias, double *y, int threads,
+/* y from x and w; x from y and w, by the threads of `team`. `bias` is added to each channel of the result; NULL for none. */
+void tgi_conv_f32(const tgi_conv *c, const float *x, const float *w, const float *bias, float *y, tgi_team *team,
                   void *scratch);
-void tgi_conv_back_f32(const tgi_conv *c, const float *y, const float *w, const float *bias, float *x, int threads,
+void tgi_conv_f64(const tgi_conv *c, const double *x, const double *w, const double *bias, double *y, tgi_team *team,
+                  void *scratch);
+void tgi_conv_back_f32(const tgi_conv *c, const float *y, const float *w, const float *bias, float *x, tgi_team *team,
                        void *scratch);
-void tgi_conv_back_f64(const tgi_conv *c, const double *y, const double *w, const double *bias, double *x, int threads,
+void tgi_conv_back_f64(const tgi_conv *c, const double *y, const double *w, const double *bias, double *x, tgi_team *team,
                        void *scratch);
 
 /* w from x and y. */
-void tgi_conv_weight_f32(const tgi_conv *c, const float *x, const float *y, float *w, int threads, void *scratch);
-void tgi_conv_weight_f64(const tgi_conv *c, const double *x, const double *y, double *w, int threads, void *scratch);
+void tgi_conv_weight_f32(const tgi_conv *c, const float *x, const float *y, float *w, tgi_team *team, void *scratch);
+void tgi_conv_weight_f64(const tgi_conv *c, const double *x, const double *y, double *w, tgi_team *team, void *scratch);
 
-/* Bytes of scratch, aligned to 64, that each of them needs, elements being `element` bytes wide. Never 0. */
+/* Bytes of scratch, aligned to 64, that each of them needs for a team of that size, elements being `element` bytes wide. Never 0. */
 typedef enum tgi_conv_kind { TGI_CONV, TGI_CONV_BACK, TGI_CONV_WEIGHT } tgi_conv_kind;
 size_t tgi_conv_scratch(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads);
 

@@ -151,6 +151,9 @@ static size_t after(size_t start, int64_t count, size_t element) {
     return (start + (size_t)count * element + WIDEST_BYTES - 1) / WIDEST_BYTES * WIDEST_BYTES;
 }
 
+/* So many units that threads need not wait for each other after every one, as far as their gradients take no more than that. */
+enum { UNITS_A_SHARE = 8, ROUND_BYTES = 4 << 20 };
+
 static void plan_scratch(conv_plan *p, size_t element) {
     const tgi_conv *c = p->c;
     p->room = WIDEST_BYTES;
@@ -160,9 +163,10 @@ static void plan_scratch(conv_plan *p, size_t element) {
     p->at.columns = after(p->at.rows, p->rows, element);
     p->at.product = after(p->at.columns, p->columns, element);
     p->at.multiply = after(p->at.product, p->product, element);
-    p->at.sum = after(p->at.multiply + (p->method == TGI_CONV_PRODUCT ? product_scratch(p, element) : 0), 0, 1);
-    bool sums = p->kind == TGI_CONV_WEIGHT && p->shares > 1;
-    p->room = after(p->at.sum, sums ? c->groups * c->out * c->in * p->taps : 0, element);
+    p->room = after(p->at.multiply + (p->method == TGI_CONV_PRODUCT ? product_scratch(p, element) : 0), 0, 1);
+    if (p->kind != TGI_CONV_WEIGHT || p->shares == 1) return;
+    p->gradient = after(0, c->groups * c->out * c->in * p->taps, element);
+    p->round = max_of(p->shares, min_of(UNITS_A_SHARE * p->shares, ROUND_BYTES / (int64_t)p->gradient));
 }
 
 conv_plan tgi_conv_plan(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads) {
@@ -175,7 +179,7 @@ conv_plan tgi_conv_plan(const tgi_conv *c, tgi_conv_kind kind, size_t element, i
 
 size_t tgi_conv_scratch(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads) {
     conv_plan p = tgi_conv_plan(c, kind, element, threads);
-    return (size_t)p.shares * p.room;
+    return (size_t)p.shares * p.room + (size_t)p.round * p.gradient;
 }
 
 void tgi_conv_offsets(const conv_plan *p, int64_t *offsets) {

@@ -30,11 +30,13 @@ typedef struct conv_plan {
     int64_t         pitch;                          /* of the rows in `rows` */
     int64_t         planes, rows, columns, product; /* elements of the parts of scratch */
     struct {
-        size_t planes, rows, columns, product, multiply, sum;
-    } at;           /* where they begin, in bytes: first come the offsets, last a share's own gradient of the kernel */
-    int64_t units;  /* some images, or for the transpose a group of them, else a tile: what needs nothing of another */
-    int     shares; /* how many threads are worth it */
-    size_t  room;   /* bytes of scratch for a share */
+        size_t planes, rows, columns, product, multiply;
+    } at;             /* where they begin, in bytes: first come the offsets */
+    int64_t units;    /* some images, or for the transpose a group of them, else a tile: what needs nothing of another */
+    int     shares;   /* how many threads are worth it */
+    size_t  room;     /* bytes of scratch for a share */
+    int64_t round;    /* of so many units at a time the gradients of the kernel stand behind that scratch; 0: of none */
+    size_t  gradient; /* bytes of one */
 } conv_plan;
 
 conv_plan tgi_conv_plan(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads);

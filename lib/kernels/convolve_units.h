@@ -49,15 +49,15 @@ static void NAME(some_areas)(const void *some, int share, int64_t from, int64_t 
     }
 }
 
-TGI_KERNEL(NAME(tgi_conv), (const tgi_conv *c, const T *x, const T *w, const T *bias, T *y, int threads, void *scratch),
-           (c, x, w, bias, y, threads, scratch)) {
-    conv_plan p = tgi_conv_plan(c, TGI_CONV, sizeof(T), threads);
+TGI_KERNEL(NAME(tgi_conv), (const tgi_conv *c, const T *x, const T *w, const T *bias, T *y, tgi_team *team, void *scratch),
+           (c, x, w, bias, y, team, scratch)) {
+    conv_plan p = tgi_conv_plan(c, TGI_CONV, sizeof(T), tgi_team_size(team));
     JOB       job = NAME(job_of)(&p, scratch);
     job.x_in = x, job.w = w, job.bias = bias, job.y_out = y;
     if (p.method == TGI_CONV_DIRECT || !NAME(all_finite)(c->groups * job.w_group, w))
         NAME(direct)(c, x, w, bias, y);
     else
-        tgi_share_out(p.shares, p.units, NAME(some_areas), &job);
+        tgi_share_out(team, p.shares, p.units, NAME(some_areas), &job);
 }
 
 /* A unit is one group of p->batch images. */
@@ -81,9 +81,9 @@ static void NAME(some_images)(const void *some, int share, int64_t from, int64_t
     }
 }
 
-TGI_KERNEL(NAME(tgi_conv_back), (const tgi_conv *c, const T *y, const T *w, const T *bias, T *x, int threads, void *scratch),
-           (c, y, w, bias, x, threads, scratch)) {
-    conv_plan p = tgi_conv_plan(c, TGI_CONV_BACK, sizeof(T), threads);
+TGI_KERNEL(NAME(tgi_conv_back), (const tgi_conv *c, const T *y, const T *w, const T *bias, T *x, tgi_team *team, void *scratch),
+           (c, y, w, bias, x, team, scratch)) {
+    conv_plan p = tgi_conv_plan(c, TGI_CONV_BACK, sizeof(T), tgi_team_size(team));
     JOB       job = NAME(job_of)(&p, scratch);
     job.y_in = y, job.w = w, job.bias = bias, job.x_out = x;
     if (p.method == TGI_CONV_DIRECT || !NAME(all_finite)(c->groups * job.w_group, w)) {
@@ -91,7 +91,7 @@ TGI_KERNEL(NAME(tgi_conv_back), (const tgi_conv *c, const T *y, const T *w, cons
         return;
     }
     if (!p.pointwise) NAME(set_channels)(c->images, c->groups * c->in, c->x[0] * c->x[1], bias, x);
-    tgi_share_out(p.shares, p.units, NAME(some_images), &job);
+    tgi_share_out(team, p.shares, p.units, NAME(some_images), &job);
 }
 
 /* A unit is as in the convolution; what it adds to w is one sum. */
@@ -111,35 +111,36 @@ static void NAME(add_area)(const JOB *job, const WORK *work, int64_t unit, T *w,
     }
 }
 
-/* The share's own gradient of the kernel. */
-static T *NAME(own_sum)(const JOB *job, int64_t share) {
-    return (T *)(void *)((char *)job->scratch + (size_t)share * job->p->room + job->p->at.sum);
+/* The gradient of the kernel that unit `i` of the round gives. */
+static T *NAME(gradient_of)(const JOB *job, int64_t i) {
+    const conv_plan *p = job->p;
+    return (T *)(void *)((char *)job->scratch + (size_t)p->shares * p->room + (size_t)i * p->gradient);
 }
 
-static void NAME(one_area)(const void *some, int share, int64_t from, int64_t to) {
+static void NAME(some_gradients)(const void *some, int share, int64_t from, int64_t to) {
     const JOB *job = some;
     WORK       work = NAME(work_in)(job->p, job->scratch, share);
-    for (int64_t unit = from; unit < to; unit++)
-        NAME(add_area)(job, &work, job->start + unit, NAME(own_sum)(job, share), true);
+    for (int64_t i = from; i < to; i++)
+        NAME(add_area)(job, &work, job->start + i, NAME(gradient_of)(job, i), true);
 }
 
-/* In each round a share does one unit, into its own sum; the sums are added in the order of the units. */
-static void NAME(add_in_rounds)(JOB *job) {
-    int64_t units = job->p->units, shares = job->p->shares, size = job->p->c->groups * job->w_group;
-    for (job->start = 0; job->start < units; job->start += shares) {
-        int64_t round = min_of(shares, units - job->start);
-        tgi_share_out((int)round, round, NAME(one_area), job);
-        for (int64_t share = 0; share < round; share++) {
-            const T *sum = NAME(own_sum)(job, share);
+/* Each unit of a round gives a gradient; they are added in the order of the units. */
+static void NAME(add_in_rounds)(JOB *job, tgi_team *team) {
+    int64_t units = job->p->units, size = job->p->c->groups * job->w_group;
+    for (job->start = 0; job->start < units; job->start += job->p->round) {
+        int64_t round = min_of(job->p->round, units - job->start);
+        tgi_share_out(team, (int)min_of(job->p->shares, round), round, NAME(some_gradients), job);
+        for (int64_t n = 0; n < round; n++) {
+            const T *gradient = NAME(gradient_of)(job, n);
             for (int64_t i = 0; i < size; i++)
-                job->w_out[i] = job->start + share ? job->w_out[i] + sum[i] : sum[i];
+                job->w_out[i] = job->start + n ? job->w_out[i] + gradient[i] : gradient[i];
         }
     }
 }
 
-TGI_KERNEL(NAME(tgi_conv_weight), (const tgi_conv *c, const T *x, const T *y, T *w, int threads, void *scratch),
-           (c, x, y, w, threads, scratch)) {
-    conv_plan p = tgi_conv_plan(c, TGI_CONV_WEIGHT, sizeof(T), threads);
+TGI_KERNEL(NAME(tgi_conv_weight), (const tgi_conv *c, const T *x, const T *y, T *w, tgi_team *team, void *scratch),
+           (c, x, y, w, team, scratch)) {
+    conv_plan p = tgi_conv_plan(c, TGI_CONV_WEIGHT, sizeof(T), tgi_team_size(team));
     JOB       job = NAME(job_of)(&p, scratch);
     job.x_in = x, job.y_in = y, job.w_out = w;
     if (p.method == TGI_CONV_DIRECT || !NAME(all_finite)(c->images * c->groups * job.x_group, x) ||
@@ -148,7 +149,7 @@ TGI_KERNEL(NAME(tgi_conv_weight), (const tgi_conv *c, const T *x, const T *y, T 
         return;
     }
     if (p.shares > 1) {
-        NAME(add_in_rounds)(&job);
+        NAME(add_in_rounds)(&job, team);
         return;
     }
     WORK work = NAME(work_in)(&p, scratch, 0);

@@ -5,13 +5,13 @@
 
 /* Scratch, cut in two, and the threads for products. */
 typedef struct NAME(work) {
-    int   threads;
-    void *gemm;
-    T    *product;
+    tgi_team *team;
+    void     *gemm;
+    T        *product;
 } NAME(work);
 
-static NAME(work) NAME(work_of)(int64_t n, int64_t m, int threads, void *scratch) {
-    return (NAME(work)){threads, scratch, (T *)(void *)((char *)scratch + product_scratch(n, m, sizeof(T), threads))};
+static NAME(work) NAME(work_of)(int64_t n, int64_t m, tgi_team *team, void *scratch) {
+    return (NAME(work)){team, scratch, (T *)(void *)((char *)scratch + product_scratch(n, m, sizeof(T), tgi_team_size(team)))};
 }
 
 /* y -= s x, n elements. */
@@ -24,7 +24,7 @@ static void NAME(take_off)(int64_t n, T s, const T *restrict x, T *restrict y) {
 static void NAME(subtract)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row,
                            int64_t b_col, T *c, int64_t c_row, NAME(work) work) {
     if (m == 0 || n == 0 || k == 0) return;
-    NAME(tgi_gemm)(m, n, k, a, a_row, a_col, b, b_row, b_col, work.product, work.threads, work.gemm);
+    NAME(tgi_gemm)(m, n, k, a, a_row, a_col, b, b_row, b_col, work.product, work.team, work.gemm);
     for (int64_t i = 0; i < m; i++)
         NAME(take_off)(n, 1, work.product + i * n, c + i * c_row);
 }
@@ -61,9 +61,8 @@ static void NAME(solve_upper)(int64_t n, int64_t m, const T *t, int64_t row, int
 }
 
 void NAME(tgi_triangle_solve)(int64_t n, int64_t m, const T *t, int64_t row, int64_t col, bool upper, bool unit, T *x,
-                              int threads, void *scratch) {
-    if (m > 0)
-        (upper ? NAME(solve_upper) : NAME(solve_lower))(n, m, t, row, col, unit, x, NAME(work_of)(n, m, threads, scratch));
+                              tgi_team *team, void *scratch) {
+    if (m > 0) (upper ? NAME(solve_upper) : NAME(solve_lower))(n, m, t, row, col, unit, x, NAME(work_of)(n, m, team, scratch));
 }
 
 int64_t NAME(tgi_triangle_fault)(int64_t n, const T *t, int64_t row, int64_t col) {
@@ -116,19 +115,19 @@ static int64_t NAME(cholesky_lapack)(int64_t n, T *a) {
 }
 #endif
 
-static int64_t NAME(cholesky_upper)(int64_t n, T *a, int threads, void *scratch) {
+static int64_t NAME(cholesky_upper)(int64_t n, T *a, tgi_team *team, void *scratch) {
 #ifdef TGI_HAVE_LAPACK
     if (worth_lapack(n)) return NAME(cholesky_lapack)(n, a);
 #endif
-    return NAME(cholesky_builtin)(n, a, NAME(work_of)(n, n, threads, scratch));
+    return NAME(cholesky_builtin)(n, a, NAME(work_of)(n, n, team, scratch));
 }
 
 /* Works on R = L^T, whose rows are in one piece: the triangle is turned over before, and back afterwards. */
-int64_t NAME(tgi_cholesky)(int64_t n, T *a, int threads, void *scratch) {
+int64_t NAME(tgi_cholesky)(int64_t n, T *a, tgi_team *team, void *scratch) {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < i; j++)
             a[j * n + i] = a[i * n + j];
-    int64_t minor = NAME(cholesky_upper)(n, a, threads, scratch);
+    int64_t minor = NAME(cholesky_upper)(n, a, team, scratch);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < i; j++) {
             a[i * n + j] = a[j * n + i];
@@ -202,14 +201,14 @@ static void NAME(lu_lapack)(int64_t n, T *a, T *pivots, void *scratch) {
 }
 #endif
 
-void NAME(tgi_lu)(int64_t n, T *a, T *pivots, int threads, void *scratch) {
+void NAME(tgi_lu)(int64_t n, T *a, T *pivots, tgi_team *team, void *scratch) {
 #ifdef TGI_HAVE_LAPACK
     if (worth_lapack(n)) {
         NAME(lu_lapack)(n, a, pivots, scratch);
         return;
     }
 #endif
-    NAME(lu_builtin)(n, a, pivots, NAME(work_of)(n, n, threads, scratch));
+    NAME(lu_builtin)(n, a, pivots, NAME(work_of)(n, n, team, scratch));
 }
 
 int64_t NAME(tgi_lu_fault)(int64_t n, const T *lu) {
@@ -242,8 +241,9 @@ static void NAME(exchange_rows)(int64_t m, T *x, int64_t i, int64_t p) {
 }
 
 /* A X = B: L Y = B, U Z = Y, X = P Z. And A^T = P U^T L^T. */
-void NAME(tgi_lu_solve)(int64_t n, int64_t m, const T *lu, const T *pivots, bool transposed, T *x, int threads, void *scratch) {
-    NAME(work) work = NAME(work_of)(n, m, threads, scratch);
+void NAME(tgi_lu_solve)(int64_t n, int64_t m, const T *lu, const T *pivots, bool transposed, T *x, tgi_team *team,
+                        void *scratch) {
+    NAME(work) work = NAME(work_of)(n, m, team, scratch);
     if (transposed) {
         for (int64_t i = 0; i < n; i++)
             NAME(exchange_rows)(m, x, i, (int64_t)pivots[i]);

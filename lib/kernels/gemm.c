@@ -33,8 +33,8 @@ static int64_t pitch(int64_t count, int64_t length, int64_t between) {
 extern char *openblas_get_corename(void) __attribute__((weak));
 extern int   openblas_get_num_threads(void) __attribute__((weak));
 
-/* The built-in product can have as many threads as a BLAS where there is OpenMP; else it keeps up with two. */
-#ifdef _OPENMP
+/* The built-in product can have as many threads as a BLAS, if it can have any; else it keeps up with two. */
+#ifdef TGI_HAVE_THREADS
 enum { THREADS_TO_BEAT = INT_MAX };
 #else
 enum { THREADS_TO_BEAT = 2 };
@@ -90,13 +90,13 @@ bool tgi_gemm_is_by_blas(void) {
 }
 
 void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
-                  int64_t b_col, float *c, int threads, void *scratch) {
-    tgi_gemm_builtin_f32(m, n, k, a, a_row, a_col, b, b_row, b_col, c, threads, scratch);
+                  int64_t b_col, float *c, tgi_team *team, void *scratch) {
+    tgi_gemm_builtin_f32(m, n, k, a, a_row, a_col, b, b_row, b_col, c, team, scratch);
 }
 
 void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
-                  int64_t b_row, int64_t b_col, double *c, int threads, void *scratch) {
-    tgi_gemm_builtin_f64(m, n, k, a, a_row, a_col, b, b_row, b_col, c, threads, scratch);
+                  int64_t b_row, int64_t b_col, double *c, tgi_team *team, void *scratch) {
+    tgi_gemm_builtin_f64(m, n, k, a, a_row, a_col, b, b_row, b_col, c, team, scratch);
 }
 
 #endif
@@ -119,7 +119,7 @@ bool tgi_gemm_is_small(int64_t n, int64_t k) {
     void tgi_gemm_small_##suffix(int64_t m, int64_t n, int64_t k, const T *a, const T *b, T *c) { \
         _Alignas(64) char last_panel[SMALL_BYTES]; \
         for (int64_t i = 0, rows = rows_at_once(n, k); i < m; i += rows) \
-            tgi_gemm_builtin_##suffix(min_of(m - i, rows), n, k, a + i * k, k, 1, b, n, 1, c + i * n, 1, last_panel); \
+            tgi_gemm_builtin_##suffix(min_of(m - i, rows), n, k, a + i * k, k, 1, b, n, 1, c + i * n, NULL, last_panel); \
     }
 DEFINE_SMALL(f32, float)
 DEFINE_SMALL(f64, double)

@@ -13,19 +13,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A BLAS where configure found one, else the built-in product, on at most `threads` threads. `scratch` is tgi_gemm_scratch bytes,
+#include "threads.h"
+
+/* A BLAS where configure found one, else the built-in product, by the threads of `team`. `scratch` is tgi_gemm_scratch bytes,
  * aligned to 64. */
 void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
-                  int64_t b_col, float *c, int threads, void *scratch);
+                  int64_t b_col, float *c, tgi_team *team, void *scratch);
 void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
-                  int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
-
-/* Whether large products are left to a BLAS, which has its own threads. */
-bool tgi_gemm_is_by_blas(void);
+                  int64_t b_row, int64_t b_col, double *c, tgi_team *team, void *scratch);
 
 /* Bytes of scratch that a product of that size needs, elements being `element` bytes wide. Never 0, a few MiB a thread at most;
  * never less for larger sizes, or more threads. */
 size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element, int threads);
+
+/* Whether large products are left to a BLAS, which has its own threads. */
+bool tgi_gemm_is_by_blas(void);
 
 /* Whether k x n is a small B: for row-major matrices an element of C does not depend, then, on which other rows are made with
  * it. */
@@ -37,14 +39,15 @@ void tgi_gemm_small_f64(int64_t m, int64_t n, int64_t k, const double *a, const 
 
 /* The built-in product itself, there in every build: blocked for the caches, packed, and the same bits on every run. */
 void tgi_gemm_builtin_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b,
-                          int64_t b_row, int64_t b_col, float *c, int threads, void *scratch);
+                          int64_t b_row, int64_t b_col, float *c, tgi_team *team, void *scratch);
 void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
-                          int64_t b_row, int64_t b_col, double *c, int threads, void *scratch);
+                          int64_t b_row, int64_t b_col, double *c, tgi_team *team, void *scratch);
 
 /* The blocks in which the product is made, here so that tests can step over their edges: a block of A is at most MC x KC, and
  * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to pack them, with fewer than BLAS it does not
  * pay to call a BLAS; and what a BLAS cannot read is copied for it in squares of COPY x COPY. A thread gets whole units of ROWS
- * x COLUMNS of C, and at least THREAD multiplications. */
+ * x COLUMNS of C, and at least THREAD multiplications; in PIECES pieces, if each of them has PIECE multiplications: so that nobody
+ * waits long for a thread that does not run. */
 enum {
     TGI_GEMM_MC = 192,
     TGI_GEMM_KC = 256,
@@ -55,7 +58,9 @@ enum {
     TGI_GEMM_SMALL = 256 * 256,
     TGI_GEMM_ROWS = 24,
     TGI_GEMM_COLUMNS = 32,
-    TGI_GEMM_THREAD = 1 << 18
+    TGI_GEMM_THREAD = 1 << 18,
+    TGI_GEMM_PIECES = 4,
+    TGI_GEMM_PIECE = 1 << 22
 };
 
 #endif

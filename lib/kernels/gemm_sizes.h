@@ -36,15 +36,16 @@ static inline int threads_for(int64_t m, int64_t n, int64_t k, int threads) {
     return tgi_shares_of(threads, INT32_MAX, steps, TGI_GEMM_THREAD);
 }
 
-/* How C is cut into pieces for those threads: into as many as there can be, and of such cuts the one whose pieces read least. A
- * piece has at least a whole unit of rows and of columns. */
+/* How C is cut into pieces for those threads, TGI_GEMM_PIECES for each of them where a piece is then large enough: into as many as
+ * there can be, and of such cuts the one whose pieces read least. A piece has at least a whole unit of rows and of columns. */
 typedef struct pieces {
     int64_t down, across;
 } pieces;
 
 static inline pieces pieces_of(int64_t m, int64_t n, int64_t k, int threads) {
     int64_t most = threads_for(m, n, k, threads), rows = m / TGI_GEMM_ROWS, columns = n / TGI_GEMM_COLUMNS;
-    pieces  best = {1, 1};
+    if (most > 1 && at_least(most * TGI_GEMM_PIECES * TGI_GEMM_PIECE, m, n, k)) most *= TGI_GEMM_PIECES;
+    pieces best = {1, 1};
     for (int64_t down = 1; down <= most && (down <= rows || down == 1); down++) {
         int64_t across = min_of(most / down, columns > 1 ? columns : 1), more = down * across - best.down * best.across;
         if (more > 0 || (more == 0 && m / down + n / across < m / best.down + n / best.across)) best = (pieces){down, across};

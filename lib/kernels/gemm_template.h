@@ -287,8 +287,8 @@ static void NAME(make_pieces)(const void *some, int share, int64_t from, int64_t
 /* With one column, the row that is its transpose is made. */
 TGI_KERNEL(NAME(tgi_gemm_builtin),
            (int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row, int64_t b_col,
-            T *c, int threads, void *scratch),
-           (m, n, k, a, a_row, a_col, b, b_row, b_col, c, threads, scratch)) {
+            T *c, tgi_team *team, void *scratch),
+           (m, n, k, a, a_row, a_col, b, b_row, b_col, c, team, scratch)) {
     if (m == 0 || n == 0) return;
     if (k == 0) {
         memset(c, 0, (size_t)(m * n) * sizeof *c);
@@ -298,10 +298,10 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
     NAME(job) job = {turn ? n : m, turn ? m : n, k, {a, a_row, a_col}, {b, b_row, b_col}, c, .scratch = scratch};
     if (turn) job.a = (MATRIX){b, b_col, b_row}, job.b = (MATRIX){a, a_col, a_row};
     job.as_vectors = job.m == 1 || (m < 4 && at_least(TGI_GEMM_PACK, m, n, k));
-    job.pieces = pieces_of(job.m, job.n, k, threads);
+    job.pieces = pieces_of(job.m, job.n, k, tgi_team_size(team));
     job.room = room_of(m, n, k, sizeof(T));
     int64_t count = job.pieces.down * job.pieces.across;
-    tgi_share_out((int)count, count, NAME(make_pieces), &job);
+    tgi_share_out(team, (int)min_of(count, threads_for(m, n, k, tgi_team_size(team))), count, NAME(make_pieces), &job);
 }
 
 #undef VECTOR

@@ -1,61 +1,104 @@
-/* kernels/threads.h: work that consists of independent units, shared out to threads.
+/* kernels/threads.h: work that consists of independent units, shared out to a team of threads.
  *
- * What a unit gives must not depend on the share that it is in: then the bits do not depend on the number of threads.
+ * What a unit gives must not depend on the thread that does it: then the bits do not depend on the number of threads.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_THREADS_H
 #define TGI_KERNELS_THREADS_H
 
-#include <stdint.h>
-#ifdef _OPENMP
-#include <omp.h>
+#ifdef HAVE_CONFIG_H
+#include "config.h"
 #endif
 
-/* Does units `from` .. `to` - 1 of the job; `share` is the number of the share. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef TGI_HAVE_THREADS
+#include <pthread.h>
+#include <stdatomic.h>
+#endif
+
+/* Does units `from` .. `to` - 1 of the job, some of the units of a share. `share` is the number of the share: memory that belongs to
+ * it is used by one thread at a time. */
 typedef void tgi_units(const void *job, int share, int64_t from, int64_t to);
 
-/* Divides `units` into `shares` shares, as equal as possible, and does each on its own thread; without OpenMP one after the
- * other. */
-void tgi_share_out(int shares, int64_t units, tgi_units *some, const void *job);
+/* The thread that calls, and workers: those are made by the first work that is for two. */
+typedef struct tgi_team {
+    int threads; /* at most; 0 as long as nobody has asked how many processors there are */
+#ifdef TGI_HAVE_THREADS
+    /* the job: threads.c says who may read it when */
+    tgi_units       *work; /* NULL: there is none */
+    const void      *job;
+    int64_t          units, chunks;
+    uint64_t         jobs; /* so far */
+    _Atomic uint64_t open; /* which job it is, and what is left of it: shares, and chunks */
+    atomic_int       unfinished;
+
+    /* the workers */
+    bool            started;
+    pid_t           process; /* in which they are */
+    pthread_t       first;
+    bool            has_first;
+    atomic_int      count, asleep;
+    atomic_bool     ending, caller_sleeps;
+    pthread_mutex_t workers_lock, caller_lock;
+    pthread_cond_t  work_begun, work_done;
+#endif
+} tgi_team;
+
+/* A team of at most so many threads, 0 meaning as many as there are processors for this process, or OMP_NUM_THREADS. It has no threads
+ * and no memory yet. */
+void tgi_team_begin(tgi_team *team, int threads);
+
+/* Ends its threads, and waits for that. It may go on: the next work makes others. */
+void tgi_team_end(tgi_team *team);
+
+/* How many threads it may have, that of the caller included; 1 for NULL. */
+int tgi_team_size(tgi_team *team);
+
+/* Divides `units` into `shares` shares, tgi_team_size at most, and does each on its own thread; those that have no thread at present are
+ * done by the others. Returns when all is done. In another process than the one in which they were made the team's threads are not
+ * there: the caller does all. NULL: as a team of one. */
+void tgi_share_out(tgi_team *team, int shares, int64_t units, tgi_units *work, const void *job);
 
 /* Into how many shares it pays to divide units that take `steps` steps together, where `worth` steps are worth a thread: at
  * least 1, at most `threads`. */
 int tgi_shares_of(int threads, int64_t units, double steps, double worth);
 
 /* A lock for what threads share. */
-#ifdef _OPENMP
-typedef omp_lock_t tgi_lock;
+#ifdef TGI_HAVE_THREADS
+typedef pthread_mutex_t tgi_lock;
 #else
 typedef char tgi_lock;
 #endif
 
 static inline void tgi_lock_begin(tgi_lock *lock) {
-#ifdef _OPENMP
-    omp_init_lock(lock);
+#ifdef TGI_HAVE_THREADS
+    pthread_mutex_init(lock, NULL);
 #else
     *lock = 0;
 #endif
 }
 
 static inline void tgi_lock_end(tgi_lock *lock) {
-#ifdef _OPENMP
-    omp_destroy_lock(lock);
+#ifdef TGI_HAVE_THREADS
+    pthread_mutex_destroy(lock);
 #else
     (void)lock;
 #endif
 }
 
 static inline void tgi_lock_take(tgi_lock *lock) {
-#ifdef _OPENMP
-    omp_set_lock(lock);
+#ifdef TGI_HAVE_THREADS
+    pthread_mutex_lock(lock);
 #else
     (void)lock;
 #endif
 }
 
 static inline void tgi_lock_give(tgi_lock *lock) {
-#ifdef _OPENMP
-    omp_unset_lock(lock);
+#ifdef TGI_HAVE_THREADS
+    pthread_mutex_unlock(lock);
 #else
     (void)lock;
 #endif

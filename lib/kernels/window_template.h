@@ -85,12 +85,12 @@ static void NAME(some_largest)(const void *some, int share, int64_t from, int64_
     }
 }
 
-TGI_KERNEL(NAME(tgi_largest), (const tgi_windows *w, const T *x, int64_t *index, int threads, void *scratch),
-           (w, x, index, threads, scratch)) {
+TGI_KERNEL(NAME(tgi_largest), (const tgi_windows *w, const T *x, int64_t *index, tgi_team *team, void *scratch),
+           (w, x, index, team, scratch)) {
     int64_t rows = w->images * w->y[0];
     double  steps = (double)rows * (double)w->y[1] * (double)w->k[0] * (double)w->k[1];
     JOB     job = {.w = w, .in = x, .index_out = index, .scratch = scratch};
-    tgi_share_out(tgi_shares_of(threads, rows, steps, WORTH_A_THREAD), rows, NAME(some_largest), &job);
+    tgi_share_out(team, tgi_shares_of(tgi_team_size(team), rows, steps, WORTH_A_THREAD), rows, NAME(some_largest), &job);
 }
 
 /* ---- picking, image by image ------------------------------------------------------------------------------------- */
@@ -108,11 +108,11 @@ static void NAME(some_picked)(const void *some, int share, int64_t from, int64_t
 }
 
 TGI_KERNEL(NAME(tgi_pick),
-           (int64_t images, int64_t x_size, int64_t y_size, const T *x, const int64_t *index, T *y, int threads),
-           (images, x_size, y_size, x, index, y, threads)) {
+           (int64_t images, int64_t x_size, int64_t y_size, const T *x, const int64_t *index, T *y, tgi_team *team),
+           (images, x_size, y_size, x, index, y, team)) {
     JOB job = {.x_size = x_size, .y_size = y_size, .in = x, .index = index, .out = y};
-    int shares = tgi_shares_of(threads, images, (double)images * (double)y_size, WORTH_A_THREAD);
-    tgi_share_out(shares, images, NAME(some_picked), &job);
+    int shares = tgi_shares_of(tgi_team_size(team), images, (double)images * (double)y_size, WORTH_A_THREAD);
+    tgi_share_out(team, shares, images, NAME(some_picked), &job);
 }
 
 static void NAME(unpick)(int64_t count, const int64_t *index, const T *y, T *x) {
@@ -145,11 +145,12 @@ static void NAME(some_unpicked)(const void *some, int share, int64_t from, int64
 }
 
 TGI_KERNEL(NAME(tgi_unpick),
-           (int64_t images, int64_t x_size, int64_t y_size, const T *y, const int64_t *index, T *x, int threads, double *sums),
-           (images, x_size, y_size, y, index, x, threads, sums)) {
+           (int64_t images, int64_t x_size, int64_t y_size, const T *y, const int64_t *index, T *x, tgi_team *team,
+            double *sums),
+           (images, x_size, y_size, y, index, x, team, sums)) {
     JOB job = {.x_size = x_size, .y_size = y_size, .in = y, .index = index, .out = x, .sums = sums};
-    int shares = tgi_shares_of(threads, images, (double)images * (double)(x_size + y_size), WORTH_A_THREAD);
-    tgi_share_out(shares, images, NAME(some_unpicked), &job);
+    int shares = tgi_shares_of(tgi_team_size(team), images, (double)images * (double)(x_size + y_size), WORTH_A_THREAD);
+    tgi_share_out(team, shares, images, NAME(some_unpicked), &job);
 }
 
 /* ---- the mean ---------------------------------------------------------------------------------------------------- */
@@ -221,17 +222,17 @@ static void NAME(find_factors)(const tgi_means *m, T *factors) {
         factors[j] = NAME(factor)(&m->across[j]);
 }
 
-static void NAME(sums)(const tgi_means *m, const T *factors, const T *x, T *y, int threads, T *scratch) {
+static void NAME(sums)(const tgi_means *m, const T *factors, const T *x, T *y, tgi_team *team, T *scratch) {
     int64_t rows = m->images * m->y[0];
     double  steps = (double)m->images * ((double)m->x[0] * (double)m->x[1] + (double)m->y[0] * (double)m->y[1]);
     JOB     job = {.m = m, .factors = factors, .in = x, .out = y, .scratch = scratch};
-    tgi_share_out(tgi_shares_of(threads, rows, steps, WORTH_A_THREAD), rows, NAME(some_sums), &job);
+    tgi_share_out(team, tgi_shares_of(tgi_team_size(team), rows, steps, WORTH_A_THREAD), rows, NAME(some_sums), &job);
 }
 
-TGI_KERNEL(NAME(tgi_means), (const tgi_means *m, const T *x, T *y, int threads, void *scratch), (m, x, y, threads, scratch)) {
-    T *factors = (T *)scratch + threads * m->x[1];
+TGI_KERNEL(NAME(tgi_means), (const tgi_means *m, const T *x, T *y, tgi_team *team, void *scratch), (m, x, y, team, scratch)) {
+    T *factors = (T *)scratch + tgi_team_size(team) * m->x[1];
     NAME(find_factors)(m, factors);
-    NAME(sums)(m, factors, x, y, threads, scratch);
+    NAME(sums)(m, factors, x, y, team, scratch);
 }
 
 /* A unit is a row of windows. */
@@ -247,14 +248,15 @@ static void NAME(some_parts)(const void *some, int share, int64_t from, int64_t 
     }
 }
 
-TGI_KERNEL(NAME(tgi_means_back), (const tgi_means *m, const tgi_means *back, const T *y, T *x, int threads, void *scratch),
-           (m, back, y, x, threads, scratch)) {
+TGI_KERNEL(NAME(tgi_means_back), (const tgi_means *m, const tgi_means *back, const T *y, T *x, tgi_team *team, void *scratch),
+           (m, back, y, x, team, scratch)) {
     int64_t rows = m->images * m->y[0];
-    T      *parts = (T *)scratch + threads * m->y[1], *factors = parts + rows * m->y[1];
+    T      *parts = (T *)scratch + tgi_team_size(team) * m->y[1], *factors = parts + rows * m->y[1];
     JOB     job = {.m = m, .factors = factors, .in = y, .out = parts};
     NAME(find_factors)(m, factors);
-    tgi_share_out(tgi_shares_of(threads, rows, (double)rows * (double)m->y[1], WORTH_A_THREAD), rows, NAME(some_parts), &job);
-    NAME(sums)(back, NULL, parts, x, threads, scratch);
+    tgi_share_out(team, tgi_shares_of(tgi_team_size(team), rows, (double)rows * (double)m->y[1], WORTH_A_THREAD), rows,
+                  NAME(some_parts), &job);
+    NAME(sums)(back, NULL, parts, x, team, scratch);
 }
 
 #undef ROW

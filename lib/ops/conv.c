@@ -189,8 +189,7 @@ static tg_status conv_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv, &c, in[0], in[1], in[2], call->out.data, tg_kernel_threads(call),
-                               scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv, &c, in[0], in[1], in[2], call->out.data, tgi_team_of(call), scratch);
 }
 
 static tg_status transpose_kernel(tg_kernel_call *call) {
@@ -199,7 +198,7 @@ static tg_status transpose_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_BACK, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_back, &c, in[0], in[1], in[2], call->out.data, tg_kernel_threads(call),
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_back, &c, in[0], in[1], in[2], call->out.data, tgi_team_of(call),
                                scratch);
 }
 
@@ -209,8 +208,7 @@ static tg_status weight_kernel(tg_kernel_call *call) {
     void       *scratch;
     if (call->out.size == 0) return TG_OK;
     if (!begin_kernel(call, &c, TGI_CONV_WEIGHT, in, &scratch)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tg_kernel_threads(call),
-                               scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tgi_team_of(call), scratch);
 }
 
 /* ---- the gradient rules: each of the three is made of the other two ----------------------------------------------- */

@@ -185,7 +185,7 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
             return tg_kernel_fail_with(call, TG_ERR_NUMERIC, "%s is singular: element %lld of its diagonal is 0 or NaN",
                                        tgi_matrix_text(text, &t, i), (long long)fault);
         tgi_copy_next_matrix(&b, at);
-        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_triangle_solve, n, m, matrix, row, col, upper, unit, at, tg_kernel_threads(call),
+        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_triangle_solve, n, m, matrix, row, col, upper, unit, at, tgi_team_of(call),
                                 scratch))
             return TG_ERR_DTYPE;
     }
@@ -230,8 +230,7 @@ static tg_status cholesky_kernel(tg_kernel_call *call) {
         void *at = tgi_element_at(l->data, l->dtype, i * a.rows * a.rows);
         tgi_copy_next_matrix(&a, at);
         int64_t minor;
-        if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tg_kernel_threads(call), scratch))
-            return TG_ERR_DTYPE;
+        if (TGI_DISPATCH_FLOATS(l->dtype, minor = tgi_cholesky, a.rows, at, tgi_team_of(call), scratch)) return TG_ERR_DTYPE;
         if (minor)
             return tg_kernel_fail_with(call, TG_ERR_NUMERIC,
                                        "%s is not positive definite: its leading minor of order %lld is not a positive number",
@@ -264,7 +263,7 @@ static tg_status lu_kernel(tg_kernel_call *call) {
     for (int64_t i = 0, count = lu->size ? tgi_size(a.rank, a.dims) : 0; i < count; i++) {
         void *at = tgi_element_at(lu->data, lu->dtype, i * (n + 1) * n), *pivots = tgi_element_at(at, lu->dtype, n * n);
         tgi_copy_next_matrix(&a, at);
-        if (TGI_DISPATCH_FLOATS(lu->dtype, tgi_lu, n, at, pivots, tg_kernel_threads(call), scratch)) return TG_ERR_DTYPE;
+        if (TGI_DISPATCH_FLOATS(lu->dtype, tgi_lu, n, at, pivots, tgi_team_of(call), scratch)) return TG_ERR_DTYPE;
     }
     return TG_OK;
 }
@@ -304,7 +303,7 @@ static tg_status solve_kernel(tg_kernel_call *call) {
         void       *at = tgi_element_at(x->data, x->dtype, i * n * m);
         if (tgi_check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
         tgi_copy_next_matrix(&b, at);
-        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_lu_solve, n, m, matrix, pivots, turn, at, tg_kernel_threads(call), scratch))
+        if (TGI_DISPATCH_FLOATS(x->dtype, tgi_lu_solve, n, m, matrix, pivots, turn, at, tgi_team_of(call), scratch))
             return TG_ERR_DTYPE;
     }
     return TG_OK;

@@ -39,12 +39,12 @@ static tg_status infer_matmul(tg_infer *call) {
 
 /* How a product is computed. Small ones are distributed over the threads; a large one uses all of them, or those of the BLAS. */
 typedef struct product {
-    tg_dtype dtype;
-    int64_t  m, n, k, a_row, a_col, b_row, b_col;
-    bool     shared;
-    int      threads; /* of a product */
-    char    *scratch;
-    size_t   room; /* of a product */
+    tg_dtype  dtype;
+    int64_t   m, n, k, a_row, a_col, b_row, b_col;
+    bool      shared;
+    tgi_team *team; /* of a product */
+    char     *scratch;
+    size_t    room; /* of a product */
 } product;
 
 /* The stack, with the strides between its matrices in the operands. */
@@ -57,7 +57,7 @@ typedef struct stack {
 #define DEFINE_MULTIPLY(suffix) \
     static void multiply_##suffix(const product *p, const void *a, const void *b, void *c, void *scratch) { \
         (p->shared ? tgi_gemm_builtin_##suffix : tgi_gemm_##suffix)(p->m, p->n, p->k, a, p->a_row, p->a_col, b, p->b_row, \
-                                                                    p->b_col, c, p->threads, scratch); \
+                                                                    p->b_col, c, p->team, scratch); \
     }
 DEFINE_MULTIPLY(f32)
 DEFINE_MULTIPLY(f64)
@@ -111,18 +111,15 @@ static tg_status multiply_stack(tg_kernel_call *call, const tg_array *a, const t
     int      rank = c->rank - 2, shares = 1;
     int64_t  count = tgi_size(rank, c->dims);
     double   steps = (double)p->m * (double)p->n * (double)p->k;
-    p->threads = tg_kernel_threads(call);
     p->shared = count > 1 && steps < (double)TGI_GEMM_PACK;
-    if (p->shared) {
-        shares = tgi_shares_of(p->threads, count, steps * (double)count, TGI_GEMM_THREAD);
-        p->threads = 1;
-    }
-    p->room = tgi_gemm_scratch(p->m, p->n, p->k, tg_dtype_size(p->dtype), p->threads);
+    p->team = p->shared ? NULL : tgi_team_of(call);
+    if (p->shared) shares = tgi_shares_of(tg_kernel_threads(call), count, steps * (double)count, TGI_GEMM_THREAD);
+    p->room = tgi_gemm_scratch(p->m, p->n, p->k, tg_dtype_size(p->dtype), tgi_team_size(p->team));
     p->scratch = tg_scratch(call, (size_t)shares * p->room);
     if (!p->scratch) return TG_ERR_MEMORY;
     tgi_stretch(a->rank - 2, a->dims, a->strides, rank, c->dims, s.a_strides);
     tgi_stretch(b->rank - 2, b->dims, b->strides, rank, c->dims, s.b_strides);
-    tgi_share_out(shares, count, multiply_some, &s);
+    tgi_share_out(tgi_team_of(call), shares, count, multiply_some, &s);
     return TG_OK;
 }
 

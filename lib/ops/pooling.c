@@ -166,7 +166,7 @@ static tg_status largest_kernel(tg_kernel_call *call) {
     }
     void *scratch = tg_scratch(call, (size_t)tg_kernel_threads(call) * 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
     if (!from || !scratch) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, tg_kernel_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, tgi_team_of(call), scratch);
 }
 
 static tg_status pick_kernel(tg_kernel_call *call) {
@@ -174,7 +174,7 @@ static tg_status pick_kernel(tg_kernel_call *call) {
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
     if (!from || !index) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data, tg_kernel_threads(call));
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data, tgi_team_of(call));
 }
 
 /* Whether an element can be in so many windows that a float32 sum of what they give back, made one by one, would show it. */
@@ -190,10 +190,9 @@ static tg_status unpick_kernel(tg_kernel_call *call) {
     bool            exactly = x->dtype == TG_F32 && many_overlap(call->attr);
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
-    int             threads = tg_kernel_threads(call);
-    double         *sums = exactly ? tg_scratch(call, (size_t)threads * (size_t)x_size * sizeof *sums) : NULL;
+    double         *sums = exactly ? tg_scratch(call, (size_t)tg_kernel_threads(call) * (size_t)x_size * sizeof *sums) : NULL;
     if (!from || !index || (exactly && !sums)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, threads, sums);
+    return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, tgi_team_of(call), sums);
 }
 
 static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr);
@@ -290,7 +289,7 @@ static tg_status means_kernel(tg_kernel_call *call) {
     if (!x || !begin_means(call, &call->in[0], &call->out, &m)) return TG_ERR_MEMORY;
     void *scratch = scratch_for(call, m.y[1], m.x[1]);
     if (!scratch) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, &m, x, call->out.data, tg_kernel_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, &m, x, call->out.data, tgi_team_of(call), scratch);
 }
 
 static tg_status means_back_kernel(tg_kernel_call *call) {
@@ -304,7 +303,7 @@ static tg_status means_back_kernel(tg_kernel_call *call) {
     tgi_windows_back(m.y[0], m.down, m.x[0], down);
     tgi_windows_back(m.y[1], m.across, m.x[1], across);
     back = (tgi_means){m.images, {m.y[0], m.y[1]}, {m.x[0], m.x[1]}, down, across};
-    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means_back, &m, &back, y, call->out.data, tg_kernel_threads(call), scratch);
+    return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means_back, &m, &back, y, call->out.data, tgi_team_of(call), scratch);
 }
 
 static tg_tensor means_back(tg_tensor y, const pool_attr *attr);

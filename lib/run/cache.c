@@ -249,6 +249,7 @@ void tg_trim(tg_tape *tape) {
         if (!is_last_plan(tape, plan)) drop(tape, plan);
     tgi_arena_trim(&tape->arena);
     tgi_pool_trim(&tape->pool, 0);
+    tgi_team_end(&tape->team);
 }
 
 void tgi_free_plans(tg_tape *tape) {

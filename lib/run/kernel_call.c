@@ -17,6 +17,7 @@ enum { FEW_OPERANDS = 4, LINE = 64 };
 
 /* What a call's `executor` points to. */
 typedef struct kernel_context {
+    tgi_team            *team; /* NULL for a tile: the tiles of a group are on all threads already */
     tg_tape             *tape;
     const tgi_node      *node;
     const tgi_tile_rows *tile; /* NULL for a whole value */
@@ -123,12 +124,6 @@ const void *tg_contiguous(tg_kernel_call *call, int i) {
     return copy;
 }
 
-/* The tiles of a group are on all threads already. */
-int tg_kernel_threads(const tg_kernel_call *call) {
-    const kernel_context *context = call->executor;
-    return context->tile ? 1 : tgi_thread_count(context->tape);
-}
-
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call) {
     const kernel_context *context = call->executor;
     return &context->tape->generator;
@@ -176,7 +171,7 @@ static tg_status call_kernel(kernel_context *context, const tg_array *in, tg_arr
 }
 
 static tg_status call_whole(tg_tape *tape, const tgi_node *node, tg_array *in) {
-    kernel_context context = {.tape = tape, .node = node};
+    kernel_context context = {.team = &tape->team, .tape = tape, .node = node};
     for (uint32_t i = 0; i < node->count; i++)
         in[i] = tgi_array_of(tgi_node_at(tape, node->in[i]));
     call_kernel(&context, in, node->op->effect ? in[0] : tgi_array_of(node));

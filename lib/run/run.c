@@ -11,10 +11,6 @@
  * SPDX-License-Identifier: MIT */
 #include "run/run.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "core/residency.h"
 #include "run/aliases.h"
 #include "run/plan.h"
@@ -213,19 +209,11 @@ tg_status(tg_abandon)(tg_tape *tape) {
     return tgi_done(tape, TG_OK);
 }
 
-int tgi_thread_count(const tg_tape *tape) {
-#ifdef _OPENMP
-    return tape->threads ? tape->threads : omp_get_max_threads();
-#else
-    (void)tape;
-    return 1;
-#endif
-}
-
 tg_status(tg_set_threads)(tg_tape *tape, int count) {
     if (tgi_check(tape)) return tg_error_status(tape);
     if (count < 0) return tgi_fail(tape, TG_ERR_ARGUMENT, "set_threads", "%d threads", count);
-    tape->threads = count;
+    tgi_team_end(&tape->team);
+    tgi_team_begin(&tape->team, count);
     return tgi_done(tape, TG_OK);
 }
 

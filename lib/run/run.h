@@ -18,9 +18,6 @@ void      tgi_forget_early(tg_tape *tape);
  * (run.c). */
 tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit);
 
-/* How many threads a run may use (run.c). */
-int tgi_thread_count(const tg_tape *tape);
-
 /* Instructions before this one have run, or would have if the tape were not eager. */
 uint32_t tgi_seen(const tg_tape *tape);
 

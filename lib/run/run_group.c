@@ -277,8 +277,9 @@ static void run_portions(const void *job, int share, int64_t from, int64_t to) {
 }
 
 static void run_all(const tile *t) {
-    int64_t rows, portions = portions_of(t->group, &rows);
-    tgi_share_out(tgi_threads_for(t->group, tgi_thread_count(t->tape)), portions, run_portions, t);
+    int64_t   rows, portions = portions_of(t->group, &rows);
+    tgi_team *team = &t->tape->team;
+    tgi_share_out(team, tgi_threads_for(t->group, tgi_team_size(team)), portions, run_portions, t);
 }
 
 /* ---- the run of a group ------------------------------------------------------------------------------------------ */

@@ -105,9 +105,9 @@ static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, 
 }
 
 /* Memory for the registers and the partial results of the group that takes most. */
-static size_t scratch_of(const tg_tape *tape, const tgi_plan *plan) {
+static size_t scratch_of(tg_tape *tape, const tgi_plan *plan) {
     size_t most = 0;
-    int    threads = tgi_thread_count(tape);
+    int    threads = tgi_team_size(&tape->team);
     for (uint32_t k = 0; k < plan->unit_count; k++) {
         const tgi_group *g = plan->units[k].group;
         if (!g) continue;

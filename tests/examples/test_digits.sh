@@ -15,7 +15,7 @@ if [ ! -x "$programs/digits_cnn" ]; then
     finish
 fi
 
-# With one thread: beside other tests, two would wait for each other.
+# With one thread: beside other tests, those of a BLAS would wait for each other.
 OMP_NUM_THREADS=1
 export OMP_NUM_THREADS
 

@@ -82,9 +82,12 @@ static void add_bias(const tgi_conv *c, tgi_conv_kind kind, const long double *b
 #define CALL_OF(T, suffix) \
     static void call_##suffix(const tgi_conv *c, tgi_conv_kind kind, void *const *a, const T *bias, int threads, \
                               void *scratch) { \
-        if (kind == TGI_CONV) tgi_conv_##suffix(c, a[0], a[1], bias, a[2], threads, scratch); \
-        if (kind == TGI_CONV_BACK) tgi_conv_back_##suffix(c, a[2], a[1], bias, a[0], threads, scratch); \
-        if (kind == TGI_CONV_WEIGHT) tgi_conv_weight_##suffix(c, a[0], a[2], a[1], threads, scratch); \
+        tgi_team team; \
+        tgi_team_begin(&team, threads); \
+        if (kind == TGI_CONV) tgi_conv_##suffix(c, a[0], a[1], bias, a[2], &team, scratch); \
+        if (kind == TGI_CONV_BACK) tgi_conv_back_##suffix(c, a[2], a[1], bias, a[0], &team, scratch); \
+        if (kind == TGI_CONV_WEIGHT) tgi_conv_weight_##suffix(c, a[0], a[2], a[1], &team, scratch); \
+        tgi_team_end(&team); \
     } \
 \
     static void check_##suffix(const tgi_conv *c, tgi_conv_kind kind, const long double *const *from, const long double *bias, \

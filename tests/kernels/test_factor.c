@@ -45,7 +45,7 @@ static void *room(size_t bytes) {
         void *scratch = room(tgi_linalg_scratch(n, 0, sizeof(T), 1)); \
         for (int64_t i = 0; i < n * n; i++) \
             l[i] = i % n > i / n ? (T)NAN : a[i]; \
-        ck_assert_int_eq(tgi_cholesky_##suffix(n, l, 1, scratch), 0); \
+        ck_assert_int_eq(tgi_cholesky_##suffix(n, l, NULL, scratch), 0); \
         for (int64_t i = 0; i < n; i++) \
             for (int64_t j = 0; j <= i; j++) { \
                 double sum = 0; \
@@ -57,7 +57,7 @@ static void *room(size_t bytes) {
         for (int64_t minor = 1; minor <= n; minor += n < 40 ? 1 : 31) { \
             memcpy(l, a, (size_t)(n * n) * sizeof *l); \
             l[(minor - 1) * (n + 1)] = (T)(minor % 2 ? -1 : NAN); \
-            ck_assert_int_eq(tgi_cholesky_##suffix(n, l, 1, scratch), minor); \
+            ck_assert_int_eq(tgi_cholesky_##suffix(n, l, NULL, scratch), minor); \
         } \
         free(a), free(l), free(scratch); \
     } \
@@ -80,11 +80,11 @@ static void *room(size_t bytes) {
         for (int64_t i = 0; i < n; i++) \
             a[i * n + (i + 1) % n] += (T)(3 + n / 8); /* far from the diagonal, so that columns are exchanged */ \
         memcpy(lu, a, (size_t)(n * n) * sizeof *lu); \
-        tgi_lu_##suffix(n, lu, pivots, 1, scratch); \
+        tgi_lu_##suffix(n, lu, pivots, NULL, scratch); \
         ck_assert_int_eq(tgi_lu_fault_##suffix(n, lu), 0); \
         for (int turned = 0; turned < 2; turned++) { \
             memcpy(x, b, (size_t)(n * m) * sizeof *x); \
-            tgi_lu_solve_##suffix(n, m, lu, pivots, turned, x, 1, scratch); \
+            tgi_lu_solve_##suffix(n, m, lu, pivots, turned, x, NULL, scratch); \
             check_solution_##suffix(n, m, a, turned ? 1 : n, turned ? n : 1, x, b, turned ? "A^T X" : "A X"); \
         } \
         free(a), free(lu), free(pivots), free(b), free(x), free(scratch); \
@@ -101,10 +101,10 @@ static void *room(size_t bytes) {
                 if (!inside && (i != j || unit)) t[i * n + j] = (T)NAN; \
             } \
         memcpy(x, b, (size_t)(n * m) * sizeof *x); \
-        tgi_triangle_solve_##suffix(n, m, t, n, 1, upper, unit, x, 1, scratch); \
+        tgi_triangle_solve_##suffix(n, m, t, n, 1, upper, unit, x, NULL, scratch); \
         check_solution_##suffix(n, m, full, n, 1, x, b, upper ? "upper" : "lower"); \
         memcpy(x, b, (size_t)(n * m) * sizeof *x); \
-        tgi_triangle_solve_##suffix(n, m, t, 1, n, !upper, unit, x, 1, scratch); \
+        tgi_triangle_solve_##suffix(n, m, t, 1, n, !upper, unit, x, NULL, scratch); \
         check_solution_##suffix(n, m, full, 1, n, x, b, upper ? "upper turned" : "lower turned"); \
         free(t), free(full), free(b), free(x), free(scratch); \
     } \
@@ -114,7 +114,7 @@ static void *room(size_t bytes) {
         void *scratch = room(tgi_linalg_scratch(n, 0, sizeof(T), 1)); \
         for (int64_t i = 0; i < n; i++) /* two equal rows, whose difference is exact */ \
             a[i] = a[(n - 1) * n + i] = (T)(i == 0); \
-        tgi_lu_##suffix(n, a, pivots, 1, scratch); \
+        tgi_lu_##suffix(n, a, pivots, NULL, scratch); \
         ck_assert_int_eq(tgi_lu_fault_##suffix(n, a), n); \
         ck_assert(tgi_lu_det_##suffix(n, a, pivots).det == 0); \
         a[n * n - 2] = (T)INFINITY; \

@@ -70,7 +70,7 @@ static int small_number(uint32_t *state) {
 
 #define CASE_OF(T, NAN_OF, suffix) \
     typedef void product_##suffix(int64_t, int64_t, int64_t, const T *, int64_t, int64_t, const T *, int64_t, int64_t, T *, \
-                                  int, void *); \
+                                  tgi_team *, void *); \
 \
     static T *filled_##suffix(matrix m, uint32_t seed) { \
         T *x = malloc(m.extent > 0 ? (size_t)m.extent * sizeof *x : 1); \
@@ -97,14 +97,17 @@ static int small_number(uint32_t *state) {
 \
     static void check_##suffix(product_##suffix *product, int threads, int64_t m, int64_t n, int64_t k, layout how_a, \
                                layout how_b) { \
-        matrix a = lay_out(m, k, how_a), b = lay_out(k, n, how_b); \
-        T     *pa = filled_##suffix(a, 1), *pb = filled_##suffix(b, 2); \
-        size_t c_bytes = (size_t)(m * n) * sizeof(T), scratch_bytes = tgi_gemm_scratch(m, n, k, sizeof(T), threads); \
-        T     *c = guarded(c_bytes); \
-        void  *scratch = guarded(scratch_bytes); \
+        matrix   a = lay_out(m, k, how_a), b = lay_out(k, n, how_b); \
+        T       *pa = filled_##suffix(a, 1), *pb = filled_##suffix(b, 2); \
+        size_t   c_bytes = (size_t)(m * n) * sizeof(T), scratch_bytes = tgi_gemm_scratch(m, n, k, sizeof(T), threads); \
+        T       *c = guarded(c_bytes); \
+        void    *scratch = guarded(scratch_bytes); \
+        tgi_team team; \
+        tgi_team_begin(&team, threads); \
         for (int64_t i = 0; i < m * n; i++) \
             c[i] = NAN_OF; \
-        product(m, n, k, pa + a.start, a.row, a.col, pb + b.start, b.row, b.col, c, threads, scratch); \
+        product(m, n, k, pa + a.start, a.row, a.col, pb + b.start, b.row, b.col, c, &team, scratch); \
+        tgi_team_end(&team); \
         compare_##suffix(a, pa, b, pb, c); \
         check_guards_and_free(c, c_bytes); \
         check_guards_and_free(scratch, scratch_bytes); \
@@ -232,7 +235,7 @@ static void check_fractions(int64_t m, int64_t n, int64_t k) {
     for (int64_t i = 0; i < k * n; i++)
         b[i] = cosf((float)i);
     for (int which = 0; which < 2; which++) {
-        (which ? tgi_gemm_f32 : tgi_gemm_builtin_f32)(m, n, k, a, k, 1, b, n, 1, c, 1, scratch);
+        (which ? tgi_gemm_f32 : tgi_gemm_builtin_f32)(m, n, k, a, k, 1, b, n, 1, c, NULL, scratch);
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++) {
                 long double sum = 0, size = 0;
@@ -268,7 +271,7 @@ START_TEST(nan_and_infinity_reach_their_row) {
         void   *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, 1));
         a[bad * k + k - 1] = what ? (double)NAN : (double)INFINITY;
         for (int which = 0; which < 2; which++) {
-            (which ? tgi_gemm_f64 : tgi_gemm_builtin_f64)(m, n, k, a, k, 1, b, n, 1, c, 1, scratch);
+            (which ? tgi_gemm_f64 : tgi_gemm_builtin_f64)(m, n, k, a, k, 1, b, n, 1, c, NULL, scratch);
             for (int64_t i = 0; i < m * n; i++)
                 if (i / n == bad ? !isnan(c[i]) : c[i] != 0) ck_abort_msg("row %lld: %g", (long long)(i / n), c[i]);
         }
@@ -291,7 +294,7 @@ END_TEST
             a[i] = (T)sin((double)i); \
         for (int64_t i = 0; i < k * n; i++) \
             b[i] = (T)cos((double)i); \
-        tgi_gemm_builtin_##suffix(m, n, k, a, k, 1, b, n, 1, all, 1, scratch); \
+        tgi_gemm_builtin_##suffix(m, n, k, a, k, 1, b, n, 1, all, NULL, scratch); \
         for (int64_t rows = 1; rows <= m; rows = rows * 3 - 1 + (rows == 1)) { \
             for (int64_t i = 0; i < m; i += rows) \
                 tgi_gemm_small_##suffix(rows < m - i ? rows : m - i, n, k, a + i * k, b, parts + i * n); \
@@ -322,8 +325,8 @@ END_TEST
 
 /* Fractions, whose sums depend on their order. */
 START_TEST(threads_make_no_difference) {
-    static const int64_t shapes[][3] = {{1, 5000, 70},  {5000, 1, 70},  {3, 1300, 1100}, {49, 70, 300},
-                                        {25, 1200, 40}, {1200, 33, 40}, {200, 130, 600}, {47, 63, 511}};
+    static const int64_t shapes[][3] = {{1, 5000, 70},  {5000, 1, 70},   {3, 1300, 1100}, {49, 70, 300},  {25, 1200, 40},
+                                        {1200, 33, 40}, {200, 130, 600}, {47, 63, 511},   {400, 390, 300}};
     int64_t              m = shapes[_i][0], n = shapes[_i][1], k = shapes[_i][2];
     float               *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b);
     float               *one = malloc((size_t)(m * n) * sizeof *one), *many = malloc((size_t)(m * n) * sizeof *many);
@@ -333,9 +336,12 @@ START_TEST(threads_make_no_difference) {
         b[i] = cosf((float)i);
     for (int turned = 0; turned < 2; turned++)
         for (int threads = 1; threads <= 7; threads++) {
-            void *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, threads));
-            tgi_gemm_builtin_f32(m, n, k, a, k, 1, b, turned ? 1 : n, turned ? k : 1, threads == 1 ? one : many, threads,
+            void    *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, threads));
+            tgi_team team;
+            tgi_team_begin(&team, threads);
+            tgi_gemm_builtin_f32(m, n, k, a, k, 1, b, turned ? 1 : n, turned ? k : 1, threads == 1 ? one : many, &team,
                                  scratch);
+            tgi_team_end(&team);
             if (threads > 1) ck_assert_mem_eq(one, many, (size_t)(m * n) * sizeof *one);
             check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof *a, threads));
         }
@@ -374,7 +380,7 @@ Suite *suite_gemm(void) {
     tcase_add_test(numbers, fractions_within_the_error_bound);
     tcase_add_loop_test(numbers, nan_and_infinity_reach_their_row, 0, 5);
     tcase_add_test(numbers, rows_of_a_small_product_stand_alone);
-    tcase_add_loop_test(numbers, threads_make_no_difference, 0, 8);
+    tcase_add_loop_test(numbers, threads_make_no_difference, 0, 9);
     tcase_add_test(numbers, no_other_product_counts_as_small);
     tcase_add_test(numbers, scratch_stays_small);
     suite_add_tcase(suite, numbers);

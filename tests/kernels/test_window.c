@@ -53,8 +53,8 @@ START_TEST(the_largest_of_each_window) {
     for (int64_t i = 0; i < w->images * x_size; i++)
         narrow[i] = (float)(x[i] = some_number(&state));
     index[w->images * y_size] = index_f32[w->images * y_size] = 77;
-    tgi_largest_f64(w, x, index, 1, scratch);
-    tgi_largest_f32(w, narrow, index_f32, 1, scratch);
+    tgi_largest_f64(w, x, index, NULL, scratch);
+    tgi_largest_f32(w, narrow, index_f32, NULL, scratch);
     for (int64_t i = 0; i < w->images * y_size; i++) {
         int64_t p = i % y_size, expected = largest_in(w, x + i / y_size * x_size, p / w->y[1], p % w->y[1]);
         ck_assert_int_eq(index[i], expected);
@@ -68,12 +68,12 @@ START_TEST(picked_and_put_back) {
     static const int64_t index[] = {2, 2, -1, 0, 1, 2};
     const double         x[] = {1, 2, 3, 4, 5, 6};
     double               y[6], back[6];
-    tgi_pick_f64(2, 3, 3, x, index, y, 1);
+    tgi_pick_f64(2, 3, 3, x, index, y, NULL);
     ck_assert(y[0] == 3 && y[1] == 3 && y[2] == -(double)INFINITY && y[3] == 4 && y[4] == 5 && y[5] == 6);
-    tgi_unpick_f64(2, 3, 3, (double[]){1, 10, 100, 3, 4, 5}, index, back, 1, NULL);
+    tgi_unpick_f64(2, 3, 3, (double[]){1, 10, 100, 3, 4, 5}, index, back, NULL, NULL);
     ck_assert(back[0] == 0 && back[1] == 0 && back[2] == 11 && back[3] == 3 && back[4] == 4 && back[5] == 5);
     float y_f32[6];
-    tgi_unpick_f32(1, 3, 3, (float[]){1, 10, 100}, index, y_f32, 1, NULL);
+    tgi_unpick_f32(1, 3, 3, (float[]){1, 10, 100}, index, y_f32, NULL, NULL);
     ck_assert(y_f32[0] == 0 && y_f32[1] == 0 && y_f32[2] == 11);
 }
 END_TEST
@@ -103,7 +103,7 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
         tgi_means  way_back = back_of(&means, down_back, across_back); \
         for (int i = 0; i < 40; i++) \
             x[i] = (T)(i * i % 17); \
-        tgi_means_##suffix(&means, x, y, 1, scratch); \
+        tgi_means_##suffix(&means, x, y, NULL, scratch); \
         for (int64_t n = 0; n < 24; n++) { \
             double sum = 0; \
             for (int64_t i = 0; i < 20; i++) \
@@ -112,7 +112,7 @@ static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
         } \
         for (int n = 0; n < 24; n++) \
             y[n] = (T)(n * n % 19); \
-        tgi_means_back_##suffix(&means, &way_back, y, back, 1, scratch); \
+        tgi_means_back_##suffix(&means, &way_back, y, back, NULL, scratch); \
         for (int64_t i = 0; i < 40; i++) { \
             double sum = 0; \
             for (int64_t n = 0; n < 12; n++) \
@@ -132,9 +132,9 @@ START_TEST(large_windows_lose_nothing) {
     ck_assert(x && scratch);
     for (int64_t i = 0; i < MANY; i++)
         x[i] = 1;
-    tgi_means_f32(&(tgi_means){1, {1, MANY}, {1, 1}, &one, &all}, x, &y, 1, scratch);
+    tgi_means_f32(&(tgi_means){1, {1, MANY}, {1, 1}, &one, &all}, x, &y, NULL, scratch);
     ck_assert(y == MANY);
-    tgi_means_f32(&(tgi_means){1, {MANY, 1}, {1, 1}, &all, &one}, x, &y, 1, scratch);
+    tgi_means_f32(&(tgi_means){1, {MANY, 1}, {1, 1}, &all, &one}, x, &y, NULL, scratch);
     ck_assert(y == MANY);
     free(x);
     free(scratch);
@@ -159,13 +159,16 @@ static void make_results(int threads, const float *x, results *r) {
     tgi_window        along[SIDE], down_back[SIDE], across_back[SIDE];
     for (int64_t i = 0; i < SIDE; i++)
         along[i] = (tgi_window){i ? i - 1 : 0, i < SIDE - 1 ? i + 2 : SIDE, 3};
+    tgi_team team;
+    tgi_team_begin(&team, threads);
     const tgi_means m = {IMAGES, {SIDE, SIDE}, {SIDE, SIDE}, along, along};
-    tgi_largest_f32(&w, x, r->index, threads, scratch);
-    tgi_pick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->picked, threads);
-    tgi_unpick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->unpicked, threads, sums);
-    tgi_means_f32(&m, x, r->means, threads, scratch);
+    tgi_largest_f32(&w, x, r->index, &team, scratch);
+    tgi_pick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->picked, &team);
+    tgi_unpick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->unpicked, &team, sums);
+    tgi_means_f32(&m, x, r->means, &team, scratch);
     const tgi_means way_back = back_of(&m, down_back, across_back);
-    tgi_means_back_f32(&m, &way_back, x, r->back, threads, scratch);
+    tgi_means_back_f32(&m, &way_back, x, r->back, &team, scratch);
+    tgi_team_end(&team);
 }
 
 START_TEST(threads_make_no_difference) {

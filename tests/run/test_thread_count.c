@@ -1,13 +1,24 @@
-/* tests/run/test_threads.c: a run on several threads gives the bits that it gives on one.
+/* tests/run/test_thread_count.c: a run on several threads gives the bits that it gives on one.
  *
  * SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "kernels/threads.h"
 #include "ops/values.h"
+
+#ifdef TGI_HAVE_THREADS
+enum { HAS_THREADS = 1 };
+#else
+enum { HAS_THREADS = 0 };
+#endif
 
 /* ---- a step whose groups are shared out in every way ------------------------------------------------------------- */
 
@@ -101,6 +112,73 @@ START_TEST(tapes_on_threads_of_their_own_have_threads_too) {
 }
 END_TEST
 
+/* ---- the threads of a tape --------------------------------------------------------------------------------------- */
+
+/* How many threads this process has; 0 where there is no such list. */
+static int tasks(void) {
+    DIR *list = opendir("/proc/self/task");
+    int  count = 0;
+    for (const struct dirent *entry; list && (entry = readdir(list));)
+        count += entry->d_name[0] != '.';
+    if (list) closedir(list);
+    return count;
+}
+
+/* The sum of many numbers, in a part: its runs have work for threads. */
+static double sum_again(tg_tape *tape, tg_tensor sum) {
+    ck_assert(!tg_run_part(tape, "sum"));
+    return tg_item(sum);
+}
+
+START_TEST(threads_are_made_once_and_end_with_the_tape) {
+    tg_tape *tape = tg_tape_new();
+    ck_assert(!tg_set_threads(tape, 4));
+    tg_tensor x = tg_rand(tape, TG_F32, TG_SHAPE(FLAT));
+    tg_begin_part(tape, "sum");
+    tg_tensor sum = tg_sum(tg_sigmoid(tg_exp(tg_sin(x))));
+    tg_end_part(tape);
+    ck_assert(!tg_run(tape));
+    int    before = tasks();
+    double first = sum_again(tape, sum);
+    for (int i = 0; i < 20; i++)
+        ck_assert(sum_again(tape, sum) == first);
+    for (int i = 0; i < 100 && tasks() < before + 3; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    ck_assert(before == 0 || tasks() == before + (HAS_THREADS ? 3 : 0));
+    tg_trim(tape);
+    ck_assert_int_eq(tasks(), before);
+    ck_assert(sum_again(tape, sum) == first);
+    ck_assert(!tg_set_threads(tape, 2));
+    ck_assert_int_eq(tasks(), before);
+    ck_assert(sum_again(tape, sum) == first);
+    finish(tape);
+    ck_assert_int_eq(tasks(), before);
+}
+END_TEST
+
+START_TEST(a_child_process_goes_on_with_the_tape) {
+    int      status;
+    tg_tape *tape = tg_tape_new();
+    ck_assert(!tg_set_threads(tape, 4));
+    tg_tensor x = tg_rand(tape, TG_F32, TG_SHAPE(FLAT));
+    tg_begin_part(tape, "sum");
+    tg_tensor sum = tg_sum(tg_sigmoid(tg_exp(tg_sin(x))));
+    tg_end_part(tape);
+    double first = sum_again(tape, sum);
+    pid_t  child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        alarm(60);
+        bool same = !tg_run_part(tape, "sum") && tg_item(sum) == first;
+        tg_tape_free(tape);
+        _exit(same ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    ck_assert(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+    ck_assert(sum_again(tape, sum) == first);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(a_number_of_threads_below_zero_is_refused) {
     tg_tape *tape = tg_tape_new();
     FAILS(tape, tg_set_threads(tape, -1), TG_ERR_ARGUMENT, "set_threads: -1 threads");
@@ -109,12 +187,14 @@ START_TEST(a_number_of_threads_below_zero_is_refused) {
 }
 END_TEST
 
-Suite *suite_threads(void) {
-    Suite *suite = suite_create("run/threads");
+Suite *suite_thread_count(void) {
+    Suite *suite = suite_create("run/thread_count");
     TCase *tcase = tcase_create("threads");
     tcase_add_loop_test(tcase, the_bits_do_not_depend_on_the_number_of_threads, 2, 8);
     tcase_add_test(tcase, nor_do_those_of_products_and_convolutions);
     tcase_add_test(tcase, tapes_on_threads_of_their_own_have_threads_too);
+    tcase_add_test(tcase, threads_are_made_once_and_end_with_the_tape);
+    tcase_add_test(tcase, a_child_process_goes_on_with_the_tape);
     tcase_add_test(tcase, a_number_of_threads_below_zero_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
