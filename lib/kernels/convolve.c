@@ -10,9 +10,9 @@
  * The transpose adds to the shifted rows what the convolution reads from them; the gradient of the kernel is scalar products of
  * the result's rows with them.
  *
- * The product is made in tiles that stay in registers. Where it is large, a general matrix product, by a BLAS perhaps, is faster
- * even though the matrix must then be made, a part at a time; and where the result is small, that matrix is made of several
- * images. Very small ones, and those where a plane would be mostly empty, are done term by term: the direct method. That one is
+ * The product is made in tiles that stay in registers. Where it is large, a general matrix product is faster even though the matrix
+ * must then be made, a part at a time; and where the result is small, that matrix is made of several images. It is the built-in
+ * product, in every build: its units are too small for the threads of a BLAS, which wait for each other in every call. Very small ones, and those where a plane would be mostly empty, are done term by term: the direct method. That one is
  * also taken where there is a NaN or an infinity that the others would multiply with a zero of the padding. It must be found
  * first: reading all operands takes little time beside the rest.
  *

@@ -8,8 +8,7 @@
  *
  * over all terms whose element of x exists. Each function gives its derivative for one of the three: tgi_conv is the
  * convolution, tgi_conv_back its transpose, tgi_conv_weight the correlation of the other two. NaN and infinity go where these
- * terms take them and nowhere else. The same call always gives the same bits, for any number of threads, except where a BLAS
- * makes the products.
+ * terms take them and nowhere else. The same call always gives the same bits, for any number of threads.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_CONVOLVE_H

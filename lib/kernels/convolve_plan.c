@@ -95,11 +95,7 @@ static size_t product_scratch(const conv_plan *p, size_t element) {
 /* ---- which method ------------------------------------------------------------------------------------------------ */
 
 /* With at least that many channels of the result, general products are faster than tiles. */
-#ifdef TGI_HAVE_CBLAS
-enum { MANY_CHANNELS = 12 };
-#else
-enum { MANY_CHANNELS = 128 };
-#endif
+enum { MANY_CHANNELS = 32 };
 
 static double terms_of(const conv_plan *p) {
     const tgi_conv *c = p->c;
@@ -143,7 +139,6 @@ static void plan_shares(conv_plan *p, int threads) {
     if (p->method == TGI_CONV_DIRECT) return;
     int64_t batches = (p->c->images + p->batch - 1) / p->batch;
     p->units = batches * (p->kind == TGI_CONV_BACK ? p->c->groups : tiles_of(p));
-    if (p->method == TGI_CONV_PRODUCT && tgi_gemm_is_by_blas()) return;
     p->shares = tgi_shares_of(threads, p->units, terms_of(p), WORTH_A_THREAD);
 }
 

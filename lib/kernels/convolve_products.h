@@ -7,7 +7,7 @@
 
 static void NAME(multiply)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row,
                            int64_t b_col, T *c, const WORK *work) {
-    NAME(tgi_gemm)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, NULL, work->multiply);
+    NAME(tgi_gemm_builtin)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, NULL, work->multiply);
 }
 
 /* The shifted rows of an area of the planes, each `pitch` elements from the next, made. */

@@ -1,7 +1,7 @@
 /* kernels/gemm.c: the matrix product: by a BLAS, or built in.
  *
- * A BLAS, where there is one, makes the large products: see gemm_blas.h. It is written by people who know every processor; its
- * set-up, though, takes longer than a small product.
+ * A BLAS, where there is one, makes the large products: see gemm_blas.h. It is written by people who know every processor. Its threads
+ * wait for each other in every call, though, which takes longer than a small product, and much longer where other programs run.
  *
  * SPDX-License-Identifier: MIT */
 #include "gemm.h"
@@ -57,14 +57,13 @@ static bool is_blas_slow(void) {
 }
 #endif
 
-bool tgi_gemm_is_by_blas(void) {
-    return !is_blas_slow();
-}
-
 /* A few rows, or one column, take as long as reading the other operand: the built-in product reads it in order. */
 static bool worth_blas(int64_t m, int64_t n, int64_t k) {
-    return !is_blas_slow() && m >= 4 && n >= 2 && m <= INT_MAX && n <= INT_MAX && k <= INT_MAX &&
-           at_least(TGI_GEMM_BLAS, m, n, k);
+    return !is_blas_slow() && m >= 4 && n >= 2 && at_least(TGI_GEMM_BLAS, m, n, k);
+}
+
+static bool can_blas(int64_t m, int64_t n, int64_t k) {
+    return m > 0 && n > 0 && k > 0 && m <= INT_MAX && n <= INT_MAX && k <= INT_MAX;
 }
 
 #define T float
@@ -85,19 +84,15 @@ static bool worth_blas(int64_t m, int64_t n, int64_t k) {
 
 #else
 
-bool tgi_gemm_is_by_blas(void) {
-    return false;
-}
-
-void tgi_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
-                  int64_t b_col, float *c, tgi_team *team, void *scratch) {
-    tgi_gemm_builtin_f32(m, n, k, a, a_row, a_col, b, b_row, b_col, c, team, scratch);
-}
-
-void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
-                  int64_t b_row, int64_t b_col, double *c, tgi_team *team, void *scratch) {
-    tgi_gemm_builtin_f64(m, n, k, a, a_row, a_col, b, b_row, b_col, c, team, scratch);
-}
+#define DEFINE_BUILTIN(name, T, builtin) \
+    void name(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row, \
+              int64_t b_col, T *c, tgi_team *team, void *scratch) { \
+        builtin(m, n, k, a, a_row, a_col, b, b_row, b_col, c, team, scratch); \
+    }
+DEFINE_BUILTIN(tgi_gemm_f32, float, tgi_gemm_builtin_f32)
+DEFINE_BUILTIN(tgi_gemm_f64, double, tgi_gemm_builtin_f64)
+DEFINE_BUILTIN(tgi_gemm_by_blas_f32, float, tgi_gemm_builtin_f32)
+DEFINE_BUILTIN(tgi_gemm_by_blas_f64, double, tgi_gemm_builtin_f64)
 
 #endif
 

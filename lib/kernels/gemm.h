@@ -26,8 +26,11 @@ void tgi_gemm_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_ro
  * never less for larger sizes, or more threads. */
 size_t tgi_gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element, int threads);
 
-/* Whether large products are left to a BLAS, which has its own threads. */
-bool tgi_gemm_is_by_blas(void);
+/* By that BLAS whatever the size; tests call it. */
+void tgi_gemm_by_blas_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b,
+                          int64_t b_row, int64_t b_col, float *c, tgi_team *team, void *scratch);
+void tgi_gemm_by_blas_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t a_row, int64_t a_col, const double *b,
+                          int64_t b_row, int64_t b_col, double *c, tgi_team *team, void *scratch);
 
 /* Whether k x n is a small B: for row-major matrices an element of C does not depend, then, on which other rows are made with
  * it. */
@@ -45,7 +48,7 @@ void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int6
 
 /* The blocks in which the product is made, here so that tests can step over their edges: a block of A is at most MC x KC, and
  * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to pack them, with fewer than BLAS it does not
- * pay to call a BLAS; and what a BLAS cannot read is copied for it in squares of COPY x COPY. A thread gets whole units of ROWS
+ * pay to call a BLAS, whose threads wait for each other; and what a BLAS cannot read is copied for it in squares of COPY x COPY. A thread gets whole units of ROWS
  * x COLUMNS of C, and at least THREAD multiplications; in PIECES pieces, if each of them has PIECE multiplications: so that nobody
  * waits long for a thread that does not run. */
 enum {
@@ -53,7 +56,11 @@ enum {
     TGI_GEMM_KC = 256,
     TGI_GEMM_NC = 1024,
     TGI_GEMM_PACK = 160 * 160 * 160,
-    TGI_GEMM_BLAS = 8192,
+#ifdef __APPLE__
+    TGI_GEMM_BLAS = 8192, /* Accelerate: of a part of the processor that is made for it */
+#else
+    TGI_GEMM_BLAS = 256 * 256 * 256,
+#endif
     TGI_GEMM_COPY = 512,
     TGI_GEMM_SMALL = 256 * 256,
     TGI_GEMM_ROWS = 24,

@@ -54,10 +54,16 @@ static void NAME(by_blas)(int64_t m, int64_t n, int64_t k, NAME(operand) a, NAME
         }
 }
 
-void NAME(tgi_gemm)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row,
-                    int64_t b_col, T *c, tgi_team *team, void *scratch) {
-    if (!worth_blas(m, n, k))
+void NAME(tgi_gemm_by_blas)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                            int64_t b_row, int64_t b_col, T *c, tgi_team *team, void *scratch) {
+    if (!can_blas(m, n, k))
         NAME(tgi_gemm_builtin)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, team, scratch);
     else
         NAME(by_blas)(m, n, k, NAME(operand_of)(m, k, a, a_row, a_col), NAME(operand_of)(k, n, b, b_row, b_col), c, scratch);
+}
+
+void NAME(tgi_gemm)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row,
+                    int64_t b_col, T *c, tgi_team *team, void *scratch) {
+    (worth_blas(m, n, k) ? NAME(tgi_gemm_by_blas) : NAME(tgi_gemm_builtin))(m, n, k, a, a_row, a_col, b, b_row, b_col, c, team,
+                                                                            scratch);
 }

@@ -15,10 +15,6 @@ if [ ! -x "$programs/digits_cnn" ]; then
     finish
 fi
 
-# With one thread: beside other tests, those of a BLAS would wait for each other.
-OMP_NUM_THREADS=1
-export OMP_NUM_THREADS
-
 root=$(mktemp -d) || exit 99
 trap 'rm -rf "$root"' EXIT
 trap 'exit 1' HUP INT PIPE TERM

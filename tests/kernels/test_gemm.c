@@ -122,8 +122,8 @@ CASE_OF(double, (double)NAN, f64)
 static void check(int64_t m, int64_t n, int64_t k, layout how_a, layout how_b) {
     check_f32(tgi_gemm_builtin_f32, 1, m, n, k, how_a, how_b);
     check_f64(tgi_gemm_builtin_f64, 3, m, n, k, how_a, how_b);
-    check_f32(tgi_gemm_f32, 2, m, n, k, how_a, how_b);
-    check_f64(tgi_gemm_f64, 1, m, n, k, how_a, how_b);
+    check_f32(tgi_gemm_by_blas_f32, 2, m, n, k, how_a, how_b);
+    check_f64(tgi_gemm_by_blas_f64, 1, m, n, k, how_a, how_b);
 }
 
 static void check_all_layouts(int64_t m, int64_t n, int64_t k) {
@@ -214,6 +214,14 @@ START_TEST(products_at_the_edges_of_blocks) {
 }
 END_TEST
 
+/* Whoever makes it. */
+START_TEST(a_large_product) {
+    check_f32(tgi_gemm_f32, 2, 250, 270, 260, ROWS, COLUMNS);
+    check_f64(tgi_gemm_f64, 2, 250, 270, 260, STEPPED, ROWS);
+    ck_assert(250 * 270 * 260 > TGI_GEMM_BLAS);
+}
+END_TEST
+
 START_TEST(sizes_of_the_iris_network) {
     check_all_layouts(100, 32, 2);
     check_all_layouts(100, 1, 32);
@@ -235,7 +243,7 @@ static void check_fractions(int64_t m, int64_t n, int64_t k) {
     for (int64_t i = 0; i < k * n; i++)
         b[i] = cosf((float)i);
     for (int which = 0; which < 2; which++) {
-        (which ? tgi_gemm_f32 : tgi_gemm_builtin_f32)(m, n, k, a, k, 1, b, n, 1, c, NULL, scratch);
+        (which ? tgi_gemm_by_blas_f32 : tgi_gemm_builtin_f32)(m, n, k, a, k, 1, b, n, 1, c, NULL, scratch);
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++) {
                 long double sum = 0, size = 0;
@@ -271,7 +279,7 @@ START_TEST(nan_and_infinity_reach_their_row) {
         void   *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, 1));
         a[bad * k + k - 1] = what ? (double)NAN : (double)INFINITY;
         for (int which = 0; which < 2; which++) {
-            (which ? tgi_gemm_f64 : tgi_gemm_builtin_f64)(m, n, k, a, k, 1, b, n, 1, c, NULL, scratch);
+            (which ? tgi_gemm_by_blas_f64 : tgi_gemm_builtin_f64)(m, n, k, a, k, 1, b, n, 1, c, NULL, scratch);
             for (int64_t i = 0; i < m * n; i++)
                 if (i / n == bad ? !isnan(c[i]) : c[i] != 0) ck_abort_msg("row %lld: %g", (long long)(i / n), c[i]);
         }
@@ -373,6 +381,7 @@ Suite *suite_gemm(void) {
     tcase_add_loop_test(shapes, squares, 0, SIZES);
     tcase_add_loop_test(shapes, products_at_the_edges_of_blocks, 0, AT_EDGES);
     tcase_add_test(shapes, sizes_of_the_iris_network);
+    tcase_add_test(shapes, a_large_product);
     suite_add_tcase(suite, shapes);
 
     TCase *numbers = tcase_create("numbers");
