@@ -5,7 +5,7 @@
 #include "kernels/threads.h"
 
 /* Fewer steps than this are not worth waking a thread for; as in run/run_group.c. */
-enum { WORTH_A_THREAD = 1 << 17 };
+enum { WORTH_A_THREAD = 1 << 16 };
 
 int tg_kernel_threads(const tg_kernel_call *call) {
     return tgi_team_size(tgi_team_of(call));

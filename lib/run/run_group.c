@@ -17,7 +17,7 @@
 #include "run/run.h"
 
 /* Elements times elementwise ops that take longer than it takes to start a thread. */
-enum { WORTH_A_THREAD = 1 << 17 };
+enum { WORTH_A_THREAD = 1 << 16 };
 
 /* A group that runs, and the tile it is at: elements `start` .. `start + length` - 1 of the domain. */
 typedef struct tile {
