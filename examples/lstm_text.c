@@ -142,7 +142,7 @@ static bool run(const options *o) {
 }
 
 int main(int argc, char **argv) {
-    options o = {.layers = 2, .hidden = 192, .length = 64, .batch = 32, .steps = 1000, .every = 100, .seed = 1,
+    options o = {.layers = 2, .hidden = 128, .length = 48, .batch = 16, .steps = 1000, .every = 100, .seed = 1,
                  .characters = 500, .rate = 5e-3, .dropout = 0.2, .temperature = 0.8, .text = DEFAULT_TEXT, .prompt = "\n"};
     const command_option rows[] = {
         TEXT_OPTIONS(o),

@@ -104,10 +104,11 @@ insert() {
 # compiled for one instruction set only, by which the program must then be run.
 objects_of() {
     objects=
+    grep -v AVX "$top_builddir/config.h" >"$2/config.h"
     for source in elementwise elementwise_loops; do
         # shellcheck disable=SC2086 # flags are words
-        quietly $CC -std=gnu11 -fwrapv ${CPPFLAGS-} ${CFLAGS-} -I"$1/include" -I"$1/lib" -c "$1/lib/ops/$source.c" -o "$2/$source.o" ||
-            return 1
+        quietly $CC -std=gnu11 -fwrapv -DHAVE_CONFIG_H -I"$2" ${CPPFLAGS-} ${CFLAGS-} -I"$1/include" -I"$1/lib" \
+            -c "$1/lib/ops/$source.c" -o "$2/$source.o" || return 1
         objects="$objects $source.o"
     done
 }
