@@ -58,12 +58,42 @@ static bool make_locale(const char *name) {
     return system(command) != -1;
 }
 
+/* A C library may take any name and have but one way to write numbers: musl does. */
+static bool set_locale(const char *name) {
+    return setlocale(LC_NUMERIC, name) && *localeconv()->decimal_point == ',';
+}
+
 /* One that is made is looked for where LOCPATH says. */
 bool set_comma_locale(void) {
-    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "comma_made"};
+    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8",
+                                        "fr_FR.utf8",  "comma_made",  "German_Germany.1252"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (setlocale(LC_NUMERIC, names[i])) return true;
-    return make_locale("comma_made") && !setenv("LOCPATH", BUILD_DIR "/tests", 1) && setlocale(LC_NUMERIC, "comma_made");
+        if (set_locale(names[i])) return true;
+    if (!make_locale("comma_made")) return false;
+    set_environment("LOCPATH", BUILD_DIR "/tests");
+    return set_locale("comma_made");
+}
+
+void set_environment(const char *name, const char *value) {
+#ifdef _WIN32
+    _putenv_s(name, value ? value : "");
+#else
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+#endif
+}
+
+const char *text_of(FILE *file) {
+    static char text[1 << 20];
+    ck_assert_ptr_nonnull(file);
+    rewind(file);
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    ck_assert_uint_lt(length, sizeof text - 1);
+    text[length] = 0;
+    fclose(file);
+    return text;
 }
 
 uint32_t next_number(uint32_t *state) {

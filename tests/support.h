@@ -36,6 +36,19 @@ void check_error_text(const char *file, int line, tg_tape *tape, tg_status statu
  * where there is neither. setlocale(LC_NUMERIC, "C") ends it. */
 bool set_comma_locale(void);
 
+/* A file that is there on every machine, and empty. */
+#ifdef _WIN32
+#define NULL_DEVICE "NUL"
+#else
+#define NULL_DEVICE "/dev/null"
+#endif
+
+/* Sets a variable of the environment, or removes it: NULL. */
+void set_environment(const char *name, const char *value);
+
+/* What was written to a temporary file, which this closes. Valid until the next call. */
+const char *text_of(FILE *file);
+
 /* Numbers that look random and are the same in each run. */
 uint32_t next_number(uint32_t *state);
 

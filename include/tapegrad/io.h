@@ -20,7 +20,8 @@
  * Saving. A function that saves writes a new file beside the old one, waits until it is on the disk, and gives it the name. At any
  * time, whatever fails or is killed, a reader finds the old file or the new one, whole. When two save to one name at once, the file is
  * that of one of them. Where the name is a symbolic link, the file that it leads to is replaced; the permissions of an old file are
- * kept. A process that is killed while it saves may leave a file NAME.PROCESS-NUMBER.tmp, which may be removed.
+ * kept. A process that is killed while it saves may leave a file NAME.PROCESS-NUMBER.tmp, which may be removed. On Windows links are not
+ * followed and permissions not kept, and a file of which an archive is open cannot be replaced: TG_ERR_IO.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_IO_H
@@ -113,8 +114,8 @@ tg_tensor tg_archive_load(tg_tape *tape, const tg_archive *archive, const char *
 
 /* The same without a copy: a constant, or a parameter of the same name, in the archive's own memory (see tg_borrow). The archive must
  * stay open as long as the leaf is on a tape. Any number of tapes, on different threads, may borrow from one archive. TG_ERR_DTYPE
- * for a dtype that has to be converted; TG_ERR_ARGUMENT for elements that are compressed, in another order, or not aligned. Checksums
- * are not looked at. */
+ * for a dtype that has to be converted; TG_ERR_ARGUMENT for elements that are compressed, in another order, or not aligned, or whose
+ * bytes are in another order than this machine's: on a big-endian one that is all that the library writes. Checksums are not looked at. */
 tg_tensor tg_archive_borrow(tg_tape *tape, const tg_archive *archive, const char *name);
 tg_tensor tg_archive_borrow_parameter(tg_tape *tape, const tg_archive *archive, const char *name);
 

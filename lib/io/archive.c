@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "io/inflate.h"
+#include "io/system.h"
 
 /* ---- filling in -------------------------------------------------------------------------------------------------- */
 
@@ -247,14 +248,15 @@ tg_tensor(tg_archive_load)(tg_tape *tape, const tg_archive *archive, const char 
 static void refuse_to_lend(const tgi_member *member, tgi_failure *failure) {
     const tgi_array *array = &member->array;
     if (tgi_check_array(array, member->info.stored, failure)) return;
-    if (!tgi_is_native(&(tgi_array){.type = array->type, .big_endian = array->big_endian}))
+    if (!tgi_is_native(&(tgi_array){.type = array->type, .big_endian = TGI_BIG_ENDIAN}))
         tgi_failed(failure, TG_ERR_DTYPE, "its elements are %s, which have to be converted to %s: tg_archive_load copies them",
                    member->info.stored, tg_dtype_name(member->info.dtype));
     else
         tgi_failed(failure, TG_ERR_ARGUMENT, "its elements are %s: tg_archive_load copies them",
-                   !array->bytes    ? "compressed"
-                   : array->fortran ? "in another order"
-                                    : "not aligned");
+                   !array->bytes           ? "compressed"
+                   : tgi_is_swapped(array) ? "in the other order of bytes"
+                   : array->fortran        ? "in another order"
+                                           : "not aligned");
 }
 
 static tg_tensor borrow(const char *what, tg_tape *tape, const tg_archive *archive, const char *name, bool parameter) {

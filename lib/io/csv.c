@@ -6,15 +6,12 @@
 #include "io/csv.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __APPLE__
-#include <xlocale.h>
-#endif
 
 #include "io/input.h"
+#include "io/system.h"
 
 enum { LONGEST_FIELD = 256 };
 
@@ -185,15 +182,13 @@ static tg_status check_options(tg_dtype dtype, const tg_csv_options *o, tgi_fail
 /* Numbers are written as in C, whatever the user's locale is. */
 static tg_status read_input(tg_dtype dtype, const tg_csv_options *o, const tgi_input_file *input, void **elements, tg_shape *shape,
                             tgi_failure *failure) {
-    reader   r = {input->bytes, input->bytes + input->size, o->separator ? o->separator : ',', 1, "", AT_LINE, failure};
-    numbers  n = {.dtype = dtype};
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!c) return tgi_failed_memory(failure);
-    locale_t users = uselocale(c);
+    reader       r = {input->bytes, input->bytes + input->size, o->separator ? o->separator : ',', 1, "", AT_LINE, failure};
+    numbers      n = {.dtype = dtype};
+    tgi_c_locale c;
+    if (!tgi_enter_c_locale(&c)) return tgi_failed_memory(failure);
     skip_start(&r, o->header);
     *shape = read_lines(&r, &n, o->columns);
-    uselocale(users);
-    freelocale(c);
+    tgi_leave_c_locale(&c);
     *elements = n.elements;
     return failure->status;
 }

@@ -5,13 +5,10 @@
  * SPDX-License-Identifier: MIT */
 #include "io/input.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "io/inflate.h"
+#include "io/system.h"
 
 static tg_status map(tgi_input_file *input, int fd, tgi_failure *failure) {
     struct stat status;
@@ -22,16 +19,15 @@ static tg_status map(tgi_input_file *input, int fd, tgi_failure *failure) {
     input->bytes = (const uint8_t *)"";
     if (status.st_size == 0) return TG_OK; /* which mmap does not take */
     input->size = input->mapped = (size_t)status.st_size;
-    void *mapping = mmap(NULL, input->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (mapping == MAP_FAILED) return tgi_failed_system(failure, "it cannot be mapped");
-    input->bytes = input->mapping = mapping;
+    input->bytes = input->mapping = tgi_map_file(fd, input->size);
+    if (!input->mapping) return tgi_failed_system(failure, "it cannot be mapped");
     return TG_OK;
 }
 
 tg_status tgi_open_input(tgi_input_file *input, bool decompress, tgi_failure *failure) {
     *input = (tgi_input_file){0};
     if (!failure->path) return tgi_failed(failure, TG_ERR_ARGUMENT, "the path is NULL");
-    int fd = open(failure->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would block */
+    int fd = tgi_open_file(failure->path, O_RDONLY);
     if (fd < 0) return tgi_failed_system(failure, "it cannot be opened");
     map(input, fd, failure);
     close(fd);
@@ -42,7 +38,7 @@ tg_status tgi_open_input(tgi_input_file *input, bool decompress, tgi_failure *fa
 }
 
 void tgi_close_input(tgi_input_file *input) {
-    if (input->mapping) munmap(input->mapping, input->mapped);
+    if (input->mapping) tgi_unmap_file(input->mapping, input->mapped);
     free(input->inflated);
     *input = (tgi_input_file){0};
 }

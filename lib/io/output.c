@@ -7,24 +7,17 @@
 #include "io/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "io/system.h"
 
 /* ---- the names --------------------------------------------------------------------------------------------------- */
 
-/* The directory of a path, with its slash; "" for the present one. */
-static size_t directory_length(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? (size_t)(slash - path) + 1 : 0;
-}
-
 /* The path that the first `length` characters of `to` are, seen from the directory of `path`. NULL without memory. */
 static char *beside(const char *path, const char *to, size_t length) {
-    size_t directory = *to == '/' ? 0 : directory_length(path);
+    size_t directory = *to == '/' ? 0 : tgi_directory_length(path);
     char  *joined = malloc(directory + length + 1);
     if (!joined) return NULL;
     memcpy(joined, path, directory);
@@ -39,7 +32,7 @@ static tg_status follow_links(tgi_output *output, tgi_failure *failure) {
     char to[PATH_MAX];
     output->target = beside("", failure->path, strlen(failure->path));
     for (int i = 0; output->target && i < MOST_LINKS; i++) {
-        ssize_t length = readlink(output->target, to, sizeof to);
+        ssize_t length = tgi_read_link(output->target, to, sizeof to);
         if (length < 0) return TG_OK; /* no link, or nothing at all */
         char *next = beside(output->target, to, (size_t)length);
         free(output->target);
@@ -54,7 +47,7 @@ static tg_status follow_links(tgi_output *output, tgi_failure *failure) {
  * not mkstemp, which has no use for it. */
 static int create(tgi_output *output, tgi_failure *failure) {
     enum { LONGEST_NAME = 200, MOST_TRIES = 1000 };
-    size_t directory = directory_length(output->target), size = strlen(output->target) + 64;
+    size_t directory = tgi_directory_length(output->target), size = strlen(output->target) + 64;
     int    fd = -1;
     output->temporary = malloc(size);
     if (!output->temporary) {
@@ -64,7 +57,7 @@ static int create(tgi_output *output, tgi_failure *failure) {
     for (int i = 0; fd < 0 && i < MOST_TRIES; i++) {
         snprintf(output->temporary, size, "%.*s%.*s.%ld-%d.tmp", (int)directory, output->target, LONGEST_NAME,
                  output->target + directory, (long)getpid(), i);
-        fd = open(output->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd = tgi_open_file(output->temporary, O_RDWR | O_CREAT | O_EXCL);
         if (fd < 0 && errno != EEXIST) break;
     }
     if (fd < 0) tgi_failed_system(failure, "no file can be made beside it");
@@ -87,7 +80,8 @@ static tg_status keep_permissions(const tgi_output *output, int fd, tgi_failure 
     if (stat(output->target, &there)) return TG_OK;
     if (!S_ISREG(there.st_mode))
         return tgi_failed(failure, TG_ERR_IO, S_ISDIR(there.st_mode) ? "it is a directory" : "it is no regular file");
-    return fchmod(fd, there.st_mode & 07777) ? tgi_failed_system(failure, "its permissions cannot be kept") : TG_OK;
+    return tgi_set_permissions(fd, there.st_mode & 07777) ? tgi_failed_system(failure, "its permissions cannot be kept")
+                                                          : TG_OK;
 }
 
 tg_status tgi_open_output(tgi_output *output, tgi_failure *failure) {
@@ -123,46 +117,36 @@ tg_status tgi_write_at(tgi_output *output, uint64_t offset, const void *bytes, s
     return TG_OK;
 }
 
-#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-tg_status   tgi_write_elements(tgi_output *output, tg_dtype dtype, int64_t count, const void *elements, tgi_failure *failure) {
-      size_t         width = tg_dtype_size(dtype);
-      const uint8_t *from = elements;
-      for (int64_t i = 0; i < count && !failure->status; i++, from += width) {
-          uint8_t swapped[8];
-          for (size_t k = 0; k < width; k++)
-            swapped[k] = from[width - 1 - k];
-        tgi_write(output, swapped, width, failure);
-    }
-      return failure->status;
-}
-#else
 tg_status tgi_write_elements(tgi_output *output, tg_dtype dtype, int64_t count, const void *elements, tgi_failure *failure) {
-    return tgi_write(output, elements, (size_t)count * tg_dtype_size(dtype), failure);
+    size_t         width = tg_dtype_size(dtype);
+    const uint8_t *from = elements;
+    uint8_t        swapped[8];
+    if (!TGI_BIG_ENDIAN) return tgi_write(output, elements, (size_t)count * width, failure);
+    for (int64_t i = 0; i < count && !failure->status; i++, from += width)
+        tgi_write(output, tgi_swap(swapped, from, width), width, failure);
+    return failure->status;
 }
-#endif
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
-/* Brings the directory to the disk. Not all file systems can, and not every directory may be opened by all who may write there. */
+/* Brings the directory to the disk. */
 static tg_status keep_name(const tgi_output *output, tgi_failure *failure) {
-    size_t length = directory_length(output->target);
+    size_t length = tgi_directory_length(output->target);
     char  *directory = output->temporary; /* long enough, and done with */
     snprintf(directory, length + 2, "%.*s", (int)length, output->target);
     if (length == 0) strcpy(directory, ".");
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return TG_OK;
-    if (fsync(fd) && errno != EINVAL && errno != ENOTSUP)
+    if (tgi_sync_directory(directory))
         tgi_failed_system(failure, "it was written, but its directory cannot be brought to the disk");
-    close(fd);
     return failure->status;
 }
 
 tg_status tgi_close_output(tgi_output *output, tgi_failure *failure) {
-    if (!failure->status && (fflush(output->stream) || fsync(fileno(output->stream))))
+    if (!failure->status && (fflush(output->stream) || tgi_sync_file(fileno(output->stream))))
         tgi_failed_system(failure, "it cannot be brought to the disk");
     if (fclose(output->stream)) tgi_failed_system(failure, "it cannot be written");
     output->stream = NULL;
-    if (!failure->status && rename(output->temporary, output->target)) tgi_failed_system(failure, "it cannot be replaced");
+    if (!failure->status && tgi_replace_file(output->temporary, output->target))
+        tgi_failed_system(failure, "it cannot be replaced");
     if (!failure->status) {
         keep_name(output, failure);
         output->temporary[0] = 0; /* there is none to be removed */

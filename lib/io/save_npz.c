@@ -14,6 +14,7 @@
 #include "io/npy.h"
 #include "io/output.h"
 #include "io/save_safetensors.h"
+#include "io/system.h"
 #include "io/zip.h"
 
 enum { VERSION = 45, UTF8 = 1 << 11, FIRST_DAY = 0x21, PIECE = 1 << 15 }; /* zip64; names are UTF-8; of 1980 */
@@ -113,21 +114,16 @@ static void pack(packer *p, const void *bytes, size_t count) {
 }
 
 /* The elements, little-endian. */
-#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 static void pack_elements(packer *p, const void *elements, size_t count, size_t width) {
     const uint8_t *from = elements;
-    for (size_t i = 0; i < count; i++, from += width) {
-        uint8_t swapped[8];
-        for (size_t k = 0; k < width; k++)
-            swapped[k] = from[width - 1 - k];
-        pack(p, swapped, width);
+    uint8_t        swapped[8];
+    if (!TGI_BIG_ENDIAN) {
+        pack(p, elements, count * width);
+        return;
     }
+    for (size_t i = 0; i < count; i++, from += width)
+        pack(p, tgi_swap(swapped, from, width), width);
 }
-#else
-static void pack_elements(packer *p, const void *elements, size_t count, size_t width) {
-    pack(p, elements, count * width);
-}
-#endif
 
 static void pack_member(packer *p, const tgi_entry *entry) {
     char        header[TGI_NPY_HEADER];

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/system.h"
+
 static const struct {
     const char *safetensors, *npy;
     tg_dtype    dtype;
@@ -18,12 +20,6 @@ static const struct {
     TGI_STORED_TYPES(ROW)
 #undef ROW
         {"?", "?", TG_DTYPES, 0}};
-
-#if defined       __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-static const bool big_endian = true;
-#else
-static const bool big_endian = false;
-#endif
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
@@ -91,10 +87,14 @@ tg_status tgi_check_array(const tgi_array *array, const char *stored, tgi_failur
     return TG_OK;
 }
 
+bool tgi_is_swapped(const tgi_array *array) {
+    return array->big_endian != TGI_BIG_ENDIAN && types[array->type].width > 1;
+}
+
 bool tgi_is_native(const tgi_array *array) {
     bool ordered = !array->fortran || array->shape.rank < 2 || array->count == 0;
     return ordered && array->type != TGI_STORED_UNKNOWN && array->type == own_type(types[array->type].dtype) &&
-           (array->big_endian == big_endian || types[array->type].width == 1);
+           !tgi_is_swapped(array);
 }
 
 /* ---- elements ---------------------------------------------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static float bfloat(uint16_t b) {
     break
 
 static void convert(const tgi_array *array, void *to) {
-    bool swap = array->big_endian != big_endian;
+    bool swap = tgi_is_swapped(array);
     switch (array->type) {
     case TGI_STORED_F16: EACH(16, float, half(bits));
     case TGI_STORED_BF16: EACH(16, float, bfloat(bits));

@@ -55,7 +55,9 @@ uint64_t tgi_array_bytes(const tgi_array *array);
 /* Whether the library can have it: dtype and rank. `stored` is how the file names the dtype. */
 tg_status tgi_check_array(const tgi_array *array, const char *stored, tgi_failure *failure);
 
-/* Whether its bytes are what the library has in memory: aligned or not. */
+/* Whether the bytes of an element are in the other order than this machine has; whether all are what the library has in memory, aligned
+ * or not. */
+bool tgi_is_swapped(const tgi_array *array);
 bool tgi_is_native(const tgi_array *array);
 
 /* Its elements as the library has them, row-major: its own bytes, or memory that *owned is set to, for the caller to free. NULL after a

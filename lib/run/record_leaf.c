@@ -1,6 +1,7 @@
 /* run/record_leaf.c: the leaves that a user records.
  *
  * SPDX-License-Identifier: MIT */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/residency.h"
@@ -29,12 +30,27 @@ static bool are_bools(tg_shape shape, const void *data) {
     return true;
 }
 
+/* Where C may place such an element, which a struct shows: on i386 a double need not stand at a multiple of its size. */
+static size_t alignment_of(tg_dtype dtype) {
+    struct f64_behind {
+        char   before;
+        double x;
+    };
+    struct i64_behind {
+        char    before;
+        int64_t x;
+    };
+    return dtype == TG_F64   ? offsetof(struct f64_behind, x)
+           : dtype == TG_I64 ? offsetof(struct i64_behind, x)
+                             : tg_dtype_size(dtype);
+}
+
 static tg_tensor borrow(tg_tape *tape, const char *what, const tg_op *kind, const char *name, tg_dtype dtype, tg_shape shape,
                         const void *data) {
-    size_t width = tg_dtype_size(dtype);
+    size_t alignment = alignment_of(dtype);
     if (!data && tg_shape_size(shape) != 0)
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is NULL");
-    else if (width && (uintptr_t)data % width)
+    else if (alignment && (uintptr_t)data % alignment)
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is not aligned for %s", tg_dtype_name(dtype));
     else if (dtype == TG_BOOL && !are_bools(shape, data))
         tgi_fail(tape, TG_ERR_ARGUMENT, what, "the data is to be bool, and has bytes that are neither 0 nor 1");

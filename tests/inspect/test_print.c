@@ -191,7 +191,7 @@ START_TEST(streams_that_do_not_take_it) {
     tg_full(tape, TG_F64, TG_SHAPE(2), 1);
     FAILS(tape, tg_print(tape, NULL), TG_ERR_ARGUMENT, "print: the stream is NULL");
     ck_assert_int_eq(tg_print(NULL, stdout), TG_ERR_HANDLE);
-    FILE *reading = fopen("/dev/null", "r");
+    FILE *reading = fopen(NULL_DEVICE, "r");
     FAILS(tape, tg_print(tape, reading), TG_ERR_IO, "print: ");
     fclose(reading);
     FILE *full = fopen("/dev/full", "w");

@@ -179,7 +179,7 @@ END_TEST
 START_TEST(values_that_cannot_be_printed) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = VECTOR(tape, 1, 2);
-    FILE     *reading = fopen("/dev/null", "r");
+    FILE     *reading = fopen(NULL_DEVICE, "r");
     FAILS(tape, tg_print_tensor(x, NULL), TG_ERR_ARGUMENT, "print_tensor: the stream is NULL");
     FAILS(tape, tg_print_tensor(x, reading), TG_ERR_IO, "print_tensor: ");
     ck_assert_int_eq(tg_print_tensor(tg_num(1), reading), TG_ERR_IO);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "io/system.h"
 
 /* ---- round trips ------------------------------------------------------------------------------------------------- */
 
@@ -83,6 +84,15 @@ END_TEST
 
 /* ---- borrowing --------------------------------------------------------------------------------------------------- */
 
+/* It cannot be borrowed because this machine is big-endian, which files are not. */
+static void check_other_order(tg_tape *tape, const tg_archive *archive, const char *name) {
+    ck_assert(TGI_BIG_ENDIAN);
+    ck_assert(!tg_valid(tg_archive_borrow(tape, archive, name)));
+    ck_assert_int_eq(tg_error_status(tape), TG_ERR_ARGUMENT);
+    ck_assert(strstr(tg_error(tape), "its elements are in the other order of bytes: tg_archive_load copies them"));
+    tg_clear_error(tape);
+}
+
 START_TEST(all_that_is_saved_can_be_borrowed) {
     tg_tape *tape = tg_tape_new(), *other = tg_tape_new();
     tg_named list[TENSORS];
@@ -90,6 +100,10 @@ START_TEST(all_that_is_saved_can_be_borrowed) {
     tg_save_safetensors(tape, scratch("x"), tg_named_list_from(TENSORS, list), TG_METADATA());
     tg_archive *archive = tg_archive_open(scratch("x"));
     for (int i = 0; i < TENSORS; i++) {
+        if (!tg_archive_find(archive, list[i].name)->in_place) {
+            check_other_order(tape, archive, list[i].name);
+            continue;
+        }
         tg_tensor x = tg_archive_borrow(tape, archive, list[i].name);
         CHECK_SAME(x, list[i].tensor);
         if (tg_size(x)) ck_assert_ptr_eq(tg_data(tg_archive_borrow(other, archive, list[i].name)), tg_data(x));
@@ -106,13 +120,17 @@ START_TEST(a_borrowed_parameter_has_a_gradient_and_is_not_written) {
     tg_tape *tape = tg_tape_new();
     tg_save_safetensors(tape, scratch("x"), TG_NAMED({"w", counted(tape, TG_F32, TG_SHAPE(3))}), TG_METADATA());
     tg_archive *archive = tg_archive_open(scratch("x"));
-    tg_tensor   w = tg_archive_borrow_parameter(tape, archive, "w");
-    ck_assert_str_eq(tg_name(w), "w");
-    tg_backward(tg_sum(tg_square(w)));
-    CHECK_SAME(tg_grad(w), tg_mul(2, counted(tape, TG_F32, TG_SHAPE(3))));
-    FAILS(tape, tg_write(w, (float[]){1, 2, 3}, 3), TG_ERR_ARGUMENT, "write: ");
-    FAILS(tape, tg_archive_borrow_parameter(tape, archive, "w"), TG_ERR_NAME,
-          "archive_borrow_parameter: the name 'w' is taken");
+    if (TGI_BIG_ENDIAN) {
+        check_other_order(tape, archive, "w");
+    } else {
+        tg_tensor w = tg_archive_borrow_parameter(tape, archive, "w");
+        ck_assert_str_eq(tg_name(w), "w");
+        tg_backward(tg_sum(tg_square(w)));
+        CHECK_SAME(tg_grad(w), tg_mul(2, counted(tape, TG_F32, TG_SHAPE(3))));
+        FAILS(tape, tg_write(w, (float[]){1, 2, 3}, 3), TG_ERR_ARGUMENT, "write: ");
+        FAILS(tape, tg_archive_borrow_parameter(tape, archive, "w"), TG_ERR_NAME,
+              "archive_borrow_parameter: the name 'w' is taken");
+    }
     tg_tape_free(tape);
     tg_archive_close(archive);
 }
@@ -250,9 +268,8 @@ END_TEST
 
 START_TEST(a_header_may_not_be_too_deep_or_too_long) {
     static char deep[1 << 17];
-    size_t      length = sizeof deep - 8;
     memset(deep, '[', sizeof deep);
-    memcpy(deep, &length, 8);
+    memcpy(deep, "\xf8\xff\1\0\0\0\0\0", 8); /* sizeof deep - 8 */
     memcpy(deep + 8, "{\"a\":", 5);
     write_bytes(scratch("deep"), deep, sizeof deep);
     tg_archive *archive = tg_archive_open(scratch("deep"));
@@ -279,7 +296,8 @@ START_TEST(elements_that_are_not_aligned_are_copied) {
     ck_assert(!tg_archive_find(archive, "a")->in_place);
     CHECK_SAME(tg_archive_load(tape, archive, "a"), tg_full(tape, TG_F32, TG_SHAPE(2), 0));
     FAILS_ON(tape, tg_archive_borrow(tape, archive, "a"), TG_ERR_ARGUMENT, scratch("header.safetensors"),
-             "archive_borrow: PATH: a: its elements are not aligned: tg_archive_load copies them");
+             TGI_BIG_ENDIAN ? "archive_borrow: PATH: a: its elements are in the other order of bytes"
+                            : "archive_borrow: PATH: a: its elements are not aligned: tg_archive_load copies them");
     tg_archive_close(archive);
     tg_tape_free(tape);
 }

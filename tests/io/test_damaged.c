@@ -10,6 +10,10 @@
 
 #include "training.h"
 
+#ifndef O_BINARY /* only Windows has files that are not */
+#define O_BINARY 0
+#endif
+
 enum { DAMAGES = 10000 };
 
 /* ---- a whole file of each format --------------------------------------------------------------------------------- */
@@ -41,7 +45,7 @@ static void write_whole(format kind, const char *path) {
 /* Another file of that name: a file that is cut off and written again would go to the disk at once on some systems. */
 static void rewrite(const char *path, const uint8_t *bytes, size_t count) {
     unlink(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_BINARY, 0644);
     ck_assert(fd >= 0 && write(fd, bytes, count) == (ssize_t)count);
     close(fd);
 }

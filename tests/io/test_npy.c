@@ -128,13 +128,20 @@ START_TEST(a_wrong_header_is_an_error_that_says_where) {
 }
 END_TEST
 
+/* Windows does not open one. */
+#ifdef _WIN32
+#define IS_A_DIRECTORY "cannot be opened: Permission denied"
+#else
+#define IS_A_DIRECTORY "is a directory"
+#endif
+
 START_TEST(what_is_no_npy_file_is_an_error) {
     tg_tape    *tape = tg_tape_new();
     const char *path = scratch("none.npy");
     FAILS_ON(tape, tg_load_npy(tape, path), TG_ERR_IO, path, "load_npy: PATH: it cannot be opened: No such file or directory");
     FAILS_ON(tape, tg_load_npy(tape, NULL), TG_ERR_ARGUMENT, path, "load_npy: the path is NULL");
-    FAILS_ON(tape, tg_load_npy(tape, SOURCE_DIR), TG_ERR_IO, SOURCE_DIR, "load_npy: PATH: it is a directory");
-    FAILS_ON(tape, tg_load_npy(tape, "/dev/null"), TG_ERR_IO, "/dev/null", "load_npy: PATH: it is no regular file");
+    FAILS_ON(tape, tg_load_npy(tape, SOURCE_DIR), TG_ERR_IO, SOURCE_DIR, "load_npy: PATH: it " IS_A_DIRECTORY);
+    FAILS_ON(tape, tg_load_npy(tape, NULL_DEVICE), TG_ERR_IO, NULL_DEVICE, "load_npy: PATH: it is no regular file");
     write_text(path, "");
     FAILS_ON(tape, tg_load_npy(tape, path), TG_ERR_IO, path, "load_npy: PATH: offset 0: it does not begin as .npy does");
     write_bytes(path, "\x93NUMPY\4\0\0\0\0\0", 12);
@@ -160,6 +167,23 @@ START_TEST(what_cannot_be_saved_is_an_error) {
 }
 END_TEST
 
+/* Past 2 GB, and then past what 32 bits count; nothing is in it, and so it takes no room. */
+START_TEST(a_large_file_is_opened) {
+    tg_tape    *tape = tg_tape_new();
+    const char *path = scratch("large.npy");
+    FILE       *file = fopen(path, "wb");
+    for (int64_t gigabytes = 3; gigabytes <= 5; gigabytes += 2) {
+        ck_assert(!fseeko(file, (off_t)(gigabytes << 30), SEEK_SET) && fputc(0, file) == 0 && !fflush(file));
+        FAILS_ON(tape, tg_load_npy(tape, path), TG_ERR_IO, path,
+                 SIZE_MAX < INT64_MAX ? "load_npy: PATH: it is too large for this machine"
+                                      : "load_npy: PATH: offset 0: it does not begin as .npy does");
+    }
+    fclose(file);
+    ck_assert(!remove(path));
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_npy(void) {
     Suite *suite = suite_create("io/npy");
     TCase *tcase = tcase_create("npy");
@@ -169,6 +193,7 @@ Suite *suite_npy(void) {
     tcase_add_test(tcase, a_header_may_be_written_otherwise);
     tcase_add_test(tcase, a_wrong_header_is_an_error_that_says_where);
     tcase_add_test(tcase, what_is_no_npy_file_is_an_error);
+    tcase_add_test(tcase, a_large_file_is_opened);
     tcase_add_test(tcase, what_cannot_be_saved_is_an_error);
     suite_add_tcase(suite, tcase);
     return suite;

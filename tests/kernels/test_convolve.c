@@ -12,16 +12,15 @@
 #include "../../lib/kernels/convolve.h"
 #include "../../lib/kernels/isa.h"
 #include "../suites.h"
+#include "aligned.h"
 
 enum { GUARD = 64 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static unsigned char *guarded(size_t bytes) {
-    size_t         whole = (bytes + 2 * GUARD + 63) / 64 * 64;
-    unsigned char *block = aligned_alloc(64, whole);
-    if (!block) abort();
-    memset(block, 0xFF, whole); /* a NaN in both types */
+    unsigned char *block = allocate_aligned(bytes + 2 * GUARD);
+    memset(block, 0xFF, bytes + 2 * GUARD); /* a NaN in both types */
     return block + GUARD;
 }
 
@@ -29,7 +28,7 @@ static void check_guards_and_free(void *at, size_t bytes) {
     unsigned char *block = (unsigned char *)at - GUARD;
     for (size_t i = 0; i < GUARD; i++)
         if (block[i] != 0xFF || block[GUARD + bytes + i] != 0xFF) ck_abort_msg("written outside of %zu bytes", bytes);
-    free(block);
+    free_aligned(block);
 }
 
 /* Whole numbers from -4 to 4, always the same. */

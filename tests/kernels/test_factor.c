@@ -3,11 +3,11 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../lib/kernels/factor.h"
 #include "../suites.h"
+#include "aligned.h"
 
 static const int64_t sizes[] = {0, 1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129, 150};
 enum { SIZES = sizeof sizes / sizeof *sizes };
@@ -18,16 +18,10 @@ static double small_number(uint32_t *state) {
     return (double)(*state >> 8) / (1 << 23) - 1;
 }
 
-static void *room(size_t bytes) {
-    void *at = aligned_alloc(64, (bytes + 127) / 64 * 64);
-    if (!at) abort();
-    return at;
-}
-
 #define CASES_OF(T, EPSILON, suffix) \
     static T *filled_##suffix(int64_t rows, int64_t cols, double diagonal) { \
         uint32_t state = 7; \
-        T       *x = room((size_t)(rows * cols) * sizeof *x); \
+        T       *x = allocate_aligned((size_t)(rows * cols) * sizeof *x); \
         for (int64_t i = 0; i < rows * cols; i++) \
             x[i] = (T)(small_number(&state) + (i % (cols + 1) == 0 ? diagonal : 0)); \
         return x; \
@@ -41,8 +35,8 @@ static void *room(size_t bytes) {
     } \
 \
     static void cholesky_##suffix(int64_t n) { \
-        T    *a = filled_##suffix(n, n, (double)n), *l = room((size_t)(n * n) * sizeof *l); \
-        void *scratch = room(tgi_linalg_scratch(n, 0, sizeof(T), 1)); \
+        T    *a = filled_##suffix(n, n, (double)n), *l = allocate_aligned((size_t)(n * n) * sizeof *l); \
+        void *scratch = allocate_aligned(tgi_linalg_scratch(n, 0, sizeof(T), 1)); \
         for (int64_t i = 0; i < n * n; i++) \
             l[i] = i % n > i / n ? (T)NAN : a[i]; \
         ck_assert_int_eq(tgi_cholesky_##suffix(n, l, NULL, scratch), 0); \
@@ -59,7 +53,7 @@ static void *room(size_t bytes) {
             l[(minor - 1) * (n + 1)] = (T)(minor % 2 ? -1 : NAN); \
             ck_assert_int_eq(tgi_cholesky_##suffix(n, l, NULL, scratch), minor); \
         } \
-        free(a), free(l), free(scratch); \
+        free_aligned(a), free_aligned(l), free_aligned(scratch); \
     } \
 \
     static void check_solution_##suffix(int64_t n, int64_t m, const T *a, int64_t row, int64_t col, const T *x, const T *b, \
@@ -74,9 +68,10 @@ static void *room(size_t bytes) {
     } \
 \
     static void lu_##suffix(int64_t n, int64_t m) { \
-        T *a = filled_##suffix(n, n, 0), *lu = room((size_t)(n * n) * sizeof *lu), *pivots = room((size_t)n * sizeof *pivots); \
-        T *b = filled_##suffix(n, m, 0), *x = room((size_t)(n * m) * sizeof *x); \
-        void *scratch = room(tgi_linalg_scratch(n, m, sizeof(T), 1)); \
+        T *a = filled_##suffix(n, n, 0), *lu = allocate_aligned((size_t)(n * n) * sizeof *lu), \
+          *pivots = allocate_aligned((size_t)n * sizeof *pivots); \
+        T    *b = filled_##suffix(n, m, 0), *x = allocate_aligned((size_t)(n * m) * sizeof *x); \
+        void *scratch = allocate_aligned(tgi_linalg_scratch(n, m, sizeof(T), 1)); \
         for (int64_t i = 0; i < n; i++) \
             a[i * n + (i + 1) % n] += (T)(3 + n / 8); /* far from the diagonal, so that columns are exchanged */ \
         memcpy(lu, a, (size_t)(n * n) * sizeof *lu); \
@@ -87,13 +82,13 @@ static void *room(size_t bytes) {
             tgi_lu_solve_##suffix(n, m, lu, pivots, turned, x, NULL, scratch); \
             check_solution_##suffix(n, m, a, turned ? 1 : n, turned ? n : 1, x, b, turned ? "A^T X" : "A X"); \
         } \
-        free(a), free(lu), free(pivots), free(b), free(x), free(scratch); \
+        free_aligned(a), free_aligned(lu), free_aligned(pivots), free_aligned(b), free_aligned(x), free_aligned(scratch); \
     } \
 \
     static void triangle_##suffix(int64_t n, int64_t m, bool upper, bool unit) { \
-        T    *t = filled_##suffix(n, n, 2), *full = room((size_t)(n * n) * sizeof *full); \
-        T    *b = filled_##suffix(n, m, 0), *x = room((size_t)(n * m) * sizeof *x); \
-        void *scratch = room(tgi_linalg_scratch(n, m, sizeof(T), 1)); \
+        T    *t = filled_##suffix(n, n, 2), *full = allocate_aligned((size_t)(n * n) * sizeof *full); \
+        T    *b = filled_##suffix(n, m, 0), *x = allocate_aligned((size_t)(n * m) * sizeof *x); \
+        void *scratch = allocate_aligned(tgi_linalg_scratch(n, m, sizeof(T), 1)); \
         for (int64_t i = 0; i < n; i++) \
             for (int64_t j = 0; j < n; j++) { \
                 bool inside = upper ? j > i : j < i; \
@@ -106,12 +101,12 @@ static void *room(size_t bytes) {
         memcpy(x, b, (size_t)(n * m) * sizeof *x); \
         tgi_triangle_solve_##suffix(n, m, t, 1, n, !upper, unit, x, NULL, scratch); \
         check_solution_##suffix(n, m, full, 1, n, x, b, upper ? "upper turned" : "lower turned"); \
-        free(t), free(full), free(b), free(x), free(scratch); \
+        free_aligned(t), free_aligned(full), free_aligned(b), free_aligned(x), free_aligned(scratch); \
     } \
 \
     static void faults_##suffix(int64_t n) { \
-        T    *a = filled_##suffix(n, n, 3), *pivots = room((size_t)n * sizeof *pivots); \
-        void *scratch = room(tgi_linalg_scratch(n, 0, sizeof(T), 1)); \
+        T    *a = filled_##suffix(n, n, 3), *pivots = allocate_aligned((size_t)n * sizeof *pivots); \
+        void *scratch = allocate_aligned(tgi_linalg_scratch(n, 0, sizeof(T), 1)); \
         for (int64_t i = 0; i < n; i++) /* two equal rows, whose difference is exact */ \
             a[i] = a[(n - 1) * n + i] = (T)(i == 0); \
         tgi_lu_##suffix(n, a, pivots, NULL, scratch); \
@@ -119,7 +114,7 @@ static void *room(size_t bytes) {
         ck_assert(tgi_lu_det_##suffix(n, a, pivots).det == 0); \
         a[n * n - 2] = (T)INFINITY; \
         ck_assert_int_eq(tgi_lu_fault_##suffix(n, a), -1); \
-        free(a), free(pivots), free(scratch); \
+        free_aligned(a), free_aligned(pivots), free_aligned(scratch); \
     }
 CASES_OF(float, 0x1p-23, f32)
 CASES_OF(double, 0x1p-52, f64)

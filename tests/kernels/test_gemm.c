@@ -11,16 +11,15 @@
 
 #include "../../lib/kernels/gemm.h"
 #include "../suites.h"
+#include "aligned.h"
 
 enum { GUARD = 64 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static void *guarded(size_t bytes) {
-    size_t         whole = (bytes + 2 * GUARD + 63) / 64 * 64;
-    unsigned char *block = aligned_alloc(64, whole);
-    if (!block) abort();
-    memset(block, 0xA5, whole);
+    unsigned char *block = allocate_aligned(bytes + 2 * GUARD);
+    memset(block, 0xA5, bytes + 2 * GUARD);
     return block + GUARD;
 }
 
@@ -28,7 +27,7 @@ static void check_guards_and_free(void *at, size_t bytes) {
     const unsigned char *block = (unsigned char *)at - GUARD;
     for (size_t i = 0; i < GUARD; i++)
         if (block[i] != 0xA5 || block[GUARD + bytes + i] != 0xA5) ck_abort_msg("written outside of %zu bytes", bytes);
-    free((unsigned char *)at - GUARD);
+    free_aligned((unsigned char *)at - GUARD);
 }
 
 /* The layouts of a matrix. */

@@ -308,13 +308,13 @@ START_TEST(a_set_is_picked) {
     ck_assert_int_eq(tgi_isa(), tgi_picked_isa);
     ck_assert(!tgi_use_isa(-1) && !tgi_use_isa(best + 1));
     for (int i = 0; i < TGI_ISAS; i++) {
-        setenv("TAPEGRAD_ISA", tgi_isa_names[i], 1);
+        set_environment("TAPEGRAD_ISA", tgi_isa_names[i]);
         ck_assert_int_eq(tgi_pick_isa(), i < best ? i : best);
         ck_assert_int_eq(tgi_isa(), i < best ? i : best);
     }
-    setenv("TAPEGRAD_ISA", "no such set", 1);
+    set_environment("TAPEGRAD_ISA", "no such set");
     ck_assert_int_eq(tgi_pick_isa(), best);
-    unsetenv("TAPEGRAD_ISA");
+    set_environment("TAPEGRAD_ISA", NULL);
     ck_assert_int_eq(tgi_pick_isa(), best);
 }
 END_TEST

@@ -29,6 +29,7 @@ static const char *find_line(const char *name) {
         return line + length;
     }
     ck_abort_msg("no case %s", name);
+    return NULL;
 }
 
 /* ",what dtype sizes = values,..." */

@@ -214,9 +214,9 @@ START_TEST(the_environment_asks_for_it) {
         tg_status   status;
     } cases[] = {{"1", TG_ERR_ANOMALY}, {"0", TG_OK}, {"", TG_OK}, {"yes", TG_OK}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        setenv("TAPEGRAD_ANOMALY", cases[i].value, 1);
+        set_environment("TAPEGRAD_ANOMALY", cases[i].value);
         tg_tape *tape = tg_tape_new();
-        unsetenv("TAPEGRAD_ANOMALY");
+        set_environment("TAPEGRAD_ANOMALY", NULL);
         tg_log(VECTOR(tape, 0, -1));
         ck_assert_int_eq(tg_run(tape), cases[i].status);
         tg_tape_free(tape);

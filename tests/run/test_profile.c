@@ -152,7 +152,7 @@ END_TEST
 START_TEST(the_environment_can_ask_for_it) {
     FILE *file = tmpfile();
     int   before = dup(STDERR_FILENO);
-    setenv("TAPEGRAD_PROFILE", "1", 1);
+    set_environment("TAPEGRAD_PROFILE", "1");
     dup2(fileno(file), STDERR_FILENO);
     tg_tape_free(new_net().tape);
     net n = new_net();
@@ -160,7 +160,7 @@ START_TEST(the_environment_can_ask_for_it) {
     tg_tape_free(n.tape);
     dup2(before, STDERR_FILENO);
     close(before);
-    unsetenv("TAPEGRAD_PROFILE");
+    set_environment("TAPEGRAD_PROFILE", NULL);
     rewind(file);
     profile[fread(profile, 1, sizeof profile - 1, file)] = 0;
     fclose(file);
@@ -174,7 +174,7 @@ START_TEST(errors_are_reported) {
     ck_assert_int_eq(tg_print_profile(NULL, stdout), TG_ERR_HANDLE);
     ck_assert_int_eq(tg_set_profile(NULL, true), TG_ERR_HANDLE);
     tg_clear_error(n.tape);
-    FILE *closed = fopen("/dev/null", "r");
+    FILE *closed = fopen(NULL_DEVICE, "r");
     ck_assert_int_eq(tg_print_profile(n.tape, closed), TG_ERR_IO);
     fclose(closed);
     tg_tape_free(n.tape);
