@@ -98,6 +98,22 @@ tg_status tg_end_scope(tg_scope scope);
  * is no tensor of this tape is TG_ERR_HANDLE. */
 tg_tensor tg_end_scope_with(tg_scope scope, tg_tensor result);
 
+/* ---- code of others ---------------------------------------------------------------------------------------------- */
+
+/* A function that calls code of its user's while it records, an update of an optimizer say, stands between these two: in between the tape
+ * may be recorded on, and not run, read, written, rewound, trimmed or freed, which is TG_ERR_ARGUMENT ("not from inside ..."), and
+ * scopes that are begun must be ended. `name` says what is called: "an optimizer's update". The second one returns the tape's status. The
+ * struct is the library's. A tape of NULL is fine. */
+typedef struct tg_callback {
+    tg_tape    *tape;
+    const char *name, *within;
+    bool        records;
+    int         inside;
+} tg_callback;
+
+tg_callback tg_begin_callback(tg_tape *tape, const char *name);
+tg_status   tg_end_callback(tg_callback callback);
+
 /* For functions with several results, before the end: this is one of them. Returns it, or an invalid tensor. */
 tg_tensor tg_keep_result(tg_scope scope, tg_tensor result);
 
@@ -160,8 +176,8 @@ const char *tg_shape_text(char text[TG_SHAPE_TEXT], tg_shape shape);
 /* ---- optimizers -------------------------------------------------------------------------------------------------- */
 
 /* Records what the parameter w, whose gradient is g, becomes in a step, w <- update(w, g, rate, options), and returns it: of w's
- * dtype, in a shape that broadcasts to w's. It may read states of w's, and overwrite them by tg_assign. A step that needs no rate
- * ignores it. */
+ * dtype, in a shape that broadcasts to w's. It may use states of w's, and overwrite them by tg_assign. A step that needs no rate
+ * ignores it. It records, and may do nothing else with the tape: see tg_begin_callback. */
 typedef tg_tensor tg_update(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options);
 
 /* A step of an optimizer. */

@@ -31,6 +31,19 @@ tg_status tgi_leave(tg_tape *tape, tgi_callback outer) {
     return tgi_fail(tape, TG_ERR_ARGUMENT, NULL, "%s began and ended scopes that are not in pairs", left.name);
 }
 
+/* Errors in between have the name of the scope in which it is called. */
+tg_callback tg_begin_callback(tg_tape *tape, const char *name) {
+    if (!tape) return (tg_callback){.tape = NULL};
+    tgi_callback outer = tgi_enter(tape, name, true);
+    tape->within = tape->callback.within;
+    return (tg_callback){tape, outer.name, outer.within, outer.records, outer.inside};
+}
+
+tg_status tg_end_callback(tg_callback callback) {
+    if (!callback.tape) return TG_ERR_HANDLE;
+    return tgi_leave(callback.tape, (tgi_callback){callback.name, callback.within, callback.records, callback.inside});
+}
+
 void tgi_log_error(tg_tape *tape) {
     const tg_host *host = &tape->memory.host;
     if (!tape->unlogged || !host->log || tgi_is_closed(tape)) return;

@@ -89,9 +89,16 @@ static tg_tensor dropped(tg_tensor y, double p, bool training) {
     return tg_transpose(tg_dropout(tg_transpose(y, -2, -3), p, training), -2, -3);
 }
 
+static tg_tensor activated(tg_tensor (*activation)(tg_tensor), tg_tensor x) {
+    if (!activation) return tg_relu(x);
+    tg_callback callback = tg_begin_callback(tg_tape_of(x), "an activation");
+    tg_tensor   y = activation(x);
+    return tg_end_callback(callback) ? tg_invalid(callback.tape) : y;
+}
+
 static tg_tensor feed_forward(tg_linear_layer linear1, tg_linear_layer linear2, tg_tensor (*activation)(tg_tensor),
                               double dropout, tg_tensor x, bool training) {
-    tg_tensor wide = (activation ? activation : (tg_relu))(tg_apply_linear(linear1, x));
+    tg_tensor wide = activated(activation, tg_apply_linear(linear1, x));
     return tg_dropout(tg_apply_linear(linear2, tg_dropout(wide, dropout, training)), dropout, training);
 }
 

@@ -24,13 +24,20 @@ static tg_tensor gradient_of(tg_tape *tape, const tg_step *step, int64_t i, tg_t
     return check_gradient(tape, step, w, step->gradients[i]) ? TG_NONE : step->gradients[i];
 }
 
+/* Records the new value of w; false after an error. */
+static bool record_update(tg_tape *tape, const tg_step *step, tg_tensor w, tg_tensor g) {
+    tg_callback callback = tg_begin_callback(tape, "an optimizer's update");
+    tg_tensor   value = step->update(w, g, step->rate, step->options);
+    return !tg_end_callback(callback) && !tg_assign(w, value);
+}
+
 /* The number of parameters that are updated. */
 static int64_t record_updates(tg_tape *tape, const tg_step *step) {
     int64_t updated = 0, count = step->parameters ? step->count : tg_parameter_count(tape);
     for (int64_t i = 0; i < count && !tg_error_status(tape); i++) {
         tg_tensor w = step->parameters ? step->parameters[i] : tg_parameter_at(tape, i);
         tg_tensor g = gradient_of(tape, step, i, w);
-        if (!tg_is_none(g) && !tg_assign(w, step->update(w, g, step->rate, step->options))) updated++;
+        if (!tg_is_none(g) && record_update(tape, step, w, g)) updated++;
     }
     return updated;
 }

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <string.h>
 
 #include "layers/modules.h"
 #include "support.h"
@@ -157,6 +158,22 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
+static tg_tensor freeing(tg_tensor x) {
+    tg_tape_free(x.tape);
+    return tg_relu(x);
+}
+
+START_TEST(an_activation_records_and_does_no_more) {
+    tg_tape         *tape = tg_tape_new();
+    tg_encoder_layer layer = tg_new_encoder_layer(tape, "e", 4, 2, &(tg_transformer_options){.activation = freeing});
+    tg_tensor        x = tg_full(tape, TG_F32, TG_SHAPE(2, 4), 1);
+    tg_apply_encoder_layer(layer, x, NULL);
+    ck_assert_int_eq(tg_error_status(tape), TG_ERR_ARGUMENT);
+    ck_assert_msg(strstr(tg_error(tape), "tape_free: not from inside an activation"), "%s", tg_error(tape));
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(what_they_reject) {
     tg_tape         *tape = tg_tape_new();
     tg_encoder_layer one = tg_new_encoder_layer(tape, "enc.0", 4, 2, &(tg_transformer_options){.feedforward = 3}), none[1];
@@ -188,6 +205,7 @@ Suite *suite_transformer(void) {
     add_modules(suite, transformer_modules);
     tcase_add_test(tcase, defaults_are_pytorchs);
     tcase_add_test(tcase, positions_are_sines_and_cosines);
+    tcase_add_test(tcase, an_activation_records_and_does_no_more);
     tcase_add_test(tcase, what_they_reject);
     suite_add_tcase(suite, tcase);
     return suite;

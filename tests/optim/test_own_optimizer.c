@@ -86,6 +86,61 @@ static tg_tensor descend(tg_tensor w, tg_tensor g, tg_tensor rate, const void *o
     return tg_sub(w, tg_mul(rate, g));
 }
 
+static void (*meddle)(tg_tape *tape, tg_tensor w);
+
+static tg_tensor meddling_update(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options) {
+    (void)options;
+    meddle(w.tape, w);
+    return tg_sub(w, tg_mul(rate, g));
+}
+
+static void free_it(tg_tape *tape, tg_tensor w) {
+    (void)w;
+    tg_tape_free(tape);
+}
+
+static void run_it(tg_tape *tape, tg_tensor w) {
+    (void)w;
+    tg_run(tape);
+}
+
+static void read_it(tg_tape *tape, tg_tensor w) {
+    (void)tape;
+    tg_item(w);
+}
+
+static void write_it(tg_tape *tape, tg_tensor w) {
+    (void)tape;
+    tg_write(w, &(double){7}, 1);
+}
+
+static void leave_it_open(tg_tape *tape, tg_tensor w) {
+    (void)w;
+    tg_begin_scope(tape, "open");
+}
+
+/* After an error that says so the tape is as it was, and steps on. */
+START_TEST(an_update_that_does_more_than_record_is_an_error) {
+    static void (*const ways[])(tg_tape *, tg_tensor) = {free_it, run_it, read_it, write_it, leave_it_open};
+    static const char *const texts[] = {"not from inside an optimizer's update", "not from inside an optimizer's update",
+                                        "not from inside an optimizer's update", "not from inside an optimizer's update",
+                                        "an optimizer's update began and ended scopes"};
+    tg_tape                 *tape = tg_tape_new();
+    tg_tensor                w = tg_parameter(tape, "w", 3.0);
+    tg_backward(tg_square(w));
+    meddle = ways[_i];
+    tg_record_step(tape, &(tg_step){.name = "meddle_step", .update = meddling_update, .rate = tg_num(0.5)});
+    ck_assert_int_eq(tg_error_status(tape), TG_ERR_ARGUMENT);
+    ck_assert_msg(strstr(tg_error(tape), texts[_i]), "%s", tg_error(tape));
+    tg_clear_error(tape);
+    CHECK_F64(w, 3);
+    tg_sgd_step(tape, 0.25);
+    tg_run_pending(tape);
+    CHECK_F64(w, 1.5);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(a_group_is_updated_and_the_others_are_not) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor a = PARAMETER(tape, "a", 1, 2), b = PARAMETER(tape, "b", 3, 4), idle = PARAMETER(tape, "idle", 5);
@@ -266,6 +321,7 @@ Suite *suite_own_optimizer(void) {
     tcase_add_test(steps, a_program_that_runs_again_and_again_steps);
     tcase_add_test(steps, a_program_that_is_recorded_afresh_steps);
     tcase_add_test(steps, its_errors_have_its_name);
+    tcase_add_loop_test(steps, an_update_that_does_more_than_record_is_an_error, 0, 5);
     tcase_add_test(steps, a_group_is_updated_and_the_others_are_not);
     tcase_add_test(steps, gradients_may_be_handed_in);
     tcase_add_test(steps, what_does_not_fit_is_rejected);
