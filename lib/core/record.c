@@ -269,7 +269,7 @@ static tg_status check_call(tg_tape *tape, const tg_op *op, int count, const tg_
     if (count < 0 || (op->arity >= 0 && count != op->arity))
         return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "not the op's number of operands: %d", count);
     if (count && !in) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the array of %d operands is NULL", count);
-    if ((attr_size && !attr) || attr_size > UINT32_MAX)
+    if ((attr_size && !attr) || attr_size > INT32_MAX)
         return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the attributes are NULL, or too large: %zu bytes", attr_size);
     if (op->effect && op != tape->assigning) return tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "only tg_assign has an effect");
     if (count > TG_MAX_LOOP_OPERANDS && !op->kernel && !op->view)

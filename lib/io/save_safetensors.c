@@ -148,7 +148,7 @@ static void write_header(tgi_output *output, const json_t *header, tgi_failure *
     } else {
         memset(text + length, ' ', all - length);
         for (int i = 0; i < 8; i++)
-            prefix[i] = (uint8_t)(all >> (8 * i));
+            prefix[i] = (uint8_t)((uint64_t)all >> (8 * i));
         tgi_write(output, prefix, sizeof prefix, failure);
         tgi_write(output, text, all, failure);
     }

@@ -22,7 +22,7 @@ static bool find_extent(const tg_array *array, int64_t *low, int64_t *high) {
 }
 
 static bool is_inside(const tg_array *in, const tg_array *out) {
-    int64_t in_low, in_high, low, high, offset = (int64_t)((uintptr_t)out->data - (uintptr_t)in->data);
+    int64_t in_low, in_high, low, high, offset = (intptr_t)((uintptr_t)out->data - (uintptr_t)in->data);
     if (out->size == 0) return true;
     if (in->size == 0 || offset % (int64_t)tg_dtype_size(in->dtype)) return false;
     if (!find_extent(in, &in_low, &in_high) || !find_extent(out, &low, &high)) return false;

@@ -73,7 +73,7 @@ static bool look_through(tgi_plan_builder *b, const tgi_node *node, tgi_source *
     tgi_view_answer answer = tgi_call_view(node, &in, &out);
     b->plan->sequential |= answer == TGI_VIEW_WRONG; /* which a sequential run reports */
     if (answer != TGI_VIEW_SHOWS) return false;
-    operand->offset += (int64_t)((uintptr_t)out.data - (uintptr_t)memory);
+    operand->offset += (intptr_t)((uintptr_t)out.data - (uintptr_t)memory);
     memcpy(operand->strides, out.strides, node->rank * sizeof *out.strides);
     return true;
 }
