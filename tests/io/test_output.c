@@ -140,9 +140,11 @@ START_TEST(a_link_is_followed) {
         ck_assert(!lstat(scratch("links/x.npy"), &status) && S_ISLNK(status.st_mode));
         ck_assert(!lstat(scratch("links/below/one"), &status) && S_ISLNK(status.st_mode));
     }
+    char circle[100]; /* which C libraries call by different names */
+    snprintf(circle, sizeof circle, "save_npy: PATH: it cannot be written: %s", strerror(ELOOP));
     ck_assert(!symlink("circle", scratch("links/circle")));
     FAILS_ON(tape, tg_save_npy(counted(tape, TG_F32, TG_SHAPE(3)), scratch("links/circle")), TG_ERR_IO, scratch("links/circle"),
-             "save_npy: PATH: it cannot be written: Too many levels of symbolic links");
+             circle);
     tg_tape_free(tape);
 }
 END_TEST
