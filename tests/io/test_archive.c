@@ -295,9 +295,10 @@ START_TEST(elements_that_are_not_aligned_are_copied) {
     ck_assert_str_eq(tg_archive_error(archive), "");
     ck_assert(!tg_archive_find(archive, "a")->in_place);
     CHECK_SAME(tg_archive_load(tape, archive, "a"), tg_full(tape, TG_F32, TG_SHAPE(2), 0));
-    FAILS_ON(tape, tg_archive_borrow(tape, archive, "a"), TG_ERR_ARGUMENT, scratch("header.safetensors"),
-             TGI_BIG_ENDIAN ? "archive_borrow: PATH: a: its elements are in the other order of bytes"
-                            : "archive_borrow: PATH: a: its elements are not aligned: tg_archive_load copies them");
+    const char *path = scratch("header.safetensors");
+    const char *text = TGI_BIG_ENDIAN ? "archive_borrow: PATH: a: its elements are in the other order of bytes"
+                                      : "archive_borrow: PATH: a: its elements are not aligned: tg_archive_load copies them";
+    FAILS_ON(tape, tg_archive_borrow(tape, archive, "a"), TG_ERR_ARGUMENT, path, text);
     tg_archive_close(archive);
     tg_tape_free(tape);
 }

@@ -171,12 +171,12 @@ END_TEST
 START_TEST(a_large_file_is_opened) {
     tg_tape    *tape = tg_tape_new();
     const char *path = scratch("large.npy");
+    const char *text = SIZE_MAX < INT64_MAX ? "load_npy: PATH: it is too large for this machine"
+                                            : "load_npy: PATH: offset 0: it does not begin as .npy does";
     FILE       *file = fopen(path, "wb");
     for (int64_t gigabytes = 3; gigabytes <= 5; gigabytes += 2) {
         ck_assert(!fseeko(file, (off_t)(gigabytes << 30), SEEK_SET) && fputc(0, file) == 0 && !fflush(file));
-        FAILS_ON(tape, tg_load_npy(tape, path), TG_ERR_IO, path,
-                 SIZE_MAX < INT64_MAX ? "load_npy: PATH: it is too large for this machine"
-                                      : "load_npy: PATH: offset 0: it does not begin as .npy does");
+        FAILS_ON(tape, tg_load_npy(tape, path), TG_ERR_IO, path, text);
     }
     fclose(file);
     ck_assert(!remove(path));
