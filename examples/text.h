@@ -25,8 +25,8 @@ void text_pieces(tg_tensor numbers, int64_t batch, int64_t length, tg_tensor *x,
 /* The options of these programs, in a struct of their own that has these members. */
 #define TEXT_OPTIONS(o) \
     {"text", "FILE", "the text, compressed by gzip or not; a tenth of it is held out", COMMAND_TEXT, &(o).text, 0}, \
-        {"checkpoint", "FILE", "is loaded if it is there, and saved whenever a line is printed", COMMAND_TEXT, &(o).files.checkpoint, 0}, \
-        {"metrics", "FILE", "the losses as a table in CSV; a training from a checkpoint goes on with it", COMMAND_TEXT, &(o).files.metrics, 0}, \
+        {"checkpoint", "FILE", "is loaded if it is there; saved with each line", COMMAND_TEXT, &(o).files.checkpoint, 0}, \
+        {"metrics", "FILE", "the losses as a table; from a checkpoint it goes on", COMMAND_TEXT, &(o).files.metrics, 0}, \
         {"plot", "FILE", "the losses as a picture, .svg, .png or .pdf, drawn by gnuplot", COMMAND_TEXT, &(o).files.plot, 0}, \
         {"steps", "N", "steps of the training in all", COMMAND_COUNT, &(o).steps, 0}, \
         {"every", "N", "prints the losses, of this step and on the text held out, every N steps", COMMAND_COUNT, &(o).every, 1}, \

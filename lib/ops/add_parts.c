@@ -11,7 +11,7 @@
 #include "kernels/strided.h"
 #include "ops/ops.h"
 
-/* ---- adding an array to a part of another, or putting it there ------------------------------------------------------------------------ */
+/* ---- adding an array to a part of another, or putting it there --------------------------------------------------- */
 
 /* Two arrays of one shape, in as few axes as can be. */
 typedef struct pair {

@@ -33,29 +33,46 @@ static tgi_binding binding_of(const tgi_plan_builder *b, uint32_t i) {
     return (tgi_binding){i, b->offsets[i], NULL, i, last_unit_of(b, i), b->liveness[i].lasts ? TGI_IN_OWN : TGI_IN_BLOCK};
 }
 
-/* Of the copy, which the unit puts into memory, and of the views of its original; NULL only counts them. */
-static uint32_t list_second(const tgi_plan_builder *b, uint32_t copy, tgi_binding *list) {
-    uint32_t original = tgi_original(b, copy), count = 0, last = b->fusion[copy].last_unit;
-    if (list) list[count] = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK};
-    count++;
-    for (uint32_t i = original + 1; i < b->count; i++) {
+/* For each instruction the first view of its memory, and for each view the next one of the same memory; TGI_NONE for none. */
+typedef struct view_lists {
+    uint32_t *first, *next;
+} view_lists;
+
+static bool list_views(tgi_plan_builder *b, view_lists *lists) {
+    lists->first = tgi_builder_take(b, b->count, sizeof *lists->first);
+    lists->next = tgi_builder_take(b, b->count, sizeof *lists->next);
+    if (!lists->first || !lists->next) return false;
+    for (uint32_t i = 0; i < b->count; i++)
+        lists->first[i] = TGI_NONE;
+    for (uint32_t i = b->count; i-- > 0;) {
         const tgi_view_info *view = &b->views[i];
-        if (!view->strides || view->base != original) continue;
-        if (list) list[count] = (tgi_binding){i, (size_t)view->offset, view->strides, original, last, TGI_IN_BASE};
-        count++;
+        if (!view->strides || view->base & TGI_OUTSIDE) continue;
+        lists->next[i] = lists->first[view->base];
+        lists->first[view->base] = i;
     }
-    return count;
+    return true;
+}
+
+/* Of the copy, which the unit puts into memory, and of the views of its original. */
+static tg_status list_second(tgi_plan_builder *b, const view_lists *lists, uint32_t copy) {
+    tgi_unit *unit = &b->plan->units[b->fusion[copy].unit];
+    uint32_t  original = tgi_original(b, copy), views = 0, last = b->fusion[copy].last_unit;
+    for (uint32_t i = lists->first[original]; i != TGI_NONE; i = lists->next[i])
+        views++;
+    tgi_binding *binding = unit->bindings = tgi_plan_take(b, views + 1, sizeof *binding);
+    if (!binding) return TG_ERR_MEMORY;
+    unit->bound = views + 1;
+    *binding++ = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK};
+    for (uint32_t i = lists->first[original]; i != TGI_NONE; i = lists->next[i])
+        *binding++ = (tgi_binding){i, (size_t)b->views[i].offset, b->views[i].strides, original, last, TGI_IN_BASE};
+    return TG_OK;
 }
 
 static tg_status list_seconds(tgi_plan_builder *b) {
-    for (uint32_t copy = b->count; copy < b->count + b->copy_count; copy++) {
-        tgi_unit *unit = &b->plan->units[b->fusion[copy].unit];
-        if (!b->fusion[copy].in_memory) continue;
-        unit->bound = list_second(b, copy, NULL);
-        unit->bindings = tgi_plan_take(b, unit->bound, sizeof *unit->bindings);
-        if (!unit->bindings) return TG_ERR_MEMORY;
-        list_second(b, copy, unit->bindings);
-    }
+    view_lists lists;
+    if (b->copy_count && !list_views(b, &lists)) return TG_ERR_MEMORY;
+    for (uint32_t copy = b->count; copy < b->count + b->copy_count; copy++)
+        if (b->fusion[copy].in_memory && list_second(b, &lists, copy)) return TG_ERR_MEMORY;
     return TG_OK;
 }
 
