@@ -19,12 +19,12 @@ static const char *read_profile(tg_tape *tape) {
     return profile;
 }
 
-/* The number in front of that op: how often it ran. 0 when it is not there. */
+/* The number in front of the column that begins with that op: how often it ran. 0 when it is not there. */
 static long runs_of(const char *op) {
-    const char *at = strstr(profile, op);
+    char column[400];
+    snprintf(column, sizeof column, "  %s", op);
+    const char *at = strstr(profile, column);
     if (!at) return 0;
-    while (at[-1] == ' ')
-        at--;
     while (at[-1] != ' ')
         at--;
     return atol(at);
