@@ -126,6 +126,8 @@ struct tgi_node {
     uint8_t          residency; /* where its value is (residency.h) */
     bool             requires_grad;
     uint16_t         part; /* of the tape, counted from 1; 0 for what stands outside of all */
+    uint32_t         outside; /* its number among what a segment reads from outside of it, when the segment's key is */
+    uint64_t         key;     /* this one (run/cache.c) */
 };
 
 typedef struct tgi_index_list {
@@ -153,7 +155,7 @@ typedef struct tgi_plan_slot {
 
 typedef struct tgi_plans {
     tgi_plan     *table; /* uthash */
-    uint64_t      made, uses, hits, passes;
+    uint64_t      made, uses, hits, passes, keys;
     tgi_plan     *last;                  /* the one used last */
     tgi_plan_slot slot;                  /* of what stands outside of all parts */
     uint64_t      met[TGI_SEGMENTS_MET]; /* hashes of long segments that ran without a plan */

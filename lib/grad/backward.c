@@ -1,8 +1,8 @@
 /* grad/backward.c: the backward walk.
  *
  * Reads the tape from the outputs up and appends, for each instruction on a path from a wanted value to an output, what its
- * gradient rules record. Two arrays, one entry an instruction, guide it: which instructions lie on such a path, and the gradient
- * gathered so far for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. What ops that
+ * gradient rules record. Which instructions lie on such a path is marked first: what stands before, between and beside them on a
+ * long tape is not looked at. The walk gathers a gradient for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. What ops that
  * take parts of a value (tg_part_rule) give to its gradient is only listed, and recorded as one instruction. An instruction is
  * finished when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order each time.
  *
@@ -11,38 +11,50 @@
 
 #include "core/residency.h"
 #include "grad/grad.h"
+#include "grad/marks.h"
 #include "ops/ops.h"
 
 /* The parts of an instruction that have gradients, in the order in which the walk came to them: a list of the instructions that took
  * them. An instruction takes a part of one other. */
 typedef struct part_list {
-    uint32_t first, last; /* of its parts, or TGI_NONE */
-    uint32_t next;        /* of the parts of what this instruction took a part of */
+    uint32_t first, last; /* of its parts, when it is marked as one that has some */
+    uint32_t next;        /* of the parts of what this instruction took a part of, or TGI_NONE */
 } part_list;
 
-/* What the walk knows: instructions 0 .. end - 1 are looked at. */
+/* What the walk knows of instructions first .. end - 1, which alone can lie on a path. */
 typedef struct walk {
     tg_tape   *tape;
-    uint32_t   end;
-    uint32_t  *gradient; /* the instruction of each one's gradient so far, or TGI_NONE */
-    uint8_t   *wanted;   /* leads back to something wanted */
+    uint32_t   first, end;
+    tgi_marks  wanted;   /* lies on a path to an output, or is wanted itself */
+    tgi_marks  given;    /* has a gradient so far: */
+    uint32_t  *gradient; /* its instruction, counted from the first one's */
+    tgi_marks  in_parts; /* has parts that have gradients: */
     part_list *parts;    /* NULL before there are any */
 } walk;
 
-static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t end, const char *what) {
-    *w = (walk){.tape = tape, .end = end};
-    w->gradient = tgi_pool_take(&tape->pool, end * sizeof *w->gradient);
-    w->wanted = tgi_pool_take(&tape->pool, end);
-    if (!w->gradient || !w->wanted) return tgi_out_of_memory(tape, what);
-    memset(w->gradient, 0xff, end * sizeof *w->gradient);
-    memset(w->wanted, 0, end);
+static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end, const char *what) {
+    if (first > end) first = end;
+    *w = (walk){.tape = tape, .first = first, .end = end};
+    size_t    words = tgi_words_of_marks(first, end);
+    uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
+    w->wanted = (tgi_marks){marks, first, end};
+    w->gradient = tgi_pool_take(&tape->pool, (end - first) * sizeof *w->gradient);
+    if (!marks || !w->gradient) return tgi_out_of_memory(tape, what);
+    memset(marks, 0, 3 * words * sizeof *marks);
+    w->given = (tgi_marks){marks + words, first, end};
+    w->in_parts = (tgi_marks){marks + 2 * words, first, end};
     return TG_OK;
 }
 
 static void end_walk(walk *w) {
     tgi_pool_give(&w->tape->pool, w->gradient);
-    tgi_pool_give(&w->tape->pool, w->wanted);
+    tgi_pool_give(&w->tape->pool, w->wanted.word);
     tgi_pool_give(&w->tape->pool, w->parts);
+}
+
+/* The instruction of that one's gradient so far, or TGI_NONE. */
+static uint32_t gradient_so_far(const walk *w, uint32_t index) {
+    return tgi_is_marked(&w->given, index) ? w->gradient[index - w->first] : TGI_NONE;
 }
 
 static tg_rule *rule_of(const tgi_node *node, uint32_t operand) {
@@ -50,15 +62,44 @@ static tg_rule *rule_of(const tgi_node *node, uint32_t operand) {
     return node->op->rules[node->op->arity < 0 ? 0 : operand];
 }
 
-/* Spreads what is wanted from operands to results; what was marked before stays marked. */
-static void spread_wanted(walk *w) {
-    for (uint32_t i = 0; i < w->end; i++) {
+/* ---- the way ----------------------------------------------------------------------------------------------------- */
+
+/* Marks what the marked ones were computed from, as far as gradients flow. */
+static void mark_reached(const walk *w, tgi_marks *reached) {
+    for (uint32_t i = w->end; (i = tgi_marked_before(reached, i)) != TGI_NONE;) {
         const tgi_node *node = tgi_node_at(w->tape, i);
-        if (w->wanted[i] || !tgi_floating((tg_dtype)node->dtype)) continue;
-        for (uint32_t j = 0; j < node->count && !w->wanted[i]; j++)
-            w->wanted[i] = w->wanted[node->in[j]] && rule_of(node, j);
+        if (!tgi_floating((tg_dtype)node->dtype)) continue;
+        for (uint32_t j = 0; j < node->count; j++)
+            if (rule_of(node, j)) tgi_mark(reached, node->in[j]);
     }
 }
+
+/* Spreads what is wanted from operands to results that lie on the way to an output. */
+static void spread_wanted(walk *w, int m, const tg_tensor *outputs) {
+    tgi_marks *reached = &w->given; /* nothing is given yet */
+    for (int i = 0; i < m; i++)
+        tgi_mark(reached, tgi_index(outputs[i]));
+    mark_reached(w, reached);
+    for (uint32_t i = w->first; (i = tgi_marked_from(reached, i)) != TGI_NONE; i++) {
+        const tgi_node *node = tgi_node_at(w->tape, i);
+        if (!tgi_floating((tg_dtype)node->dtype)) continue;
+        for (uint32_t j = 0; j < node->count; j++)
+            if (rule_of(node, j) && tgi_is_marked(&w->wanted, node->in[j])) tgi_mark(&w->wanted, i);
+    }
+    memset(reached->word, 0, tgi_words_of_marks(w->first, w->end) * sizeof *reached->word);
+}
+
+/* The same from the loss to the parameters: what depends on them is known. */
+static void mark_way_to_parameters(walk *w, uint32_t loss) {
+    tgi_mark(&w->wanted, loss);
+    for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
+        const tgi_node *node = tgi_node_at(w->tape, i);
+        for (uint32_t j = 0; j < node->count; j++)
+            if (rule_of(node, j) && tgi_node_at(w->tape, node->in[j])->requires_grad) tgi_mark(&w->wanted, node->in[j]);
+    }
+}
+
+/* ---- gradients so far -------------------------------------------------------------------------------------------- */
 
 /* Whether the gradient has the dtype of its operand, and its shape or one that that broadcasts to. */
 static tg_status check_gradient(tg_tape *tape, tg_tensor g, const tgi_node *operand) {
@@ -83,9 +124,12 @@ static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     if (check_gradient(w->tape, g, operand)) return w->tape->status;
     const tgi_node *node = tgi_node_at(w->tape, tgi_index(g));
     if (!tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims)) g = tgi_sum_to(g, tgi_tensor(w->tape, index));
-    if (w->gradient[index] != TGI_NONE) g = tg_add(tgi_tensor(w->tape, w->gradient[index]), g);
-    if (!w->tape->status) w->gradient[index] = tgi_index(g);
-    return w->tape->status;
+    uint32_t before = gradient_so_far(w, index);
+    if (before != TGI_NONE) g = tg_add(tgi_tensor(w->tape, before), g);
+    if (w->tape->status || index < w->first) return w->tape->status; /* an output that no input leads to */
+    tgi_mark(&w->given, index);
+    w->gradient[index - w->first] = tgi_index(g);
+    return TG_OK;
 }
 
 static tg_tensor call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
@@ -109,22 +153,27 @@ static bool takes_part(const tgi_node *node) {
     return node->count && rule_of(node, 0) == tg_part_rule;
 }
 
+static part_list *parts_of(const walk *w, uint32_t index) {
+    return &w->parts[index - w->first];
+}
+
 /* Lists an instruction, which took a part of its first operand. */
 static tg_status list_part(walk *w, uint32_t index) {
     const tgi_node *node = tgi_node_at(w->tape, index);
     for (uint32_t j = 1; j < node->count; j++)
         if (tgi_check_not_overwritten(w->tape, node->op, node->in[j])) return w->tape->status;
     if (!w->parts) {
-        w->parts = tgi_pool_take(&w->tape->pool, w->end * sizeof *w->parts);
+        w->parts = tgi_pool_take(&w->tape->pool, (w->end - w->first) * sizeof *w->parts);
         if (!w->parts) return tgi_out_of_memory(w->tape, node->op->name);
-        memset(w->parts, 0xff, w->end * sizeof *w->parts);
     }
-    part_list *whole = &w->parts[node->in[0]];
-    if (whole->first == TGI_NONE)
-        whole->first = index;
+    part_list *whole = parts_of(w, node->in[0]);
+    if (tgi_is_marked(&w->in_parts, node->in[0]))
+        parts_of(w, whole->last)->next = index;
     else
-        w->parts[whole->last].next = index;
+        whole->first = index;
     whole->last = index;
+    parts_of(w, index)->next = TGI_NONE;
+    tgi_mark(&w->in_parts, node->in[0]);
     return TG_OK;
 }
 
@@ -132,14 +181,14 @@ static tg_status list_part(walk *w, uint32_t index) {
  * operands then; what is recorded here stands for the first. */
 static tg_status gather_parts(walk *w, uint32_t index) {
     tg_tape *tape = w->tape;
-    uint32_t count = 0, first = w->parts[index].first;
-    for (uint32_t i = first; i != TGI_NONE; i = w->parts[i].next)
+    uint32_t count = 0, first = parts_of(w, index)->first;
+    for (uint32_t i = first; i != TGI_NONE; i = parts_of(w, i)->next)
         count++;
     tgi_taken_part *part = tgi_pool_take(&tape->pool, count * sizeof *part);
     if (!part) return tgi_out_of_memory(tape, "backward");
     count = 0;
-    for (uint32_t i = first; i != TGI_NONE; i = w->parts[i].next)
-        part[count++] = (tgi_taken_part){i, w->gradient[i]};
+    for (uint32_t i = first; i != TGI_NONE; i = parts_of(w, i)->next)
+        part[count++] = (tgi_taken_part){i, gradient_so_far(w, i)};
     const tgi_node *node = tgi_node_at(tape, first);
     uint32_t        outer = tape->rule_of;
     tape->file = node->file;
@@ -169,13 +218,13 @@ static tg_status differentiate(walk *w, uint32_t index) {
     tape->line = node->line;
     uint32_t outer = tape->rule_of; /* a rule may differentiate too */
     tape->rule_of = index;
-    tg_rule_call call = {.g = tgi_tensor(tape, w->gradient[index]),
+    tg_rule_call call = {.g = tgi_tensor(tape, gradient_so_far(w, index)),
                          .y = tgi_tensor(tape, index),
                          .x = x,
                          .count = (int)node->count,
                          .attr = node->attr};
     for (uint32_t j = 0; j < node->count && !tape->status; j++) {
-        if (!w->wanted[node->in[j]] || !rule_of(node, j)) continue;
+        if (!rule_of(node, j) || !tgi_is_marked(&w->wanted, node->in[j])) continue;
         call.which = (int)j;
         if (j == 0 && takes_part(node))
             list_part(w, index);
@@ -189,9 +238,9 @@ static tg_status differentiate(walk *w, uint32_t index) {
 }
 
 static tg_status walk_back(walk *w) {
-    for (uint32_t i = w->end; i-- > 0;) {
-        if (w->parts && w->parts[i].first != TGI_NONE && gather_parts(w, i)) return w->tape->status;
-        if (w->gradient[i] != TGI_NONE && w->wanted[i] && differentiate(w, i)) return w->tape->status;
+    for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
+        if (tgi_is_marked(&w->in_parts, i) && gather_parts(w, i)) return w->tape->status;
+        if (tgi_is_marked(&w->given, i) && differentiate(w, i)) return w->tape->status;
     }
     return TG_OK;
 }
@@ -235,7 +284,7 @@ static tg_status give_to_parameters(walk *w, tg_scope scope) {
     tgi_resume(tape, scope);
     for (uint32_t i = 0; i < tape->parameters.count; i++) {
         tgi_leaf *leaf = parameter_leaf(tape, i);
-        uint32_t  index = leaf->index < w->end ? w->gradient[leaf->index] : TGI_NONE;
+        uint32_t  index = gradient_so_far(w, leaf->index);
         if (index == TGI_NONE) continue;
         uint32_t before = summand(tape, leaf);
         if (before != TGI_NONE) {
@@ -269,9 +318,8 @@ tg_status(tg_backward)(tg_tensor loss) {
 
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "backward");
-    if (!begin_walk(&w, tape, tgi_index(loss) + 1, "backward")) {
-        for (uint32_t i = 0; i < w.end; i++)
-            w.wanted[i] = tgi_node_at(tape, i)->requires_grad;
+    if (!begin_walk(&w, tape, tape->parameters.item[0], tgi_index(loss) + 1, "backward")) {
+        mark_way_to_parameters(&w, tgi_index(loss));
         if (!gather(&w, tgi_index(loss), tgi_full_like(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, scope);
     }
     end_walk(&w);
@@ -318,11 +366,19 @@ tg_status(tg_zero_grad)(tg_tape *tape) {
 
 /* ---- the functional form ----------------------------------------------------------------------------------------- */
 
-/* Behind the last of them. */
-static uint32_t end_of(int count, const tg_tensor *list, uint32_t end) {
+/* Behind the last of them; and the first of them. */
+static uint32_t end_of(int count, const tg_tensor *list) {
+    uint32_t end = 0;
     for (int i = 0; i < count; i++)
         if (tgi_index(list[i]) >= end) end = tgi_index(list[i]) + 1;
     return end;
+}
+
+static uint32_t first_of(int count, const tg_tensor *list) {
+    uint32_t first = TGI_NONE;
+    for (int i = 0; i < count; i++)
+        if (tgi_index(list[i]) < first) first = tgi_index(list[i]);
+    return first;
 }
 
 tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int count, const tg_tensor *list) {
@@ -362,20 +418,20 @@ static tg_status plant_seeds(walk *w, int m, const tg_tensor *outputs, const tg_
 
 static void collect(walk *w, int n, const tg_tensor *inputs, tg_tensor *grads) {
     for (int j = 0; j < n; j++) {
-        uint32_t index = w->gradient[tgi_index(inputs[j])];
+        uint32_t index = gradient_so_far(w, tgi_index(inputs[j]));
         grads[j] = index == TGI_NONE ? tgi_full_like(inputs[j], 0) : tgi_tensor(w->tape, index);
         if (w->tape->status) return;
     }
 }
 
-static tg_status record_vjp(tg_tape *tape, uint32_t end, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n,
+static tg_status record_vjp(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n,
                             const tg_tensor *inputs, tg_tensor *grads) {
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "vjp");
-    if (!begin_walk(&w, tape, end, "vjp")) {
+    if (!begin_walk(&w, tape, first_of(n, inputs), end_of(m, outputs), "vjp")) {
         for (int j = 0; j < n; j++)
-            w.wanted[tgi_index(inputs[j])] = 1;
-        spread_wanted(&w);
+            tgi_mark(&w.wanted, tgi_index(inputs[j]));
+        spread_wanted(&w, m, outputs);
         if (!plant_seeds(&w, m, outputs, seeds) && !walk_back(&w)) {
             tgi_resume(tape, scope);
             collect(&w, n, inputs, grads);
@@ -399,7 +455,7 @@ tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tenso
     if (!status && n > 0 && !grads) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "nowhere to put the gradients");
     if (!status) status = tgi_check_list(tape, "vjp", "output", m, outputs);
     if (!status) status = tgi_check_list(tape, "vjp", "input", n, inputs);
-    if (!status) status = record_vjp(tape, end_of(n, inputs, end_of(m, outputs, 0)), m, outputs, seeds, n, inputs, grads);
+    if (!status) status = record_vjp(tape, m, outputs, seeds, n, inputs, grads);
     tgi_give_results(tape, status, n, grads);
     return status;
 }

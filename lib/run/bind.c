@@ -105,34 +105,34 @@ static tg_status bind_to_own(tg_tape *tape, tgi_node *node) {
     return TG_OK;
 }
 
-static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_binding *binding, uint32_t start) {
-    tgi_node *base = tgi_node_of(tape, start, binding->base);
+static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_binding *binding, const tgi_frame *frame) {
+    tgi_node *base = tgi_node_of(tape, frame, binding->base);
     char     *data = base->data;
     if (base->view && base->view->base != TGI_NONE) { /* a view that will have its copy by then */
         if (tgi_allocate_view_copy(tape, base)) return tape->status;
         data = base->view->copy;
     }
     node->data = data + (int64_t)binding->offset;
-    node->view->base = tgi_ref_index(start, binding->base);
+    node->view->base = tgi_ref_index(frame, binding->base);
     memcpy(node->view->strides, binding->strides, node->rank * sizeof *binding->strides);
-    return tgi_note_alias(tape, start + binding->node);
+    return tgi_note_alias(tape, frame->start + binding->node);
 }
 
 /* None of them is a view with a copy of its own, or shows a leaf: so nothing is allocated or noted, and nothing fails. */
-void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, uint32_t start, char *block) {
+void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, const tgi_frame *frame, char *block) {
     for (uint32_t k = 0; k < unit->bound; k++) {
         const tgi_binding *binding = &unit->bindings[k];
-        tgi_node          *node = tgi_node_at(tape, start + binding->node);
+        tgi_node          *node = tgi_node_of(tape, frame, binding->node);
         if (binding->allocation == TGI_IN_BLOCK)
             bind_to_block(node, block + binding->offset);
         else
-            (void)bind_to_base(tape, node, binding, start);
+            (void)bind_to_base(tape, node, binding, frame);
     }
 }
 
 /* Takes back the memory of values that ran before, by another plan or one by one. */
-static void unbind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
-    uint32_t             end = start + plan->count;
+static void unbind_values(tg_tape *tape, const tgi_plan *plan) {
+    uint32_t             start = plan->frame.start, end = start + plan->count;
     const tgi_plan_slot *slot = tgi_slot_for(tape, start);
     if (slot->bound == plan && slot->bound_start == start) return;
     for (uint32_t i = start; i < end && i < tape->touched; i++) {
@@ -144,21 +144,22 @@ static void unbind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
     if (end > tape->touched) tape->touched = end;
 }
 
-tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block) {
-    unbind_values(tape, plan, start);
+tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
+    const tgi_frame *frame = &plan->frame;
+    unbind_values(tape, plan);
     for (uint32_t k = 0; k < plan->binding_count && !tape->status; k++) {
         const tgi_binding *binding = &plan->bindings[k];
-        tgi_node          *node = tgi_node_at(tape, start + binding->node);
+        tgi_node          *node = tgi_node_of(tape, frame, binding->node);
         tgi_set_absent(node);
         tgi_release_old_value(tape, node);
         switch ((tgi_allocation)binding->allocation) {
         case TGI_IN_BLOCK: bind_to_block(node, block + binding->offset); break;
         case TGI_IN_OWN: bind_to_own(tape, node); break;
-        case TGI_IN_BASE: bind_to_base(tape, node, binding, start); break;
+        case TGI_IN_BASE: bind_to_base(tape, node, binding, frame); break;
         }
     }
-    tgi_plan_slot *slot = tgi_slot_for(tape, start);
+    tgi_plan_slot *slot = tgi_slot_for(tape, frame->start);
     slot->bound = tape->status ? NULL : plan;
-    slot->bound_start = start;
+    slot->bound_start = frame->start;
     return tape->status;
 }

@@ -1,7 +1,8 @@
 /* run/cache.c: the plans that a tape keeps.
  *
  * A segment is written out as a key: ops, operands, shapes, attributes, what lasts, and what its operands from outside look like; numbers are
- * operands, so their values do not count. The table finds a plan by the hash of this, and compares it whole. There are at most
+ * operands, so their values do not count. Those from outside have numbers, in the order in which the segment comes to them: where they
+ * stand does not count. The table finds a plan by the hash of this, and compares it whole. There are at most
  * MOST_PLANS; the one that was not used for longest goes first.
  *
  * A long segment of small values is planned only when it comes a second time: to make its plan takes longer than to run it.
@@ -23,19 +24,38 @@ enum { MOST_PLANS = 64, LONG = 1024, SMALL = 256 };
 
 typedef struct key_writer {
     tg_tape  *tape;
-    uint32_t  start, end, limit;
+    tgi_frame frame;
+    uint32_t  end, limit;
+    uint32_t  outside_room, described; /* of those from outside so many are written */
     uint64_t *words;
     size_t    count, room;
     uint64_t  hash; /* of what was written */
 } key_writer;
 
+static key_writer begin_key(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    tape->plans.keys++;
+    return (key_writer){.tape = tape, .frame.start = start, .end = end, .limit = limit};
+}
+
+static void end_key(key_writer *k) {
+    tgi_pool_give(&k->tape->pool, k->words);
+    tgi_pool_give(&k->tape->pool, k->frame.outside);
+}
+
+/* `items`, of which there are `count`, in a buffer that has room for more; NULL when there is no memory. */
+static void *grown(tg_tape *tape, void *items, size_t count, size_t room, size_t size) {
+    void *more = tgi_pool_take(&tape->pool, room * size);
+    if (!more) return NULL;
+    if (count) memcpy(more, items, count * size);
+    tgi_pool_give(&tape->pool, items);
+    return more;
+}
+
 static uint64_t *take_words(key_writer *k, size_t count) {
     if (k->count + count > k->room) {
         size_t    room = 2 * (k->room + count);
-        uint64_t *more = tgi_pool_take(&k->tape->pool, room * sizeof *more);
+        uint64_t *more = grown(k->tape, k->words, k->count, room, sizeof *more);
         if (!more) return NULL;
-        if (k->count) memcpy(more, k->words, k->count * sizeof *more);
-        tgi_pool_give(&k->tape->pool, k->words);
         k->words = more;
         k->room = room;
     }
@@ -43,11 +63,30 @@ static uint64_t *take_words(key_writer *k, size_t count) {
     return k->words + k->count - count;
 }
 
+/* Gives an instruction from outside its number, unless it has one. */
+static tg_status number(key_writer *k, uint32_t index) {
+    tgi_node  *node = tgi_node_at(k->tape, index);
+    tgi_frame *frame = &k->frame;
+    if (node->key == k->tape->plans.keys) return TG_OK;
+    if (frame->outside_count == k->outside_room) {
+        uint32_t  room = 2 * k->outside_room + 16;
+        uint32_t *more = grown(k->tape, frame->outside, frame->outside_count, room, sizeof *more);
+        if (!more) return TG_ERR_MEMORY;
+        frame->outside = more;
+        k->outside_room = room;
+    }
+    node->key = k->tape->plans.keys;
+    node->outside = frame->outside_count;
+    frame->outside[frame->outside_count++] = index;
+    return TG_OK;
+}
+
 /* An operand from outside: its type, and of a view its base and its strides. */
 static tg_status write_outside(key_writer *k, uint32_t index) {
     const tgi_node *node = tgi_node_at(k->tape, index);
     bool            view = node->view && node->view->base != TGI_NONE;
-    uint64_t       *w = take_words(k, 2u + node->rank + (view ? 3u + node->rank : 0u));
+    if (view && number(k, node->view->base)) return TG_ERR_MEMORY;
+    uint64_t       *w = take_words(k, 2u + node->rank + (view ? 2u + node->rank : 0u));
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)view << 16;
@@ -55,8 +94,7 @@ static tg_status write_outside(key_writer *k, uint32_t index) {
     if (!view) return TG_OK;
     const tgi_node *base = tgi_node_at(k->tape, node->view->base);
     w += node->rank;
-    *w++ = node->view->base;
-    *w++ = (uint64_t)(uintptr_t)base->op;
+    *w++ = base->outside;
     *w++ = (uint64_t)((const char *)node->data - (const char *)base->data);
     memcpy(w, node->view->strides, node->rank * sizeof *w);
     return TG_OK;
@@ -66,7 +104,9 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
     const tgi_node *node = tgi_node_at(k->tape, index);
     bool            leaf = !node->op->infer, any_number = node->op->arity < 0;
     size_t          attr_words = (node->attr_size + 7) / 8, in_words = (node->count + 1) / 2;
-    uint64_t       *w = take_words(k, 2u + any_number + node->rank + in_words + attr_words);
+    for (uint32_t j = 0; j < node->count; j++)
+        if (node->in[j] < k->frame.start && number(k, node->in[j])) return TG_ERR_MEMORY;
+    uint64_t *w = take_words(k, 2u + any_number + node->rank + in_words + attr_words);
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 |
@@ -76,13 +116,13 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
     w += node->rank;
     if (in_words) w[in_words - 1] = 0;
     for (uint32_t j = 0; j < node->count; j++)
-        ((uint32_t *)w)[j] = node->in[j] >= k->start ? node->in[j] - k->start : node->in[j] | TGI_OUTSIDE;
+        ((uint32_t *)w)[j] = tgi_ref_to(k->tape, &k->frame, node->in[j]);
     w += in_words;
     if (attr_words) w[attr_words - 1] = 0;
     if (attr_words) memcpy(w, node->attr, node->attr_size);
     if (node->op->effect) memset(w, 0, sizeof(tgi_assign_attr)); /* the assign before says nothing of this one */
-    for (uint32_t j = 0; j < node->count; j++)
-        if (node->in[j] < k->start && write_outside(k, node->in[j])) return TG_ERR_MEMORY;
+    while (k->described < k->frame.outside_count)
+        if (write_outside(k, k->frame.outside[k->described++])) return TG_ERR_MEMORY;
     return TG_OK;
 }
 
@@ -96,7 +136,7 @@ static uint64_t hash_more(uint64_t h, const uint64_t *words, size_t count) {
 
 /* Writes instructions start .. end - 1; when they need not be compared, one over the other. */
 static tg_status write_segment(key_writer *k, bool compare) {
-    for (uint32_t i = k->start; i < k->end; i++) {
+    for (uint32_t i = k->frame.start; i < k->end; i++) {
         size_t before = k->count;
         if (write_instruction(k, i)) return tgi_out_of_memory(k->tape, "run");
         k->hash = hash_more(k->hash, k->words + before, k->count - before);
@@ -151,7 +191,7 @@ static bool add(tg_tape *tape, tgi_plan *plan) {
 }
 
 static tgi_plan *make(key_writer *k) {
-    tgi_plan *plan = tgi_make_plan(k->tape, k->start, k->end, k->limit);
+    tgi_plan *plan = tgi_make_plan(k->tape, &k->frame, k->end, k->limit);
     if (!plan) return NULL;
     uint64_t *key = tgi_arena_take(&plan->arena, k->count * sizeof *key);
     if (key) {
@@ -159,7 +199,7 @@ static tgi_plan *make(key_writer *k) {
         plan->key_words = k->count;
         plan->hash = k->hash;
         if (add(k->tape, plan)) {
-            if (k->tape->print_plans) tgi_write_plan(k->tape, plan, k->start, stderr);
+            if (k->tape->print_plans) tgi_write_plan(k->tape, plan, stderr);
             return plan;
         }
     }
@@ -168,17 +208,24 @@ static tgi_plan *make(key_writer *k) {
     return NULL;
 }
 
+/* For another segment, or the same one again. */
+static void reuse(tg_tape *tape, tgi_plan *plan, const tgi_frame *frame) {
+    plan->frame.start = frame->start;
+    if (frame->outside_count) memcpy(plan->frame.outside, frame->outside, frame->outside_count * sizeof *frame->outside);
+    tape->plans.hits++;
+}
+
 tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
-    key_writer k = {.tape = tape, .start = start, .end = end, .limit = limit};
+    key_writer k = begin_key(tape, start, end, limit);
     tgi_plan  *plan = NULL;
     if (!write_segment(&k, true)) {
         plan = find(&tape->plans, &k, k.hash);
         if (plan)
-            tape->plans.hits++;
+            reuse(tape, plan, &k.frame);
         else
             plan = make(&k);
     }
-    tgi_pool_give(&tape->pool, k.words);
+    end_key(&k);
     return plan;
 }
 
@@ -196,12 +243,12 @@ static size_t value_size(const tg_tape *tape, uint32_t start, uint32_t end) {
 /* Whether it is one of the last few such segments again; and notes it. */
 static bool was_met_before(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plans *plans = &tape->plans;
-    key_writer k = {.tape = tape, .start = start, .end = end, .limit = limit};
+    key_writer k = begin_key(tape, start, end, limit);
     bool       met = write_segment(&k, false) != TG_OK;
     for (int i = 0; i < TGI_SEGMENTS_MET; i++)
         met |= plans->met[i] == k.hash;
     if (!met) plans->met[plans->next_met++ % TGI_SEGMENTS_MET] = k.hash;
-    tgi_pool_give(&tape->pool, k.words);
+    end_key(&k);
     return met;
 }
 
@@ -222,8 +269,8 @@ static bool is_whole(const tg_tape *tape, uint32_t start) {
 tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plan_slot   *slot = tgi_slot_for(tape, start);
     tgi_plan_request now = {tape->generation, tape->keeps, start, end, limit};
-    if (!slot->plan || memcmp(&now, &slot->request, sizeof now) || !is_whole(tape, start)) {
-        bool again = !memcmp(&now, &slot->request, sizeof now);
+    bool             again = !memcmp(&now, &slot->request, sizeof now);
+    if (!again || !slot->plan || slot->plan->frame.start != start || !is_whole(tape, start)) {
         slot->plan = NULL;
         slot->request = now;
         if (!pays(tape, &now, again)) return NULL;

@@ -14,7 +14,7 @@
 static void make_in_leaf(tgi_plan_builder *b, uint32_t i) {
     tgi_ref         source = b->views[i].sources[0].base, leaf = tgi_ref_of(b, tgi_instruction(b, i)->in[0]);
     tgi_fusion     *v = tgi_fusion_of(b, source);
-    tgi_leaf_access access = *tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_of(b->tape, b->start, leaf)));
+    tgi_leaf_access access = *tgi_access_of_leaf(b, tgi_leaf_of(tgi_base_node(b, leaf)));
     if (!v || !v->made || v->unit != b->fusion[i].unit || b->targets[source] != TGI_NONE) return;
     if (v->kind != TGI_FUSED_LOOP || v->per_row) return;
     if (access.reader == TGI_NONE || access.order <= v->order) b->targets[source] = leaf;

@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: MIT */
 #include "run/plan.h"
 
+#include <string.h>
+
 #include "run/plan_builder.h"
 
 static tg_status run_passes(tgi_plan_builder *b) {
@@ -20,16 +22,25 @@ static tg_status run_passes(tgi_plan_builder *b) {
     return status;
 }
 
-tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+static tg_status copy_frame(tgi_plan_builder *b, const tgi_frame *frame) {
+    tgi_plan *plan = b->plan;
+    plan->frame = *frame;
+    plan->frame.outside = tgi_plan_take(b, frame->outside_count, sizeof *frame->outside);
+    if (!plan->frame.outside) return TG_ERR_MEMORY;
+    if (frame->outside_count) memcpy(plan->frame.outside, frame->outside, frame->outside_count * sizeof *frame->outside);
+    return TG_OK;
+}
+
+tgi_plan *tgi_make_plan(tg_tape *tape, const tgi_frame *frame, uint32_t end, uint32_t limit) {
     tgi_plan        *plan = tgi_memory_take(&tape->memory, sizeof *plan);
-    tgi_plan_builder b = {.tape = tape, .plan = plan, .start = start, .count = end - start, .limit = limit};
+    tgi_plan_builder b = {.tape = tape, .plan = plan, .start = frame->start, .count = end - frame->start, .limit = limit};
     tape->plans.made++;
     b.arena.memory = &tape->memory;
     if (plan)
         *plan = (tgi_plan){.arena.memory = &tape->memory, .count = b.count};
     else
         tgi_out_of_memory(tape, "run");
-    if (plan) run_passes(&b);
+    if (plan && !copy_frame(&b, frame)) run_passes(&b);
     tgi_arena_free(&b.arena);
     if (!tape->status) return plan;
     tgi_free_plan(tape, plan);

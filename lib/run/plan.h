@@ -1,8 +1,9 @@
 /* run/plan.h: what the executor works out once for a segment of the tape, and uses whenever such a segment is run.
  *
  * A plan is a list of units, run one after the other. A unit is a single instruction with a kernel, or a group: instructions over
- * one domain, fused, and run together tile by tile. A plan names instructions by reference, relative to where its segment starts,
- * so that it serves every segment that was recorded alike.
+ * one domain, fused, and run together tile by tile. A plan names instructions by reference, relative to where its segment starts, and
+ * those outside of it by their number in a list, so that it serves every segment that was recorded alike, wherever that and its
+ * operands stand.
  *
  * The domain of a group is `rows` rows of `columns` elements, and a tile is some rows, or a piece of one. A fused op makes an
  * element for each element of the domain, or one for each row. Operands and results are in memory or in registers: pieces of memory
@@ -17,16 +18,28 @@
 #include "core/tape.h"
 #include "kernels/strided.h"
 
-/* An instruction, counted from the start of the segment, or with this bit from the start of the tape. */
+/* An instruction, counted from the start of the segment, or with this bit its number in the list of those outside. */
 typedef uint32_t tgi_ref;
 #define TGI_OUTSIDE 0x80000000u
 
-static inline uint32_t tgi_ref_index(uint32_t start, tgi_ref ref) {
-    return ref & TGI_OUTSIDE ? ref & ~TGI_OUTSIDE : start + ref;
+/* A segment, to which references are resolved. */
+typedef struct tgi_frame {
+    uint32_t  start;         /* its first instruction */
+    uint32_t *outside;       /* what it reads that stands before it, and the bases of views among that, */
+    uint32_t  outside_count; /* so many */
+} tgi_frame;
+
+static inline uint32_t tgi_ref_index(const tgi_frame *frame, tgi_ref ref) {
+    return ref & TGI_OUTSIDE ? frame->outside[ref & ~TGI_OUTSIDE] : frame->start + ref;
 }
 
-static inline tgi_node *tgi_node_of(const tg_tape *tape, uint32_t start, tgi_ref ref) {
-    return tgi_node_at(tape, tgi_ref_index(start, ref));
+static inline tgi_node *tgi_node_of(const tg_tape *tape, const tgi_frame *frame, tgi_ref ref) {
+    return tgi_node_at(tape, tgi_ref_index(frame, ref));
+}
+
+/* The reference to an instruction, in the segment whose key was written last. */
+static inline tgi_ref tgi_ref_to(const tg_tape *tape, const tgi_frame *frame, uint32_t index) {
+    return index >= frame->start ? index - frame->start : TGI_OUTSIDE | tgi_node_at(tape, index)->outside;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
@@ -134,6 +147,7 @@ struct tgi_binding {
 
 struct tgi_plan {
     tgi_arena       arena; /* holds all that it points to */
+    tgi_frame       frame; /* the segment that it was last found or made for */
     const uint64_t *key;   /* the segment it was made for, written out */
     size_t          key_words;
     uint64_t        hash, used;
@@ -148,8 +162,8 @@ struct tgi_plan {
 /* Whether the value is to be resident after a run up to `end`, when what is recorded from `limit` on is about to be forgotten. */
 bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit);
 
-/* Works out a plan for the instructions from `start` to `end` - 1; NULL and an error when there is no memory (plan.c). */
-tgi_plan *tgi_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
+/* Works out a plan for the instructions of the frame before `end`; NULL and an error when there is no memory (plan.c). */
+tgi_plan *tgi_make_plan(tg_tape *tape, const tgi_frame *frame, uint32_t end, uint32_t limit);
 void      tgi_free_plan(tg_tape *tape, tgi_plan *plan);
 
 /* The plan for that segment: found, or made and kept for the next time; NULL, with an error, when there is no memory. The first one
@@ -158,20 +172,20 @@ tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t lim
 tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
 
 /* Writes it for a person to read; an error when there is no memory (print_plan.c). */
-tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start, FILE *out);
+tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, FILE *out);
 
 /* ---- running one ------------------------------------------------------------------------------------------------- */
 
-/* Runs a plan (run_plan.c); and a group of it, all values having their memory (run_group.c). A group that is `stoppable` may be left in
- * the middle when the run is cancelled. */
-tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start);
-tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, uint32_t start, char *scratch, bool stoppable);
+/* Runs a plan, for the segment in its frame (run_plan.c); and a group of it, all values having their memory (run_group.c). A group that
+ * is `stoppable` may be left in the middle when the run is cancelled. */
+tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan);
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, const tgi_frame *frame, char *scratch, bool stoppable);
 
-/* Gives all values of the segment that starts at `start` their memory (bind.c). */
-tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block);
+/* Gives all values of the segment their memory (bind.c). */
+tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block);
 
 /* Gives those that the unit puts into memory a second time their place there. */
-void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, uint32_t start, char *block);
+void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, const tgi_frame *frame, char *block);
 
 /* Of how many threads, `most` at most, a group makes use. */
 int tgi_threads_for(const tgi_group *group, int most);

@@ -108,12 +108,12 @@ static inline tgi_node *tgi_instruction(const tgi_plan_builder *b, uint32_t i) {
 
 /* The instruction whose memory holds an operand. */
 static inline tgi_node *tgi_base_node(const tgi_plan_builder *b, tgi_ref base) {
-    return base & TGI_OUTSIDE ? tgi_node_at(b->tape, base & ~TGI_OUTSIDE) : tgi_instruction(b, base);
+    return base & TGI_OUTSIDE ? tgi_node_of(b->tape, &b->plan->frame, base) : tgi_instruction(b, base);
 }
 
 /* An instruction of the tape as the plan names it. */
 static inline tgi_ref tgi_ref_of(const tgi_plan_builder *b, uint32_t index) {
-    return index >= b->start ? index - b->start : index | TGI_OUTSIDE;
+    return tgi_ref_to(b->tape, &b->plan->frame, index);
 }
 
 /* How it is run; NULL for one from outside of the segment. */

@@ -14,7 +14,7 @@
 typedef struct printer {
     const tg_tape      *tape;
     const tgi_plan     *plan;
-    uint32_t            start;
+    const tgi_frame    *frame;
     const tgi_binding **bindings; /* of each instruction of the segment, or NULL */
     FILE               *out;
 } printer;
@@ -27,9 +27,9 @@ static void put_type(const printer *p, const tgi_node *node) {
 }
 
 static void put_instruction(const printer *p, tgi_ref ref) {
-    const tgi_node *node = tgi_node_of(p->tape, p->start, ref);
+    const tgi_node *node = tgi_node_of(p->tape, p->frame, ref);
     const char     *name = tgi_name_of(p->tape, node);
-    fprintf(p->out, "%%%" PRIu32 " %s ", tgi_ref_index(p->start, ref), node->op->name);
+    fprintf(p->out, "%%%" PRIu32 " %s ", tgi_ref_index(p->frame, ref), node->op->name);
     put_type(p, node);
     if (name) fprintf(p->out, " \"%s\"", name);
     if (node->file) fprintf(p->out, "  %s:%" PRIu32, node->file, node->line);
@@ -37,7 +37,7 @@ static void put_instruction(const printer *p, tgi_ref ref) {
 
 /* The memory of an instruction's value. */
 static void put_memory(const printer *p, tgi_ref ref) {
-    const tgi_node    *node = tgi_node_of(p->tape, p->start, ref);
+    const tgi_node    *node = tgi_node_of(p->tape, p->frame, ref);
     const tgi_leaf    *leaf = tgi_leaf_of(node);
     const tgi_binding *binding = ref & TGI_OUTSIDE ? NULL : p->bindings[ref];
     char               number[32];
@@ -49,10 +49,10 @@ static void put_memory(const printer *p, tgi_ref ref) {
     else if (binding && binding->allocation == TGI_IN_BLOCK)
         fprintf(p->out, "block + %zu", binding->offset);
     else if (binding && binding->allocation == TGI_IN_BASE) {
-        fprintf(p->out, "view of %%%" PRIu32, tgi_ref_index(p->start, binding->base));
+        fprintf(p->out, "view of %%%" PRIu32, tgi_ref_index(p->frame, binding->base));
         fprintf(p->out, " + %" PRId64, (int64_t)binding->offset);
     } else
-        fprintf(p->out, "memory of %%%" PRIu32, tgi_ref_index(p->start, ref));
+        fprintf(p->out, "memory of %%%" PRIu32, tgi_ref_index(p->frame, ref));
 }
 
 /* ---- fused ops --------------------------------------------------------------------------------------------------- */
@@ -114,7 +114,7 @@ static void put_split(const printer *p, const tgi_unit *unit) {
         [TGI_SPLIT_OLD_VALUE] = "it assigns, and the group before may still read the old value",
         [TGI_SPLIT_FAILURE] = "it assigns, and something that may fail stands between",
     };
-    const tgi_node *node = tgi_node_of(p->tape, p->start, unit->node);
+    const tgi_node *node = tgi_node_of(p->tape, p->frame, unit->node);
     if (unit->split == TGI_SPLIT_FIRST) return;
     fprintf(p->out, "    split: %s", reasons[unit->split]);
     if (unit->split == TGI_SPLIT_OPERAND) {
@@ -125,7 +125,7 @@ static void put_split(const printer *p, const tgi_unit *unit) {
 }
 
 static void put_kernel(const printer *p, const tgi_unit *unit) {
-    const tgi_node *node = tgi_node_of(p->tape, p->start, unit->node);
+    const tgi_node *node = tgi_node_of(p->tape, p->frame, unit->node);
     fputs("kernel\n", p->out);
     put_split(p, unit);
     fputs("    ", p->out);
@@ -135,7 +135,7 @@ static void put_kernel(const printer *p, const tgi_unit *unit) {
     fputc('\n', p->out);
     for (uint32_t j = 0; j < node->count; j++) {
         fputs("        reads ", p->out);
-        put_memory(p, node->in[j] >= p->start ? node->in[j] - p->start : node->in[j] | TGI_OUTSIDE);
+        put_memory(p, tgi_ref_to(p->tape, p->frame, node->in[j]));
         fputc('\n', p->out);
     }
 }
@@ -157,7 +157,7 @@ static void put_group(const printer *p, const tgi_unit *unit) {
 
 static void put_plan(const printer *p) {
     const tgi_plan *plan = p->plan;
-    fprintf(p->out, "plan of instructions %%%" PRIu32 " to %%%" PRIu32, p->start, p->start + plan->count - 1);
+    fprintf(p->out, "plan of instructions %%%" PRIu32 " to %%%" PRIu32, p->frame->start, p->frame->start + plan->count - 1);
     if (plan->sequential) {
         fputs(": run sequentially, to report an error\n", p->out);
         return;
@@ -175,9 +175,10 @@ static void put_plan(const printer *p) {
     }
 }
 
-tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start, FILE *out) {
+tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, FILE *out) {
     size_t  bytes = plan->count * sizeof(tgi_binding *);
-    printer p = {.tape = tape, .plan = plan, .start = start, .out = out, .bindings = tgi_pool_take(&tape->pool, bytes)};
+    printer p = {.tape = tape, .plan = plan, .frame = &plan->frame, .out = out};
+    p.bindings = tgi_pool_take(&tape->pool, bytes);
     if (!p.bindings) return tgi_out_of_memory(tape, "print_plan");
     memset(p.bindings, 0, bytes);
     for (uint32_t i = 0; i < plan->binding_count; i++)
@@ -199,7 +200,7 @@ tg_status(tg_print_plan)(tg_tape *tape, FILE *out) {
     else {
         tgi_callback    outer = tgi_enter_run(tape);
         const tgi_plan *plan = tgi_find_or_make_plan(tape, start, tape->count, tape->count);
-        if (tgi_leave(tape, outer) || !plan || tgi_write_plan(tape, plan, start, out)) return tape->status;
+        if (tgi_leave(tape, outer) || !plan || tgi_write_plan(tape, plan, out)) return tape->status;
     }
     if (ferror(out))
         return tgi_fail(tape, TG_ERR_IO, "print_plan", "%s", errno ? strerror(errno) : "the file cannot be written");

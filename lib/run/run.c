@@ -55,7 +55,7 @@ static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_
     if (planned) *planned = tgi_now();
     if (tape->status) return tape->status;
     sequential = !plan || plan->sequential;
-    return sequential ? run_sequentially(tape, end) : tgi_run_plan(tape, plan, tape->done);
+    return sequential ? run_sequentially(tape, end) : tgi_run_plan(tape, plan);
 }
 
 static tg_status run_timed(tg_tape *tape, uint32_t end, uint32_t limit) {

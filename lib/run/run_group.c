@@ -24,7 +24,7 @@ typedef struct tile {
     tg_tape          *tape;
     const tgi_group  *group;
     tgi_tile_failure *failure; /* of a kernel, in any tile */
-    uint32_t          first;   /* where the segment starts */
+    const tgi_frame  *frame;
     char             *registers, *partials;
     int64_t           start, length;
     int64_t           row, rows; /* the tile's rows, or the one that it is a piece of */
@@ -41,11 +41,11 @@ static char *register_at(const tile *t, int32_t reg) {
 }
 
 static char *memory_at(const tile *t, tgi_ref ref) {
-    return tgi_node_of(t->tape, t->first, ref)->data;
+    return tgi_node_of(t->tape, t->frame, ref)->data;
 }
 
 static const char *memory_of(const tile *t, const tgi_operand *x) {
-    const tgi_node *base = tgi_node_of(t->tape, t->first, x->base);
+    const tgi_node *base = tgi_node_of(t->tape, t->frame, x->base);
     return x->old ? tgi_leaf_of(base)->previous : base->data;
 }
 
@@ -126,7 +126,7 @@ static void run_kernel(const tile *t, const tgi_fused_op *op) {
     tgi_tile_rows rows = {.lead = t->group->lead, .rows = t->rows, .first_element = t->start, .failure = t->failure};
     for (uint8_t j = 0; j < op->count; j++)
         in[j] = operand_at(t, &op->operands[j], false);
-    tgi_call_kernel_on_rows(t->tape, tgi_node_of(t->tape, t->first, op->node), &rows, in, result_at(t, op));
+    tgi_call_kernel_on_rows(t->tape, tgi_node_of(t->tape, t->frame, op->node), &rows, in, result_at(t, op));
 }
 
 /* All numbers of the tile, block by block: a tile begins with a block. */
@@ -152,11 +152,11 @@ static void reduce_rows(const tile *t, const tgi_fused_op *op, tg_dtype dtype, c
 }
 
 static bool reduces_all(const tile *t, const tgi_fused_op *op) {
-    return tgi_node_size(tgi_node_of(t->tape, t->first, op->node)) == 1;
+    return tgi_node_size(tgi_node_of(t->tape, t->frame, op->node)) == 1;
 }
 
 static void run_block_reduce(const tile *t, const tgi_fused_op *op) {
-    tg_dtype    dtype = (tg_dtype)tgi_node_of(t->tape, t->first, op->node)->dtype;
+    tg_dtype    dtype = (tg_dtype)tgi_node_of(t->tape, t->frame, op->node)->dtype;
     const char *x = operand_at(t, &op->operands[0], false);
     if (reduces_all(t, op))
         reduce_elements(t, op, dtype, x, t->partials + op->partial);
@@ -165,7 +165,7 @@ static void run_block_reduce(const tile *t, const tgi_fused_op *op) {
 }
 
 static void finish_block_reduce(const tile *t, const tgi_fused_op *op) {
-    const tgi_node  *node = tgi_node_of(t->tape, t->first, op->node);
+    const tgi_node  *node = tgi_node_of(t->tape, t->frame, op->node);
     const tgi_group *g = t->group;
     op->op->block_reduce->total((tg_dtype)node->dtype, op->blocks, reduces_all(t, op) ? 1 : g->columns,
                                 t->partials + op->partial, node->data);
@@ -285,35 +285,35 @@ static void run_all(const tile *t) {
 /* ---- the run of a group ------------------------------------------------------------------------------------------ */
 
 /* Looks first after the views of what the group's assigns overwrite. */
-static tg_status detach_views(tg_tape *tape, const tgi_group *g, uint32_t start) {
+static tg_status detach_views(tg_tape *tape, const tgi_group *g, const tgi_frame *frame) {
     for (uint32_t i = 0; i < g->op_count && g->assigns; i++) {
         const tgi_fused_op *op = &g->ops[i];
         if (op->kind != TGI_FUSED_ASSIGN) continue;
-        uint32_t leaf = tgi_ref_index(start, op->target), index = start + op->node;
+        uint32_t leaf = tgi_ref_index(frame, op->target), index = tgi_ref_index(frame, op->node);
         if (tgi_detach_views(tape, leaf, index, tgi_node_at(tape, index)->part, false)) return tape->status;
     }
     return TG_OK;
 }
 
 /* NULL when there is no memory: then it is not timed. */
-static tgi_site **sites_of(tg_tape *tape, const tgi_group *g, uint32_t start) {
+static tgi_site **sites_of(tg_tape *tape, const tgi_group *g, const tgi_frame *frame) {
     tgi_site **sites = tgi_pool_take(&tape->pool, g->op_count * sizeof *sites);
     for (uint32_t i = 0; sites && i < g->op_count; i++)
-        sites[i] = tgi_site_of(tape, tgi_node_of(tape, start, g->ops[i].node));
+        sites[i] = tgi_site_of(tape, tgi_node_of(tape, frame, g->ops[i].node));
     return sites;
 }
 
-tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, uint32_t start, char *scratch, bool stoppable) {
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, const tgi_frame *frame, char *scratch, bool stoppable) {
     tgi_tile_failure failure = {.node = NULL};
-    tile             t = {.tape = tape, .group = g, .failure = &failure, .first = start, .partials = scratch};
+    tile             t = {.tape = tape, .group = g, .failure = &failure, .frame = frame, .partials = scratch};
     t.registers = scratch + g->partial_bytes;
     t.stoppable = stoppable;
-    if (detach_views(tape, g, start)) return tape->status;
-    if (tape->profiles) t.sites = sites_of(tape, g, start);
+    if (detach_views(tape, g, frame)) return tape->status;
+    if (tape->profiles) t.sites = sites_of(tape, g, frame);
     if (g->rows * g->columns > 0) run_all(&t);
     tgi_pool_give(&tape->pool, t.sites);
     if (tgi_report_tile_failure(tape, &failure)) return tape->status;
-    if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, start + g->ops->node);
+    if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tgi_ref_index(frame, g->ops->node));
     for (uint32_t i = 0; i < g->op_count; i++)
         if (g->ops[i].kind == TGI_FUSED_BLOCK_REDUCE) finish_block_reduce(&t, &g->ops[i]);
     return tape->status; /* of a loop that called what it must not */

@@ -53,7 +53,8 @@ void tgi_free_stranded(tg_tape *tape, bool all) {
     }
 }
 
-static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan, uint32_t start) {
+static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan) {
+    uint32_t start = plan->frame.start;
     *block = (tgi_stranded){.next = tape->stranded, .start = start, .bytes = LINE + plan->block_bytes};
     tape->stranded = block;
     tgi_slot_for(tape, start)->bound = NULL;
@@ -63,7 +64,8 @@ static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan, uin
 
 /* What has run until `done` is resident when it lasts, or when unit k, which failed, or a later one reads it: its memory is still its
  * own. */
-static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t start, uint32_t k) {
+static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t k) {
+    uint32_t start = plan->frame.start;
     for (uint32_t i = 0; i < plan->binding_count; i++) {
         const tgi_binding *b = &plan->bindings[i];
         tgi_node          *node = tgi_node_at(tape, start + b->node);
@@ -80,21 +82,22 @@ static int64_t last_assign(const tgi_group *g, int64_t before) {
 
 /* *k becomes the first unit whose operands are still there: the one that failed, the one after a group that was left in the middle,
  * or the number of units. A run can be stopped before a unit unless an assign that stands after it on the tape is already done. */
-static tg_status run_units(tg_tape *tape, const tgi_plan *plan, uint32_t start, char *block, uint32_t *k) {
-    char   *scratch = block + plan->block_bytes;
-    int64_t assigned = -1;
+static tg_status run_units(tg_tape *tape, const tgi_plan *plan, char *block, uint32_t *k) {
+    uint32_t start = plan->frame.start;
+    char    *scratch = block + plan->block_bytes;
+    int64_t  assigned = -1;
     for (*k = 0; *k < plan->unit_count; ++*k) {
         const tgi_unit *unit = &plan->units[*k];
         const bool      stoppable = unit->node > assigned;
         tape->done = start + unit->node;
         tgi_report_progress(tape);
         if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tape->done);
-        tgi_bind_again(tape, unit, start, block);
+        tgi_bind_again(tape, unit, &plan->frame, block);
         if (!unit->group) {
             if (tgi_run_kernel(tape, start + unit->node)) return tape->status;
             continue;
         }
-        if (tgi_run_group(tape, unit->group, start, scratch, stoppable && !unit->group->assigns)) {
+        if (tgi_run_group(tape, unit->group, &plan->frame, scratch, stoppable && !unit->group->assigns)) {
             *k += tape->status == TG_ERR_CANCELLED;
             return tape->status;
         }
@@ -117,20 +120,21 @@ static size_t scratch_of(tg_tape *tape, const tgi_plan *plan) {
     return most;
 }
 
-tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan, uint32_t start) {
+tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan) {
+    uint32_t start = plan->frame.start;
     char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
     if (!block) return tgi_out_of_memory(tape, "run");
-    if (tgi_bind_values(tape, plan, start, block + LINE) || tgi_prepare_aliases(tape)) {
+    if (tgi_bind_values(tape, plan, block + LINE) || tgi_prepare_aliases(tape)) {
         tgi_forget_aliases(tape, start, tgi_node_at(tape, start)->part);
         tgi_pool_give(&tape->pool, block);
         return tape->status;
     }
     uint32_t  k;
-    tg_status status = run_units(tape, plan, start, block + LINE, &k);
-    mark_resident(tape, plan, start, k);
+    tg_status status = run_units(tape, plan, block + LINE, &k);
+    mark_resident(tape, plan, k);
     if (status) tgi_forget_aliases(tape, tape->done, tgi_node_at(tape, start)->part);
     if (status)
-        strand(tape, (tgi_stranded *)block, plan, start);
+        strand(tape, (tgi_stranded *)block, plan);
     else
         tgi_pool_give(&tape->pool, block);
     return status;

@@ -41,8 +41,8 @@ static void in_its_base(const tgi_plan_builder *b, tgi_source *s, uint32_t index
 
 /* Of a view that gets a copy of its own in this plan what it shows before; else the instruction itself. */
 static const tgi_node *shown_first(const tgi_plan_builder *b, tgi_ref ref) {
-    const tgi_node *node = tgi_node_of(b->tape, b->start, ref);
-    if (!(ref & TGI_OUTSIDE)) return tgi_node_of(b->tape, b->start, b->views[ref].base);
+    const tgi_node *node = tgi_node_of(b->tape, &b->plan->frame, ref);
+    if (!(ref & TGI_OUTSIDE)) return tgi_node_of(b->tape, &b->plan->frame, b->views[ref].base);
     return node->view && node->view->base != TGI_NONE ? tgi_node_at(b->tape, node->view->base) : node;
 }
 
@@ -52,7 +52,7 @@ static tgi_source source_of(const tgi_plan_builder *b, const tgi_node *reader, u
     in_its_base(b, &s, index);
     s.leaf = tgi_variable_leaf(shown_first(b, s.base));
     if (!s.leaf) return s;
-    const tgi_node *base = tgi_node_of(b->tape, b->start, s.base);
+    const tgi_node *base = tgi_node_of(b->tape, &b->plan->frame, s.base);
     bool            is_view = !base->view && s.base != tgi_ref_of(b, index);
     bool            assigned_to_base = reader->op->effect && tgi_ref_of(b, reader->in[0]) == s.base;
     uint32_t        assign = tgi_access_of_leaf(b, s.leaf)->assign;

@@ -70,6 +70,59 @@ START_TEST(another_shape_or_another_keep_is_another_plan) {
 END_TEST
 
 /* The first of many is used in between and stays; the second is not. */
+/* A descent whose tape only grows: the operands of each step stand somewhere else, some near, some far. */
+START_TEST(a_step_that_reads_the_step_before_finds_its_plan) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor target = F64(tape, 3, 4), x = F64(tape, 0, 0), g;
+    for (int i = 0; i < 40; i++) {
+        tg_tensor loss = tg_sum(tg_square(tg_sub(x, target)));
+        ck_assert(!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g));
+        x = tg_sub(x, tg_mul(0.25, g));
+        CHECK_F64(x, 3 - 3 * ldexp(1, -i - 1), 4 - 4 * ldexp(1, -i - 1));
+    }
+    ck_assert_int_le(tg_stats(tape).plans, 3); /* the first reads a constant */
+    ck_assert_int_ge(tg_stats(tape).plan_hits, 37);
+    finish(tape);
+}
+END_TEST
+
+/* The same segment with its operands exchanged, or the same one twice, is not mixed up. */
+START_TEST(a_plan_reads_the_operands_of_the_segment_that_runs) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = PARAMETER(tape, "a", 5, 7), b = PARAMETER(tape, "b", 2, 3);
+    CHECK_F64(tg_sub(a, b), 3, 4);
+    CHECK_F64(tg_sub(b, a), -3, -4);
+    CHECK_F64(tg_sub(a, a), 0, 0);
+    ck_assert_int_eq(tg_stats(tape).plans, 2);
+    tg_tensor whole = PARAMETER(tape, "whole", 1, 2, 3, 4), first = tg_slice(whole, 0, 0, 2, 1), second = tg_slice(whole, 0, 2, 4, 1);
+    CHECK_F64(first, 1, 2);
+    CHECK_F64(second, 3, 4);
+    CHECK_F64(tg_exp(first), exp(1), exp(2));
+    CHECK_F64(tg_exp(second), exp(3), exp(4));
+    ck_assert(!tg_run(tape));
+    finish(tape);
+}
+END_TEST
+
+START_TEST(two_parts_that_are_alike_share_a_plan_and_no_value) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = PARAMETER(tape, "a", 1, 2), b = PARAMETER(tape, "b", 3, 4), y[2];
+    for (int i = 0; i < 2; i++) {
+        tg_begin_part(tape, i ? "second" : "first");
+        y[i] = tg_mul(i ? b : a, i ? b : a);
+        tg_end_part(tape);
+    }
+    for (int round = 0; round < 3; round++) {
+        ck_assert(!tg_run_part(tape, "first") && !tg_run_part(tape, "second"));
+        CHECK_F64(y[1], 9, 16);
+        CHECK_F64(y[0], round ? (round - 1) * (round - 1) : 1, round ? 100 : 4);
+        tg_write(a, ((double[]){round, 10}), 2);
+    }
+    ck_assert_int_eq(tg_stats(tape).plans, 1);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(the_plan_not_used_for_longest_goes_first) {
     tg_tape *tape = tg_tape_new();
     tg_mark  mark = tg_tape_mark(tape);
@@ -324,6 +377,9 @@ Suite *suite_plan(void) {
     tcase_add_test(cache, a_step_recorded_again_finds_its_plan_whatever_its_numbers);
     tcase_add_test(cache, the_same_step_twice_without_a_rewind_has_one_plan_and_two_results);
     tcase_add_test(cache, another_shape_or_another_keep_is_another_plan);
+    tcase_add_test(cache, a_step_that_reads_the_step_before_finds_its_plan);
+    tcase_add_test(cache, a_plan_reads_the_operands_of_the_segment_that_runs);
+    tcase_add_test(cache, two_parts_that_are_alike_share_a_plan_and_no_value);
     tcase_add_test(cache, the_plan_not_used_for_longest_goes_first);
     suite_add_tcase(suite, cache);
     tcase_add_test(group, a_layer_with_its_gradients_is_one_group);
