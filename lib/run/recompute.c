@@ -88,14 +88,17 @@ static uint64_t version_of_operands(const tg_tape *tape, const tgi_node *node) {
     return version;
 }
 
-/* Marks what was computed before a leaf under it was written. */
-static void mark_stale(const tg_tape *tape, uint32_t end, uint8_t *marks) {
-    for (uint32_t i = 0; i < end && tape->written; i++) {
+/* Marks what was computed before a leaf under it was written: *newest is room for the last write under each instruction. What has no
+ * value, and may never have been in memory, only passes on what is under it. */
+static void mark_stale(const tg_tape *tape, uint32_t end, uint64_t *newest, uint8_t *marks) {
+    for (uint32_t i = 0; i < end; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
+        const tgi_leaf *leaf = tgi_leaf_of(node);
+        newest[i] = leaf ? leaf->written : 0;
         if (!is_computed_outside(tape, i)) continue;
-        if (version_of_operands(tape, node) > node->version) marks[i] |= STALE;
         for (uint32_t j = 0; j < node->count; j++)
-            marks[i] |= marks[node->in[j]] & STALE;
+            if (newest[node->in[j]] > newest[i]) newest[i] = newest[node->in[j]];
+        if (newest[i] > node->version && (tgi_is_resident(node) || tgi_is_retained(node))) marks[i] |= STALE;
     }
 }
 
@@ -139,13 +142,17 @@ static tg_status recompute(tg_tape *tape, uint32_t i, bool stale) {
 
 tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end) {
     if (!tgi_may_recompute(tape, start, end)) return TG_OK;
-    uint8_t *marks = tgi_pool_take(&tape->pool, start);
-    if (!marks) return tgi_out_of_memory(tape, "run");
-    memset(marks, 0, start);
-    mark_stale(tape, start, marks);
-    mark_wanted(tape, start, end, marks);
-    for (uint32_t i = 0; i < start && !tape->status; i++)
-        if (marks[i] & WANTED) recompute(tape, i, marks[i] & STALE);
+    uint8_t  *marks = tgi_pool_take(&tape->pool, start);
+    uint64_t *newest = tape->written ? tgi_pool_take(&tape->pool, start * sizeof *newest) : NULL;
+    if (marks && (newest || !tape->written)) {
+        memset(marks, 0, start);
+        if (newest) mark_stale(tape, start, newest, marks);
+        mark_wanted(tape, start, end, marks);
+        for (uint32_t i = 0; i < start && !tape->status; i++)
+            if (marks[i] & WANTED) recompute(tape, i, marks[i] & STALE);
+    } else
+        tgi_out_of_memory(tape, "run");
     tgi_pool_give(&tape->pool, marks);
+    tgi_pool_give(&tape->pool, newest);
     return tape->status;
 }
