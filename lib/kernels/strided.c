@@ -49,7 +49,11 @@ tgi_steps tgi_steps_of(const tgi_walk *walk) {
 
 /* ---- gathering --------------------------------------------------------------------------------------------------- */
 
-/* One run along the innermost axis, for one width of element. */
+/* Elements along both sides of the squares in which a transposed matrix is copied: as many as fill a line of the cache. */
+enum { SQUARE = 16 };
+
+/* One run along the innermost axis; and `rows` runs of n, which begin at neighbours in memory: whole lines of that are read, and then whole
+ * lines written. For one width of element. */
 #define DEFINE_COPY_RUN(type) \
     static void copy_run_##type(int64_t n, int64_t stride, const type *from, type *to) { \
         type first = *from; \
@@ -61,6 +65,22 @@ tgi_steps tgi_steps_of(const tgi_walk *walk) {
         else \
             for (int64_t i = 0; i < n; i++) \
                 to[i] = from[i * stride]; \
+    } \
+    static void copy_square_##type(int64_t rows, int64_t n, int64_t stride, const type *from, int64_t pitch, type *to) { \
+        if (rows == SQUARE && n == SQUARE) \
+            for (int64_t i = 0; i < SQUARE; i++) \
+                for (int64_t r = 0; r < SQUARE; r++) \
+                    to[r * pitch + i] = from[i * stride + r]; \
+        else \
+            for (int64_t i = 0; i < n; i++) \
+                for (int64_t r = 0; r < rows; r++) \
+                    to[r * pitch + i] = from[i * stride + r]; \
+    } \
+    static void copy_runs_##type(int64_t rows, int64_t n, int64_t stride, const type *from, type *to) { \
+        for (int64_t r = 0; r < rows; r += SQUARE) \
+            for (int64_t i = 0; i < n; i += SQUARE) \
+                copy_square_##type(rows - r < SQUARE ? rows - r : SQUARE, n - i < SQUARE ? n - i : SQUARE, stride, \
+                                   from + i * stride + r, n, to + r * n + i); \
     }
 DEFINE_COPY_RUN(uint8_t)
 DEFINE_COPY_RUN(uint32_t)
@@ -80,6 +100,14 @@ static void copy_run(size_t element, int64_t n, int64_t stride, const void *from
     }
 }
 
+static void copy_runs(size_t element, int64_t rows, int64_t n, int64_t stride, const void *from, void *to) {
+    switch (element) {
+    case 1: copy_runs_uint8_t(rows, n, stride, from, to); break;
+    case 4: copy_runs_uint32_t(rows, n, stride, from, to); break;
+    case 8: copy_runs_uint64_t(rows, n, stride, from, to); break;
+    }
+}
+
 /* The position of the start-th element: its index along each axis, and its offset from the first, in elements. */
 static int64_t locate(const tgi_walk *walk, int64_t start, int64_t *index) {
     int64_t offset = 0;
@@ -91,18 +119,30 @@ static int64_t locate(const tgi_walk *walk, int64_t start, int64_t *index) {
     return offset;
 }
 
-/* Moves to the start of the next run, and returns the change of the offset. */
-static int64_t next_run(const tgi_walk *walk, int64_t *index) {
+/* Moves on by whole runs, as many as are left of the axis before at most, from the index at which the last one began or was entered; and
+ * returns the change of the offset. */
+static int64_t next_run(const tgi_walk *walk, int64_t runs, int64_t *index) {
     int     inner = walk->rank - 1;
     int64_t change = -index[inner] * walk->strides[inner];
     index[inner] = 0;
     for (int i = inner - 1; i >= 0; i--) {
-        change += walk->strides[i];
-        if (++index[i] < walk->dims[i]) return change;
+        change += runs * walk->strides[i];
+        index[i] += runs;
+        if (index[i] < walk->dims[i]) return change;
         change -= index[i] * walk->strides[i];
         index[i] = 0;
+        runs = 1;
     }
     return change;
+}
+
+/* How many whole runs there are from here on that begin at neighbours in memory, when it is better to copy them together; else 1. */
+static int64_t runs_together(const tgi_walk *walk, const int64_t *index, int64_t count) {
+    int inner = walk->rank - 1;
+    if (inner == 0 || walk->strides[inner - 1] != 1 || index[inner] > 0) return 1;
+    if (walk->element != 1 && walk->element != 4 && walk->element != 8) return 1;
+    int64_t left = walk->dims[inner - 1] - index[inner - 1], whole = count / walk->dims[inner];
+    return whole < 1 ? 1 : left < whole ? left : whole;
 }
 
 void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t count, void *out) {
@@ -117,11 +157,14 @@ void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t c
     int64_t index[8], offset = locate(walk, start, index);
     int     inner = walk->rank - 1;
     while (count > 0) {
-        int64_t n = walk->dims[inner] - index[inner];
+        int64_t n = walk->dims[inner] - index[inner], runs = runs_together(walk, index, count);
         if (n > count) n = count;
-        copy_run(walk->element, n, walk->strides[inner], from + offset * element, to);
-        to += n * element;
-        count -= n;
-        offset += next_run(walk, index);
+        if (runs > 1)
+            copy_runs(walk->element, runs, n, walk->strides[inner], from + offset * element, to);
+        else
+            copy_run(walk->element, n, walk->strides[inner], from + offset * element, to);
+        to += runs * n * element;
+        count -= runs * n;
+        offset += next_run(walk, runs, index);
     }
 }

@@ -65,6 +65,9 @@ static tg_status infer_stack(tg_infer *call) {
 /* How the rows are written: so many at a time that what they take stays in the cache while one operand after the other is put in. */
 enum { ROWS_BYTES = 1 << 15, FEWEST_ROWS = 64, PIECE = 4096 };
 
+/* Operands with one element a row go in together, as many as fill a line of the result. */
+enum { MOST_TOGETHER = 16 };
+
 /* Blocks that lie one after the other in x, to places `pitch` elements apart. */
 #define DEFINE_SPREAD(suffix, T) \
     static void spread_##suffix(int64_t rows, int64_t block, int64_t pitch, const T *x, T *out) { \
@@ -79,6 +82,26 @@ DEFINE_SPREAD(f32, float)
 DEFINE_SPREAD(f64, double)
 DEFINE_SPREAD(i64, int64_t)
 DEFINE_SPREAD(b8, uint8_t)
+
+/* One element a row of each of the arrays, side by side. */
+#define DEFINE_INTERLEAVE(suffix, T) \
+    static void interleave_##suffix(int64_t rows, int count, int64_t pitch, const void *const *x, T *out) { \
+        const T *from[MOST_TOGETHER]; \
+        for (int i = 0; i < count; i++) \
+            from[i] = x[i]; \
+        if (count == MOST_TOGETHER) \
+            for (int64_t r = 0; r < rows; r++, out += pitch) \
+                for (int i = 0; i < MOST_TOGETHER; i++) \
+                    out[i] = from[i][r]; \
+        else \
+            for (int64_t r = 0; r < rows; r++, out += pitch) \
+                for (int i = 0; i < count; i++) \
+                    out[i] = from[i][r]; \
+    }
+DEFINE_INTERLEAVE(f32, float)
+DEFINE_INTERLEAVE(f64, double)
+DEFINE_INTERLEAVE(i64, int64_t)
+DEFINE_INTERLEAVE(b8, uint8_t)
 
 /* Rows of an operand, from the one with the number `row` on. Short ones that are not contiguous are gathered first. */
 static void put_rows(const tg_array *x, int64_t row, int64_t rows, int64_t block, int64_t pitch, void *out) {
@@ -103,6 +126,24 @@ static void put_rows(const tg_array *x, int64_t row, int64_t rows, int64_t block
     }
 }
 
+static bool is_column(const tg_array *x, int64_t rows) {
+    tgi_walk walk = tgi_walk_of(tg_dtype_size(x->dtype), x->rank, x->dims, x->strides);
+    return x->size == rows && tgi_walk_is_contiguous(&walk);
+}
+
+/* The rows of the operands from that one on that are columns, contiguous, and side by side; how many there were. */
+static int put_columns(const tg_kernel_call *call, int first, int64_t all_rows, int64_t row, int64_t rows, int64_t pitch, void *out) {
+    const void *x[MOST_TOGETHER];
+    size_t      width = tg_dtype_size(call->out.dtype);
+    int         count = 0;
+    while (count < MOST_TOGETHER && first + count < call->count && is_column(&call->in[first + count], all_rows)) {
+        x[count] = (const char *)call->in[first + count].data + (size_t)row * width;
+        count++;
+    }
+    if (count) (void)TGI_DISPATCH_ANY(call->out.dtype, interleave, rows, count, pitch, x, out);
+    return count;
+}
+
 static tg_status join_kernel(tg_kernel_call *call) {
     const tg_array *out = &call->out;
     int64_t         rows = tgi_size(axis_of(call->attr), out->dims), count;
@@ -112,10 +153,12 @@ static tg_status join_kernel(tg_kernel_call *call) {
     for (int64_t row = 0; row < rows; row += count) {
         char *to = (char *)out->data + row * pitch * width;
         count = rows - row < most ? rows - row : most;
-        for (int i = 0; i < call->count; i++) {
+        for (int i = 0; i < call->count;) {
             int64_t block = call->in[i].size / rows;
-            if (block) put_rows(&call->in[i], row, count, block, pitch, to);
-            to += block * width;
+            int     columns = block == 1 ? put_columns(call, i, rows, row, count, pitch, to) : 0;
+            if (block && !columns) put_rows(&call->in[i], row, count, block, pitch, to);
+            to += (columns ? columns : block) * width;
+            i += columns ? columns : 1;
         }
     }
     return TG_OK;

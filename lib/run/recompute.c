@@ -98,7 +98,7 @@ static void mark_stale(const tg_tape *tape, uint32_t end, uint64_t *newest, uint
         if (!is_computed_outside(tape, i)) continue;
         for (uint32_t j = 0; j < node->count; j++)
             if (newest[node->in[j]] > newest[i]) newest[i] = newest[node->in[j]];
-        if (newest[i] > node->version && (tgi_is_resident(node) || tgi_is_retained(node))) marks[i] |= STALE;
+        if (newest[i] > node->version && (tgi_is_resident(node) || tgi_is_overwritten(node))) marks[i] |= STALE;
     }
 }
 

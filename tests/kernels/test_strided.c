@@ -74,6 +74,30 @@ START_TEST(gathers_any_part_of_any_array) {
 }
 END_TEST
 
+/* Matrices that lie transposed, larger than the squares in which they are copied; any part of them. */
+START_TEST(gathers_transposed_matrices) {
+    static const size_t  widths[] = {1, 2, 4, 8};
+    static const int64_t shapes[][3] = {{1, 16, 16}, {3, 37, 41}, {2, 33, 5}, {2, 3, 70}, {1, 90, 2}};
+    static unsigned char memory[5000 * 8], out[5000 * 8];
+    uint32_t             state = 5;
+    size_t               width = widths[_i];
+    for (size_t i = 0; i < sizeof memory; i++)
+        memory[i] = (unsigned char)(i * 7 + i / 251);
+    for (int k = 0; k < 5; k++) {
+        const int64_t *dims = shapes[k];
+        int64_t        strides[] = {dims[1] * dims[2], 1, dims[1]}, size = size_of(3, dims);
+        tgi_walk       walk = tgi_walk_of(width, 3, dims, strides);
+        for (int trial = 0; trial < 50; trial++) {
+            int64_t start = trial ? next_number(&state) % size : 0;
+            int64_t count = trial ? next_number(&state) % (size - start + 1) : size;
+            memset(out, 0xee, sizeof out);
+            tgi_gather(&walk, memory, start, count, out);
+            check_gathered(width, out, memory, start, count, 3, dims, strides);
+        }
+    }
+}
+END_TEST
+
 START_TEST(gathers_nothing_of_an_empty_array) {
     static const int64_t shapes[][3] = {{0, 2, 3}, {2, 0, 3}, {2, 3, 0}, {0, 0, 0}, {1, 0, 1}};
     int64_t              strides[3];
@@ -144,6 +168,7 @@ Suite *suite_strided(void) {
     Suite *suite = suite_create("kernels/strided");
     TCase *gather = tcase_create("gather"), *walk = tcase_create("walk");
     tcase_add_loop_test(gather, gathers_any_part_of_any_array, 0, 6);
+    tcase_add_loop_test(gather, gathers_transposed_matrices, 0, 4);
     tcase_add_loop_test(gather, gathers_nothing_of_an_empty_array, 0, 5);
     suite_add_tcase(suite, gather);
     tcase_add_test(walk, row_major_strides);

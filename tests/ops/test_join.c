@@ -433,6 +433,29 @@ START_TEST(rows_are_put_side_by_side) {
 }
 END_TEST
 
+/* More columns than go in together, every fifth of them reversed, every seventh with two elements a row. */
+START_TEST(columns_are_put_side_by_side) {
+    enum { COLUMNS = 75, ROWS = 130 };
+    static const tg_dtype dtypes[] = {TG_F32, TG_F64, TG_I64, TG_BOOL};
+    tg_tape              *tape = tg_tape_new();
+    tg_tensor             x[COLUMNS];
+    int64_t               at = 0;
+    for (int i = 0; i < COLUMNS; i++) {
+        int64_t   width = i % 7 == 3 ? 2 : 1;
+        tg_tensor numbers = tg_remainder(tg_arange(tape, TG_I64, i, (double)(i + ROWS * width), 1), 11);
+        x[i] = tg_reshape(tg_cast(_i < 3 ? numbers : tg_gt(numbers, 5), dtypes[_i]), TG_SHAPE(ROWS, width));
+        if (i % 5 == 4) x[i] = tg_flip(x[i], TG_AXES(0));
+    }
+    tg_tensor joined = tg_concat(tg_list_from(COLUMNS, x), 1);
+    for (int i = 0; i < COLUMNS; i++) {
+        int64_t width = i % 7 == 3 ? 2 : 1;
+        CHECK_IS(tg_any(tg_ne(tg_slice(joined, 1, at, at + width, 1), x[i])), 0);
+        at += width;
+    }
+    finish(tape);
+}
+END_TEST
+
 START_TEST(lists_of_thousands) {
     enum { N = 20000 };
     tg_tape   *tape = tg_tape_new();
@@ -491,6 +514,7 @@ Suite *suite_join(void) {
     tcase_add_test(tcase, what_does_not_go_around_is_rejected);
     tcase_add_test(tcase, higher_derivatives_of_formulas);
     tcase_add_loop_test(tcase, rows_are_put_side_by_side, 0, 3);
+    tcase_add_loop_test(tcase, columns_are_put_side_by_side, 0, 4);
     tcase_add_loop_test(tcase, an_operand_more_costs_the_same_however_many_there_are, 0, 2);
     tcase_add_test(tcase, lists_of_thousands);
     suite_add_tcase(suite, tcase);
