@@ -57,6 +57,7 @@ tg_status tgi_allocate_value(tg_tape *tape, tgi_node *node) {
         return TG_OK;
     }
     node->data = tgi_pool_take(&tape->pool, bytes);
+    tape->moves++;
     if (!node->data) return tgi_out_of_memory(tape, node->op->name);
     set(node, TGI_OWNED);
     return TG_OK;
@@ -67,7 +68,8 @@ void tgi_borrow_value(tgi_node *node, const void *data) {
     set(node, TGI_BORROWED);
 }
 
-void tgi_move_value(tgi_node *from, tgi_node *to) {
+void tgi_move_value(tg_tape *tape, tgi_node *from, tgi_node *to) {
+    tape->moves++;
     to->data = from->data;
     clear(to, TGI_BORROWED);
     set(to, TGI_OWNED);
@@ -88,6 +90,7 @@ void tgi_release_value(tg_tape *tape, tgi_node *node) {
     tgi_release_old_value(tape, node);
     clear(node, TGI_OWNED);
     node->data = NULL;
+    tape->moves++;
 }
 
 void tgi_release_old_value(tg_tape *tape, tgi_node *view) {

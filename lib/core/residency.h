@@ -100,7 +100,7 @@ void tgi_borrow_value(tgi_node *node, const void *data);
 void tgi_set_writable(tgi_node *node);
 
 /* Its own buffer becomes that of another, whose memory is not its own. */
-void tgi_move_value(tgi_node *from, tgi_node *to);
+void tgi_move_value(tg_tape *tape, tgi_node *from, tgi_node *to);
 
 /* It is dropped: not kept, not saved, absent; or kept and resident again. */
 void tgi_set_dropped(tgi_node *node, bool dropped);

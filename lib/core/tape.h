@@ -150,7 +150,9 @@ typedef struct tgi_plan_slot {
     tgi_plan        *plan;
     tgi_plan_request request;
     const tgi_plan  *bound;       /* the values have their memory by this one, */
-    uint32_t         bound_start; /* from this instruction on */
+    uint32_t         bound_start; /* from this instruction on, */
+    const void      *block;       /* those that do not last in this block; NULL when they must be bound anew in any case, */
+    uint64_t         moves;       /* and so must all when a value has moved since */
 } tgi_plan_slot;
 
 typedef struct tgi_plans {
@@ -232,6 +234,7 @@ struct tg_tape {
     uint64_t       clock;                   /* how often a leaf was overwritten from outside */
     bool           written;                 /* one was, since tg_run began anew, after something had run */
     uint32_t       touched;                 /* those from this one on never had memory */
+    uint64_t       moves;                   /* how often a value got or lost its memory otherwise than by a plan */
     uint32_t       leading;                 /* the tape begins with so many leaves */
     bool           anomaly;                 /* stops at the first NaN or infinity: see tg_set_anomaly */
     tgi_team       team;                    /* the threads of a run */

@@ -19,7 +19,8 @@ tg_status tgi_allocate_view_copy(tg_tape *tape, tgi_node *node) {
     return node->view->copy ? TG_OK : tgi_out_of_memory(tape, node->op->name);
 }
 
-void tgi_show_view_copy(tgi_node *node) {
+void tgi_show_view_copy(tg_tape *tape, tgi_node *node) {
+    tape->moves++;
     node->data = node->view->copy;
     node->view->base = TGI_NONE;
     tgi_row_major(node->rank, node->dims, node->view->strides);
@@ -28,7 +29,7 @@ void tgi_show_view_copy(tgi_node *node) {
 tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array) {
     if (tgi_allocate_view_copy(tape, node)) return tape->status;
     tgi_copy_array(array, array->rank, array->dims, node->view->copy);
-    tgi_show_view_copy(node);
+    tgi_show_view_copy(tape, node);
     return TG_OK;
 }
 
@@ -144,6 +145,7 @@ static tg_status retain_view(tg_tape *tape, tgi_node *node, const tgi_node *base
     tgi_leaf *leaf = tgi_leaf_of(base);
     if (take_spare(tape, base)) return tape->status;
     leaf->spare->users++;
+    tape->moves++;
     node->view->old = leaf->spare;
     node->view->base = TGI_NONE;
     if (!tgi_is_resident(node)) node->version = tape->clock; /* a plan, which made it, is still running */
@@ -172,6 +174,7 @@ static void leave_old_value(tg_tape *tape, uint32_t index) {
         tgi_node *view = tgi_node_at(tape, tape->aliases.item[i]);
         if (view->view->base == index) view->data = (char *)next + ((char *)view->data - (char *)node->data);
     }
+    tape->moves++;
     leaf->spare->memory = node->data;
     leaf->spare = NULL;
     node->data = next;

@@ -30,6 +30,6 @@ tg_status tgi_copy_view(tg_tape *tape, tgi_node *node, const tg_array *array);
 
 /* The two halves of it that need no elements: memory for the copy, unless there is some; and the view shows that, row-major. */
 tg_status tgi_allocate_view_copy(tg_tape *tape, tgi_node *node);
-void      tgi_show_view_copy(tgi_node *node);
+void      tgi_show_view_copy(tg_tape *tape, tgi_node *node);
 
 #endif

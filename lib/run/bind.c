@@ -62,6 +62,7 @@ static tg_status list_second(tgi_plan_builder *b, const view_lists *lists, uint3
     tgi_binding *binding = unit->bindings = tgi_plan_take(b, views + 1, sizeof *binding);
     if (!binding) return TG_ERR_MEMORY;
     unit->bound = views + 1;
+    b->plan->binds_again = true;
     *binding++ = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK};
     for (uint32_t i = lists->first[original]; i != TGI_NONE; i = lists->next[i])
         *binding++ = (tgi_binding){i, (size_t)b->views[i].offset, b->views[i].strides, original, last, TGI_IN_BASE};
@@ -101,7 +102,7 @@ static void bind_to_block(tgi_node *node, char *memory) {
 static tg_status bind_to_own(tg_tape *tape, tgi_node *node) {
     if (!node->view) return tgi_allocate_value(tape, node);
     if (tgi_allocate_view_copy(tape, node)) return tape->status;
-    tgi_show_view_copy(node);
+    tgi_show_view_copy(tape, node);
     return TG_OK;
 }
 
@@ -130,10 +131,16 @@ void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, const tgi_frame *frame,
     }
 }
 
+/* Whether each value still has the memory that the plan gave it in the run before: then a run has nothing to do but to compute. Views that
+ * show a leaf are listed anew in each run, and what is put into memory a second time is first in another place. */
+static bool is_still_bound(const tg_tape *tape, const tgi_plan *plan, const tgi_plan_slot *slot, const char *block) {
+    return slot->bound == plan && slot->bound_start == plan->frame.start && slot->block == block && slot->moves == tape->moves &&
+           tape->aliases.count == 0;
+}
+
 /* Takes back the memory of values that ran before, by another plan or one by one. */
-static void unbind_values(tg_tape *tape, const tgi_plan *plan) {
-    uint32_t             start = plan->frame.start, end = start + plan->count;
-    const tgi_plan_slot *slot = tgi_slot_for(tape, start);
+static void unbind_values(tg_tape *tape, const tgi_plan *plan, const tgi_plan_slot *slot) {
+    uint32_t start = plan->frame.start, end = start + plan->count;
     if (slot->bound == plan && slot->bound_start == start) return;
     for (uint32_t i = start; i < end && i < tape->touched; i++) {
         tgi_node *node = tgi_node_at(tape, i);
@@ -146,7 +153,9 @@ static void unbind_values(tg_tape *tape, const tgi_plan *plan) {
 
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
     const tgi_frame *frame = &plan->frame;
-    unbind_values(tape, plan);
+    tgi_plan_slot   *slot = tgi_slot_for(tape, frame->start);
+    if (is_still_bound(tape, plan, slot, block)) return TG_OK;
+    unbind_values(tape, plan, slot);
     for (uint32_t k = 0; k < plan->binding_count && !tape->status; k++) {
         const tgi_binding *binding = &plan->bindings[k];
         tgi_node          *node = tgi_node_of(tape, frame, binding->node);
@@ -158,8 +167,9 @@ tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
         case TGI_IN_BASE: bind_to_base(tape, node, binding, frame); break;
         }
     }
-    tgi_plan_slot *slot = tgi_slot_for(tape, frame->start);
     slot->bound = tape->status ? NULL : plan;
     slot->bound_start = frame->start;
+    slot->block = tape->aliases.count || plan->binds_again ? NULL : block;
+    slot->moves = tape->moves;
     return tape->status;
 }

@@ -266,11 +266,18 @@ static bool is_whole(const tg_tape *tape, uint32_t start) {
     return start == (part ? tgi_part_at(tape, part)->start : tape->leading);
 }
 
+const tgi_plan *tgi_plan_again(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    const tgi_plan_slot *slot = tgi_slot_for(tape, start);
+    tgi_plan_request     now = {tape->generation, tape->keeps, start, end, limit};
+    bool                 again = slot->plan && slot->plan->frame.start == start && !memcmp(&now, &slot->request, sizeof now);
+    return again && is_whole(tape, start) ? slot->plan : NULL;
+}
+
 tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tgi_plan_slot   *slot = tgi_slot_for(tape, start);
     tgi_plan_request now = {tape->generation, tape->keeps, start, end, limit};
-    bool             again = !memcmp(&now, &slot->request, sizeof now);
-    if (!again || !slot->plan || slot->plan->frame.start != start || !is_whole(tape, start)) {
+    if (!tgi_plan_again(tape, start, end, limit)) {
+        bool again = !memcmp(&now, &slot->request, sizeof now);
         slot->plan = NULL;
         slot->request = now;
         if (!pays(tape, &now, again)) return NULL;

@@ -152,6 +152,7 @@ struct tgi_plan {
     size_t          key_words;
     uint64_t        hash, used;
     bool            sequential; /* the segment is to be run one by one */
+    bool            binds_again; /* some unit puts a value into memory a second time */
     tgi_binding    *bindings;   /* of the values that have memory, in the order of recording */
     tgi_unit       *units;
     uint32_t        count, binding_count, unit_count, group_count, fused_count;
@@ -165,6 +166,9 @@ bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit
 /* Works out a plan for the instructions of the frame before `end`; NULL and an error when there is no memory (plan.c). */
 tgi_plan *tgi_make_plan(tg_tape *tape, const tgi_frame *frame, uint32_t end, uint32_t limit);
 void      tgi_free_plan(tg_tape *tape, tgi_plan *plan);
+
+/* The plan of the segment when the very same one was asked for before, else NULL (cache.c). */
+const tgi_plan *tgi_plan_again(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit);
 
 /* The plan for that segment: found, or made and kept for the next time; NULL, with an error, when there is no memory. The first one
  * is NULL, too, when it does not pay to make one (cache.c). */

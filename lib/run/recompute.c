@@ -10,6 +10,7 @@
 
 #include "core/residency.h"
 #include "run/aliases.h"
+#include "run/plan.h"
 #include "run/run.h"
 
 /* Whether instruction j must have been computed outside of the segment's part: else it is a leaf, or its part's own affair. */
@@ -26,8 +27,11 @@ static bool is_absent(const tgi_node *node) {
 
 typedef bool test(const tg_tape *tape, uint32_t operand);
 
-static bool reads(const tg_tape *tape, uint32_t start, uint32_t end, test *is_so) {
-    for (uint32_t i = start; i < end && start > 0; i++) {
+/* A plan that is known for them has the list. */
+static bool reads(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known, test *is_so) {
+    for (uint32_t k = 0; known && k < known->frame.outside_count; k++)
+        if (is_so(tape, known->frame.outside[k])) return true;
+    for (uint32_t i = start; i < end && start > 0 && !known; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         for (uint32_t j = 0; j < node->count; j++)
             if (node->in[j] < start && is_so(tape, node->in[j])) return true;
@@ -43,12 +47,12 @@ static bool is_absent_or_may_be_stale(const tg_tape *tape, uint32_t operand) {
     return is_computed_outside(tape, operand) && (tape->written || is_absent(tgi_node_at(tape, operand)));
 }
 
-bool tgi_reads_overwritten(const tg_tape *tape, uint32_t start, uint32_t end) {
-    return reads(tape, start, end, is_overwritten);
+bool tgi_reads_overwritten(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
+    return reads(tape, start, end, known, is_overwritten);
 }
 
-bool tgi_may_recompute(const tg_tape *tape, uint32_t start, uint32_t end) {
-    return reads(tape, start, end, is_absent_or_may_be_stale);
+bool tgi_may_recompute(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
+    return reads(tape, start, end, known, is_absent_or_may_be_stale);
 }
 
 /* ---- what has become of leaves ----------------------------------------------------------------------------------- */
@@ -140,8 +144,8 @@ static tg_status recompute(tg_tape *tape, uint32_t i, bool stale) {
     return TG_OK;
 }
 
-tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end) {
-    if (!tgi_may_recompute(tape, start, end)) return TG_OK;
+tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
+    if (!tgi_may_recompute(tape, start, end, known)) return TG_OK;
     uint8_t  *marks = tgi_pool_take(&tape->pool, start);
     uint64_t *newest = tape->written ? tgi_pool_take(&tape->pool, start * sizeof *newest) : NULL;
     if (marks && (newest || !tape->written)) {

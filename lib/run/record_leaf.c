@@ -114,7 +114,7 @@ tg_tensor(tg_parameter)(tg_tape *tape, const char *name, tg_tensor init) {
     tgi_node *node = tgi_new_leaf(tape, "parameter", &tgi_parameter, name, (tg_dtype)value->dtype, tgi_node_shape(value),
                                   moves ? value->data : NULL);
     if (node && moves) {
-        tgi_move_value(value, node);
+        tgi_move_value(tape, value, node);
         tgi_drop_formula(tape, tgi_index(init));
     } else if (node) {
         tg_array array = tgi_array_of(value);

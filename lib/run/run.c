@@ -49,9 +49,10 @@ static tg_status check_values_of_parts(tg_tape *tape, uint32_t end) {
 
 static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
     if (check_values_of_parts(tape, end)) return tape->status;
-    if (tgi_recompute(tape, tape->done, end)) return tape->status;
-    bool            sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end);
-    const tgi_plan *plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);
+    const tgi_plan *plan = tgi_plan_again(tape, tape->done, end, limit);
+    if (tgi_recompute(tape, tape->done, end, plan)) return tape->status;
+    bool sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end, plan);
+    plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);
     if (planned) *planned = tgi_now();
     if (tape->status) return tape->status;
     sequential = !plan || plan->sequential;
@@ -159,7 +160,7 @@ tg_status tgi_run_for(tg_tape *tape, uint32_t index, const char *what) {
 
 tg_status tgi_run_early(tg_tape *tape) {
     uint32_t end = extend(tape, tape->done);
-    return tgi_may_recompute(tape, tape->done, end) ? tgi_done(tape, TG_OK) : run_until(tape, end, tape->count);
+    return tgi_may_recompute(tape, tape->done, end, NULL) ? tgi_done(tape, TG_OK) : run_until(tape, end, tape->count);
 }
 
 void tgi_forget_early(tg_tape *tape) {

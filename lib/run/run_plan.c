@@ -37,6 +37,7 @@ static bool forget_values(tg_tape *tape, const tgi_stranded *block, bool all) {
         if (!all && tgi_is_readable(node)) continue;
         tgi_set_absent(node);
         node->data = NULL;
+        tape->moves++;
     }
     return some_stay;
 }
@@ -63,13 +64,17 @@ static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan) {
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 /* What has run until `done` is resident when it lasts, or when unit k, which failed, or a later one reads it: its memory is still its
- * own. */
+ * own. All else is absent; where nothing failed, it has been so before. */
 static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t k) {
     uint32_t start = plan->frame.start;
+    bool     failed = tape->done < start + plan->count;
     for (uint32_t i = 0; i < plan->binding_count; i++) {
         const tgi_binding *b = &plan->bindings[i];
         tgi_node          *node = tgi_node_at(tape, start + b->node);
-        if (start + b->node < tape->done && b->last_unit >= k && !tgi_is_overwritten(node)) tgi_set_resident(tape, node);
+        if (start + b->node < tape->done && b->last_unit >= k && !tgi_is_overwritten(node))
+            tgi_set_resident(tape, node);
+        else if (failed && !tgi_is_overwritten(node))
+            tgi_set_absent(node);
     }
 }
 

@@ -84,6 +84,7 @@ static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
     if (answer == TGI_VIEW_WRONG)
         return tgi_fail(tape, TG_ERR_SHAPE, node->op->name, "the op's view shows what its operand has not");
 
+    tape->moves++;
     node->data = out.data;
     node->view->base = base_of(tape, node->in[0]);
     memcpy(node->view->strides, out.strides, node->rank * sizeof(int64_t));
