@@ -43,16 +43,14 @@ static void use_chunk(tgi_arena *arena, tgi_chunk *chunk) {
     arena->end = chunk ? arena->top + chunk->bytes : NULL;
 }
 
-void *tgi_arena_take(tgi_arena *arena, size_t bytes) {
+void *tgi_arena_take_chunk(tgi_arena *arena, size_t bytes) {
     if (bytes > SIZE_MAX - 7) return NULL;
     bytes = (bytes + 7) & ~(size_t)7;
-    if (!arena->current || bytes > (size_t)(arena->end - arena->top)) {
-        tgi_chunk *chunk = spare_chunk(arena, bytes);
-        if (!chunk) chunk = new_chunk(arena, bytes);
-        if (!chunk) return NULL;
-        chunk->next = arena->current;
-        use_chunk(arena, chunk);
-    }
+    tgi_chunk *chunk = spare_chunk(arena, bytes);
+    if (!chunk) chunk = new_chunk(arena, bytes);
+    if (!chunk) return NULL;
+    chunk->next = arena->current;
+    use_chunk(arena, chunk);
     void *memory = arena->top;
     arena->top += bytes;
     return memory;

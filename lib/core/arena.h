@@ -7,6 +7,8 @@
 #ifndef TGI_CORE_ARENA_H
 #define TGI_CORE_ARENA_H
 
+#include <stdint.h>
+
 #include "core/memory.h"
 
 typedef struct tgi_chunk tgi_chunk;
@@ -19,8 +21,18 @@ typedef struct tgi_arena {
     char       *top, *end; /* of the free part of the current chunk */
 } tgi_arena;
 
+/* The same from another chunk than the current one. */
+void *tgi_arena_take_chunk(tgi_arena *arena, size_t bytes);
+
 /* `bytes` of memory, aligned to 8, not initialised; NULL when there is none. */
-void *tgi_arena_take(tgi_arena *arena, size_t bytes);
+static inline void *tgi_arena_take(tgi_arena *arena, size_t bytes) {
+    size_t whole = (bytes + 7) & ~(size_t)7;
+    if (bytes > SIZE_MAX - 7 || !arena->current || whole > (size_t)(arena->end - arena->top))
+        return tgi_arena_take_chunk(arena, bytes);
+    void *memory = arena->top;
+    arena->top += whole;
+    return memory;
+}
 
 /* Gives back everything taken since tgi_arena_take returned `position`, that included. */
 void tgi_arena_cut(tgi_arena *arena, const void *position);

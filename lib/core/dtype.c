@@ -58,10 +58,10 @@ static double parse_f64(const char *text) {
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const tgi_dtype_traits traits[TG_DTYPES] = {
-    [TG_F32] = {"float32", sizeof(float), f32_to_double, f32_from_double, true, FLT_MANT_DIG, (double)FLT_MAX, parse_f32},
-    [TG_F64] = {"float64", sizeof(double), f64_to_double, f64_from_double, true, DBL_MANT_DIG, DBL_MAX, parse_f64},
-    [TG_I64] = {"int64", sizeof(int64_t), i64_to_double, i64_from_double, .floating = false},
-    [TG_BOOL] = {"bool", sizeof(bool), b8_to_double, b8_from_double, .floating = false},
+    [TG_F32] = {"float32", sizeof(float), f32_to_double, f32_from_double, FLT_MANT_DIG, (double)FLT_MAX, parse_f32},
+    [TG_F64] = {"float64", sizeof(double), f64_to_double, f64_from_double, DBL_MANT_DIG, DBL_MAX, parse_f64},
+    [TG_I64] = {"int64", sizeof(int64_t), i64_to_double, i64_from_double, .precision = 0},
+    [TG_BOOL] = {"bool", sizeof(bool), b8_to_double, b8_from_double, .precision = 0},
 };
 
 const tgi_dtype_traits *tgi_traits_of(tg_dtype dtype) {
@@ -75,10 +75,6 @@ const char *tg_dtype_name(tg_dtype dtype) {
 
 size_t tg_dtype_size(tg_dtype dtype) {
     return tgi_traits_of(dtype)->size;
-}
-
-bool tgi_floating(tg_dtype dtype) {
-    return tgi_traits_of(dtype)->floating;
 }
 
 bool tgi_convert(double value, tg_dtype dtype, void *out) {

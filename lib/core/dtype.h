@@ -18,8 +18,7 @@ typedef struct tgi_dtype_traits {
     double (*to_double)(const void *element);         /* an int64 beyond 2^53 is rounded */
     bool (*from_double)(double value, void *element); /* false when it does not hold the value, as int64 does not hold 0.5 */
 
-    /* a floating dtype carries gradients, and has NaN and infinities; of the others the rest is zero */
-    bool   floating;
+    /* of floating dtypes, which carry gradients, and have NaN and infinities; of the others it is zero */
     int    precision;                  /* in bits: it holds every integer from -2^precision to 2^precision */
     double largest;                    /* finite value */
     double (*parse)(const char *text); /* of a number in decimal, rounded once */
@@ -27,8 +26,6 @@ typedef struct tgi_dtype_traits {
 
 /* Those of a dtype; for what is none a name of "?", a size of 0, and no conversions. */
 const tgi_dtype_traits *tgi_traits_of(tg_dtype dtype);
-
-bool tgi_floating(tg_dtype dtype);
 
 /* The value converted to `dtype` into up to 8 bytes at `out`; false when the dtype does not hold it. */
 bool tgi_convert(double value, tg_dtype dtype, void *out);
@@ -47,6 +44,10 @@ typedef enum tgi_dtype_set {
 
 static inline bool tgi_dtype_in(tg_dtype dtype, tgi_dtype_set set) {
     return (unsigned)dtype < TG_DTYPES && set >> dtype & 1;
+}
+
+static inline bool tgi_floating(tg_dtype dtype) {
+    return tgi_dtype_in(dtype, TGI_FLOATS);
 }
 
 /* Calls f_f32(...), f_f64(...), f_i64(...) or f_b8(...), whichever is for the dtype. An expression: TG_OK, or TG_ERR_DTYPE, and

@@ -18,11 +18,6 @@ const tg_op tgi_input = {.name = "input"};
 const tg_op tgi_parameter = {.name = "parameter"};
 const tg_op tgi_zero_grad = {.name = "zero_grad"};
 
-tgi_leaf *tgi_leaf_of(const tgi_node *node) {
-    bool leaf = node->op == &tgi_constant || node->op == &tgi_input || node->op == &tgi_parameter;
-    return leaf ? (tgi_leaf *)node->attr : NULL;
-}
-
 tgi_leaf *tgi_leaf_named(tg_tape *tape, const char *name) {
     tgi_leaf *leaf;
     HASH_FIND_STR(tape->names, name, leaf);
@@ -73,7 +68,7 @@ static tg_status fill(tg_tape *tape, tgi_node *node, const char *name, tg_dtype 
     char     *text = tgi_arena_take(&tape->arena, name_bytes);
     if (!leaf || !dims || !text) return TG_ERR_MEMORY;
 
-    memcpy(dims, shape.dims, rank * sizeof *dims);
+    tgi_copy_sizes(shape.rank, shape.dims, dims);
     if (name) memcpy(text, name, name_bytes);
     *leaf = (tgi_leaf){.name = name ? text : NULL,
                        .index = tape->count - 1,

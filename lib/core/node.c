@@ -11,10 +11,6 @@ size_t tgi_node_bytes(const tgi_node *node) {
     return (size_t)tgi_node_size(node) * tg_dtype_size((tg_dtype)node->dtype);
 }
 
-tg_type tgi_node_type(const tgi_node *node) {
-    return (tg_type){(tg_dtype)node->dtype, node->rank, node->dims};
-}
-
 tg_shape tgi_node_shape(const tgi_node *node) {
     return tg_shape_from(node->rank, node->dims);
 }

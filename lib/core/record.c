@@ -38,15 +38,23 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
         return NULL;
     }
     tgi_node *node = tgi_node_at(tape, tape->count++);
-    *node = (tgi_node){.op = op,
-                       .in = block,
-                       .file = tape->file,
-                       .within = tape->rule_of == TGI_NONE ? tape->within : tgi_node_name(tgi_node_at(tape, tape->rule_of)),
-                       .line = tape->line,
-                       .generation = tape->generation,
-                       .rule_of = tape->rule_of,
-                       .role = tape->role,
-                       .part = tape->part};
+    /* One by one: to clear the whole of it first takes as long as all else here. */
+    node->op = op;
+    node->file = tape->file;
+    node->within = tape->rule_of == TGI_NONE ? tape->within : tgi_node_name(tgi_node_at(tape, tape->rule_of));
+    node->in = block;
+    node->dims = NULL;
+    node->attr = node->data = NULL;
+    node->view = NULL;
+    node->small = node->version = node->key = 0;
+    node->line = tape->line;
+    node->generation = tape->generation;
+    node->count = node->attr_size = node->last_use = node->outside = 0;
+    node->rule_of = tape->rule_of;
+    node->dtype = node->rank = node->residency = 0;
+    node->role = tape->role;
+    node->requires_grad = false;
+    node->part = tape->part;
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_set_kept(node);
     return node;
 }
@@ -215,9 +223,9 @@ static tg_status infer(tg_tape *tape, tg_infer *call, const uint32_t *ids) {
 /* The sizes in memory that lives as long as the instruction: an operand's own, or a copy. */
 static const int64_t *lasting_dims(tg_tape *tape, const tg_infer *call) {
     if (call->out.dims != call->dims) return call->out.dims;
-    size_t   bytes = (size_t)call->out.rank * sizeof(int64_t);
-    int64_t *dims = tgi_arena_take(&tape->arena, bytes);
-    return dims ? memcpy(dims, call->dims, bytes) : NULL;
+    int64_t *dims = tgi_arena_take(&tape->arena, (size_t)call->out.rank * sizeof *dims);
+    if (dims) tgi_copy_sizes(call->out.rank, call->dims, dims);
+    return dims;
 }
 
 bool tgi_gradients_flow(const tg_tape *tape, const tgi_node *node) {

@@ -128,11 +128,6 @@ void tg_release(tg_tape *tape, tg_line before) {
     tgi_done(tape, TG_OK);
 }
 
-tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index) {
-    uint64_t generation = tgi_node_at(tape, index)->generation;
-    return (tg_tensor){.tape = (tg_tape *)tape, .ref = generation << 32 | index};
-}
-
 tg_tensor tgi_invalid(tg_tape *tape) {
     return (tg_tensor){.tape = is_tag(tape) ? NULL : tape, .ref = TGI_NONE};
 }

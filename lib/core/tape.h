@@ -320,7 +320,25 @@ int64_t tgi_size(int rank, const int64_t *dims);
 int64_t tgi_checked_size(int rank, const int64_t *dims);
 
 static inline bool tgi_same_dims(int a_rank, const int64_t *a, int b_rank, const int64_t *b) {
-    return a_rank == b_rank && (a == b || a_rank == 0 || !memcmp(a, b, (size_t)a_rank * sizeof *a));
+    if (a_rank != b_rank) return false;
+    for (int i = 0; i < a_rank && a != b; i++)
+        if (a[i] != b[i]) return false;
+    return true;
+}
+
+/* Copies sizes or strides: there are so few that a memcpy of a length that the compiler does not know takes several times as long. */
+static inline void tgi_copy_sizes(int rank, const int64_t *from, int64_t *to) {
+    _Static_assert(TG_MAX_RANK == 8, "an axis a case");
+    switch (rank) {
+    case 8: to[7] = from[7]; /* fall through */
+    case 7: to[6] = from[6]; /* fall through */
+    case 6: to[5] = from[5]; /* fall through */
+    case 5: to[4] = from[4]; /* fall through */
+    case 4: to[3] = from[3]; /* fall through */
+    case 3: to[2] = from[2]; /* fall through */
+    case 2: to[1] = from[1]; /* fall through */
+    case 1: to[0] = from[0];
+    }
 }
 
 /* The shape that a and b broadcast to, by NumPy's rule, into `out`; false when they do not. */
@@ -352,7 +370,11 @@ bool tgi_is_number(tg_tensor x, double *value);
 bool tgi_is_none(tg_tensor x);
 
 /* The handle of an instruction; and one that is refused wherever it is used. */
-tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index);
+static inline tg_tensor tgi_tensor(const tg_tape *tape, uint32_t index) {
+    uint64_t generation = tgi_node_at(tape, index)->generation;
+    return (tg_tensor){.tape = (tg_tape *)tape, .ref = generation << 32 | index};
+}
+
 tg_tensor tgi_invalid(tg_tape *tape);
 
 static inline uint32_t tgi_index(tg_tensor x) {
@@ -394,8 +416,11 @@ static inline tgi_team *tgi_team_of(const tg_kernel_call *call) {
 
 int64_t  tgi_node_size(const tgi_node *node);
 size_t   tgi_node_bytes(const tgi_node *node);
-tg_type  tgi_node_type(const tgi_node *node);
 tg_shape tgi_node_shape(const tgi_node *node);
+
+static inline tg_type tgi_node_type(const tgi_node *node) {
+    return (tg_type){(tg_dtype)node->dtype, node->rank, node->dims};
+}
 
 /* The bytes of a bool value that came from outside: what is not 0 becomes 1. Other dtypes are left alone. */
 void tgi_make_bools(tgi_node *node);
@@ -430,7 +455,10 @@ void tgi_note_recipe(tg_tape *tape, const tgi_node *leaf, tgi_recipe recipe, con
 tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype dtype);
 
 /* What a constant, input or parameter has beside its value; NULL for everything else. */
-tgi_leaf *tgi_leaf_of(const tgi_node *node);
+static inline tgi_leaf *tgi_leaf_of(const tgi_node *node) {
+    bool leaf = node->op == &tgi_constant || node->op == &tgi_input || node->op == &tgi_parameter;
+    return leaf ? (tgi_leaf *)node->attr : NULL;
+}
 
 /* The input or parameter of that name, or NULL. */
 tgi_leaf *tgi_leaf_named(tg_tape *tape, const char *name);

@@ -115,7 +115,7 @@ static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_binding *
     }
     node->data = data + (int64_t)binding->offset;
     node->view->base = tgi_ref_index(frame, binding->base);
-    memcpy(node->view->strides, binding->strides, node->rank * sizeof *binding->strides);
+    tgi_copy_sizes(node->rank, binding->strides, node->view->strides);
     return tgi_note_alias(tape, frame->start + binding->node);
 }
 

@@ -90,13 +90,13 @@ static tg_status write_outside(key_writer *k, uint32_t index) {
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)view << 16;
-    if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
+    tgi_copy_sizes(node->rank, node->dims, (int64_t *)w);
     if (!view) return TG_OK;
     const tgi_node *base = tgi_node_at(k->tape, node->view->base);
     w += node->rank;
     *w++ = base->outside;
     *w++ = (uint64_t)((const char *)node->data - (const char *)base->data);
-    memcpy(w, node->view->strides, node->rank * sizeof *w);
+    tgi_copy_sizes(node->rank, node->view->strides, (int64_t *)w);
     return TG_OK;
 }
 
@@ -112,7 +112,7 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 |
            (uint64_t)(!leaf && tgi_lasts(k->tape, index, k->end, k->limit)) << 16 | (uint64_t)node->attr_size << 32;
     if (any_number) *w++ = node->count;
-    if (node->rank) memcpy(w, node->dims, node->rank * sizeof *w);
+    tgi_copy_sizes(node->rank, node->dims, (int64_t *)w);
     w += node->rank;
     if (in_words) w[in_words - 1] = 0;
     for (uint32_t j = 0; j < node->count; j++)

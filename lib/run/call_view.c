@@ -32,11 +32,11 @@ static bool is_inside(const tg_array *in, const tg_array *out) {
 
 tgi_view_answer tgi_call_view(const tgi_node *node, const tg_array *in, tg_array *out) {
     *out = (tg_array){.dtype = in->dtype, .rank = node->rank, .size = tgi_node_size(node)};
-    memcpy(out->dims, node->dims, node->rank * sizeof *node->dims);
+    tgi_copy_sizes(node->rank, node->dims, out->dims);
     if (!node->op->view(in, node->attr, out)) return in->size == out->size ? TGI_VIEW_COPIES : TGI_VIEW_WRONG;
     out->dtype = in->dtype; /* the rule fills in data and strides, and no more */
     out->rank = node->rank;
     out->size = tgi_node_size(node);
-    memcpy(out->dims, node->dims, node->rank * sizeof *node->dims);
+    tgi_copy_sizes(node->rank, node->dims, out->dims);
     return is_inside(in, out) ? TGI_VIEW_SHOWS : TGI_VIEW_WRONG;
 }

@@ -247,7 +247,7 @@ static uint32_t new_group(tgi_plan_builder *b, const tgi_candidate *c, const fit
     tgi_group *g = tgi_plan_take(b, 1, sizeof *g);
     if (!g) return TGI_NONE;
     *g = (tgi_group){.rank = c->rank, .lead = -1};
-    memcpy(g->dims, c->dims, (size_t)c->rank * sizeof *g->dims);
+    tgi_copy_sizes(c->rank, c->dims, g->dims);
     b->plan->group_count++;
     return new_unit(b, c->i, g, found->split, found->operand);
 }

@@ -131,40 +131,50 @@ tgi_mt19937 *tgi_generator(const tg_kernel_call *call) {
 
 /* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
-/* Sets what is used only: clearing sizes and strides that an array does not have takes as long as a small kernel. */
+/* Sets what is used only, and in its place: to clear sizes and strides that an array does not have, or to copy it, takes as long as a small
+ * kernel. */
+static void describe(const tgi_node *node, tg_array *array) {
+    array->data = node->data;
+    array->dtype = (tg_dtype)node->dtype;
+    array->rank = node->rank;
+    array->size = tgi_node_size(node);
+    tgi_copy_sizes(node->rank, node->dims, array->dims);
+    if (node->view)
+        tgi_copy_sizes(node->rank, node->view->strides, array->strides);
+    else
+        tgi_row_major(node->rank, node->dims, array->strides);
+}
+
 tg_array tgi_array_of(const tgi_node *node) {
     tg_array array;
-    array.data = node->data;
-    array.dtype = (tg_dtype)node->dtype;
-    array.rank = node->rank;
-    array.size = tgi_node_size(node);
-    memcpy(array.dims, node->dims, node->rank * sizeof *node->dims);
-    if (node->view)
-        memcpy(array.strides, node->view->strides, node->rank * sizeof(int64_t));
-    else
-        tgi_row_major(node->rank, node->dims, array.strides);
+    describe(node, &array);
     return array;
 }
 
 /* A value, or with `lead` leading axes that are rows the part of it that the tile has: these axes are then one, the last of
  * them. */
-static tg_array rows_of(const tgi_node *node, int lead, int64_t rows, const void *data) {
-    tg_array array = {.data = (void *)data, .dtype = (tg_dtype)node->dtype, .rank = node->rank};
-    memcpy(array.dims, node->dims, node->rank * sizeof *array.dims);
+static void describe_rows(const tgi_node *node, int lead, int64_t rows, const void *data, tg_array *array) {
+    array->data = (void *)data;
+    array->dtype = (tg_dtype)node->dtype;
+    array->rank = node->rank;
+    tgi_copy_sizes(node->rank, node->dims, array->dims);
     for (int i = 0; i < lead; i++)
-        array.dims[i] = i == lead - 1 ? rows : 1;
-    array.size = tgi_size(array.rank, array.dims);
-    tgi_row_major(array.rank, array.dims, array.strides);
-    return array;
+        array->dims[i] = i == lead - 1 ? rows : 1;
+    array->size = tgi_size(array->rank, array->dims);
+    tgi_row_major(array->rank, array->dims, array->strides);
 }
 
 /* ---- the call ---------------------------------------------------------------------------------------------------- */
 
-static tg_status call_kernel(kernel_context *context, const tg_array *in, tg_array out) {
+/* Of the call the result is described already. */
+static tg_status call_kernel(kernel_context *context, const tg_array *in, tg_kernel_call *call) {
     const tgi_node *node = context->node;
-    tg_kernel_call  call = {.op = node->op, .count = (int)node->count, .in = in, .out = out, .attr = node->attr};
-    call.executor = context;
-    tg_status status = node->op->kernel(&call);
+    call->op = node->op;
+    call->count = (int)node->count;
+    call->in = in;
+    call->attr = node->attr;
+    call->executor = context;
+    tg_status status = node->op->kernel(call);
     give_back(context);
     if (status && !has_failed(context)) fail(context, status, "the op's kernel failed");
     return status;
@@ -172,9 +182,11 @@ static tg_status call_kernel(kernel_context *context, const tg_array *in, tg_arr
 
 static tg_status call_whole(tg_tape *tape, const tgi_node *node, tg_array *in) {
     kernel_context context = {.team = &tape->team, .tape = tape, .node = node};
+    tg_kernel_call call;
     for (uint32_t i = 0; i < node->count; i++)
-        in[i] = tgi_array_of(tgi_node_at(tape, node->in[i]));
-    call_kernel(&context, in, node->op->effect ? in[0] : tgi_array_of(node));
+        describe(tgi_node_at(tape, node->in[i]), &in[i]);
+    describe(node->op->effect ? tgi_node_at(tape, node->in[0]) : node, &call.out);
+    call_kernel(&context, in, &call);
     return tape->status;
 }
 
@@ -192,7 +204,9 @@ tg_status tgi_call_kernel(tg_tape *tape, const tgi_node *node) {
 void tgi_call_kernel_on_rows(tg_tape *tape, const tgi_node *node, const tgi_tile_rows *tile, const void *const *in, void *out) {
     kernel_context context = {.tape = tape, .node = node, .tile = tile};
     tg_array       arrays[TG_MAX_LOOP_OPERANDS];
+    tg_kernel_call call;
     for (uint32_t j = 0; j < node->count; j++)
-        arrays[j] = rows_of(tgi_node_at(tape, node->in[j]), j ? 0 : tile->lead, tile->rows, in[j]);
-    call_kernel(&context, arrays, rows_of(node, tile->lead, tile->rows, out));
+        describe_rows(tgi_node_at(tape, node->in[j]), j ? 0 : tile->lead, tile->rows, in[j], &arrays[j]);
+    describe_rows(node, tile->lead, tile->rows, out, &call.out);
+    call_kernel(&context, arrays, &call);
 }

@@ -304,8 +304,9 @@ static tgi_site **sites_of(tg_tape *tape, const tgi_group *g, const tgi_frame *f
 }
 
 tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, const tgi_frame *frame, char *scratch, bool stoppable) {
-    tgi_tile_failure failure = {.node = NULL};
+    tgi_tile_failure failure;
     tile             t = {.tape = tape, .group = g, .failure = &failure, .frame = frame, .partials = scratch};
+    failure.node = NULL; /* of the rest nothing is read then */
     t.registers = scratch + g->partial_bytes;
     t.stoppable = stoppable;
     if (detach_views(tape, g, frame)) return tape->status;

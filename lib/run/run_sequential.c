@@ -87,7 +87,7 @@ static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
     tape->moves++;
     node->data = out.data;
     node->view->base = base_of(tape, node->in[0]);
-    memcpy(node->view->strides, out.strides, node->rank * sizeof(int64_t));
+    tgi_copy_sizes(node->rank, out.strides, node->view->strides);
     return tgi_note_alias(tape, index);
 }
 

@@ -36,7 +36,7 @@ static void in_its_base(const tgi_plan_builder *b, tgi_source *s, uint32_t index
         s->base = tgi_ref_of(b, node->view->base);
         s->offset = (const char *)node->data - (const char *)tgi_node_at(b->tape, node->view->base)->data;
     }
-    if (strides) memcpy(s->strides, strides, node->rank * sizeof *strides);
+    if (strides) tgi_copy_sizes(node->rank, strides, s->strides);
 }
 
 /* Of a view that gets a copy of its own in this plan what it shows before; else the instruction itself. */
@@ -68,20 +68,20 @@ static bool look_through(tgi_plan_builder *b, const tgi_node *node, tgi_source *
     const tgi_node *x = operand->node;
     tg_array        in = {.data = memory, .dtype = (tg_dtype)x->dtype, .rank = x->rank, .size = tgi_node_size(x)};
     tg_array        out;
-    memcpy(in.dims, x->dims, x->rank * sizeof *in.dims);
-    memcpy(in.strides, operand->strides, x->rank * sizeof *in.strides);
+    tgi_copy_sizes(x->rank, x->dims, in.dims);
+    tgi_copy_sizes(x->rank, operand->strides, in.strides);
     tgi_view_answer answer = tgi_call_view(node, &in, &out);
     b->plan->sequential |= answer == TGI_VIEW_WRONG; /* which a sequential run reports */
     if (answer != TGI_VIEW_SHOWS) return false;
     operand->offset += (intptr_t)((uintptr_t)out.data - (uintptr_t)memory);
-    memcpy(operand->strides, out.strides, node->rank * sizeof *out.strides);
+    tgi_copy_sizes(node->rank, out.strides, operand->strides);
     return true;
 }
 
 static tg_status note_view(tgi_plan_builder *b, uint32_t i, const tgi_node *node, const tgi_source *shown) {
     int64_t *strides = tgi_plan_take(b, node->rank, sizeof *strides);
     if (!strides) return TG_ERR_MEMORY;
-    memcpy(strides, shown->strides, node->rank * sizeof *strides);
+    tgi_copy_sizes(node->rank, shown->strides, strides);
     b->views[i] = (tgi_view_info){.base = shown->base, .offset = shown->offset, .strides = strides};
     return TG_OK;
 }

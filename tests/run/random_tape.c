@@ -92,9 +92,10 @@ static bool is_lost(const program *p) {
     static const char later[] = "was overwritten by an assign before it was needed", at_once[] = "from before the assign";
     static const char afresh[] = "its value is needed again";
     const tg_tape    *a = p->tape[0], *b = p->tape[1];
-    bool              again = says(a, "balky: fuse") && !b->status;
-    if (says(a, afresh)) return true;                                           /* what it needs for that was dropped */
-    if (says(b, afresh)) return says(a, later) || says(a, at_once) || p->eager; /* which tells it at once */
+    bool              fails_again = says(a, "balky: fuse"), again = fails_again && !b->status;
+    if (says(a, afresh)) return true; /* what it needs for that was dropped */
+    if (says(b, afresh))              /* which tells it at once */
+        return says(a, later) || says(a, at_once) || p->eager || (p->asked && fails_again);
     return (says(a, later) && (says(b, later) || says(b, "balky: fuse") || !b->status)) || (says(b, at_once) && !a->status) ||
            ((p->asked || p->eager) && (says(b, later) || says(b, at_once) || again));
 }
