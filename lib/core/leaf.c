@@ -84,7 +84,7 @@ static tg_status fill(tg_tape *tape, tgi_node *node, const char *name, tg_dtype 
 static tg_status give_value(tg_tape *tape, tgi_node *node, const void *data) {
     tgi_set_kept(node);
     tgi_set_resident(tape, node);
-    if (!data) return tgi_allocate_value(tape, node);
+    if (!data) return tgi_take_memory(tape, node);
     tgi_borrow_value(node, data);
     return TG_OK;
 }

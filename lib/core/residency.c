@@ -49,7 +49,7 @@ void tgi_set_saved(tgi_node *node, bool saved) {
 
 /* ---- its memory -------------------------------------------------------------------------------------------------- */
 
-tg_status tgi_allocate_value(tg_tape *tape, tgi_node *node) {
+tg_status tgi_take_memory(tg_tape *tape, tgi_node *node) {
     if (node->residency & (TGI_OWNED | TGI_BORROWED)) return TG_OK;
     size_t bytes = tgi_node_bytes(node);
     if (bytes <= sizeof node->small) {
@@ -58,9 +58,13 @@ tg_status tgi_allocate_value(tg_tape *tape, tgi_node *node) {
     }
     node->data = tgi_pool_take(&tape->pool, bytes);
     tape->moves++;
-    if (!node->data) return tgi_out_of_memory(tape, node->op->name);
+    if (!node->data) return TG_ERR_MEMORY;
     set(node, TGI_OWNED);
     return TG_OK;
+}
+
+tg_status tgi_allocate_value(tg_tape *tape, tgi_node *node) {
+    return tgi_take_memory(tape, node) ? tgi_out_of_memory(tape, tgi_node_name(node)) : TG_OK;
 }
 
 void tgi_borrow_value(tgi_node *node, const void *data) {

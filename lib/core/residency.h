@@ -94,6 +94,9 @@ void tgi_set_saved(tgi_node *node, bool saved);
 /* Gives the value memory of its own, unless it has some: in the instruction itself when it is small, else from the pool. */
 tg_status tgi_allocate_value(tg_tape *tape, tgi_node *node);
 
+/* The same without a note of the error. */
+tg_status tgi_take_memory(tg_tape *tape, tgi_node *node);
+
 /* The value is in memory of the user's, which is never written; or that memory is the tape's after all, in another place (an optimizer
  * state), and may be written. */
 void tgi_borrow_value(tgi_node *node, const void *data);

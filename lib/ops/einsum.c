@@ -22,6 +22,7 @@ typedef struct term {
     tg_tensor x;
     int       rank;
     uint8_t   label[2 * TG_MAX_RANK];
+    uint64_t  needed; /* of an operand: the labels that those after it, and the output, need */
 } term;
 
 /* An equation applied to operands. */
@@ -321,21 +322,17 @@ static term multiply(product *p, const term *first, const term *second, uint64_t
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
-/* The labels that the operands after number i, and the output, need. */
-static uint64_t needed_after(const product *p, int i) {
-    uint64_t needed = labels_of(&p->out);
-    for (i++; i < p->call.count; i++)
-        needed |= labels_of(&p->operands[i]);
-    return needed;
-}
-
 static tg_tensor contract(product *p) {
-    int count = p->call.count;
-    for (int i = 0; i < count; i++)
+    int      count = p->call.count;
+    uint64_t needed = labels_of(&p->out);
+    for (int i = count; i-- > 0;) {
         p->operands[i] = normal(p->operands[i]);
+        p->operands[i].needed = needed;
+        needed |= labels_of(&p->operands[i]);
+    }
     term t = p->operands[0];
     for (int i = 1; i < count && !p->call.tape->status; i++)
-        t = multiply(p, &t, &p->operands[i], needed_after(p, i), i);
+        t = multiply(p, &t, &p->operands[i], p->operands[i].needed, i);
     if (p->call.tape->status) return tgi_invalid(p->call.tape);
     t = summed(t, ~labels_of(&p->out));
     return in_shape(in_order(&t, &p->out), shape_of(p, &p->out, ALL));

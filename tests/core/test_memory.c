@@ -129,6 +129,13 @@ START_TEST(one_function_without_the_other_is_no_host) {
 }
 END_TEST
 
+#define CHECK_OUT_OF_MEMORY(tape, call, text) \
+    do { \
+        ck_assert(!tg_valid(call)); \
+        ck_assert_msg(strstr(tg_error(tape), text) != NULL, "%s", tg_error(tape)); \
+        tg_clear_error(tape); \
+    } while (0)
+
 /* ---- the limit ---------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_limit_is_never_passed) {
@@ -146,6 +153,24 @@ START_TEST(a_limit_is_never_passed) {
     ck_assert_uint_gt(tg_stats(tape).peak_bytes, 3 << 20);
     tg_tape_free(tape);
     ck_assert(!a.mistaken && a.bytes == 0);
+}
+END_TEST
+
+START_TEST(out_of_memory_names_the_function_that_was_called) {
+    enum { N = 1 << 18 };
+    account a;
+    tg_host host = host_of(&a);
+    host.memory_limit = 3 << 20;
+    tg_tape  *tape = tg_tape_new_with(&host);
+    tg_tensor half = tg_full(tape, TG_F64, TG_SHAPE(N / 2), 1), y;
+    CHECK_OUT_OF_MEMORY(tape, tg_full(tape, TG_F64, TG_SHAPE(N), 1), "full: out of memory");
+    CHECK_OUT_OF_MEMORY(tape, tg_randn(tape, TG_F64, TG_SHAPE(N)), "randn: out of memory");
+    CHECK_OUT_OF_MEMORY(tape, tg_input(tape, "x", TG_F64, TG_SHAPE(N)), "input: out of memory");
+    CHECK_OUT_OF_MEMORY(tape, tg_arange(tape, TG_F64, 0, N, 1), "arange: out of memory");
+    y = tg_outer(half, half);
+    ck_assert(!tg_data(y));
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), "outer: out of memory"));
+    tg_tape_free(tape);
 }
 END_TEST
 
@@ -315,6 +340,7 @@ Suite *suite_memory(void) {
     suite_add_tcase(suite, where);
     TCase *limit = tcase_create("limit");
     tcase_add_test(limit, a_limit_is_never_passed);
+    tcase_add_test(limit, out_of_memory_names_the_function_that_was_called);
     tcase_add_test(limit, what_is_spare_makes_room_before_the_limit_counts);
     tcase_add_test(limit, a_limit_that_holds_no_tape_makes_none);
     tcase_add_test(limit, figures_say_what_the_bytes_are_for);
