@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "allocator.h"
 
+#include <errno.h>
+
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
 void *__real_realloc(void *memory, size_t bytes);
@@ -21,9 +23,12 @@ void watch(void) {
     watching = true;
 }
 
+/* As the C library's own, it says so in errno. */
 static bool fails(void) {
     calls += watching;
-    return until_failure > 0 && --until_failure == 0;
+    if (until_failure <= 0 || --until_failure > 0) return false;
+    errno = ENOMEM;
+    return true;
 }
 
 static void *counted(void *memory) {

@@ -5,13 +5,13 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/archive.h"
+#include "io/json.h"
 #include "io/training_state.h"
 
 /* Mismatches, as one text. */
@@ -65,11 +65,8 @@ static void read_owners(loading *l) {
     const char *text = tg_archive_metadata(l->archive, TGI_KEY_STATES);
     if (!text) return;
     json_error_t error;
-    l->owners = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    if (!l->owners && !*error.text) /* as in open_safetensors.c */
-        tgi_failed_memory(l->failure);
-    else if (!json_is_object(l->owners))
-        tgi_failed(l->failure, TG_ERR_IO, "its list of states is no object of JSON");
+    l->owners = tgi_parse_json(text, strlen(text), &error, l->failure);
+    if (!json_is_object(l->owners)) tgi_failed(l->failure, TG_ERR_IO, "its list of states is no object of JSON");
 }
 
 /* The numbers of the generator, if the member has them. */

@@ -5,14 +5,12 @@
  * one, counted from the end of the header; and "__metadata__" has an object of texts. Every byte belongs to one tensor. The format, and its
  * limit for the header, are described in the repository huggingface/safetensors.
  *
- * The JSON is read by Jansson: it has exact 64-bit integers, refuses names that come twice, and limits how deep objects may nest.
- *
  * SPDX-License-Identifier: MIT */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/archive.h"
+#include "io/json.h"
 
 enum { START = 8, LONGEST_HEADER = 100000000 };
 
@@ -127,11 +125,9 @@ void tgi_open_safetensors(tg_archive *archive) {
         return;
     }
     json_error_t error;
-    json_t      *header = json_loadb((const char *)bytes + START, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    json_t      *header = tgi_parse_json((const char *)bytes + START, (size_t)length, &error, failure);
     if (header)
         read_header(archive, header, START + length);
-    else if (!*error.text) /* which says nothing but that there is no memory */
-        tgi_failed_memory(failure);
     else
         tgi_failed(failure, TG_ERR_IO, "offset %d: %.200s", START + error.position, error.text);
     json_decref(header);
