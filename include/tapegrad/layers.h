@@ -91,7 +91,7 @@ tg_tensor          tg_apply_embedding(tg_embedding_layer layer, tg_tensor index)
 /* ---- convolution ------------------------------------------------------------------------------------------------- */
 
 /* The convolutions of tapegrad/conv.h, which says what the options do. "weight" is (out, in / groups, kernel), or for the transposed
- * ones (in, out / groups, kernel), and "bias" is (out); both start uniform within 1 / sqrt(fan in). There are none over three axes. */
+ * ones (in, out / groups, kernel), and "bias" is (out); both start uniform within 1 / sqrt(fan in). */
 typedef struct tg_conv_layer {
     tg_tensor       weight, bias;
     tg_conv_options conv;
@@ -102,12 +102,16 @@ tg_conv_layer tg_new_conv1d(tg_tape *tape, const char *name, int64_t in, int64_t
                             const tg_conv_options *conv, const tg_layer_options *options);
 tg_conv_layer tg_new_conv2d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t height, int64_t width,
                             const tg_conv_options *conv, const tg_layer_options *options);
+tg_conv_layer tg_new_conv3d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t depth, int64_t height,
+                            int64_t width, const tg_conv_options *conv, const tg_layer_options *options);
 tg_conv_layer tg_new_conv_transpose1d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t kernel,
                                       const tg_conv_options *conv, const tg_layer_options *options);
 tg_conv_layer tg_new_conv_transpose2d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t height, int64_t width,
                                       const tg_conv_options *conv, const tg_layer_options *options);
+tg_conv_layer tg_new_conv_transpose3d(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t depth, int64_t height,
+                                      int64_t width, const tg_conv_options *conv, const tg_layer_options *options);
 
-/* Of all four. */
+/* Of all six. */
 tg_tensor tg_apply_conv(tg_conv_layer layer, tg_tensor x);
 
 /* ---- normalisations ---------------------------------------------------------------------------------------------- */
@@ -159,8 +163,10 @@ tg_tensor           tg_apply_batch_norm(tg_batch_norm_layer layer, tg_tensor x, 
 #define tg_new_embedding(tape, ...) TG_TAPE_CALL(tg_new_embedding, tape, __VA_ARGS__)
 #define tg_new_conv1d(tape, ...) TG_TAPE_CALL(tg_new_conv1d, tape, __VA_ARGS__)
 #define tg_new_conv2d(tape, ...) TG_TAPE_CALL(tg_new_conv2d, tape, __VA_ARGS__)
+#define tg_new_conv3d(tape, ...) TG_TAPE_CALL(tg_new_conv3d, tape, __VA_ARGS__)
 #define tg_new_conv_transpose1d(tape, ...) TG_TAPE_CALL(tg_new_conv_transpose1d, tape, __VA_ARGS__)
 #define tg_new_conv_transpose2d(tape, ...) TG_TAPE_CALL(tg_new_conv_transpose2d, tape, __VA_ARGS__)
+#define tg_new_conv_transpose3d(tape, ...) TG_TAPE_CALL(tg_new_conv_transpose3d, tape, __VA_ARGS__)
 #define tg_new_layer_norm(tape, ...) TG_TAPE_CALL(tg_new_layer_norm, tape, __VA_ARGS__)
 #define tg_new_rms_norm(tape, ...) TG_TAPE_CALL(tg_new_rms_norm, tape, __VA_ARGS__)
 #define tg_new_group_norm(tape, ...) TG_TAPE_CALL(tg_new_group_norm, tape, __VA_ARGS__)

@@ -7,6 +7,9 @@
  * not stored. With a stride, there is a plane for every residue of the coordinates, so that neighbours in the result are
  * neighbours in memory; dilation is another shift.
  *
+ * Over three axes, the result at one depth is the convolution of an image of two axes: its channels are the image's at all the depths
+ * that the kernel reaches from there. So planes are filled from there, and nothing else differs.
+ *
  * The transpose adds to the shifted rows what the convolution reads from them; the gradient of the kernel is scalar products of
  * the result's rows with them.
  *

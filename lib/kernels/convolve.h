@@ -6,7 +6,10 @@
  *
  *     sum of  y[n][g, o][p][q]  w[g, o][c][i][j]  x[n][g, c][p stride + i dilation - padding][q stride + ...]
  *
- * over all terms whose element of x exists. Each function gives its derivative for one of the three: tgi_conv is the
+ * over all terms whose element of x exists. Over three axes a channel is depth.x images of that size, one behind the other, its
+ * result depth.y, and its kernel depth.k; the form has a third sum, of the same kind, over these.
+ *
+ * Each function gives its derivative for one of the three: tgi_conv is the
  * convolution, tgi_conv_back its transpose, tgi_conv_weight the correlation of the other two. NaN and infinity go where these
  * terms take them and nowhere else. The same call always gives the same bits, for any number of threads.
  *
@@ -22,11 +25,17 @@
 /* The methods: one term after the other; tiles in registers; matrix products. */
 typedef enum tgi_conv_method { TGI_CONV_BEST, TGI_CONV_DIRECT, TGI_CONV_TILES, TGI_CONV_PRODUCT } tgi_conv_method;
 
+/* The third axis; {1, 1, 1, 1, 0, 1} where there is none. */
+typedef struct tgi_conv_depth {
+    int64_t x, y, k, stride, padding, dilation;
+} tgi_conv_depth;
+
 /* [0] is down, [1] across. k, stride and dilation are at least 1, (y - 1) stride + (k - 1) dilation < x + 2 padding. `method`
  * is 0 for the best one; tests set it. */
 typedef struct tgi_conv {
     int64_t         images, groups, in, out;
     int64_t         x[2], y[2], k[2], stride[2], padding[2], dilation[2];
+    tgi_conv_depth  depth;
     tgi_conv_method method;
 } tgi_conv;
 

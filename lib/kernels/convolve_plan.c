@@ -18,7 +18,7 @@ static void choose_tile(conv_plan *p, int64_t limit) {
     p->tile[1] = max_of(1, min_of(y[1], limit));
     p->tile[0] = max_of(1, min_of(y[0], limit / p->tile[1]));
     bool cut = p->tile[0] < y[0] || p->tile[1] < y[1];
-    p->batch = cut ? 1 : max_of(1, min_of(p->c->images, limit / max_of(1, y[0] * y[1])));
+    p->batch = cut ? 1 : max_of(1, min_of(p->sections, limit / max_of(1, y[0] * y[1])));
 }
 
 /* The planes of a tile, or for the transpose those of the whole result. */
@@ -42,17 +42,17 @@ static int64_t positions_in(const conv_plan *p, int64_t elements) {
 static void plan_tiles(conv_plan *p, int64_t element) {
     const tgi_conv *c = p->c;
     int64_t         phases = p->phases[0] * p->phases[1], whole = (c->y[0] + p->shift[0]) * (c->y[1] + p->shift[1]);
-    int64_t         rows = p->kind == TGI_CONV ? MOST_ROWS : c->out, planes = p->kind == TGI_CONV_BACK ? 0 : c->in * phases;
+    int64_t         rows = p->kind == TGI_CONV ? MOST_ROWS : c->out, planes = p->kind == TGI_CONV_BACK ? 0 : p->in * phases;
     choose_tile(p, positions_in(p, max_of(SECOND_CACHE / max_of(1, (rows + planes) * element), 256)));
     bool cut = p->tile[0] < c->y[0] || p->tile[1] < c->y[1];
     set_planes(p);
     p->pitch = round_up((p->tile[0] - 1) * p->plane[1] + p->tile[1], WIDEST_BYTES / element);
     p->batch = 1;
     if (p->kind == TGI_CONV_BACK)
-        p->block = min_of(c->in, round_up(max_of(1, SECOND_CACHE / max_of(1, phases * whole * element)), MOST_ROWS));
+        p->block = min_of(p->in, round_up(max_of(1, SECOND_CACHE / max_of(1, phases * whole * element)), MOST_ROWS));
     if (p->kind == TGI_CONV_WEIGHT && !cut)
         p->batch =
-            max_of(1, min_of(c->images, SECOND_CACHE / 2 / max_of(1, (c->in * p->channel + c->out * p->pitch) * element)));
+            max_of(1, min_of(p->sections, SECOND_CACHE / 2 / max_of(1, (p->in * p->channel + c->out * p->pitch) * element)));
     p->rows = p->batch * rows * p->pitch;
 }
 
@@ -60,19 +60,22 @@ static void plan_tiles(conv_plan *p, int64_t element) {
 
 /* Whether the kernel has one element, and the images are large enough for a product each. */
 static bool is_pointwise(const tgi_conv *c) {
+    const tgi_conv_depth *d = &c->depth;
+    if (d->k != 1 || d->stride != 1 || d->padding || d->y != d->x) return false;
     for (int a = 0; a < 2; a++)
         if (c->k[a] != 1 || c->stride[a] != 1 || c->padding[a] || c->y[a] != c->x[a]) return false;
-    return c->x[0] * c->x[1] >= 64;
+    return d->x * c->x[0] * c->x[1] >= 64;
 }
 
 static void plan_products(conv_plan *p, int64_t element) {
     const tgi_conv *c = p->c;
-    int64_t         depth = c->in * p->taps;
+    int64_t         depth = p->in * p->taps;
     p->product = p->kind == TGI_CONV_WEIGHT ? c->out * depth : 0;
     if (is_pointwise(c)) {
         p->pointwise = true;
+        p->sections = c->images;
         p->tile[0] = c->y[0], p->tile[1] = c->y[1], p->batch = 1;
-        p->pitch = c->y[0] * c->y[1];
+        p->pitch = c->depth.y * c->y[0] * c->y[1];
         return;
     }
     choose_tile(p, max_of(2 * SECOND_CACHE / max_of(1, depth * element), 256));
@@ -99,8 +102,8 @@ enum { MANY_CHANNELS = 32 };
 
 static double terms_of(const conv_plan *p) {
     const tgi_conv *c = p->c;
-    double          positions = (double)c->y[0] * (double)c->y[1], channels = (double)c->in * (double)c->out;
-    return (double)c->images * (double)c->groups * channels * (double)p->taps * positions;
+    double          positions = (double)c->y[0] * (double)c->y[1], channels = (double)p->in * (double)c->out;
+    return (double)c->images * (double)c->depth.y * (double)c->groups * channels * (double)p->taps * positions;
 }
 
 static tgi_conv_method best_method(const conv_plan *p) {
@@ -110,7 +113,7 @@ static tgi_conv_method best_method(const conv_plan *p) {
     if (terms_of(p) < 4096 || planes > 4 * positions * (double)p->taps || p->phases[0] > 64 || p->phases[1] > 64)
         return TGI_CONV_DIRECT;
     if (is_pointwise(c) || across > 2 * (double)c->y[1] || positions < 32) return TGI_CONV_PRODUCT;
-    return c->out >= MANY_CHANNELS && c->in * p->taps >= 32 ? TGI_CONV_PRODUCT : TGI_CONV_TILES;
+    return c->out >= MANY_CHANNELS && p->in * p->taps >= 32 ? TGI_CONV_PRODUCT : TGI_CONV_TILES;
 }
 
 static void plan_sizes(conv_plan *p, size_t element) {
@@ -127,6 +130,7 @@ static void plan_sizes(conv_plan *p, size_t element) {
     if (p->method == TGI_CONV_PRODUCT) plan_products(p, (int64_t)element);
     int64_t sets = p->method == TGI_CONV_TILES ? p->batch : 1;
     p->planes = sets * p->block * p->channel + 2 * (int64_t)(WIDEST_BYTES / element);
+    p->unit = p->kind == TGI_CONV_BACK && c->depth.y > 1 && !p->pointwise ? c->depth.y : p->batch;
 }
 
 /* ---- threads and scratch ----------------------------------------------------------------------------------------- */
@@ -137,8 +141,8 @@ enum { WORTH_A_THREAD = 1 << 18 };
 static void plan_shares(conv_plan *p, int threads) {
     p->shares = 1;
     if (p->method == TGI_CONV_DIRECT) return;
-    int64_t batches = (p->c->images + p->batch - 1) / p->batch;
-    p->units = batches * (p->kind == TGI_CONV_BACK ? p->c->groups : tiles_of(p));
+    int64_t units = (p->sections + p->unit - 1) / p->unit;
+    p->units = units * (p->kind == TGI_CONV_BACK ? p->c->groups : tiles_of(p));
     p->shares = tgi_shares_of(threads, p->units, terms_of(p), WORTH_A_THREAD);
 }
 
@@ -160,12 +164,18 @@ static void plan_scratch(conv_plan *p, size_t element) {
     p->at.multiply = after(p->at.product, p->product, element);
     p->room = after(p->at.multiply + (p->method == TGI_CONV_PRODUCT ? product_scratch(p, element) : 0), 0, 1);
     if (p->kind != TGI_CONV_WEIGHT || p->shares == 1) return;
-    p->gradient = after(0, c->groups * c->out * c->in * p->taps, element);
+    p->gradient = after(0, c->groups * c->out * p->in * p->taps, element);
     p->round = max_of(p->shares, min_of(UNITS_A_SHARE * p->shares, ROUND_BYTES / (int64_t)p->gradient));
 }
 
 conv_plan tgi_conv_plan(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads) {
-    conv_plan p = {.c = c, .kind = kind, .method = c->method, .taps = c->k[0] * c->k[1], .block = c->in};
+    conv_plan p = {.c = c,
+                   .kind = kind,
+                   .method = c->method,
+                   .sections = c->images * c->depth.y,
+                   .in = c->in * c->depth.k,
+                   .taps = c->k[0] * c->k[1]};
+    p.block = p.in;
     plan_sizes(&p, element);
     plan_shares(&p, threads);
     plan_scratch(&p, element);

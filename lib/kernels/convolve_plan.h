@@ -15,17 +15,23 @@
 /* The most rows and vectors of a tile. */
 enum { MOST_ROWS = 6, MOST_VECTORS = 8 };
 
-/* A unit has `batch` images, or a tile of one image, tile[0] x tile[1] positions of the result; the transpose instead has
- * `batch` images and `block` channels, and goes through their tiles. */
+/* A section is the result of an image at one depth: that of an image of two axes, whose channels are all elements of the
+ * image's channels that the kernel reaches in depth. Of an image of two axes it is the whole result.
+ *
+ * A unit has `batch` sections, or a tile of one section, tile[0] x tile[1] positions of the result; the transpose instead has
+ * `batch` sections, or all of an image, and `block` channels, and goes through their tiles. */
 typedef struct conv_plan {
     const tgi_conv *c;
     tgi_conv_kind   kind;
     tgi_conv_method method;
     bool            pointwise; /* products of the images as they are: no planes, a unit is an image */
+    int64_t         sections;  /* of all images; or, when pointwise, the images */
+    int64_t         in;        /* channels of a section */
     int64_t         taps;      /* of the kernel, for one channel */
     int64_t         phases[2]; /* residues that have a plane */
     int64_t         shift[2];  /* how far the kernel reaches, in elements of a plane */
     int64_t         tile[2], batch, block;
+    int64_t         unit; /* sections of a unit: a batch, or for the transpose all that add to the same elements of an image */
     int64_t         plane[2], channel;              /* sizes of a plane, elements of the planes of a channel */
     int64_t         pitch;                          /* of the rows in `rows` */
     int64_t         planes, rows, columns, product; /* elements of the parts of scratch */
@@ -40,6 +46,28 @@ typedef struct conv_plan {
 } conv_plan;
 
 conv_plan tgi_conv_plan(const tgi_conv *c, tgi_conv_kind kind, size_t element, int threads);
+
+/* A section of a group. */
+typedef struct section {
+    int64_t image, depth, group;
+} section;
+
+static inline section section_of(const tgi_conv *c, int64_t i, int64_t group) {
+    return (section){i / c->depth.y, i % c->depth.y, group};
+}
+
+/* Where in x a channel of a section begins; -1 for padding. */
+static inline int64_t channel_in_x(const tgi_conv *c, const section *s, int64_t channel) {
+    int64_t at = s->depth * c->depth.stride + channel % c->depth.k * c->depth.dilation - c->depth.padding;
+    int64_t before = (s->image * c->groups + s->group) * c->in + channel / c->depth.k;
+    return at < 0 || at >= c->depth.x ? -1 : (before * c->depth.x + at) * c->x[0] * c->x[1];
+}
+
+/* Where in y one begins. */
+static inline int64_t channel_in_y(const tgi_conv *c, const section *s, int64_t channel) {
+    int64_t before = (s->image * c->groups + s->group) * c->out + channel;
+    return (before * c->depth.y + s->depth) * c->y[0] * c->y[1];
+}
 
 /* How far each tap of each channel of a block is from where the planes begin. */
 void tgi_conv_offsets(const conv_plan *p, int64_t *offsets);

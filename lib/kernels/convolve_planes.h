@@ -75,15 +75,18 @@ static ALWAYS_INLINE void NAME(term)(const tgi_conv *c, tgi_conv_kind kind, int6
 }
 
 static ALWAYS_INLINE void NAME(terms)(const tgi_conv *c, tgi_conv_kind kind, T *x, T *w, T *y) {
-    int64_t x_size = c->x[0] * c->x[1], y_size = c->y[0] * c->y[1], taps = c->k[0] * c->k[1];
-    for (int64_t n = 0; n < c->images; n++)
-        for (int64_t g = 0; g < c->groups; g++)
+    int64_t taps = c->k[0] * c->k[1], in = c->in * c->depth.k;
+    for (int64_t n = 0; n < c->images * c->depth.y; n++)
+        for (int64_t g = 0; g < c->groups; g++) {
+            section s = section_of(c, n, g);
             for (int64_t o = 0; o < c->out; o++)
-                for (int64_t i = 0; i < c->in; i++)
-                    for (int64_t tap = 0; tap < taps; tap++)
-                        NAME(term)
-    (c, kind, tap, x + ((n * c->groups + g) * c->in + i) * x_size, w + ((g * c->out + o) * c->in + i) * taps,
-     y + ((n * c->groups + g) * c->out + o) * y_size);
+                for (int64_t i = 0; i < in; i++) {
+                    int64_t at = channel_in_x(c, &s, i);
+                    T      *wi = w + ((g * c->out + o) * in + i) * taps, *yo = y + channel_in_y(c, &s, o);
+                    for (int64_t tap = 0; tap < taps && at >= 0; tap++)
+                        NAME(term)(c, kind, tap, x + at, wi, yo);
+                }
+        }
 }
 
 /* `channels` images of `size` elements, each set to its bias or 0. */
@@ -94,17 +97,17 @@ static void NAME(set_channels)(int64_t images, int64_t channels, int64_t size, c
 }
 
 static NO_INLINE void NAME(direct)(const tgi_conv *c, const T *x, const T *w, const T *bias, T *y) {
-    NAME(set_channels)(c->images, c->groups * c->out, c->y[0] * c->y[1], bias, y);
+    NAME(set_channels)(c->images, c->groups * c->out, c->depth.y * c->y[0] * c->y[1], bias, y);
     NAME(terms)(c, TGI_CONV, (T *)x, (T *)w, y);
 }
 
 static NO_INLINE void NAME(direct_back)(const tgi_conv *c, const T *y, const T *w, const T *bias, T *x) {
-    NAME(set_channels)(c->images, c->groups * c->in, c->x[0] * c->x[1], bias, x);
+    NAME(set_channels)(c->images, c->groups * c->in, c->depth.x * c->x[0] * c->x[1], bias, x);
     NAME(terms)(c, TGI_CONV_BACK, x, (T *)w, (T *)y);
 }
 
 static NO_INLINE void NAME(direct_weight)(const tgi_conv *c, const T *x, const T *y, T *w) {
-    NAME(set)(c->groups * c->out * c->in * c->k[0] * c->k[1], 0, w);
+    NAME(set)(c->groups * c->out * c->in * c->depth.k * c->k[0] * c->k[1], 0, w);
     NAME(terms)(c, TGI_CONV_WEIGHT, (T *)x, w, (T *)y);
 }
 
@@ -116,11 +119,17 @@ static int64_t NAME(row_of)(const tgi_conv *c, int64_t at, int64_t phase, int64_
     return row < c->x[0] ? row : -1;
 }
 
-/* Copies an image's channels into the planes of an area, with zeros around. */
-static void NAME(fill)(const conv_plan *p, int64_t channels, const int64_t *at, const T *x, T *to) {
+/* Copies a section's channels into the planes of an area, with zeros around. */
+static void NAME(fill)(const conv_plan *p, const section *in, const int64_t *at, const T *x, T *to) {
     const tgi_conv *c = p->c;
     int64_t         step = c->stride[1], width = p->plane[1];
-    for (int64_t n = 0; n < channels; n++, x += c->x[0] * c->x[1])
+    for (int64_t n = 0; n < p->in; n++) {
+        int64_t channel = channel_in_x(c, in, n);
+        if (channel < 0) {
+            NAME(set)(p->channel, 0, to);
+            to += p->channel;
+            continue;
+        }
         for (int64_t phase = 0; phase < p->phases[0] * p->phases[1]; phase++) {
             int64_t first = at[1] * step + phase % p->phases[1] - c->padding[1];
             span    s = span_of(width, first, step, c->x[1]);
@@ -130,7 +139,7 @@ static void NAME(fill)(const conv_plan *p, int64_t channels, const int64_t *at, 
                     NAME(set)(width, 0, to);
                     continue;
                 }
-                const T *from = x + row * c->x[1] + first;
+                const T *from = x + channel + row * c->x[1] + first;
                 for (int64_t j = 0; j < s.from; j++)
                     to[j] = 0;
                 if (step == 1)
@@ -143,40 +152,46 @@ static void NAME(fill)(const conv_plan *p, int64_t channels, const int64_t *at, 
                     to[j] = 0;
             }
         }
+    }
 }
 
-/* Adds the planes of the whole result to an image's channels. */
-static void NAME(unfill)(const conv_plan *p, int64_t channels, const T *from, T *x) {
+/* Adds the planes of the whole result to a section's channels from `channel` on. */
+static void NAME(unfill)(const conv_plan *p, const section *in, int64_t channel, int64_t channels, const T *from, T *x) {
     const tgi_conv *c = p->c;
     int64_t         step = c->stride[1], width = p->plane[1];
-    for (int64_t n = 0; n < channels; n++, x += c->x[0] * c->x[1])
-        for (int64_t phase = 0; phase < p->phases[0] * p->phases[1]; phase++) {
+    for (int64_t n = channel; n < channel + channels; n++, from += p->channel) {
+        int64_t  at = channel_in_x(c, in, n);
+        const T *plane = from;
+        for (int64_t phase = 0; phase < p->phases[0] * p->phases[1] && at >= 0; phase++) {
             int64_t first = phase % p->phases[1] - c->padding[1];
             span    s = span_of(width, first, step, c->x[1]);
-            for (int64_t i = 0; i < p->plane[0]; i++, from += width) {
+            for (int64_t i = 0; i < p->plane[0]; i++, plane += width) {
                 int64_t row = NAME(row_of)(c, 0, phase / p->phases[1], i);
                 if (row < 0) continue;
-                T *to = x + row * c->x[1] + first;
+                T *to = x + at + row * c->x[1] + first;
                 if (step == 1)
                     for (int64_t j = s.from; j < s.to; j++)
-                        to[j] += from[j];
+                        to[j] += plane[j];
                 else
                     for (int64_t j = s.from; j < s.to; j++)
-                        to[j * step] += from[j];
+                        to[j * step] += plane[j];
             }
         }
+    }
 }
 
-/* An area of the result, of all channels of a group, and rows of scratch: each channel `pitch` elements from the next, each row
- * of the area `width`. */
+/* An area of a section, of all its channels of the result, and rows of scratch: each channel `pitch` elements from the next, each
+ * row of the area `width`. */
 
 /* With zeros between the rows, and after the last one up to `length`. */
-static void NAME(take)(const conv_plan *p, const area *a, const T *y, int64_t width, int64_t pitch, int64_t length, T *to) {
+static void NAME(take)(const conv_plan *p, const section *s, const area *a, const T *y, int64_t width, int64_t pitch,
+                       int64_t length, T *to) {
     const tgi_conv *c = p->c;
     for (int64_t o = 0; o < c->out; o++, to += pitch) {
-        int64_t end = 0;
+        const T *channel = y + channel_in_y(c, s, o);
+        int64_t  end = 0;
         for (int64_t i = 0; i < a->size[0]; i++) {
-            const T *from = y + (o * c->y[0] + a->at[0] + i) * c->y[1] + a->at[1];
+            const T *from = channel + (a->at[0] + i) * c->y[1] + a->at[1];
             for (; end < i * width; end++)
                 to[end] = 0;
             for (int64_t j = 0; j < a->size[1]; j++)
@@ -188,14 +203,15 @@ static void NAME(take)(const conv_plan *p, const area *a, const T *y, int64_t wi
     }
 }
 
-static void NAME(put)(const conv_plan *p, const area *a, int64_t from_channel, int64_t channels, const T *from, int64_t width,
-                      int64_t pitch, const T *bias, T *y) {
+static void NAME(put)(const conv_plan *p, const section *s, const area *a, int64_t from_channel, int64_t channels,
+                      const T *from, int64_t width, int64_t pitch, const T *bias, T *y) {
     const tgi_conv *c = p->c;
-    for (int64_t o = 0; o < channels; o++, from += pitch)
+    for (int64_t o = from_channel; o < from_channel + channels; o++, from += pitch) {
+        T *channel = y + channel_in_y(c, s, o), b = bias ? bias[o] : 0;
         for (int64_t i = 0; i < a->size[0]; i++) {
-            T  b = bias ? bias[from_channel + o] : 0;
-            T *to = y + ((from_channel + o) * c->y[0] + a->at[0] + i) * c->y[1] + a->at[1];
+            T *to = channel + (a->at[0] + i) * c->y[1] + a->at[1];
             for (int64_t j = 0; j < a->size[1]; j++)
                 to[j] = from[i * width + j] + b;
         }
+    }
 }

@@ -80,39 +80,41 @@ static int64_t NAME(length)(const conv_plan *p, const area *a) {
     return round_up((a->size[0] - 1) * p->plane[1] + a->size[1], LANES);
 }
 
-/* One tile of one group of an image. */
-static void NAME(tiles)(const conv_plan *p, const WORK *work, const area *a, const T *x, const T *w, const T *bias, T *y) {
+/* One tile of a section. */
+static void NAME(tiles)(const conv_plan *p, const WORK *work, const section *of, const area *a, const T *x, const T *w,
+                        const T *bias, T *y) {
     const tgi_conv *c = p->c;
-    STRIP           s = {.depth = c->in * p->taps,
+    STRIP           s = {.depth = p->in * p->taps,
                          .count = NAME(length)(p, a),
-                         .a_row = c->in * p->taps,
+                         .a_row = p->in * p->taps,
                          .a_col = 1,
                          .b = work->planes,
                          .offsets = work->offsets,
                          .c = work->rows,
                          .c_row = p->pitch};
-    NAME(fill)(p, c->in, a->at, x, work->planes);
+    NAME(fill)(p, of, a->at, x, work->planes);
     for (int64_t o = 0, rows; o < c->out; o += rows) {
         rows = NAME(next_rows)(c->out - o);
         s.a = w + o * s.depth;
         NAME(some_rows)(&s, rows);
-        NAME(put)(p, a, o, rows, work->rows, p->plane[1], p->pitch, bias, y);
+        NAME(put)(p, of, a, o, rows, work->rows, p->plane[1], p->pitch, bias, y);
     }
 }
 
-/* One tile of the result, added to the planes of `channels` channels of x. Rows that are made together belong to different
+/* One tile of a section, added to the planes of `channels` of its channels. Rows that are made together belong to different
  * channels: they do not overlap. */
-static void NAME(back_tile)(const conv_plan *p, const WORK *work, const area *a, int64_t channels, const T *y, const T *w) {
+static void NAME(back_tile)(const conv_plan *p, const WORK *work, const section *of, const area *a, int64_t channels,
+                            const T *y, const T *w) {
     const tgi_conv *c = p->c;
     T              *planes = work->planes + a->at[0] * p->plane[1] + a->at[1];
     STRIP           s = {.depth = c->out,
                          .count = NAME(length)(p, a),
                          .a_row = p->taps,
-                         .a_col = c->in * p->taps,
+                         .a_col = p->in * p->taps,
                          .b = work->rows,
                          .b_row = p->pitch,
                          .c_row = p->channel};
-    NAME(take)(p, a, y, p->plane[1], p->pitch, s.count, work->rows);
+    NAME(take)(p, of, a, y, p->plane[1], p->pitch, s.count, work->rows);
     for (int64_t i = 0, rows; i < channels; i += rows) {
         rows = NAME(next_rows)(channels - i);
         for (int64_t tap = 0; tap < p->taps; tap++) {
@@ -123,13 +125,17 @@ static void NAME(back_tile)(const conv_plan *p, const WORK *work, const area *a,
     }
 }
 
-static void NAME(back_block)(const conv_plan *p, const WORK *work, int64_t channels, const T *y, const T *w, T *x) {
-    NAME(set)(channels * p->channel, 0, work->planes);
-    for (int64_t tile = 0; tile < tiles_of(p); tile++) {
-        area a = area_of(p, tile);
-        NAME(back_tile)(p, work, &a, channels, y, w);
+/* All tiles of a section, a block of channels at a time. */
+static void NAME(back_tiles)(const conv_plan *p, const WORK *work, const section *of, const T *y, const T *w, T *x) {
+    for (int64_t i = 0; i < p->in; i += p->block) {
+        int64_t channels = min_of(p->block, p->in - i);
+        NAME(set)(channels * p->channel, 0, work->planes);
+        for (int64_t tile = 0; tile < tiles_of(p); tile++) {
+            area a = area_of(p, tile);
+            NAME(back_tile)(p, work, of, &a, channels, y, w + i * p->taps);
+        }
+        NAME(unfill)(p, of, i, channels, work->planes, x);
     }
-    NAME(unfill)(p, channels, work->planes, x);
 }
 
 typedef T NAME(narrow) __attribute__((vector_size(NARROW_BYTES)));
@@ -191,26 +197,26 @@ SCALARS_OF(2)
 SCALARS_OF(1)
 #undef SCALARS_OF
 
-/* One tile, of one group of `images` images, added to w unless it is the first. */
-static void NAME(weight_tiles)(const conv_plan *p, const WORK *work, const area *a, int64_t images, const T *x, const T *y,
-                               T *w, bool first) {
+/* One tile, of one group of the sections from `from` up to and without `to`, added to w unless it is the first. */
+static void NAME(weight_tiles)(const conv_plan *p, const WORK *work, const area *a, int64_t group, int64_t from, int64_t to,
+                               const T *x, const T *y, T *w, bool first) {
     const tgi_conv *c = p->c;
-    int64_t         depth = c->in * p->taps, o = 0;
-    SCALARS         s = {.images = images,
+    int64_t         depth = p->in * p->taps, o = 0;
+    SCALARS         s = {.images = to - from,
                          .count = NAME(length)(p, a),
                          .y = work->rows,
                          .y_row = p->pitch,
                          .y_image = c->out * p->pitch,
                          .x = work->planes,
                          .offsets = work->offsets,
-                         .x_image = c->in * p->channel,
+                         .x_image = p->in * p->channel,
                          .w = w,
                          .w_row = depth,
                          .add = !first};
-    for (int64_t n = 0; n < images; n++) {
-        NAME(fill)(p, c->in, a->at, x + n * c->groups * c->in * c->x[0] * c->x[1], work->planes + n * s.x_image);
-        NAME(take)
-        (p, a, y + n * c->groups * c->out * c->y[0] * c->y[1], p->plane[1], p->pitch, s.count, work->rows + n * s.y_image);
+    for (int64_t n = from; n < to; n++) {
+        section of = section_of(c, n, group);
+        NAME(fill)(p, &of, a->at, x, work->planes + (n - from) * s.x_image);
+        NAME(take)(p, &of, a, y, p->plane[1], p->pitch, s.count, work->rows + (n - from) * s.y_image);
     }
     for (; o + 4 <= c->out; o += 4)
         NAME(scalars_4)(&s, o, depth);

@@ -12,8 +12,8 @@ typedef struct NAME(job) {
     const T         *x_in, *y_in;
     T               *x_out, *y_out, *w_out;
     void            *scratch;
-    int64_t          x_group, y_group, w_group;
-    int64_t          start; /* the first unit of a round */
+    int64_t          x_group, y_group, w_group; /* elements of a group of an image */
+    int64_t          start;                     /* the first unit of a round */
 } NAME(job);
 #define JOB NAME(job)
 
@@ -21,12 +21,17 @@ static JOB NAME(job_of)(const conv_plan *p, void *scratch) {
     const tgi_conv *c = p->c;
     return (JOB){.p = p,
                  .scratch = scratch,
-                 .x_group = c->in * c->x[0] * c->x[1],
-                 .y_group = c->out * c->y[0] * c->y[1],
-                 .w_group = c->out * c->in * p->taps};
+                 .x_group = c->in * c->depth.x * c->x[0] * c->x[1],
+                 .y_group = c->out * c->depth.y * c->y[0] * c->y[1],
+                 .w_group = c->out * p->in * p->taps};
 }
 
-/* A unit is one of tiles_of(p) areas of p->batch images, in all groups. */
+/* Where `count` sections from `start` on end. */
+static int64_t NAME(end_of)(const conv_plan *p, int64_t start, int64_t count) {
+    return min_of(start + count, p->sections);
+}
+
+/* A unit is one of tiles_of(p) areas of p->batch sections, in all groups. */
 static void NAME(some_areas)(const void *some, int share, int64_t from, int64_t to) {
     const JOB       *job = some;
     const conv_plan *p = job->p;
@@ -36,15 +41,16 @@ static void NAME(some_areas)(const void *some, int share, int64_t from, int64_t 
         int64_t n = unit / tiles_of(p) * p->batch;
         area    a = area_of(p, unit % tiles_of(p));
         for (int64_t g = 0; g < c->groups; g++) {
-            const T *x = job->x_in + (n * c->groups + g) * job->x_group, *w = job->w + g * job->w_group;
-            const T *bias = job->bias ? job->bias + g * c->out : NULL;
-            T       *y = job->y_out + (n * c->groups + g) * job->y_group;
+            section  s = section_of(c, n, g);
+            const T *x = job->x_in, *w = job->w + g * job->w_group, *bias = job->bias ? job->bias + g * c->out : NULL;
+            T       *y = job->y_out;
+            int64_t  group = n * c->groups + g;
             if (p->method == TGI_CONV_TILES)
-                NAME(tiles)(p, &work, &a, x, w, bias, y);
+                NAME(tiles)(p, &work, &s, &a, x, w, bias, y);
             else if (p->pointwise)
-                NAME(pointwise)(c, &work, x, w, bias, y);
+                NAME(pointwise)(c, &work, x + group * job->x_group, w, bias, y + group * job->y_group);
             else
-                NAME(product)(p, &work, &a, min_of(p->batch, c->images - n), x, w, bias, y);
+                NAME(product)(p, &work, &a, g, n, NAME(end_of)(p, n, p->batch), x, w, bias, y);
         }
     }
 }
@@ -60,24 +66,25 @@ TGI_KERNEL(NAME(tgi_conv), (const tgi_conv *c, const T *x, const T *w, const T *
         tgi_share_out(team, p.shares, p.units, NAME(some_areas), &job);
 }
 
-/* A unit is one group of p->batch images. */
+/* A unit is one group of p->unit sections. */
 static void NAME(some_images)(const void *some, int share, int64_t from, int64_t to) {
     const JOB       *job = some;
     const conv_plan *p = job->p;
     const tgi_conv  *c = p->c;
-    int64_t          x_size = c->x[0] * c->x[1];
     WORK             work = NAME(work_in)(p, job->scratch, share);
     for (int64_t unit = from; unit < to; unit++) {
-        int64_t  n = unit / c->groups * p->batch, g = unit % c->groups;
-        const T *y = job->y_in + (n * c->groups + g) * job->y_group, *w = job->w + g * job->w_group;
-        T       *x = job->x_out + (n * c->groups + g) * job->x_group;
-        if (p->pointwise)
-            NAME(back_pointwise)(c, &work, y, w, job->bias ? job->bias + g * c->in : NULL, x);
-        else if (p->method == TGI_CONV_PRODUCT)
-            NAME(back_product)(p, &work, min_of(p->batch, c->images - n), y, w, x);
-        else
-            for (int64_t i = 0; i < c->in; i += p->block)
-                NAME(back_block)(p, &work, min_of(p->block, c->in - i), y, w + i * p->taps, x + i * x_size);
+        int64_t  g = unit % c->groups, n = unit / c->groups * p->unit, end = NAME(end_of)(p, n, p->unit);
+        int64_t  group = n * c->groups + g;
+        const T *w = job->w + g * job->w_group, *bias = job->bias ? job->bias + g * c->in : NULL;
+        for (; n < end; n += p->batch) {
+            section s = section_of(c, n, g);
+            if (p->pointwise)
+                NAME(back_pointwise)(c, &work, job->y_in + group * job->y_group, w, bias, job->x_out + group * job->x_group);
+            else if (p->method == TGI_CONV_PRODUCT)
+                NAME(back_product)(p, &work, g, n, min_of(n + p->batch, end), job->y_in, w, job->x_out);
+            else
+                NAME(back_tiles)(p, &work, &s, job->y_in, w, job->x_out);
+        }
     }
 }
 
@@ -90,7 +97,7 @@ TGI_KERNEL(NAME(tgi_conv_back), (const tgi_conv *c, const T *y, const T *w, cons
         NAME(direct_back)(c, y, w, bias, x);
         return;
     }
-    if (!p.pointwise) NAME(set_channels)(c->images, c->groups * c->in, c->x[0] * c->x[1], bias, x);
+    if (!p.pointwise) NAME(set_channels)(c->images, c->groups * c->in, c->depth.x * c->x[0] * c->x[1], bias, x);
     tgi_share_out(team, p.shares, p.units, NAME(some_images), &job);
 }
 
@@ -98,16 +105,17 @@ TGI_KERNEL(NAME(tgi_conv_back), (const tgi_conv *c, const T *y, const T *w, cons
 static void NAME(add_area)(const JOB *job, const WORK *work, int64_t unit, T *w, bool first) {
     const conv_plan *p = job->p;
     const tgi_conv  *c = p->c;
-    int64_t          n = unit / tiles_of(p) * p->batch, images = min_of(p->batch, c->images - n);
+    int64_t          n = unit / tiles_of(p) * p->batch, end = NAME(end_of)(p, n, p->batch);
     area             a = area_of(p, unit % tiles_of(p));
     for (int64_t g = 0; g < c->groups; g++, w += job->w_group) {
-        const T *x = job->x_in + (n * c->groups + g) * job->x_group, *y = job->y_in + (n * c->groups + g) * job->y_group;
+        int64_t  group = n * c->groups + g;
+        const T *x = job->x_in, *y = job->y_in;
         if (p->method == TGI_CONV_TILES)
-            NAME(weight_tiles)(p, work, &a, images, x, y, w, first);
+            NAME(weight_tiles)(p, work, &a, g, n, end, x, y, w, first);
         else if (p->pointwise)
-            NAME(weight_pointwise)(c, work, x, y, w, first);
+            NAME(weight_pointwise)(c, work, x + group * job->x_group, y + group * job->y_group, w, first);
         else
-            NAME(weight_product)(p, work, &a, images, x, y, w, first);
+            NAME(weight_product)(p, work, &a, g, n, end, x, y, w, first);
     }
 }
 

@@ -46,18 +46,33 @@ static void NAME(compare)(span s, int64_t step, const T *x, int64_t at, ROW r) {
     }
 }
 
-/* Compares row `down` of an image with the windows that reach it. In the first row, the windows from `begun` on have an element
+/* Compares row `row` of an image with the windows that reach it. In the first row, the windows from `begun` on have an element
  * already: the further left a window is, the later comes its first element. */
-static void NAME(compare_row)(const tgi_windows *w, int64_t down, bool first_row, const T *x, ROW r) {
-    int64_t begun = first_row ? w->y[1] : 0;
-    for (int64_t j = 0; j < w->k[1]; j++) {
-        int64_t first = j * w->dilation[1] - w->padding[1];
-        span    s = span_of(w->y[1], first, w->stride[1], w->x[1]), fresh = s;
+static void NAME(compare_row)(const tgi_windows *w, int64_t row, bool first_row, const T *x, ROW r) {
+    int64_t begun = first_row ? w->y[2] : 0;
+    for (int64_t j = 0; j < w->k[2]; j++) {
+        int64_t first = j * w->dilation[2] - w->padding[2];
+        span    s = span_of(w->y[2], first, w->stride[2], w->x[2]), fresh = s;
         if (fresh.to > begun) fresh.to = begun;
         if (begun > s.from) begun = s.from;
-        NAME(begin)(fresh, w->stride[1], x, down * w->x[1] + first, r);
+        NAME(begin)(fresh, w->stride[2], x, row * w->x[2] + first, r);
         if (fresh.to > s.from) s.from = fresh.to;
-        NAME(compare)(s, w->stride[1], x, down * w->x[1] + first, r);
+        NAME(compare)(s, w->stride[2], x, row * w->x[2] + first, r);
+    }
+}
+
+/* A row of windows of an image, those at p[0] and p[1]. */
+static void NAME(largest_in_row)(const tgi_windows *w, const int64_t *p, const T *image, ROW r) {
+    bool first = true;
+    for (int64_t i = 0; i < w->k[0]; i++) {
+        int64_t deep = p[0] * w->stride[0] + i * w->dilation[0] - w->padding[0];
+        if (deep < 0 || deep >= w->x[0]) continue;
+        for (int64_t j = 0; j < w->k[1]; j++) {
+            int64_t down = p[1] * w->stride[1] + j * w->dilation[1] - w->padding[1];
+            if (down < 0 || down >= w->x[1]) continue;
+            NAME(compare_row)(w, deep * w->x[1] + down, first, image, r);
+            first = false;
+        }
     }
 }
 
@@ -65,21 +80,15 @@ static void NAME(compare_row)(const tgi_windows *w, int64_t down, bool first_row
 static void NAME(some_largest)(const void *some, int share, int64_t from, int64_t to) {
     const JOB         *job = some;
     const tgi_windows *w = job->w;
-    int64_t            width = w->y[1];
+    int64_t            width = w->y[2], rows = w->y[0] * w->y[1];
     T                 *best = job->scratch + share * 2 * width;
     ROW                r = {best, (I *)(void *)(best + width)};
     for (int64_t row = from; row < to; row++) {
-        const T *image = job->in + row / w->y[0] * w->x[0] * w->x[1];
-        int64_t *index = job->index_out + row * width;
-        bool     first = true;
+        const T *image = job->in + row / rows * w->x[0] * w->x[1] * w->x[2];
+        int64_t *index = job->index_out + row * width, place[2] = {row % rows / w->y[1], row % w->y[1]};
         for (int64_t p = 0; p < width; p++)
             r.index[p] = -1;
-        for (int64_t i = 0; i < w->k[0]; i++) {
-            int64_t down = row % w->y[0] * w->stride[0] + i * w->dilation[0] - w->padding[0];
-            if (down < 0 || down >= w->x[0]) continue;
-            NAME(compare_row)(w, down, first, image, r);
-            first = false;
-        }
+        NAME(largest_in_row)(w, place, image, r);
         for (int64_t p = 0; p < width; p++)
             index[p] = r.index[p];
     }
@@ -87,8 +96,8 @@ static void NAME(some_largest)(const void *some, int share, int64_t from, int64_
 
 TGI_KERNEL(NAME(tgi_largest), (const tgi_windows *w, const T *x, int64_t *index, tgi_team *team, void *scratch),
            (w, x, index, team, scratch)) {
-    int64_t rows = w->images * w->y[0];
-    double  steps = (double)rows * (double)w->y[1] * (double)w->k[0] * (double)w->k[1];
+    int64_t rows = w->images * w->y[0] * w->y[1];
+    double  steps = (double)rows * (double)w->y[2] * (double)w->k[0] * (double)w->k[1] * (double)w->k[2];
     JOB     job = {.w = w, .in = x, .index_out = index, .scratch = scratch};
     tgi_share_out(team, tgi_shares_of(tgi_team_size(team), rows, steps, WORTH_A_THREAD), rows, NAME(some_largest), &job);
 }
@@ -173,17 +182,21 @@ static T NAME(sum_run)(int64_t n, const T *x) {
     return a;
 }
 
-static void NAME(sum_rows)(int64_t rows, int64_t width, const T *x, T *sum) {
-    if (rows > NAME(few_rows)) {
-        tgi_sum_axes axes = {1, 1, {width}, {1}, {rows}, {width}};
+/* Of `layers` times `rows` rows; a layer is `pitch` elements. */
+static void NAME(sum_rows)(int64_t layers, int64_t rows, int64_t pitch, int64_t width, const T *x, T *sum) {
+    int64_t count = layers > 0 && rows > 0 ? layers * rows : 0;
+    if (count > NAME(few_rows)) {
+        tgi_sum_axes axes = {1, 2, {width}, {1}, {layers, rows}, {pitch, width}};
         NAME(tgi_sum)(&axes, x, sum);
         return;
     }
     for (int64_t i = 0; i < width; i++)
-        sum[i] = rows > 0 ? x[i] : 0;
-    for (int64_t k = 1; k < rows; k++)
+        sum[i] = count > 0 ? x[i] : 0;
+    for (int64_t k = 1; k < count; k++) {
+        const T *row = x + k / rows * pitch + k % rows * width;
         for (int64_t i = 0; i < width; i++)
-            sum[i] += x[k * width + i];
+            sum[i] += row[i];
+    }
 }
 
 /* What the count of a window gives to the divisor; 1 where there is nothing to divide. */
@@ -191,46 +204,52 @@ static T NAME(factor)(const tgi_window *window) {
     return window->count ? (T)window->count : 1;
 }
 
+static bool NAME(same_window)(const tgi_window *a, const tgi_window *b) {
+    return a->from == b->from && a->to == b->to && a->count == b->count;
+}
+
 /* A unit is a row of windows; `across` is the divisor's factors of the columns, or NULL not to divide. */
 static void NAME(some_sums)(const void *some, int share, int64_t from, int64_t to) {
     const JOB       *job = some;
     const tgi_means *m = job->m;
     const T         *across = job->factors;
-    int64_t          width = m->x[1];
+    int64_t          width = m->x[2], pitch = m->x[1] * width, rows = m->y[0] * m->y[1];
     T               *sum = job->scratch + share * width;
     for (int64_t row = from; row < to; row++) {
-        const tgi_window *d = &m->down[row % m->y[0]];
-        const T          *image = job->in + row / m->y[0] * m->x[0] * width;
-        T                *y = job->out + row * m->y[1], down = NAME(factor)(d);
-        if (row > from && d > m->down && d->from == d[-1].from && d->to == d[-1].to && d->count == d[-1].count) {
-            memcpy(y, y - m->y[1], (size_t)m->y[1] * sizeof *y); /* as in the row before */
+        const tgi_window *deep = &m->deep[row % rows / m->y[1]], *down = &m->down[row % m->y[1]];
+        const T          *image = job->in + row / rows * m->x[0] * pitch;
+        T                *y = job->out + row * m->y[2], outer = NAME(factor)(deep) * NAME(factor)(down);
+        if (row > from && down > m->down && NAME(same_window)(down, down - 1)) {
+            memcpy(y, y - m->y[2], (size_t)m->y[2] * sizeof *y); /* as in the row before */
             continue;
         }
-        NAME(sum_rows)(d->to - d->from, width, image + d->from * width, sum);
-        for (int64_t j = 0; j < m->y[1]; j++) {
+        image += deep->from * pitch + down->from * width;
+        NAME(sum_rows)(deep->to - deep->from, down->to - down->from, pitch, width, image, sum);
+        for (int64_t j = 0; j < m->y[2]; j++) {
             const tgi_window *a = &m->across[j];
             int64_t           n = a->to - a->from;
             T                 total = n == 1 ? sum[a->from] : NAME(sum_run)(n, sum + a->from);
-            y[j] = across ? total / (down * across[j]) : total;
+            y[j] = across ? total / (outer * across[j]) : total;
         }
     }
 }
 
 /* `factors`: memory for those of the columns. */
 static void NAME(find_factors)(const tgi_means *m, T *factors) {
-    for (int64_t j = 0; j < m->y[1]; j++)
+    for (int64_t j = 0; j < m->y[2]; j++)
         factors[j] = NAME(factor)(&m->across[j]);
 }
 
 static void NAME(sums)(const tgi_means *m, const T *factors, const T *x, T *y, tgi_team *team, T *scratch) {
-    int64_t rows = m->images * m->y[0];
-    double  steps = (double)m->images * ((double)m->x[0] * (double)m->x[1] + (double)m->y[0] * (double)m->y[1]);
+    int64_t rows = m->images * m->y[0] * m->y[1];
+    double  x_size = (double)m->x[0] * (double)m->x[1] * (double)m->x[2], y_size = (double)m->y[0] * (double)m->y[1];
+    double  steps = (double)m->images * (x_size + y_size * (double)m->y[2]);
     JOB     job = {.m = m, .factors = factors, .in = x, .out = y, .scratch = scratch};
     tgi_share_out(team, tgi_shares_of(tgi_team_size(team), rows, steps, WORTH_A_THREAD), rows, NAME(some_sums), &job);
 }
 
 TGI_KERNEL(NAME(tgi_means), (const tgi_means *m, const T *x, T *y, tgi_team *team, void *scratch), (m, x, y, team, scratch)) {
-    T *factors = (T *)scratch + tgi_team_size(team) * m->x[1];
+    T *factors = (T *)scratch + tgi_team_size(team) * m->x[2];
     NAME(find_factors)(m, factors);
     NAME(sums)(m, factors, x, y, team, scratch);
 }
@@ -241,20 +260,21 @@ static void NAME(some_parts)(const void *some, int share, int64_t from, int64_t 
     const tgi_means *m = job->m;
     (void)share;
     for (int64_t row = from; row < to; row++) {
-        const T *y = job->in + row * m->y[1], down = NAME(factor)(&m->down[row % m->y[0]]);
-        T       *part = job->out + row * m->y[1];
-        for (int64_t j = 0; j < m->y[1]; j++)
-            part[j] = y[j] / (down * job->factors[j]);
+        const T *y = job->in + row * m->y[2];
+        T       *part = job->out + row * m->y[2], down = NAME(factor)(&m->down[row % m->y[1]]);
+        T        outer = NAME(factor)(&m->deep[row / m->y[1] % m->y[0]]) * down;
+        for (int64_t j = 0; j < m->y[2]; j++)
+            part[j] = y[j] / (outer * job->factors[j]);
     }
 }
 
 TGI_KERNEL(NAME(tgi_means_back), (const tgi_means *m, const tgi_means *back, const T *y, T *x, tgi_team *team, void *scratch),
            (m, back, y, x, team, scratch)) {
-    int64_t rows = m->images * m->y[0];
-    T      *parts = (T *)scratch + tgi_team_size(team) * m->y[1], *factors = parts + rows * m->y[1];
+    int64_t rows = m->images * m->y[0] * m->y[1];
+    T      *parts = (T *)scratch + tgi_team_size(team) * m->y[2], *factors = parts + rows * m->y[2];
     JOB     job = {.m = m, .factors = factors, .in = y, .out = parts};
     NAME(find_factors)(m, factors);
-    tgi_share_out(team, tgi_shares_of(tgi_team_size(team), rows, (double)rows * (double)m->y[1], WORTH_A_THREAD), rows,
+    tgi_share_out(team, tgi_shares_of(tgi_team_size(team), rows, (double)rows * (double)m->y[2], WORTH_A_THREAD), rows,
                   NAME(some_parts), &job);
     NAME(sums)(back, NULL, parts, x, team, scratch);
 }

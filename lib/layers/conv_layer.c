@@ -7,7 +7,7 @@
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-/* What the four have in common; `kernel` is the shape of one. */
+/* What the six have in common; `kernel` is the shape of one. */
 static tg_conv_layer new_conv(tg_tape *tape, const char *kind, const char *name, int64_t in, int64_t out, tg_shape kernel,
                               const tg_conv_options *conv, const tg_layer_options *options, bool transposed) {
     static const tg_layer_options usual;
@@ -40,6 +40,11 @@ tg_conv_layer(tg_new_conv2d)(tg_tape *tape, const char *name, int64_t in, int64_
     return new_conv(tape, "conv2d", name, in, out, TG_SHAPE(height, width), conv, options, false);
 }
 
+tg_conv_layer(tg_new_conv3d)(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t depth, int64_t height,
+                             int64_t width, const tg_conv_options *conv, const tg_layer_options *options) {
+    return new_conv(tape, "conv3d", name, in, out, TG_SHAPE(depth, height, width), conv, options, false);
+}
+
 tg_conv_layer(tg_new_conv_transpose1d)(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t kernel,
                                        const tg_conv_options *conv, const tg_layer_options *options) {
     return new_conv(tape, "conv_transpose1d", name, in, out, TG_SHAPE(kernel), conv, options, true);
@@ -50,16 +55,23 @@ tg_conv_layer(tg_new_conv_transpose2d)(tg_tape *tape, const char *name, int64_t 
     return new_conv(tape, "conv_transpose2d", name, in, out, TG_SHAPE(height, width), conv, options, true);
 }
 
+tg_conv_layer(tg_new_conv_transpose3d)(tg_tape *tape, const char *name, int64_t in, int64_t out, int64_t depth, int64_t height,
+                                       int64_t width, const tg_conv_options *conv, const tg_layer_options *options) {
+    return new_conv(tape, "conv_transpose3d", name, in, out, TG_SHAPE(depth, height, width), conv, options, true);
+}
+
 /* ---- applying ---------------------------------------------------------------------------------------------------- */
 
 typedef tg_tensor convolution(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options);
 
-/* The function for a weight of that rank, and its name. */
-static convolution *find(int rank, bool transposed, const char **kind) {
-    static const char *const  kinds[2][2] = {{"conv1d", "conv2d"}, {"conv_transpose1d", "conv_transpose2d"}};
-    static convolution *const functions[2][2] = {{tg_conv1d, tg_conv2d}, {tg_conv_transpose1d, tg_conv_transpose2d}};
-    *kind = kinds[transposed][rank == 4];
-    return functions[transposed][rank == 4];
+/* The function for a weight over so many axes, and its name. */
+static convolution *find(int axes, bool transposed, const char **kind) {
+    static const char *const  kinds[2][3] = {{"conv1d", "conv2d", "conv3d"},
+                                             {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
+    static convolution *const functions[2][3] = {{tg_conv1d, tg_conv2d, tg_conv3d},
+                                                 {tg_conv_transpose1d, tg_conv_transpose2d, tg_conv_transpose3d}};
+    *kind = kinds[transposed][axes - 1];
+    return functions[transposed][axes - 1];
 }
 
 /* x has the channels that the weight is for, before the axes of the kernel. */
@@ -75,13 +87,13 @@ static tg_status check_channels(const tg_operands *o, const tg_conv_layer *layer
 }
 
 tg_tensor(tg_apply_conv)(tg_conv_layer layer, tg_tensor x) {
-    char         text[TGI_LAYER_TEXT];
-    const char  *kind;
-    tg_operands  o;
-    const int    rank = tg_valid(layer.weight) ? tg_shape_of(layer.weight).rank : 0;
-    convolution *convolve = find(rank, layer.transposed, &kind);
+    char        text[TGI_LAYER_TEXT];
+    const char *kind;
+    tg_operands o;
+    const int rank = tg_valid(layer.weight) ? tg_shape_of(layer.weight).rank : 0, axes = rank == 4 || rank == 5 ? rank - 2 : 1;
+    convolution *convolve = find(axes, layer.transposed, &kind);
     if (tg_check_operands(&o, tgi_layer_text(text, kind, layer.weight), 2, 3, (tg_tensor[]){x, layer.weight, layer.bias}) ||
-        tg_check_floating(&o, 3) || tgi_check_weight(&o, 1, rank == 4 ? 4 : 3) || check_channels(&o, &layer))
+        tg_check_floating(&o, 3) || tgi_check_weight(&o, 1, axes + 2) || check_channels(&o, &layer))
         return tg_invalid(o.tape);
     tg_scope scope = tg_begin_scope(o.tape, kind);
     return tg_end_scope_with(scope, convolve(x, layer.weight, layer.bias, &layer.conv));

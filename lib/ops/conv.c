@@ -6,7 +6,7 @@
  *
  * The bias is a third operand: an addition of its own makes LeNet's first layer slower by a quarter, and by half with wide vectors.
  *
- * Over one axis, an image is one row of two axes.
+ * Over one axis, an image is one row of two axes; over two, one layer of three.
  *
  * SPDX-License-Identifier: MIT */
 #include "kernels/convolve.h"
@@ -15,9 +15,9 @@
 
 #include "ops/ops.h"
 
-/* The settings, for each of the image's one or two axes; and the sizes of the kernel, for the op that has it as its result. */
+/* The settings, for each of the image's one to three axes; and the sizes of the kernel, for the op that has it as its result. */
 typedef struct conv_attr {
-    int64_t axes, groups, stride[2], padding[2], dilation[2], output_padding[2], kernel[2];
+    int64_t axes, groups, stride[3], padding[3], dilation[3], output_padding[3], kernel[3];
 } conv_attr;
 
 static conv_attr attr_of(int axes, const tg_conv_options *options) {
@@ -33,6 +33,11 @@ static conv_attr attr_of(int axes, const tg_conv_options *options) {
 }
 
 /* ---- the shape rules --------------------------------------------------------------------------------------------- */
+
+const char *tgi_image_text(int axes) {
+    static const char *const texts[] = {"(N, C, L) or (C, L)", "(N, C, H, W) or (C, H, W)", "(N, C, D, H, W) or (C, D, H, W)"};
+    return texts[axes - 1];
+}
 
 tg_status tgi_check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest) {
     if (value >= lowest && value <= TGI_LARGEST_SETTING) return TG_OK;
@@ -54,9 +59,10 @@ static tg_status check_ranks(const tg_infer *call) {
     const tg_type *x = &call->in[0], *w = &call->in[1];
     int            axes = (int)((const conv_attr *)call->attr)->axes;
     if ((x->rank != axes + 1 && x->rank != axes + 2) || w->rank != axes + 2)
-        return tg_refuse(call, TG_ERR_SHAPE,
-                         axes == 2 ? "the image is (N, C, H, W) or (C, H, W), the kernel (., ., KH, KW)"
-                                   : "the image is (N, C, L) or (C, L), the kernel (., ., K)");
+        return tg_refuse(call, TG_ERR_SHAPE, "the image is %s, the kernel (., ., %s)", tgi_image_text(axes),
+                         axes == 3   ? "KD, KH, KW"
+                         : axes == 2 ? "KH, KW"
+                                     : "K");
     for (int i = 2; i < w->rank; i++)
         if (w->dims[i] == 0) return tg_refuse(call, TG_ERR_SHAPE, "the kernel has no elements");
     return TG_OK;
@@ -161,7 +167,11 @@ static tgi_conv form_of(const conv_attr *attr, const tg_array *x, const tg_array
     tgi_conv c = {.images = x->rank == axes + 2 ? x->dims[0] : 1,
                   .groups = attr->groups,
                   .in = w->dims[1],
-                  .out = w->dims[0] / attr->groups};
+                  .out = w->dims[0] / attr->groups,
+                  .depth = {1, 1, 1, 1, 0, 1}};
+    if (axes == 3)
+        c.depth = (tgi_conv_depth){x->dims[x->rank - 3], y->dims[y->rank - 3], w->dims[2],
+                                   attr->stride[0],      attr->padding[0],     attr->dilation[0]};
     for (int a = 0; a < 2; a++) {
         int i = a - (2 - axes);
         c.x[a] = i < 0 ? 1 : x->dims[x->rank - axes + i];
@@ -305,20 +315,23 @@ static int operands_with(tg_tensor bias) {
 }
 
 static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const conv_attr *attr) {
-    static const tg_op ops[2][2] = {{CONV("conv1d", 2), CONV("conv1d", 3)}, {CONV("conv2d", 2), CONV("conv2d", 3)}};
+    static const tg_op ops[3][2] = {{CONV("conv1d", 2), CONV("conv1d", 3)},
+                                    {CONV("conv2d", 2), CONV("conv2d", 3)},
+                                    {CONV("conv3d", 2), CONV("conv3d", 3)}};
     int                count = operands_with(bias);
     return tg_record(NULL, &ops[attr->axes - 1][count - 2], count, ((tg_tensor[]){x, w, bias}), attr, sizeof *attr);
 }
 
 static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const conv_attr *attr) {
-    static const tg_op ops[2][2] = {{TRANSPOSE("conv_transpose1d", 2), TRANSPOSE("conv_transpose1d", 3)},
-                                    {TRANSPOSE("conv_transpose2d", 2), TRANSPOSE("conv_transpose2d", 3)}};
+    static const tg_op ops[3][2] = {{TRANSPOSE("conv_transpose1d", 2), TRANSPOSE("conv_transpose1d", 3)},
+                                    {TRANSPOSE("conv_transpose2d", 2), TRANSPOSE("conv_transpose2d", 3)},
+                                    {TRANSPOSE("conv_transpose3d", 2), TRANSPOSE("conv_transpose3d", 3)}};
     int                count = operands_with(bias);
     return tg_record(NULL, &ops[attr->axes - 1][count - 2], count, ((tg_tensor[]){y, w, bias}), attr, sizeof *attr);
 }
 
 static tg_tensor weight(tg_tensor x, tg_tensor y, const conv_attr *attr) {
-    static const tg_op ops[2] = {WEIGHT("conv1d_weight"), WEIGHT("conv2d_weight")};
+    static const tg_op ops[3] = {WEIGHT("conv1d_weight"), WEIGHT("conv2d_weight"), WEIGHT("conv3d_weight")};
     return tg_record(NULL, &ops[attr->axes - 1], 2, ((tg_tensor[]){x, y}), attr, sizeof *attr);
 }
 
@@ -332,6 +345,11 @@ tg_tensor(tg_conv2d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_opt
     return conv(x, w, bias, &attr);
 }
 
+tg_tensor(tg_conv3d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
+    conv_attr attr = attr_of(3, options);
+    return conv(x, w, bias, &attr);
+}
+
 tg_tensor(tg_conv_transpose1d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
     conv_attr attr = attr_of(1, options);
     return transpose(x, w, bias, &attr);
@@ -339,5 +357,10 @@ tg_tensor(tg_conv_transpose1d)(tg_tensor x, tg_tensor w, tg_tensor bias, const t
 
 tg_tensor(tg_conv_transpose2d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
     conv_attr attr = attr_of(2, options);
+    return transpose(x, w, bias, &attr);
+}
+
+tg_tensor(tg_conv_transpose3d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
+    conv_attr attr = attr_of(3, options);
     return transpose(x, w, bias, &attr);
 }

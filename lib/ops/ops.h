@@ -41,6 +41,9 @@ const void *tgi_apart_from_leaf(tg_kernel_call *call, int i);
 /* The largest stride, padding, window and so on of a convolution or a pooling: no sum of sizes can then overflow. */
 #define TGI_LARGEST_SETTING ((int64_t)INT32_MAX)
 
+/* "(N, C, H, W) or (C, H, W)" and the like, for 1 to 3 axes. */
+const char *tgi_image_text(int axes);
+
 /* Refuses a setting that is not from `lowest` to the largest one. */
 tg_status tgi_check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest);
 

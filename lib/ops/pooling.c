@@ -4,7 +4,7 @@
  * Picking and its transpose, which puts back what was picked, are each other's gradient; so are the mean of windows and its
  * transpose, which spreads a number over its window.
  *
- * Over one axis, an image is one row of two axes.
+ * An image has its one to three axes last of three.
  *
  * SPDX-License-Identifier: MIT */
 #include "kernels/window.h"
@@ -15,17 +15,18 @@
 
 #include "ops/ops.h"
 
-/* The windows: per axis of the image, one or two of them. `size` is that of the image that a transpose gives; adaptive windows
+/* The windows: per axis of the image, one to three of them. `size` is that of the image that a transpose gives; adaptive windows
  * have the result's sizes in `window`, and nothing else. */
 typedef struct pool_attr {
-    int64_t axes, window[2], stride[2], padding[2], dilation[2], size[2];
+    int64_t axes, window[3], stride[3], padding[3], dilation[3], size[3];
     int64_t ceil_mode, exclude_pad, adaptive;
 } pool_attr;
 
-static pool_attr attr_of(int axes, int64_t first, int64_t second, const tg_pool_options *options) {
+static pool_attr attr_of(int axes, const int64_t *window, const tg_pool_options *options) {
     tg_pool_options o = options ? *options : (tg_pool_options){0};
-    pool_attr       attr = {.axes = axes, .window = {first, second}, .ceil_mode = o.ceil_mode, .exclude_pad = o.exclude_pad};
+    pool_attr       attr = {.axes = axes, .ceil_mode = o.ceil_mode, .exclude_pad = o.exclude_pad};
     for (int i = 0; i < axes; i++) {
+        attr.window[i] = window[i];
         attr.stride[i] = o.stride[i] ? o.stride[i] : attr.window[i];
         attr.padding[i] = o.padding[i];
         attr.dilation[i] = o.dilation[i] ? o.dilation[i] : 1;
@@ -40,8 +41,7 @@ static tg_status check_image(const tg_infer *call) {
     int            axes = (int)((const pool_attr *)call->attr)->axes;
     if (tgi_require_dtype(call, x->dtype, TGI_FLOATS)) return call->tape->status;
     if (x->rank == axes + 1 || x->rank == axes + 2) return TG_OK;
-    return tg_refuse(call, TG_ERR_SHAPE,
-                     axes == 2 ? "the image is (N, C, H, W) or (C, H, W)" : "the image is (N, C, L) or (C, L)");
+    return tg_refuse(call, TG_ERR_SHAPE, "the image is %s", tgi_image_text(axes));
 }
 
 static tg_status check_settings(const tg_infer *call) {
@@ -155,8 +155,8 @@ static tg_status largest_kernel(tg_kernel_call *call) {
     const tg_array  *x = &call->in[0], *y = &call->out;
     const void      *from = tg_contiguous(call, 0);
     tgi_windows      w = {.images = images_of(x, attr)};
-    for (int a = 0; a < 2; a++) {
-        int i = a - (2 - (int)attr->axes);
+    for (int a = 0; a < 3; a++) {
+        int i = a - (3 - (int)attr->axes);
         w.x[a] = i < 0 ? 1 : x->dims[x->rank - attr->axes + i];
         w.y[a] = i < 0 ? 1 : y->dims[y->rank - attr->axes + i];
         w.k[a] = i < 0 ? 1 : attr->window[i];
@@ -164,7 +164,7 @@ static tg_status largest_kernel(tg_kernel_call *call) {
         w.padding[a] = i < 0 ? 0 : attr->padding[i];
         w.dilation[a] = i < 0 ? 1 : attr->dilation[i];
     }
-    void *scratch = tg_scratch(call, (size_t)tg_kernel_threads(call) * 2 * (size_t)w.y[1] * tg_dtype_size(x->dtype));
+    void *scratch = tg_scratch(call, (size_t)tg_kernel_threads(call) * 2 * (size_t)w.y[2] * tg_dtype_size(x->dtype));
     if (!from || !scratch) return TG_ERR_MEMORY;
     return TGI_DISPATCH_FLOATS(x->dtype, tgi_largest, &w, from, y->data, tgi_team_of(call), scratch);
 }
@@ -221,8 +221,9 @@ static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr) {
 
 /* The shape rule of the first op checks everything. The indices go to *indices unless that is NULL. */
 static tg_tensor max_pool(tg_tensor x, pool_attr *attr, tg_tensor *indices) {
-    static const tg_op ops[2] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel},
-                                 {"max_pool2d", 1, infer_largest, .kernel = largest_kernel}};
+    static const tg_op ops[3] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel},
+                                 {"max_pool2d", 1, infer_largest, .kernel = largest_kernel},
+                                 {"max_pool3d", 1, infer_largest, .kernel = largest_kernel}};
     tg_tape           *tape = tgi_tape_of(x);
     if (indices) *indices = tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, ops[attr->axes - 1].name);
@@ -256,11 +257,11 @@ static void find_windows(const pool_attr *attr, int axis, int64_t size, int64_t 
     }
 }
 
-/* The windows along axis `a` of two. NULL, with the error noted, when there is no memory. */
+/* The windows along axis `a` of three. NULL, with the error noted, when there is no memory. */
 static tgi_window *windows_of(tg_kernel_call *call, const tgi_means *m, int a) {
     const pool_attr *attr = call->attr;
     tgi_window      *windows = tg_scratch(call, (size_t)m->y[a] * sizeof *windows);
-    if (windows) find_windows(attr, a - (2 - (int)attr->axes), m->x[a], m->y[a], windows);
+    if (windows) find_windows(attr, a - (3 - (int)attr->axes), m->x[a], m->y[a], windows);
     return windows;
 }
 
@@ -268,13 +269,14 @@ static tgi_window *windows_of(tg_kernel_call *call, const tgi_means *m, int a) {
 static bool begin_means(tg_kernel_call *call, const tg_array *x, const tg_array *y, tgi_means *m) {
     const pool_attr *attr = call->attr;
     m->images = images_of(x, attr);
-    for (int a = 0; a < 2; a++) {
-        int axis = a - (2 - (int)attr->axes);
+    for (int a = 0; a < 3; a++) {
+        int axis = a - (3 - (int)attr->axes);
         m->x[a] = axis < 0 ? 1 : x->dims[x->rank - attr->axes + axis];
         m->y[a] = axis < 0 ? 1 : y->dims[y->rank - attr->axes + axis];
     }
-    m->down = windows_of(call, m, 0);
-    m->across = m->down ? windows_of(call, m, 1) : NULL;
+    m->deep = windows_of(call, m, 0);
+    m->down = m->deep ? windows_of(call, m, 1) : NULL;
+    m->across = m->down ? windows_of(call, m, 2) : NULL;
     return m->across;
 }
 
@@ -287,7 +289,7 @@ static tg_status means_kernel(tg_kernel_call *call) {
     tgi_means   m;
     const void *x = tg_contiguous(call, 0);
     if (!x || !begin_means(call, &call->in[0], &call->out, &m)) return TG_ERR_MEMORY;
-    void *scratch = scratch_for(call, m.y[1], m.x[1]);
+    void *scratch = scratch_for(call, m.y[2], m.x[2]);
     if (!scratch) return TG_ERR_MEMORY;
     return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means, &m, x, call->out.data, tgi_team_of(call), scratch);
 }
@@ -296,13 +298,14 @@ static tg_status means_back_kernel(tg_kernel_call *call) {
     tgi_means   m, back;
     const void *y = tg_contiguous(call, 0);
     if (!y || !begin_means(call, &call->out, &call->in[0], &m)) return TG_ERR_MEMORY;
-    tgi_window *down = tg_scratch(call, (size_t)m.x[0] * sizeof *down);
-    tgi_window *across = tg_scratch(call, (size_t)m.x[1] * sizeof *across);
-    void       *scratch = scratch_for(call, call->in[0].size + m.y[1], m.y[1]);
-    if (!down || !across || !scratch) return TG_ERR_MEMORY;
-    tgi_windows_back(m.y[0], m.down, m.x[0], down);
-    tgi_windows_back(m.y[1], m.across, m.x[1], across);
-    back = (tgi_means){m.images, {m.y[0], m.y[1]}, {m.x[0], m.x[1]}, down, across};
+    tgi_window *windows = tg_scratch(call, (size_t)(m.x[0] + m.x[1] + m.x[2]) * sizeof *windows);
+    void       *scratch = scratch_for(call, call->in[0].size + m.y[2], m.y[2]);
+    if (!windows || !scratch) return TG_ERR_MEMORY;
+    tgi_window *deep = windows, *down = deep + m.x[0], *across = down + m.x[1];
+    tgi_windows_back(m.y[0], m.deep, m.x[0], deep);
+    tgi_windows_back(m.y[1], m.down, m.x[1], down);
+    tgi_windows_back(m.y[2], m.across, m.x[2], across);
+    back = (tgi_means){m.images, {m.y[0], m.y[1], m.y[2]}, {m.x[0], m.x[1], m.x[2]}, deep, down, across};
     return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means_back, &m, &back, y, call->out.data, tgi_team_of(call), scratch);
 }
 
@@ -318,9 +321,11 @@ static tg_rule *const means_rules[] = {means_rule};
 
 #define MEANS(name, infer) \
     { name, 1, infer, .kernel = means_kernel, .rules = means_rules }
-static const tg_op averages[2] = {MEANS("avg_pool1d", infer_average), MEANS("avg_pool2d", infer_average)};
-static const tg_op adaptive_averages[2] = {MEANS("adaptive_avg_pool1d", infer_adaptive),
-                                           MEANS("adaptive_avg_pool2d", infer_adaptive)};
+static const tg_op averages[3] = {MEANS("avg_pool1d", infer_average), MEANS("avg_pool2d", infer_average),
+                                  MEANS("avg_pool3d", infer_average)};
+static const tg_op adaptive_averages[3] = {MEANS("adaptive_avg_pool1d", infer_adaptive),
+                                           MEANS("adaptive_avg_pool2d", infer_adaptive),
+                                           MEANS("adaptive_avg_pool3d", infer_adaptive)};
 
 static tg_tensor record_means(tg_tensor x, const pool_attr *attr) {
     const tg_op *ops = attr->adaptive ? adaptive_averages : averages;
@@ -340,46 +345,63 @@ static tg_tensor means_back(tg_tensor y, const pool_attr *attr) {
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */
 
+static tg_tensor new_max_pool(tg_tensor x, int axes, const int64_t *window, const tg_pool_options *options,
+                              tg_tensor *indices) {
+    pool_attr attr = attr_of(axes, window, options);
+    return max_pool(x, &attr, indices);
+}
+
 tg_tensor(tg_max_pool1d)(tg_tensor x, int64_t size, const tg_pool_options *options) {
-    pool_attr attr = attr_of(1, size, 0, options);
-    return max_pool(x, &attr, NULL);
+    return new_max_pool(x, 1, &size, options, NULL);
 }
 
 tg_tensor(tg_max_pool2d)(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options) {
-    pool_attr attr = attr_of(2, height, width, options);
-    return max_pool(x, &attr, NULL);
+    return new_max_pool(x, 2, (int64_t[]){height, width}, options, NULL);
+}
+
+tg_tensor(tg_max_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t width, const tg_pool_options *options) {
+    return new_max_pool(x, 3, (int64_t[]){depth, height, width}, options, NULL);
 }
 
 tg_tensor(tg_max_pool1d_with_indices)(tg_tensor x, int64_t size, const tg_pool_options *options, tg_tensor *indices) {
-    pool_attr attr = attr_of(1, size, 0, options);
-    return max_pool(x, &attr, indices);
+    return new_max_pool(x, 1, &size, options, indices);
 }
 
 tg_tensor(tg_max_pool2d_with_indices)(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options,
                                       tg_tensor *indices) {
-    pool_attr attr = attr_of(2, height, width, options);
-    return max_pool(x, &attr, indices);
+    return new_max_pool(x, 2, (int64_t[]){height, width}, options, indices);
+}
+
+tg_tensor(tg_max_pool3d_with_indices)(tg_tensor x, int64_t depth, int64_t height, int64_t width, const tg_pool_options *options,
+                                      tg_tensor *indices) {
+    return new_max_pool(x, 3, (int64_t[]){depth, height, width}, options, indices);
+}
+
+static tg_tensor avg_pool(tg_tensor x, int axes, const int64_t *window, const tg_pool_options *options) {
+    pool_attr attr = attr_of(axes, window, options);
+    return record_means(x, &attr);
 }
 
 tg_tensor(tg_avg_pool1d)(tg_tensor x, int64_t size, const tg_pool_options *options) {
-    pool_attr attr = attr_of(1, size, 0, options);
-    return record_means(x, &attr);
+    return avg_pool(x, 1, &size, options);
 }
 
 tg_tensor(tg_avg_pool2d)(tg_tensor x, int64_t height, int64_t width, const tg_pool_options *options) {
-    pool_attr attr = attr_of(2, height, width, options);
-    return record_means(x, &attr);
+    return avg_pool(x, 2, (int64_t[]){height, width}, options);
 }
 
-static tg_tensor adaptive_avg_pool(tg_tensor x, int axes, int64_t first, int64_t second) {
-    pool_attr attr = {.axes = axes, .window = {first, second}, .adaptive = 1};
-    return record_means(x, &attr);
+tg_tensor(tg_avg_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t width, const tg_pool_options *options) {
+    return avg_pool(x, 3, (int64_t[]){depth, height, width}, options);
 }
 
 tg_tensor(tg_adaptive_avg_pool1d)(tg_tensor x, int64_t size) {
-    return adaptive_avg_pool(x, 1, size, 0);
+    return record_means(x, &(pool_attr){.axes = 1, .window = {size}, .adaptive = 1});
 }
 
 tg_tensor(tg_adaptive_avg_pool2d)(tg_tensor x, int64_t height, int64_t width) {
-    return adaptive_avg_pool(x, 2, height, width);
+    return record_means(x, &(pool_attr){.axes = 2, .window = {height, width}, .adaptive = 1});
+}
+
+tg_tensor(tg_adaptive_avg_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t width) {
+    return record_means(x, &(pool_attr){.axes = 3, .window = {depth, height, width}, .adaptive = 1});
 }

@@ -11,9 +11,9 @@
 
 /* ---- adaptive_max_pool: where the largest elements are ------------------------------------------------------------ */
 
-/* The result's sizes; over one axis the first is 1. */
+/* The result's sizes along the image's axes, which are the last ones of three; along the others 1. */
 typedef struct adaptive_attr {
-    int64_t axes, size[2];
+    int64_t axes, size[3];
 } adaptive_attr;
 
 static tg_status infer_adaptive(tg_infer *call) {
@@ -21,13 +21,11 @@ static tg_status infer_adaptive(tg_infer *call) {
     const tg_type       *x = &call->in[0];
     int                  axes = (int)attr->axes, before = x->rank - axes;
     if (tgi_require_dtype(call, x->dtype, TGI_FLOATS)) return call->tape->status;
-    if (before != 1 && before != 2)
-        return tg_refuse(call, TG_ERR_SHAPE,
-                         axes == 2 ? "the image is (N, C, H, W) or (C, H, W)" : "the image is (N, C, L) or (C, L)");
+    if (before != 1 && before != 2) return tg_refuse(call, TG_ERR_SHAPE, "the image is %s", tgi_image_text(axes));
     call->out = (tg_type){.dtype = TG_I64, .rank = x->rank, .dims = call->dims};
     memcpy(call->dims, x->dims, (size_t)before * sizeof(int64_t));
     for (int i = 0; i < axes; i++) {
-        int64_t size = attr->size[2 - axes + i], n = x->dims[before + i];
+        int64_t size = attr->size[3 - axes + i], n = x->dims[before + i];
         if (tgi_check_setting(call, "size", size, 1)) return call->tape->status;
         if (n < 1 || n > TGI_LARGEST_SETTING) return tg_refuse(call, TG_ERR_SHAPE, "the image has no elements, or too many");
         call->dims[before + i] = size;
@@ -44,25 +42,25 @@ static int64_t end_of(int64_t i, int64_t n, int64_t size) {
     return ((i + 1) * n + size - 1) / size;
 }
 
-/* The first of the largest elements, or the last NaN, in a window of an image of rows x columns. */
+/* The first of the largest elements, or the last NaN, in a window of an image of n[0] x n[1] x n[2] elements. */
 #define DEFINE_LARGEST(suffix, T) \
-    static int64_t largest_##suffix(const T *x, int64_t columns, const int64_t *from, const int64_t *to) { \
-        int64_t best = from[0] * columns + from[1]; \
+    static int64_t largest_##suffix(const T *x, const int64_t *n, const int64_t *from, const int64_t *to) { \
+        int64_t best = (from[0] * n[1] + from[1]) * n[2] + from[2]; \
         for (int64_t i = from[0]; i < to[0]; i++) \
-            for (int64_t j = from[1]; j < to[1]; j++) { \
-                T a = x[i * columns + j]; \
-                if (a > x[best] || a != a) best = i * columns + j; \
-            } \
+            for (int64_t j = from[1]; j < to[1]; j++) \
+                for (int64_t k = from[2], at = (i * n[1] + j) * n[2] + k; k < to[2]; k++, at++) \
+                    if (x[at] > x[best] || x[at] != x[at]) best = at; \
         return best; \
     } \
     static void all_largest_##suffix(int64_t images, const int64_t *n, const int64_t *size, const T *x, int64_t *out) { \
-        for (; images > 0; images--, x += n[0] * n[1]) \
-            for (int64_t i = 0; i < size[0]; i++) \
-                for (int64_t j = 0; j < size[1]; j++) { \
-                    int64_t from[2] = {start_of(i, n[0], size[0]), start_of(j, n[1], size[1])}; \
-                    int64_t to[2] = {end_of(i, n[0], size[0]), end_of(j, n[1], size[1])}; \
-                    *out++ = largest_##suffix(x, n[1], from, to); \
-                } \
+        int64_t windows = size[0] * size[1] * size[2]; \
+        for (; images > 0; images--, x += n[0] * n[1] * n[2]) \
+            for (int64_t w = 0; w < windows; w++) { \
+                int64_t at[3] = {w / size[2] / size[1], w / size[2] % size[1], w % size[2]}, from[3], to[3]; \
+                for (int a = 0; a < 3; a++) \
+                    from[a] = start_of(at[a], n[a], size[a]), to[a] = end_of(at[a], n[a], size[a]); \
+                *out++ = largest_##suffix(x, n, from, to); \
+            } \
     }
 DEFINE_LARGEST(f32, float)
 DEFINE_LARGEST(f64, double)
@@ -72,8 +70,9 @@ static tg_status adaptive_kernel(tg_kernel_call *call) {
     const tg_array      *x = &call->in[0];
     int                  axes = (int)attr->axes, before = x->rank - axes;
     const void          *from = tg_contiguous(call, 0);
-    int64_t              n[2] = {axes == 2 ? x->dims[before] : 1, x->dims[x->rank - 1]}, images = tgi_size(before, x->dims);
+    int64_t              n[3] = {1, 1, 1}, images = tgi_size(before, x->dims);
     if (!from) return TG_ERR_MEMORY;
+    memcpy(n + 3 - axes, x->dims + before, (size_t)axes * sizeof *n);
     return TGI_DISPATCH_FLOATS(x->dtype, all_largest, images, n, attr->size, from, call->out.data);
 }
 
@@ -95,12 +94,17 @@ static tg_tensor adaptive_max_pool(const tg_op *op, tg_tensor x, const adaptive_
 
 tg_tensor(tg_adaptive_max_pool1d)(tg_tensor x, int64_t size, tg_tensor *indices) {
     static const tg_op op = {"adaptive_max_pool1d", 1, infer_adaptive, .kernel = adaptive_kernel};
-    return adaptive_max_pool(&op, x, &(adaptive_attr){1, {1, size}}, indices);
+    return adaptive_max_pool(&op, x, &(adaptive_attr){1, {1, 1, size}}, indices);
 }
 
 tg_tensor(tg_adaptive_max_pool2d)(tg_tensor x, int64_t height, int64_t width, tg_tensor *indices) {
     static const tg_op op = {"adaptive_max_pool2d", 1, infer_adaptive, .kernel = adaptive_kernel};
-    return adaptive_max_pool(&op, x, &(adaptive_attr){2, {height, width}}, indices);
+    return adaptive_max_pool(&op, x, &(adaptive_attr){2, {1, height, width}}, indices);
+}
+
+tg_tensor(tg_adaptive_max_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t width, tg_tensor *indices) {
+    static const tg_op op = {"adaptive_max_pool3d", 1, infer_adaptive, .kernel = adaptive_kernel};
+    return adaptive_max_pool(&op, x, &(adaptive_attr){3, {depth, height, width}}, indices);
 }
 
 /* ---- max_unpool -------------------------------------------------------------------------------------------------- */
@@ -109,14 +113,14 @@ static tg_status check_unpool(const tg_operands *o, int axes, const int64_t *siz
     const tg_type *x = &o->type[0], *index = &o->type[1];
     if (index->dtype != TG_I64) return tg_refuse_operands(o, TG_ERR_DTYPE, "the indices must be int64");
     if (x->rank != axes + 1 && x->rank != axes + 2)
-        return tg_refuse_operands(o, TG_ERR_SHAPE,
-                                  axes == 2 ? "the image is (N, C, H, W) or (C, H, W)" : "the image is (N, C, L) or (C, L)");
+        return tg_refuse_operands(o, TG_ERR_SHAPE, "the image is %s", tgi_image_text(axes));
     if (!tgi_same_dims(x->rank, x->dims, index->rank, index->dims))
         return tg_refuse_operands(o, TG_ERR_SHAPE, "the shapes of the image and of the indices differ");
     for (int i = 0; i < axes; i++)
         if (size[i] < 0 || size[i] > TGI_LARGEST_SETTING)
             return tg_refuse_operands(o, TG_ERR_ARGUMENT, "size %lld is not from 0 to %lld", (long long)size[i],
                                       (long long)TGI_LARGEST_SETTING);
+    if (tgi_checked_size(axes, size) < 0) return tg_refuse_operands(o, TG_ERR_SHAPE, "the image would have too many elements");
     return TG_OK;
 }
 
@@ -140,4 +144,8 @@ tg_tensor(tg_max_unpool1d)(tg_tensor x, tg_tensor indices, int64_t size) {
 
 tg_tensor(tg_max_unpool2d)(tg_tensor x, tg_tensor indices, int64_t height, int64_t width) {
     return max_unpool("max_unpool2d", x, indices, 2, (int64_t[]){height, width});
+}
+
+tg_tensor(tg_max_unpool3d)(tg_tensor x, tg_tensor indices, int64_t depth, int64_t height, int64_t width) {
+    return max_unpool("max_unpool3d", x, indices, 3, (int64_t[]){depth, height, width});
 }

@@ -400,7 +400,7 @@ static void indexed(void) {
 static void image(void) {
     tg_conv_options conv = {0};
     tg_pool_options pool = {.ceil_mode = chance(2), .exclude_pad = chance(2)};
-    for (int i = 0; i < 2 && chance(2); i++) {
+    for (int i = 0; i < 3 && chance(2); i++) {
         conv.stride[i] = pool.stride[i] = number();
         conv.padding[i] = pool.padding[i] = number();
         conv.dilation[i] = pool.dilation[i] = number();
@@ -410,7 +410,12 @@ static void image(void) {
     const tg_conv_options *options = chance(4) ? NULL : &conv;
     tg_tensor              x = any();
     tg_tensor             *where = chance(2) ? NULL : &s.x[next() % TENSORS];
-    switch (next() % 14) {
+    switch (next() % 19) {
+    case 14: put(tg_conv3d(x, any(), any(), options)); break;
+    case 15: put(tg_conv_transpose3d(x, any(), any(), options)); break;
+    case 16: put(tg_max_pool3d_with_indices(x, number(), number(), number(), &pool, where)); break;
+    case 17: put(tg_avg_pool3d(x, number(), number(), number(), &pool)); break;
+    case 18: put(tg_max_unpool3d(x, any(), number(), number(), number())); break;
     case 8: put(tg_max_pool1d_with_indices(x, number(), &pool, where)); break;
     case 9: put(tg_max_pool2d_with_indices(x, number(), number(), options ? &pool : NULL, where)); break;
     case 10: put(tg_max_unpool1d(x, any(), number())); break;

@@ -39,10 +39,15 @@ static int small_number(uint32_t *state) {
 
 /* ---- the form ---------------------------------------------------------------------------------------------------- */
 
+/* Of a channel, and of a kernel of one. */
+static int64_t volume(int64_t depth, const int64_t *size) {
+    return depth * size[0] * size[1];
+}
+
 static size_t elements_of(const tgi_conv *c, int which) {
     int64_t images = c->images * c->groups;
-    int64_t sizes[3] = {images * c->in * c->x[0] * c->x[1], c->groups * c->out * c->in * c->k[0] * c->k[1],
-                        images * c->out * c->y[0] * c->y[1]};
+    int64_t sizes[3] = {images * c->in * volume(c->depth.x, c->x), c->groups * c->out * c->in * volume(c->depth.k, c->k),
+                        images * c->out * volume(c->depth.y, c->y)};
     return (size_t)sizes[which];
 }
 
@@ -51,18 +56,23 @@ static const int made[] = {[TGI_CONV] = 2, [TGI_CONV_BACK] = 0, [TGI_CONV_WEIGHT
 
 /* Adds all terms to the array that is made. */
 static void add_terms(const tgi_conv *c, tgi_conv_kind kind, long double *a[3]) {
-    int64_t taps = c->k[0] * c->k[1], in = c->in, out = c->out;
+    int64_t taps = volume(c->depth.k, c->k), in = c->in, out = c->out, layer = c->y[0] * c->y[1],
+            layer_taps = c->k[0] * c->k[1];
     for (int64_t n = 0; n < c->images * c->groups; n++)
         for (int64_t o = 0; o < out; o++)
-            for (int64_t p = 0; p < c->y[0] * c->y[1]; p++)
+            for (int64_t p = 0; p < volume(c->depth.y, c->y); p++)
                 for (int64_t i = 0; i < in; i++)
                     for (int64_t t = 0; t < taps; t++) {
-                        int64_t down = p / c->y[1] * c->stride[0] + t / c->k[1] * c->dilation[0] - c->padding[0];
+                        int64_t deep = p / layer * c->depth.stride + t / layer_taps * c->depth.dilation - c->depth.padding;
+                        int64_t down = p % layer / c->y[1] * c->stride[0] + t % layer_taps / c->k[1] * c->dilation[0];
                         int64_t across = p % c->y[1] * c->stride[1] + t % c->k[1] * c->dilation[1] - c->padding[1];
-                        if (down < 0 || across < 0 || down >= c->x[0] || across >= c->x[1]) continue;
-                        long double *x = &a[0][((n * in + i) * c->x[0] + down) * c->x[1] + across];
+                        down -= c->padding[0];
+                        if (deep < 0 || down < 0 || across < 0) continue;
+                        if (deep >= c->depth.x || down >= c->x[0] || across >= c->x[1]) continue;
+                        int64_t      row = ((n * in + i) * c->depth.x + deep) * c->x[0] + down;
+                        long double *x = &a[0][row * c->x[1] + across];
                         long double *w = &a[1][((n % c->groups * out + o) * in + i) * taps + t];
-                        long double *y = &a[2][(n * out + o) * c->y[0] * c->y[1] + p];
+                        long double *y = &a[2][(n * out + o) * volume(c->depth.y, c->y) + p];
                         if (kind == TGI_CONV) *y += *w * *x;
                         if (kind == TGI_CONV_BACK) *x += *w * *y;
                         if (kind == TGI_CONV_WEIGHT) *w += *y * *x;
@@ -71,7 +81,7 @@ static void add_terms(const tgi_conv *c, tgi_conv_kind kind, long double *a[3]) 
 
 static void add_bias(const tgi_conv *c, tgi_conv_kind kind, const long double *bias, long double *a) {
     int64_t channels = c->groups * (kind == TGI_CONV ? c->out : c->in),
-            size = kind == TGI_CONV ? c->y[0] * c->y[1] : c->x[0] * c->x[1];
+            size = kind == TGI_CONV ? volume(c->depth.y, c->y) : volume(c->depth.x, c->x);
     for (int64_t i = 0; i < c->images * channels * size; i++)
         a[i] += bias[i / size % channels];
 }
@@ -157,40 +167,55 @@ static tgi_conv with_result(tgi_conv c, int64_t less) {
         c.y[i] = (c.x[i] + 2 * c.padding[i] - c.dilation[i] * (c.k[i] - 1) - 1) / c.stride[i] + 1 - less;
         if (c.y[i] < 1) c.y[i] = 1;
     }
+    tgi_conv_depth *d = &c.depth;
+    d->y = (d->x + 2 * d->padding - d->dilation * (d->k - 1) - 1) / d->stride + 1;
     return c;
 }
 
-/* Images, groups, channels of a group in and out; then for each axis size, kernel, stride, padding, dilation. */
+/* No third axis. */
+#define FLAT \
+    { 1, 1, 1, 1, 0, 1 }
+
+/* Images, groups, channels of a group in and out; then for each axis size, kernel, stride, padding, dilation; then the third axis,
+ * the same together. */
 static const tgi_conv forms[] = {
     /* all numbers of channels that a tile has rows for, and what is left */
-    {1, 1, 1, 1, {5, 6}, {0}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 0},
-    {2, 1, 2, 6, {9, 11}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 0},
-    {2, 1, 7, 13, {8, 8}, {0}, {3, 2}, {1, 1}, {1, 0}, {1, 1}, 0},
-    {3, 2, 11, 5, {7, 9}, {0}, {2, 3}, {1, 1}, {0, 2}, {1, 1}, 0},
-    {2, 3, 4, 3, {6, 6}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 0},
+    {1, 1, 1, 1, {5, 6}, {0}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, FLAT, 0},
+    {2, 1, 2, 6, {9, 11}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, 0},
+    {2, 1, 7, 13, {8, 8}, {0}, {3, 2}, {1, 1}, {1, 0}, {1, 1}, FLAT, 0},
+    {3, 2, 11, 5, {7, 9}, {0}, {2, 3}, {1, 1}, {0, 2}, {1, 1}, FLAT, 0},
+    {2, 3, 4, 3, {6, 6}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, 0},
     /* steps, one of them larger than the kernel, and dilation, also together */
-    {2, 1, 3, 4, {13, 14}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 0},
-    {2, 2, 3, 4, {13, 17}, {0}, {2, 2}, {3, 5}, {0, 1}, {1, 1}, 0},
-    {1, 1, 3, 7, {15, 13}, {0}, {3, 2}, {1, 1}, {2, 1}, {2, 3}, 0},
-    {2, 1, 2, 4, {19, 22}, {0}, {4, 3}, {2, 3}, {3, 2}, {3, 2}, 0},
-    {2, 1, 2, 4, {19, 22}, {0}, {4, 3}, {2, 4}, {3, 2}, {2, 4}, 0},
+    {2, 1, 3, 4, {13, 14}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, FLAT, 0},
+    {2, 2, 3, 4, {13, 17}, {0}, {2, 2}, {3, 5}, {0, 1}, {1, 1}, FLAT, 0},
+    {1, 1, 3, 7, {15, 13}, {0}, {3, 2}, {1, 1}, {2, 1}, {2, 3}, FLAT, 0},
+    {2, 1, 2, 4, {19, 22}, {0}, {4, 3}, {2, 3}, {3, 2}, {3, 2}, FLAT, 0},
+    {2, 1, 2, 4, {19, 22}, {0}, {4, 3}, {2, 4}, {3, 2}, {2, 4}, FLAT, 0},
     /* more padding than kernel; a kernel as large as the image */
-    {2, 1, 2, 3, {4, 3}, {0}, {2, 2}, {1, 2}, {5, 4}, {1, 1}, 0},
-    {5, 1, 8, 9, {5, 5}, {0}, {5, 5}, {1, 1}, {0, 0}, {1, 1}, 0},
-    {2, 1, 2, 2, {1, 1}, {0}, {3, 3}, {1, 1}, {6, 6}, {1, 1}, 0},
+    {2, 1, 2, 3, {4, 3}, {0}, {2, 2}, {1, 2}, {5, 4}, {1, 1}, FLAT, 0},
+    {5, 1, 8, 9, {5, 5}, {0}, {5, 5}, {1, 1}, {0, 0}, {1, 1}, FLAT, 0},
+    {2, 1, 2, 2, {1, 1}, {0}, {3, 3}, {1, 1}, {6, 6}, {1, 1}, FLAT, 0},
     /* one element each: products of the images as they are, and of small ones */
-    {3, 2, 5, 7, {9, 8}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 0},
-    {3, 2, 5, 7, {3, 5}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 0},
-    {2, 1, 5, 7, {9, 8}, {0}, {1, 1}, {2, 3}, {0, 0}, {1, 1}, 0},
-    {2, 1, 5, 7, {9, 8}, {0}, {1, 1}, {1, 1}, {1, 2}, {1, 1}, 0},
+    {3, 2, 5, 7, {9, 8}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, FLAT, 0},
+    {3, 2, 5, 7, {3, 5}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, FLAT, 0},
+    {2, 1, 5, 7, {9, 8}, {0}, {1, 1}, {2, 3}, {0, 0}, {1, 1}, FLAT, 0},
+    {2, 1, 5, 7, {9, 8}, {0}, {1, 1}, {1, 1}, {1, 2}, {1, 1}, FLAT, 0},
     /* each channel by itself; over one axis */
-    {2, 12, 1, 1, {12, 13}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 0},
-    {2, 6, 1, 2, {12, 13}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 0},
-    {3, 1, 4, 5, {1, 97}, {0}, {1, 7}, {1, 2}, {0, 3}, {1, 3}, 0},
+    {2, 12, 1, 1, {12, 13}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, 0},
+    {2, 6, 1, 2, {12, 13}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, FLAT, 0},
+    {3, 1, 4, 5, {1, 97}, {0}, {1, 7}, {1, 2}, {0, 3}, {1, 3}, FLAT, 0},
+    /* three axes: few channels and many, steps and dilation, more padding than kernel, one element, in groups */
+    {2, 1, 2, 5, {6, 9}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {5, 0, 3, 1, 1, 1}, 0},
+    {1, 2, 3, 7, {9, 8}, {0}, {2, 3}, {2, 1}, {0, 1}, {1, 2}, {7, 0, 3, 2, 2, 2}, 0},
+    {2, 1, 4, 33, {4, 3}, {0}, {2, 2}, {1, 1}, {1, 0}, {1, 1}, {4, 0, 2, 1, 3, 1}, 0},
+    {2, 1, 3, 4, {9, 9}, {0}, {2, 2}, {3, 2}, {0, 1}, {1, 1}, {8, 0, 2, 3, 0, 1}, 0},
+    {2, 3, 2, 3, {5, 7}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, {4, 0, 1, 1, 0, 1}, 0},
+    {2, 1, 3, 5, {12, 11}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, {5, 0, 3, 1, 1, 1}, 0},
+    {2, 5, 1, 1, {7, 8}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {6, 0, 3, 1, 1, 1}, 0},
     /* no images, no channels */
-    {0, 1, 2, 3, {4, 4}, {0}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 0},
-    {2, 1, 0, 3, {4, 4}, {0}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 0},
-    {2, 1, 3, 0, {4, 4}, {0}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 0},
+    {0, 1, 2, 3, {4, 4}, {0}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, FLAT, 0},
+    {2, 1, 0, 3, {4, 4}, {0}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, FLAT, 0},
+    {2, 1, 3, 0, {4, 4}, {0}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, FLAT, 0},
 };
 enum { FORMS = sizeof forms / sizeof *forms };
 
@@ -207,13 +232,16 @@ END_TEST
 
 /* Too large for one task: tiles of rows, tiles of a row, blocks of channels, batches of images. */
 static const tgi_conv large[] = {
-    {2, 1, 40, 3, {50, 47}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 0},
-    {1, 1, 3, 40, {50, 47}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 0},
-    {2, 1, 3, 2, {1, 30000}, {0}, {1, 5}, {1, 1}, {0, 2}, {1, 1}, 0},
-    {1, 1, 2, 3, {1, 30000}, {0}, {1, 4}, {1, 3}, {0, 2}, {1, 2}, 0},
-    {1, 1, 1, 2, {3, 9000}, {0}, {2, 3}, {1, 1}, {1, 0}, {1, 1}, 0},
-    {70, 1, 6, 7, {10, 9}, {0}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, 0},
-    {3, 1, 70, 30, {8, 8}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 0},
+    {2, 1, 40, 3, {50, 47}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, 0},
+    {1, 1, 3, 40, {50, 47}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, FLAT, 0},
+    {2, 1, 3, 2, {1, 30000}, {0}, {1, 5}, {1, 1}, {0, 2}, {1, 1}, FLAT, 0},
+    {1, 1, 2, 3, {1, 30000}, {0}, {1, 4}, {1, 3}, {0, 2}, {1, 2}, FLAT, 0},
+    {1, 1, 1, 2, {3, 9000}, {0}, {2, 3}, {1, 1}, {1, 0}, {1, 1}, FLAT, 0},
+    {70, 1, 6, 7, {10, 9}, {0}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, FLAT, 0},
+    {3, 1, 70, 30, {8, 8}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, 0},
+    {2, 1, 20, 3, {40, 33}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {3, 0, 3, 1, 1, 1}, 0},
+    {2, 1, 3, 36, {40, 33}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {4, 0, 3, 1, 1, 1}, 0},
+    {5, 1, 6, 7, {4, 5}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {9, 0, 3, 1, 1, 1}, 0},
 };
 enum { LARGE = sizeof large / sizeof *large };
 
@@ -257,8 +285,11 @@ static void check_infinity(tgi_conv c, tgi_conv_kind kind, int operand, double w
     }
 }
 
+/* Over two axes and over three. */
 START_TEST(infinities_go_where_they_belong) {
-    tgi_conv c = with_result((tgi_conv){2, 1, 2, 3, {9, 10}, {0}, {3, 2}, {1, 2}, {2, 1}, {1, 1}, (tgi_conv_method)_i}, 0);
+    const tgi_conv_method method = (tgi_conv_method)(_i / 2);
+    const tgi_conv_depth  depth = _i % 2 ? (tgi_conv_depth){4, 0, 3, 2, 1, 1} : (tgi_conv_depth)FLAT;
+    tgi_conv c = with_result((tgi_conv){2, 1, 2, 3, {9, 10}, {0}, {3, 2}, {1, 2}, {2, 1}, {1, 1}, depth, method}, 0);
     for (int kind = TGI_CONV; kind <= TGI_CONV_WEIGHT; kind++)
         for (int operand = 0; operand < 3; operand++) {
             if (operand == made[kind]) continue;
@@ -280,13 +311,16 @@ static void fill_with_fractions(const tgi_conv *c, void *a[3]) {
 }
 
 START_TEST(threads_make_no_difference) {
-    static const tgi_conv shared[] = {{13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, TGI_CONV_TILES},
-                                      {13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, TGI_CONV_PRODUCT},
-                                      {1, 1, 2, 9, {150, 160}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, TGI_CONV_TILES},
-                                      {1, 1, 2, 9, {150, 160}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, TGI_CONV_PRODUCT},
-                                      {5, 3, 4, 6, {30, 31}, {0}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, TGI_CONV_BEST},
-                                      {9, 1, 16, 24, {17, 19}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, TGI_CONV_BEST}};
-    tgi_conv              c = with_result(shared[_i], 0);
+    static const tgi_conv shared[] =
+        {{13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, TGI_CONV_TILES},
+         {13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, TGI_CONV_PRODUCT},
+         {1, 1, 2, 9, {150, 160}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, FLAT, TGI_CONV_TILES},
+         {1, 1, 2, 9, {150, 160}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, FLAT, TGI_CONV_PRODUCT},
+         {5, 3, 4, 6, {30, 31}, {0}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, FLAT, TGI_CONV_BEST},
+         {9, 1, 16, 24, {17, 19}, {0}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, FLAT, TGI_CONV_BEST},
+         {5, 1, 3, 7, {18, 20}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {6, 0, 3, 1, 1, 1}, TGI_CONV_TILES},
+         {5, 1, 3, 7, {18, 20}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {6, 0, 3, 1, 1, 1}, TGI_CONV_PRODUCT}};
+    tgi_conv c = with_result(shared[_i], 0);
     for (int kind = TGI_CONV; kind <= TGI_CONV_WEIGHT; kind++) {
         void *one[3];
         for (int threads = 1; threads <= 7; threads += 2) {
@@ -311,9 +345,9 @@ END_TEST
 
 /* Without matrix products, which may multiply and add in one rounding, an element is the same sum with every set. */
 START_TEST(instruction_sets_make_no_difference) {
-    static const tgi_conv same[] = {{13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, TGI_CONV_TILES},
-                                    {2, 2, 5, 6, {31, 17}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, TGI_CONV_TILES},
-                                    {2, 1, 3, 4, {20, 21}, {0}, {3, 3}, {1, 2}, {1, 1}, {1, 1}, TGI_CONV_DIRECT}};
+    static const tgi_conv same[] = {{13, 1, 3, 7, {20, 21}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, FLAT, TGI_CONV_TILES},
+                                    {2, 2, 5, 6, {31, 17}, {0}, {5, 3}, {2, 1}, {1, 0}, {1, 2}, FLAT, TGI_CONV_TILES},
+                                    {2, 1, 3, 4, {20, 21}, {0}, {3, 3}, {1, 2}, {1, 1}, {1, 1}, FLAT, TGI_CONV_DIRECT}};
     tgi_conv              c = with_result(same[_i], 0);
     int                   picked = tgi_isa();
     for (int kind = TGI_CONV; kind <= TGI_CONV_WEIGHT; kind++) {
@@ -346,8 +380,8 @@ Suite *suite_convolve(void) {
     tcase_add_loop_test(tcase, all_methods_are_right, 0, FORMS);
     tcase_add_loop_test(tcase, a_smaller_result, 0, FORMS);
     tcase_add_loop_test(tcase, several_tasks, 0, LARGE);
-    tcase_add_loop_test(tcase, infinities_go_where_they_belong, 0, TGI_CONV_PRODUCT + 1);
-    tcase_add_loop_test(tcase, threads_make_no_difference, 0, 6);
+    tcase_add_loop_test(tcase, infinities_go_where_they_belong, 0, 2 * (TGI_CONV_PRODUCT + 1));
+    tcase_add_loop_test(tcase, threads_make_no_difference, 0, 8);
     tcase_add_loop_test(tcase, instruction_sets_make_no_difference, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;

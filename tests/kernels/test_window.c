@@ -22,23 +22,42 @@ static double some_number(uint32_t *state) {
 /* ---- the largest ------------------------------------------------------------------------------------------------- */
 
 static const tgi_windows windows[] = {
-    {2, {4, 6}, {2, 3}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},   {2, {28, 28}, {14, 14}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
-    {3, {7, 9}, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},   {1, {8, 11}, {3, 4}, {4, 5}, {3, 3}, {2, 2}, {1, 1}},
-    {1, {9, 40}, {4, 17}, {3, 4}, {2, 2}, {1, 2}, {2, 3}}, {2, {2, 2}, {1, 1}, {2, 2}, {1, 1}, {1, 1}, {3, 3}},
-    {1, {1, 50}, {1, 24}, {1, 3}, {1, 2}, {0, 0}, {1, 1}}, {1, {5, 5}, {1, 2}, {1, 1}, {7, 4}, {0, 0}, {1, 1}},
-    {1, {3, 2}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},   {0, {4, 4}, {2, 2}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+    {2, {1, 4, 6}, {1, 2, 3}, {1, 2, 2}, {1, 2, 2}, {0, 0, 0}, {1, 1, 1}},
+    {2, {1, 28, 28}, {1, 14, 14}, {1, 2, 2}, {1, 2, 2}, {0, 0, 0}, {1, 1, 1}},
+    {3, {1, 7, 9}, {1, 7, 9}, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}, {1, 1, 1}},
+    {1, {1, 8, 11}, {1, 3, 4}, {1, 4, 5}, {1, 3, 3}, {0, 2, 2}, {1, 1, 1}},
+    {1, {1, 9, 40}, {1, 4, 17}, {1, 3, 4}, {1, 2, 2}, {0, 1, 2}, {1, 2, 3}},
+    {2, {1, 2, 2}, {1, 1, 1}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {1, 3, 3}},
+    {1, {1, 1, 50}, {1, 1, 24}, {1, 1, 3}, {1, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+    {1, {1, 5, 5}, {1, 1, 2}, {1, 1, 1}, {1, 7, 4}, {0, 0, 0}, {1, 1, 1}},
+    {1, {1, 3, 2}, {1, 3, 3}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {1, 1, 1}},
+    {0, {1, 4, 4}, {1, 2, 2}, {1, 2, 2}, {1, 2, 2}, {0, 0, 0}, {1, 1, 1}},
+    {2, {4, 6, 5}, {2, 3, 2}, {2, 2, 2}, {2, 2, 2}, {0, 0, 0}, {1, 1, 1}},
+    {1, {5, 4, 7}, {5, 4, 7}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+    {2, {7, 5, 6}, {3, 2, 3}, {2, 3, 2}, {2, 2, 2}, {1, 1, 1}, {3, 2, 2}},
 };
 enum { WINDOWS = sizeof windows / sizeof *windows };
 
-static int64_t largest_in(const tgi_windows *w, const double *x, int64_t down, int64_t across) {
+/* Where in its image element i of window p is; -1 for padding. */
+static int64_t place_of(const tgi_windows *w, int64_t p, int64_t i) {
+    int64_t place = 0, step = 1;
+    for (int a = 2; a >= 0; a--) {
+        int64_t at = p % w->y[a] * w->stride[a] + i % w->k[a] * w->dilation[a] - w->padding[a];
+        if (at < 0 || at >= w->x[a]) return -1;
+        place += at * step;
+        step *= w->x[a];
+        p /= w->y[a];
+        i /= w->k[a];
+    }
+    return place;
+}
+
+static int64_t largest_in(const tgi_windows *w, const double *x, int64_t p) {
     int64_t best = -1;
-    for (int64_t i = 0; i < w->k[0]; i++)
-        for (int64_t j = 0; j < w->k[1]; j++) {
-            int64_t row = down * w->stride[0] + i * w->dilation[0] - w->padding[0];
-            int64_t column = across * w->stride[1] + j * w->dilation[1] - w->padding[1], at = row * w->x[1] + column;
-            if (row < 0 || column < 0 || row >= w->x[0] || column >= w->x[1]) continue;
-            if (best < 0 || isnan(x[at]) || x[at] > x[best]) best = at;
-        }
+    for (int64_t i = 0; i < w->k[0] * w->k[1] * w->k[2]; i++) {
+        int64_t at = place_of(w, p, i);
+        if (at >= 0 && (best < 0 || isnan(x[at]) || x[at] > x[best])) best = at;
+    }
     return best;
 }
 
@@ -48,7 +67,7 @@ START_TEST(the_largest_of_each_window) {
     static int64_t     index[MOST], index_f32[MOST];
     double             scratch[2 * 64];
     const tgi_windows *w = &windows[_i];
-    int64_t            x_size = w->x[0] * w->x[1], y_size = w->y[0] * w->y[1];
+    int64_t            x_size = w->x[0] * w->x[1] * w->x[2], y_size = w->y[0] * w->y[1] * w->y[2];
     uint32_t           state = 1;
     for (int64_t i = 0; i < w->images * x_size; i++)
         narrow[i] = (float)(x[i] = some_number(&state));
@@ -56,7 +75,7 @@ START_TEST(the_largest_of_each_window) {
     tgi_largest_f64(w, x, index, NULL, scratch);
     tgi_largest_f32(w, narrow, index_f32, NULL, scratch);
     for (int64_t i = 0; i < w->images * y_size; i++) {
-        int64_t p = i % y_size, expected = largest_in(w, x + i / y_size * x_size, p / w->y[1], p % w->y[1]);
+        int64_t expected = largest_in(w, x + i / y_size * x_size, i % y_size);
         ck_assert_int_eq(index[i], expected);
         ck_assert_int_eq(index_f32[i], expected);
     }
@@ -82,41 +101,48 @@ END_TEST
 
 /* Windows that overlap, skip, and have nothing in them; whole numbers over powers of 2, so that sums are exact. */
 static const tgi_window down[] = {{0, 2, 2}, {1, 4, 4}, {4, 4, 1}}, across[] = {{0, 1, 4}, {0, 4, 1}, {2, 4, 8}, {5, 5, 0}};
-static const tgi_means  means = {2, {4, 5}, {3, 4}, down, across};
+static const tgi_window deep[] = {{0, 2, 2}, {1, 2, 1}};
+static const tgi_means  means = {2, {2, 4, 5}, {2, 3, 4}, deep, down, across};
 
 /* The way back, whose windows go into these arrays. */
-static tgi_means back_of(const tgi_means *m, tgi_window *down_back, tgi_window *across_back) {
-    tgi_windows_back(m->y[0], m->down, m->x[0], down_back);
-    tgi_windows_back(m->y[1], m->across, m->x[1], across_back);
-    return (tgi_means){m->images, {m->y[0], m->y[1]}, {m->x[0], m->x[1]}, down_back, across_back};
+static tgi_means back_of(const tgi_means *m, tgi_window *deep_back, tgi_window *down_back, tgi_window *across_back) {
+    tgi_windows_back(m->y[0], m->deep, m->x[0], deep_back);
+    tgi_windows_back(m->y[1], m->down, m->x[1], down_back);
+    tgi_windows_back(m->y[2], m->across, m->x[2], across_back);
+    return (tgi_means){m->images, {m->y[0], m->y[1], m->y[2]}, {m->x[0], m->x[1], m->x[2]}, deep_back, down_back, across_back};
 }
 
-static double share(int64_t i, int64_t j, int64_t p, int64_t q) {
-    bool inside = i >= down[p].from && i < down[p].to && j >= across[q].from && j < across[q].to;
-    return inside ? 1.0 / (double)(down[p].count * across[q].count) : 0;
+/* 1 over the count of a window that the element is in, else 0. */
+static double part(const tgi_window *w, int64_t i) {
+    return i >= w->from && i < w->to ? 1.0 / (double)w->count : 0;
+}
+
+/* What element i of an image counts in window p. */
+static double share(int64_t i, int64_t p) {
+    return part(&deep[p / 12], i / 20) * part(&down[p % 12 / 4], i % 20 / 5) * part(&across[p % 4], i % 5);
 }
 
 #define MEANS_TEST(T, suffix) \
     START_TEST(means_of_any_windows_##suffix) { \
-        T          x[40], y[24], back[40], scratch[24 + 4 + 5]; \
-        tgi_window down_back[4], across_back[5]; \
-        tgi_means  way_back = back_of(&means, down_back, across_back); \
-        for (int i = 0; i < 40; i++) \
+        T          x[80], y[48], back[80], scratch[48 + 4 + 5]; \
+        tgi_window deep_back[2], down_back[4], across_back[5]; \
+        tgi_means  way_back = back_of(&means, deep_back, down_back, across_back); \
+        for (int i = 0; i < 80; i++) \
             x[i] = (T)(i * i % 17); \
         tgi_means_##suffix(&means, x, y, NULL, scratch); \
-        for (int64_t n = 0; n < 24; n++) { \
+        for (int64_t n = 0; n < 48; n++) { \
             double sum = 0; \
-            for (int64_t i = 0; i < 20; i++) \
-                sum += share(i / 5, i % 5, n % 12 / 4, n % 4) * (double)x[n / 12 * 20 + i]; \
+            for (int64_t i = 0; i < 40; i++) \
+                sum += share(i, n % 24) * (double)x[n / 24 * 40 + i]; \
             ck_assert((double)y[n] == sum); \
         } \
-        for (int n = 0; n < 24; n++) \
+        for (int n = 0; n < 48; n++) \
             y[n] = (T)(n * n % 19); \
         tgi_means_back_##suffix(&means, &way_back, y, back, NULL, scratch); \
-        for (int64_t i = 0; i < 40; i++) { \
+        for (int64_t i = 0; i < 80; i++) { \
             double sum = 0; \
-            for (int64_t n = 0; n < 12; n++) \
-                sum += share(i % 20 / 5, i % 5, n / 4, n % 4) * (double)y[i / 20 * 12 + n]; \
+            for (int64_t n = 0; n < 24; n++) \
+                sum += share(i % 40, n) * (double)y[i / 40 * 24 + n]; \
             ck_assert((double)back[i] == sum); \
         } \
     } \
@@ -132,9 +158,11 @@ START_TEST(large_windows_lose_nothing) {
     ck_assert(x && scratch);
     for (int64_t i = 0; i < MANY; i++)
         x[i] = 1;
-    tgi_means_f32(&(tgi_means){1, {1, MANY}, {1, 1}, &one, &all}, x, &y, NULL, scratch);
+    tgi_means_f32(&(tgi_means){1, {1, 1, MANY}, {1, 1, 1}, &one, &one, &all}, x, &y, NULL, scratch);
     ck_assert(y == MANY);
-    tgi_means_f32(&(tgi_means){1, {MANY, 1}, {1, 1}, &all, &one}, x, &y, NULL, scratch);
+    tgi_means_f32(&(tgi_means){1, {1, MANY, 1}, {1, 1, 1}, &one, &all, &one}, x, &y, NULL, scratch);
+    ck_assert(y == MANY);
+    tgi_means_f32(&(tgi_means){1, {MANY, 1, 1}, {1, 1, 1}, &all, &one, &one}, x, &y, NULL, scratch);
     ck_assert(y == MANY);
     free(x);
     free(scratch);
@@ -155,18 +183,19 @@ typedef struct results {
 static void make_results(int threads, const float *x, results *r) {
     static float      scratch[ELEMENTS + (1 + MOST_THREADS * 2) * SIDE];
     static double     sums[MOST_THREADS * SIDE * SIDE];
-    const tgi_windows w = {IMAGES, {SIDE, SIDE}, {SIDE, SIDE}, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
-    tgi_window        along[SIDE], down_back[SIDE], across_back[SIDE];
+    const tgi_windows w = {IMAGES, {1, SIDE, SIDE}, {1, SIDE, SIDE}, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}, {1, 1, 1}};
+    const tgi_window  one = {0, 1, 1};
+    tgi_window        along[SIDE], deep_back[1], down_back[SIDE], across_back[SIDE];
     for (int64_t i = 0; i < SIDE; i++)
         along[i] = (tgi_window){i ? i - 1 : 0, i < SIDE - 1 ? i + 2 : SIDE, 3};
     tgi_team team;
     tgi_team_begin(&team, threads);
-    const tgi_means m = {IMAGES, {SIDE, SIDE}, {SIDE, SIDE}, along, along};
+    const tgi_means m = {IMAGES, {1, SIDE, SIDE}, {1, SIDE, SIDE}, &one, along, along};
     tgi_largest_f32(&w, x, r->index, &team, scratch);
     tgi_pick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->picked, &team);
     tgi_unpick_f32(IMAGES, SIDE * SIDE, SIDE * SIDE, x, r->index, r->unpicked, &team, sums);
     tgi_means_f32(&m, x, r->means, &team, scratch);
-    const tgi_means way_back = back_of(&m, down_back, across_back);
+    const tgi_means way_back = back_of(&m, deep_back, down_back, across_back);
     tgi_means_back_f32(&m, &way_back, x, r->back, &team, scratch);
     tgi_team_end(&team);
 }

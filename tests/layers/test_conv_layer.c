@@ -32,6 +32,17 @@ static void make_conv_transpose2d(tg_tape *tape, tg_dtype dtype) {
                                    &(tg_layer_options){.dtype = dtype, .no_bias = true});
 }
 
+static void make_conv3d(tg_tape *tape, tg_dtype dtype) {
+    conv = tg_new_conv3d(tape, NULL, 2, 4, 2, 1, 3, &(tg_conv_options){.padding = {1}, .stride = {2, 1, 1}, .groups = 2},
+                         &(tg_layer_options){.dtype = dtype});
+}
+
+static void make_conv_transpose3d(tg_tape *tape, tg_dtype dtype) {
+    conv =
+        tg_new_conv_transpose3d(tape, NULL, 2, 3, 2, 2, 1, &(tg_conv_options){.stride = {2, 1, 2}, .output_padding = {0, 0, 1}},
+                                &(tg_layer_options){.dtype = dtype});
+}
+
 static int apply(const tg_tensor *x, tg_tensor *y) {
     y[0] = tg_apply_conv(conv, x[0]);
     return 1;
@@ -43,6 +54,8 @@ const module_case conv_modules[] = {
     {.name = "conv2d", .make = make_conv2d, .apply = apply},
     {.name = "conv_transpose1d", .make = make_conv_transpose1d, .apply = apply},
     {.name = "conv_transpose2d", .make = make_conv_transpose2d, .apply = apply},
+    {.name = "conv3d", .make = make_conv3d, .apply = apply},
+    {.name = "conv_transpose3d", .make = make_conv_transpose3d, .apply = apply},
     {.name = NULL},
 };
 
@@ -64,7 +77,10 @@ START_TEST(what_it_rejects) {
           "conv1d: 4 and 6 channels are not divided into 3 groups");
     FAILS(tape, tg_new_conv2d(tape, "b", 4, 6, 3, 3, &(tg_conv_options){.groups = -1}, NULL), TG_ERR_SHAPE,
           "conv2d: 4 and 6 channels are not divided into -1 groups");
-    ck_assert_int_eq(tg_parameter_count(tape), 4);
+    tg_conv_layer deep = tg_new_conv3d(tape, "net.deep", 4, 2, 1, 2, 2, NULL, NULL);
+    FAILS(tape, tg_apply_conv(deep, x), TG_ERR_SHAPE,
+          "conv3d 'net.deep': (1, 3, 8) x (2, 4, 1, 2, 2) x (2): x has 3 axes, not 4 or 5");
+    ck_assert_int_eq(tg_parameter_count(tape), 6);
     tg_tape_free(tape);
 }
 END_TEST

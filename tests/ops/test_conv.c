@@ -11,9 +11,9 @@
 
 /* ---- the rows ---------------------------------------------------------------------------------------------------- */
 
-/* In the settings: stride, padding, dilation and output_padding, each for both axes; groups; and whether there is a bias, which
- * then is the sum of the kernels that make a channel. The first case has none: with it, what is rejected is counted. */
-enum { STRIDE = 0, PADDING = 2, DILATION = 4, OUTPUT_PADDING = 6, GROUPS = 8, BIAS = 9 };
+/* In the settings: stride, padding, dilation and output_padding, each for two axes, or for three; groups; and whether there is a
+ * bias, which then is the sum of the kernels that make a channel. The first case has none: with it, what is rejected is counted. */
+enum { STRIDE, PADDING, DILATION, OUTPUT_PADDING, OPTIONS };
 
 static const op_case conv1d_cases[] = {
     {.shape = {{3, {2, 2, 4}}, {3, {3, 2, 2}}}, .with = {10, {0}}},
@@ -64,28 +64,61 @@ static const op_case conv_transpose2d_cases[] = {
     {.shape = {{4, {2, 26, 5, 4}}, {4, {26, 2, 4, 2}}}, .with = {10, {2, 3, 1, 2, 2, 1, 1, 2, 2, 1}}},
     {.shape = {{4, {1, 8, 10, 9}}, {4, {8, 6, 1, 1}}}, .with = {10, {1, 1, 0, 0, 1, 1, 0, 0, 1, 1}}},
 };
+static const op_case conv3d_cases[] = {
+    {.shape = {{5, {1, 1, 3, 2, 3}}, {5, {2, 1, 2, 2, 2}}}, .with = {14, {0}}},
+    {.shape = {{4, {2, 3, 4, 3}}, {5, {2, 2, 2, 3, 2}}}, .with = {14, {2, 1, 2, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {1, 4, 3, 3, 2}}, {5, {2, 2, 2, 1, 2}}}, .with = {14, {1, 2, 1, 2, 0, 1, 2, 1, 1, 0, 0, 0, 2, 1}}},
+    {.shape = {{5, {2, 2, 5, 1, 3}}, {5, {2, 1, 1, 1, 2}}}, .with = {14, {3, 1, 1, 4, 0, 0, 1, 1, 1, 0, 0, 0, 2, 0}}},
+    {.shape = {{5, {0, 2, 4, 4, 4}}, {5, {3, 2, 2, 2, 2}}}, .with = {14, {1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {1, 2, 0, 3, 3}}, {5, {2, 2, 2, 2, 2}}}, .with = {14, {1, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {1, 1, 1, 1, 1}}, {5, {1, 1, 1, 1, 1}}}, .with = {14, {1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 0}}},
+    {.shape = {{5, {1, 3, 5, 8, 6}}, {5, {7, 3, 3, 3, 2}}}, .with = {14, {1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {1, 2, 6, 9, 9}}, {5, {36, 2, 3, 3, 3}}}, .with = {14, {2, 2, 2, 0, 1, 1, 1, 1, 1, 0, 0, 0, 1, 0}}},
+    {.shape = {{4, {8, 3, 5, 9}}, {5, {6, 8, 1, 1, 1}}}, .with = {14, {1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+};
+static const op_case conv_transpose3d_cases[] = {
+    {.shape = {{5, {1, 2, 2, 2, 1}}, {5, {2, 1, 2, 1, 2}}}, .with = {14, {0}}},
+    {.shape = {{4, {2, 2, 2, 3}}, {5, {2, 2, 2, 3, 2}}}, .with = {14, {2, 1, 2, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1}}},
+    {.shape = {{5, {1, 4, 3, 2, 2}}, {5, {4, 1, 2, 2, 1}}}, .with = {14, {1, 2, 1, 2, 0, 0, 2, 1, 1, 1, 1, 0, 2, 1}}},
+    {.shape = {{5, {2, 2, 2, 1, 3}}, {5, {2, 1, 1, 1, 2}}}, .with = {14, {3, 1, 2, 0, 0, 1, 1, 1, 1, 2, 0, 0, 2, 0}}},
+    {.shape = {{5, {0, 2, 3, 3, 3}}, {5, {2, 2, 2, 2, 2}}}, .with = {14, {1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {1, 1, 1, 1, 1}}, {5, {1, 1, 2, 1, 1}}}, .with = {14, {1, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {2, 7, 4, 6, 4}}, {5, {7, 3, 3, 3, 2}}}, .with = {14, {1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {1, 36, 2, 4, 5}}, {5, {36, 1, 3, 3, 3}}}, .with = {14, {2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0}}},
+    {.shape = {{4, {8, 3, 5, 9}}, {5, {8, 6, 1, 1, 1}}}, .with = {14, {1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1}}},
+};
+
+static int setting(const settings *with, int option, int axis) {
+    return with->value[option * ((with->count - 2) / OPTIONS) + axis];
+}
+
+static int groups_of(const settings *with) {
+    return with->value[with->count - 2] ? with->value[with->count - 2] : 1;
+}
+
+static bool has_bias(const settings *with) {
+    return with->value[with->count - 1];
+}
 
 static tg_conv_options options_of(const settings *with) {
-    tg_conv_options options = {.groups = with->value[GROUPS]};
-    for (int i = 0; i < 2; i++) {
-        options.stride[i] = with->value[STRIDE + i];
-        options.padding[i] = with->value[PADDING + i];
-        options.dilation[i] = with->value[DILATION + i];
-        options.output_padding[i] = with->value[OUTPUT_PADDING + i];
+    tg_conv_options options = {.groups = groups_of(with)};
+    for (int i = 0; i < (with->count - 2) / OPTIONS; i++) {
+        options.stride[i] = setting(with, STRIDE, i);
+        options.padding[i] = setting(with, PADDING, i);
+        options.dilation[i] = setting(with, DILATION, i);
+        options.output_padding[i] = setting(with, OUTPUT_PADDING, i);
     }
     return options;
 }
 
-static int at_least_1(int setting) {
-    return setting ? setting : 1;
-}
-
 /* The sum of each kernel over its other axes; for the transpose over its first one too, in all groups the same. */
 static tg_tensor bias_of(tg_tensor w, const settings *with, bool transposed) {
-    if (!with->value[BIAS]) return TG_NONE;
-    int rank = tg_shape_of(w).rank;
-    if (!transposed) return tg_sum_axes(w, rank == 4 ? TG_AXES(1, 2, 3) : TG_AXES(1, 2), false);
-    return tg_tile(tg_sum_axes(w, rank == 4 ? TG_AXES(0, 2, 3) : TG_AXES(0, 2), false), 0, at_least_1(with->value[GROUPS]));
+    if (!has_bias(with)) return TG_NONE;
+    tg_axes others = TG_AXES(transposed ? 0 : 1);
+    for (int axis = 2; axis < tg_shape_of(w).rank; axis++)
+        others.axis[others.count++] = axis;
+    tg_tensor sums = tg_sum_axes(w, others, false);
+    return transposed ? tg_tile(sums, 0, groups_of(with)) : sums;
 }
 
 #define RECORD(name, transposed) \
@@ -95,94 +128,104 @@ static tg_tensor bias_of(tg_tensor w, const settings *with, bool transposed) {
     }
 RECORD(conv1d, false)
 RECORD(conv2d, false)
+RECORD(conv3d, false)
 RECORD(conv_transpose1d, true)
 RECORD(conv_transpose2d, true)
+RECORD(conv_transpose3d, true)
 
-/* ---- the formula: one term after the other, all in two axes ------------------------------------------------------- */
+/* ---- the formula: one term after the other, all in three axes ------------------------------------------------------ */
 
-/* Sizes of an image, with an N and an H of 1 where there is none. */
-typedef struct sizes {
-    int64_t n, c, size[2];
-} sizes;
+/* Of the convolution, or of that which is transposed, from image x to result y. */
+typedef struct form {
+    int64_t n, in, out, groups, x[3], y[3], k[3], stride[3], padding[3], dilation[3];
+} form;
 
-static sizes sizes_of(const tg_shape *shape, int axes) {
-    bool batch = shape->rank == axes + 2;
-    return (sizes){batch ? shape->dims[0] : 1,
-                   shape->dims[shape->rank - axes - 1],
-                   {axes == 2 ? shape->dims[shape->rank - 2] : 1, shape->dims[shape->rank - 1]}};
+static int64_t volume(const int64_t *size) {
+    return size[0] * size[1] * size[2];
 }
 
-static int64_t place(const sizes *s, int64_t n, int64_t c, int64_t i, int64_t j) {
-    return ((n * s->c + c) * s->size[0] + i) * s->size[1] + j;
+/* The sizes along the axes, behind as many ones as there are fewer than three. */
+static void set_sizes(const tg_shape *shape, int axes, int64_t *size) {
+    for (int a = 0; a < 3; a++)
+        size[a] = a < 3 - axes ? 1 : shape->dims[shape->rank - 3 + a];
 }
 
-/* A setting for an axis of the two; that over one axis is the first. */
-static int64_t setting(const settings *with, int which, int axes, int axis, int64_t none) {
-    if (axes == 1 && axis == 0) return none;
-    return with->value[which + (axes == 1 ? 0 : axis)];
-}
-
-static void geometry(const settings *with, int axes, int64_t stride[2], int64_t padding[2], int64_t dilation[2]) {
-    for (int i = 0; i < 2; i++) {
-        stride[i] = at_least_1((int)setting(with, STRIDE, axes, i, 1));
-        padding[i] = setting(with, PADDING, axes, i, 0);
-        dilation[i] = at_least_1((int)setting(with, DILATION, axes, i, 1));
+static form form_of(const settings *with, int axes, const tg_shape *x, const tg_shape *w, const tg_shape *y) {
+    form f = {.n = x->rank == axes + 2 ? x->dims[0] : 1, .in = w->dims[1], .groups = groups_of(with)};
+    f.out = w->dims[0] / f.groups;
+    set_sizes(x, axes, f.x);
+    set_sizes(y, axes, f.y);
+    set_sizes(w, axes, f.k);
+    for (int a = 0; a < 3; a++) {
+        int i = a - (3 - axes);
+        f.stride[a] = i >= 0 && setting(with, STRIDE, i) ? setting(with, STRIDE, i) : 1;
+        f.padding[a] = i >= 0 ? setting(with, PADDING, i) : 0;
+        f.dilation[a] = i >= 0 && setting(with, DILATION, i) ? setting(with, DILATION, i) : 1;
     }
+    return f;
+}
+
+/* The element of the image that tap t of the kernel meets at position p of the result; -1 for padding. */
+static int64_t met(const form *f, int64_t p, int64_t t) {
+    int64_t at = 0, step = 1;
+    for (int a = 2; a >= 0; a--) {
+        int64_t i = p % f->y[a] * f->stride[a] + t % f->k[a] * f->dilation[a] - f->padding[a];
+        if (i < 0 || i >= f->x[a]) return -1;
+        at += i * step;
+        step *= f->x[a];
+        p /= f->y[a];
+        t /= f->k[a];
+    }
+    return at;
 }
 
 /* y += w x for all terms, or x += w y. */
-static void add_terms(const settings *with, int axes, const sizes *sx, const values *w, const sizes *sy, bool transposed,
-                      const values *from, values *to) {
-    int64_t  stride[2], padding[2], dilation[2], groups = at_least_1(with->value[GROUPS]);
-    tg_shape shape = w->shape;
-    int64_t  k[2] = {axes == 2 ? shape.dims[2] : 1, shape.dims[shape.rank - 1]}, in = shape.dims[1],
-            out = shape.dims[0] / groups;
-    geometry(with, axes, stride, padding, dilation);
-    for (int64_t n = 0; n < sy->n; n++)
-        for (int64_t o = 0; o < sy->c; o++)
-            for (int64_t c = 0; c < in; c++)
-                for (int64_t p = 0; p < sy->size[0] * sy->size[1]; p++)
-                    for (int64_t t = 0; t < k[0] * k[1]; t++) {
-                        int64_t i = p / sy->size[1] * stride[0] + t / k[1] * dilation[0] - padding[0];
-                        int64_t j = p % sy->size[1] * stride[1] + t % k[1] * dilation[1] - padding[1];
-                        if (i < 0 || j < 0 || i >= sx->size[0] || j >= sx->size[1]) continue;
-                        int64_t at_x = place(sx, n, o / out * in + c, i, j);
-                        int64_t at_y = place(sy, n, o, p / sy->size[1], p % sy->size[1]);
+static void add_terms(const form *f, const values *w, bool transposed, const values *from, values *to) {
+    int64_t taps = volume(f->k), positions = volume(f->y);
+    for (int64_t n = 0; n < f->n; n++)
+        for (int64_t o = 0; o < f->groups * f->out; o++)
+            for (int64_t c = 0; c < f->in; c++)
+                for (int64_t p = 0; p < positions; p++)
+                    for (int64_t t = 0; t < taps; t++) {
+                        int64_t at = met(f, p, t), channel = o / f->out * f->in + c;
+                        if (at < 0) continue;
+                        int64_t at_x = (n * f->groups * f->in + channel) * volume(f->x) + at;
+                        int64_t at_y = (n * f->groups * f->out + o) * positions + p;
                         to->at[transposed ? at_x : at_y].real +=
-                            w->at[(o * in + c) * k[0] * k[1] + t].real * from->at[transposed ? at_y : at_x].real;
+                            w->at[(o * f->in + c) * taps + t].real * from->at[transposed ? at_y : at_x].real;
                     }
 }
 
-static void add_bias(const settings *with, const values *w, const sizes *s, bool transposed, values *y) {
-    int64_t taps = w->size ? w->size / (w->shape.dims[0] * w->shape.dims[1]) : 0, in = w->shape.dims[1];
-    for (int64_t i = 0; i < y->size && with->value[BIAS]; i++) {
-        int64_t c = i / (s->size[0] * s->size[1]) % s->c;
+static void add_bias(const form *f, const values *w, bool transposed, values *y) {
+    int64_t taps = volume(f->k), size = volume(transposed ? f->x : f->y);
+    for (int64_t i = 0; i < y->size; i++) {
+        int64_t c = i / size % (f->groups * (transposed ? f->in : f->out));
         for (int64_t n = 0; n < w->size; n++)
-            if (transposed ? n / taps % in == c % in : n / taps / in == c) y->at[i].real += w->at[n].real;
+            if (transposed ? n / taps % f->in == c % f->in : n / taps / f->in == c) y->at[i].real += w->at[n].real;
     }
+}
+
+/* The size of the result along an axis of the kernel. */
+static int64_t resulting(const settings *with, int axis, int64_t size, int64_t k, bool transposed) {
+    int64_t stride = setting(with, STRIDE, axis), padding = setting(with, PADDING, axis),
+            dilation = setting(with, DILATION, axis), reach = (dilation ? dilation : 1) * (k - 1);
+    if (!stride) stride = 1;
+    if (transposed) return (size - 1) * stride - 2 * padding + reach + 1 + setting(with, OUTPUT_PADDING, axis);
+    return (size + 2 * padding - reach - 1) / stride + 1;
 }
 
 static void expect_form(const values *x, const settings *with, int axes, bool transposed, values *y) {
     const values *w = &x[1];
-    int64_t       groups = at_least_1(with->value[GROUPS]);
     tg_shape      shape = x->shape;
-    shape.dims[shape.rank - axes - 1] = transposed ? w->shape.dims[1] * groups : w->shape.dims[0];
+    shape.dims[shape.rank - axes - 1] = transposed ? w->shape.dims[1] * groups_of(with) : w->shape.dims[0];
     for (int i = 0; i < axes; i++) {
         int64_t *size = &shape.dims[shape.rank - axes + i];
-        int64_t  stride = at_least_1(with->value[STRIDE + i]),
-                reach = at_least_1(with->value[DILATION + i]) * (w->shape.dims[2 + i] - 1);
-        if (transposed)
-            *size = (*size - 1) * stride - 2 * with->value[PADDING + i] + reach + 1 + with->value[OUTPUT_PADDING + i];
-        else
-            *size = (*size + 2 * with->value[PADDING + i] - reach - 1) / stride + 1;
+        *size = resulting(with, i, *size, w->shape.dims[2 + i], transposed);
     }
     clear_values(y, x->dtype, shape);
-    sizes sx = sizes_of(&x->shape, axes), sy = sizes_of(&y->shape, axes);
-    if (transposed)
-        add_terms(with, axes, &sy, w, &sx, true, x, y);
-    else
-        add_terms(with, axes, &sx, w, &sy, false, x, y);
-    add_bias(with, w, &sy, transposed, y);
+    form f = form_of(with, axes, transposed ? &shape : &x->shape, &w->shape, transposed ? &x->shape : &shape);
+    add_terms(&f, w, transposed, x, y);
+    if (has_bias(with)) add_bias(&f, w, transposed, y);
     y->scale = 100;
 }
 
@@ -192,8 +235,10 @@ static void expect_form(const values *x, const settings *with, int axes, bool tr
     }
 EXPECT(conv1d, 1, false)
 EXPECT(conv2d, 2, false)
+EXPECT(conv3d, 3, false)
 EXPECT(conv_transpose1d, 1, true)
 EXPECT(conv_transpose2d, 2, true)
+EXPECT(conv_transpose3d, 3, true)
 
 #define ROW(function) \
     { \
@@ -201,7 +246,8 @@ EXPECT(conv_transpose2d, 2, true)
         .expect = expect_##function, .low = {-2, -2}, .high = {2, 2}, .cases = function##_cases, \
         .case_count = sizeof function##_cases / sizeof *function##_cases \
     }
-const op_row conv_rows[] = {ROW(conv1d), ROW(conv2d), ROW(conv_transpose1d), ROW(conv_transpose2d), {.name = NULL}};
+const op_row conv_rows[] = {ROW(conv1d),           ROW(conv2d),           ROW(conv3d),   ROW(conv_transpose1d),
+                            ROW(conv_transpose2d), ROW(conv_transpose3d), {.name = NULL}};
 
 /* ---- bias -------------------------------------------------------------------------------------------------------- */
 
@@ -262,6 +308,9 @@ START_TEST(padding_makes_no_nan) {
     CHECK_IS(tg_conv2d(x, w, TG_NONE, &wide), 0, 2, INF, INF, 0);
     CHECK_IS(tg_conv_transpose2d(x, w, TG_NONE, NULL), INF, INF, 3);
     CHECK_IS(tg_conv_transpose2d(x, w, TG_NONE, &steps), INF, 2, INF, 3);
+    tg_tensor deep = tg_reshape(x, TG_SHAPE(1, 2, 1, 1)), tap = tg_reshape(w, TG_SHAPE(1, 1, 2, 1, 1));
+    CHECK_IS(tg_conv3d(deep, tap, TG_NONE, &(tg_conv_options){.padding = {2}}), 0, 2, INF, INF, 0);
+    CHECK_IS(tg_conv_transpose3d(deep, tap, TG_NONE, &(tg_conv_options){.stride = {2}}), INF, 2, INF, 3);
     tg_tensor far = tg_reshape(POINTS(tape, 1, INF, 5), TG_SHAPE(1, 1, 3));
     CHECK_IS(slope(tg_conv2d(far, w, TG_NONE, &steps), w), 1, INF);
     finish(tape);
@@ -292,7 +341,8 @@ START_TEST(shapes_that_do_not_fit_are_named) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = ones(tape, TG_SHAPE(1, 4, 3, 4)), w = ones(tape, TG_SHAPE(6, 4, 5, 2)), b = F64(tape, 1, 2, 3);
     tg_tensor l = ones(tape, TG_SHAPE(4, 8)), v = ones(tape, TG_SHAPE(4, 2, 1)), none = ones(tape, TG_SHAPE(2, 4, 0));
-    tg_tensor empty = ones(tape, TG_SHAPE(4, 0));
+    tg_tensor empty = ones(tape, TG_SHAPE(4, 0)), deep = ones(tape, TG_SHAPE(1, 4, 2, 4, 4));
+    tg_tensor cube = ones(tape, TG_SHAPE(6, 4, 3, 2, 2));
     REFUSED(tg_conv2d(x, w, TG_NONE, NULL), TG_ERR_SHAPE,
             "conv2d: (1, 4, 3, 4) x (6, 4, 5, 2): ", "a kernel of 5, with dilation 1, is larger than the padded image's 3");
     REFUSED(tg_conv2d(x, w, TG_NONE, (&(tg_conv_options){.padding = {2, 0}, .dilation = {2, 1}})), TG_ERR_SHAPE,
@@ -303,7 +353,11 @@ START_TEST(shapes_that_do_not_fit_are_named) {
             "the image has 4 channels, and the kernel is for 2 groups of 4");
     REFUSED(tg_conv2d(x, w, b, (&(tg_conv_options){.padding = {1, 0}})), TG_ERR_SHAPE, "6 channels");
     REFUSED(tg_conv2d(l, w, TG_NONE, NULL), TG_ERR_SHAPE, "(4, 8) x (6, 4, 5, 2)", "(N, C, H, W) or (C, H, W)");
-    REFUSED(tg_conv1d(x, w, TG_NONE, NULL), TG_ERR_SHAPE, "conv1d: ", "(N, C, L) or (C, L)");
+    REFUSED(tg_conv1d(x, w, TG_NONE, NULL), TG_ERR_SHAPE, "conv1d: ", "(N, C, L) or (C, L), the kernel (., ., K)");
+    REFUSED(tg_conv3d(x, w, TG_NONE, NULL), TG_ERR_SHAPE,
+            "conv3d: ", "(N, C, D, H, W) or (C, D, H, W), the kernel (., ., KD, KH, KW)");
+    REFUSED(tg_conv3d(deep, cube, TG_NONE, NULL), TG_ERR_SHAPE, "conv3d: (1, 4, 2, 4, 4) x (6, 4, 3, 2, 2): ",
+            "a kernel of 3, with dilation 1, is larger than the padded image's 2");
     REFUSED(tg_conv1d(l, none, TG_NONE, NULL), TG_ERR_SHAPE, "the kernel has no elements");
     REFUSED(tg_conv_transpose2d(x, w, TG_NONE, NULL), TG_ERR_SHAPE,
             "conv_transpose2d: ", "the image has 4 channels, and the kernel is for 1 groups of 6");
@@ -318,7 +372,7 @@ END_TEST
 START_TEST(settings_out_of_range_are_named) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = ones(tape, TG_SHAPE(2, 5, 5)), w = ones(tape, TG_SHAPE(2, 2, 3, 3)), f32 = tg_cast(w, TG_F32),
-              b = F32(tape, 1, 2);
+              b = F32(tape, 1, 2), one = ones(tape, TG_SHAPE(1, 1, 1, 1, 1));
     REFUSED(tg_conv2d(x, w, TG_NONE, (&(tg_conv_options){.stride = {1, -1}})), TG_ERR_ARGUMENT, "conv2d: ", "stride -1");
     REFUSED(tg_conv2d(x, w, TG_NONE, (&(tg_conv_options){.padding = {-2, 0}})), TG_ERR_ARGUMENT, "padding -2");
     REFUSED(tg_conv2d(x, w, TG_NONE, (&(tg_conv_options){.dilation = {-3, 0}})), TG_ERR_ARGUMENT, "dilation -3");
@@ -329,6 +383,7 @@ START_TEST(settings_out_of_range_are_named) {
             "transposed");
     REFUSED(tg_conv_transpose2d(x, w, TG_NONE, (&(tg_conv_options){.stride = {2, 2}, .output_padding = {0, 2}})),
             TG_ERR_ARGUMENT, "output_padding 2 is below neither the stride 2 nor the dilation 1");
+    REFUSED(tg_conv3d(one, one, TG_NONE, (&(tg_conv_options){.stride = {1, 1, -4}})), TG_ERR_ARGUMENT, "conv3d: ", "stride -4");
     REFUSED(tg_conv_transpose2d(x, w, TG_NONE, (&(tg_conv_options){.output_padding = {-1, 0}})), TG_ERR_ARGUMENT,
             "output_padding -1");
     REFUSED(tg_conv2d(x, f32, TG_NONE, NULL), TG_ERR_DTYPE, "float64 (2, 5, 5) x float32 (2, 2, 3, 3)");

@@ -10,8 +10,8 @@
 
 /* ---- the rows ---------------------------------------------------------------------------------------------------- */
 
-/* In the settings: window, stride, padding and dilation, each for both axes; ceil_mode; exclude_pad. */
-enum { WINDOW = 0, STRIDE = 2, PADDING = 4, DILATION = 6, CEIL_MODE = 8, EXCLUDE_PAD = 9 };
+/* In the settings: window, stride, padding and dilation, each for two axes, or for three; ceil_mode; exclude_pad. */
+enum { WINDOW, STRIDE, PADDING, DILATION, OPTIONS };
 
 static const op_case max_pool1d_cases[] = {
     {.shape = {{3, {2, 2, 4}}}, .with = {10, {2, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
@@ -32,6 +32,14 @@ static const op_case max_pool2d_cases[] = {
     {.shape = {{4, {2, 3, 14, 14}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
     {.shape = {{4, {2, 3, 11, 21}}}, .with = {10, {3, 3, 2, 1, 1, 1, 2, 3, 1, 0}}},
 };
+static const op_case max_pool3d_cases[] = {
+    {.shape = {{4, {2, 2, 2, 4}}}, .with = {14, {2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{5, {1, 2, 3, 4, 2}}}, .with = {14, {2, 3, 1, 1, 2, 0, 1, 0, 0, 2, 1, 0, 0, 0}}},
+    {.shape = {{5, {2, 1, 3, 3, 3}}}, .with = {14, {2, 2, 2, 0, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0}}},
+    {.shape = {{5, {1, 1, 5, 3, 2}}}, .with = {14, {1, 2, 2, 3, 4, 1, 0, 1, 0, 1, 1, 1, 1, 0}}},
+    {.shape = {{5, {0, 2, 4, 4, 4}}}, .with = {14, {2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{5, {2, 2, 6, 7, 9}}}, .with = {14, {3, 2, 3, 2, 2, 1, 1, 1, 0, 2, 1, 3, 1, 0}}},
+};
 static const op_case avg_pool1d_cases[] = {
     {.shape = {{3, {2, 2, 4}}}, .with = {10, {2, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
     {.shape = {{2, {2, 7}}}, .with = {10, {3, 0, 2, 0, 1, 0, 0, 0, 1, 0}}},
@@ -51,6 +59,15 @@ static const op_case avg_pool2d_cases[] = {
     {.shape = {{4, {2, 3, 14, 14}}}, .with = {10, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0}}},
     {.shape = {{4, {2, 3, 11, 21}}}, .with = {10, {3, 4, 2, 1, 1, 2, 0, 0, 1, 1}}},
 };
+static const op_case avg_pool3d_cases[] = {
+    {.shape = {{4, {2, 2, 2, 4}}}, .with = {14, {2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{5, {1, 2, 3, 4, 2}}}, .with = {14, {2, 3, 1, 1, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{5, {2, 1, 3, 3, 3}}}, .with = {14, {2, 2, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1}}},
+    {.shape = {{5, {2, 1, 3, 3, 2}}}, .with = {14, {2, 2, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0}}},
+    {.shape = {{5, {1, 1, 5, 3, 2}}}, .with = {14, {1, 2, 2, 3, 4, 1, 0, 1, 0, 1, 1, 1, 1, 0}}},
+    {.shape = {{5, {2, 0, 4, 4, 4}}}, .with = {14, {2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {.shape = {{5, {2, 2, 8, 7, 9}}}, .with = {14, {4, 5, 3, 2, 2, 1, 1, 1, 0, 0, 0, 0, 1, 1}}},
+};
 static const op_case adaptive1d_cases[] = {
     {.shape = {{2, {2, 7}}}, .with = {1, {3}}},    {.shape = {{3, {2, 2, 3}}}, .with = {1, {5}}},
     {.shape = {{3, {1, 2, 4}}}, .with = {1, {1}}}, {.shape = {{3, {0, 2, 4}}}, .with = {1, {2}}},
@@ -62,12 +79,30 @@ static const op_case adaptive2d_cases[] = {
     {.shape = {{3, {2, 5, 5}}}, .with = {2, {5, 2}}},    {.shape = {{4, {2, 3, 11, 21}}}, .with = {2, {4, 7}}},
 };
 
+static const op_case adaptive3d_cases[] = {
+    {.shape = {{4, {2, 3, 2, 4}}}, .with = {3, {2, 1, 3}}},     {.shape = {{5, {1, 2, 3, 3, 2}}}, .with = {3, {1, 1, 1}}},
+    {.shape = {{5, {2, 1, 2, 1, 3}}}, .with = {3, {3, 2, 2}}},  {.shape = {{5, {0, 1, 2, 3, 2}}}, .with = {3, {1, 2, 1}}},
+    {.shape = {{5, {2, 2, 11, 7, 5}}}, .with = {3, {4, 2, 3}}},
+};
+
+static int setting(const settings *with, int option, int axis) {
+    return with->value[option * ((with->count - 2) / OPTIONS) + axis];
+}
+
+static bool has_ceil_mode(const settings *with) {
+    return with->value[with->count - 2];
+}
+
+static bool has_exclude_pad(const settings *with) {
+    return with->value[with->count - 1];
+}
+
 static tg_pool_options options_of(const settings *with) {
-    tg_pool_options options = {.ceil_mode = with->value[CEIL_MODE], .exclude_pad = with->value[EXCLUDE_PAD]};
-    for (int i = 0; i < 2; i++) {
-        options.stride[i] = with->value[STRIDE + i];
-        options.padding[i] = with->value[PADDING + i];
-        options.dilation[i] = with->value[DILATION + i];
+    tg_pool_options options = {.ceil_mode = has_ceil_mode(with), .exclude_pad = has_exclude_pad(with)};
+    for (int i = 0; i < (with->count - 2) / OPTIONS; i++) {
+        options.stride[i] = setting(with, STRIDE, i);
+        options.padding[i] = setting(with, PADDING, i);
+        options.dilation[i] = setting(with, DILATION, i);
     }
     return options;
 }
@@ -79,8 +114,10 @@ static tg_pool_options options_of(const settings *with) {
     }
 RECORD(max_pool1d, with->value[0])
 RECORD(max_pool2d, with->value[0], with->value[1])
+RECORD(max_pool3d, with->value[0], with->value[1], with->value[2])
 RECORD(avg_pool1d, with->value[0])
 RECORD(avg_pool2d, with->value[0], with->value[1])
+RECORD(avg_pool3d, with->value[0], with->value[1], with->value[2])
 
 static tg_tensor record_max_pool1d_with_indices(const tg_tensor *x, const settings *with) {
     tg_pool_options options = options_of(with);
@@ -92,12 +129,21 @@ static tg_tensor record_max_pool2d_with_indices(const tg_tensor *x, const settin
     return tg_max_pool2d_with_indices(x[0], with->value[0], with->value[1], &options, NULL);
 }
 
+static tg_tensor record_max_pool3d_with_indices(const tg_tensor *x, const settings *with) {
+    tg_pool_options options = options_of(with);
+    return tg_max_pool3d_with_indices(x[0], with->value[0], with->value[1], with->value[2], &options, NULL);
+}
+
 static tg_tensor record_adaptive_avg_pool1d(const tg_tensor *x, const settings *with) {
     return tg_adaptive_avg_pool1d(x[0], with->value[0]);
 }
 
 static tg_tensor record_adaptive_avg_pool2d(const tg_tensor *x, const settings *with) {
     return tg_adaptive_avg_pool2d(x[0], with->value[0], with->value[1]);
+}
+
+static tg_tensor record_adaptive_avg_pool3d(const tg_tensor *x, const settings *with) {
+    return tg_adaptive_avg_pool3d(x[0], with->value[0], with->value[1], with->value[2]);
 }
 
 /* ---- the formula ------------------------------------------------------------------------------------------------- */
@@ -113,56 +159,60 @@ typedef enum kind { LARGEST, MEAN, ADAPTIVE } kind;
 /* In ceil_mode a window counts as long as the one before it leaves something over. */
 static int64_t windows_along(const settings *with, kind what, int axis, int64_t size) {
     if (what == ADAPTIVE) return with->value[axis];
-    int64_t k = with->value[WINDOW + axis], s = with->value[STRIDE + axis], pad = with->value[PADDING + axis];
-    int64_t reach = (with->value[DILATION + axis] ? with->value[DILATION + axis] : 1) * (k - 1), count = 0;
+    int64_t k = setting(with, WINDOW, axis), s = setting(with, STRIDE, axis), pad = setting(with, PADDING, axis);
+    int64_t d = setting(with, DILATION, axis), reach = (d ? d : 1) * (k - 1), count = 0;
     if (s == 0) s = k;
     for (int64_t start = -pad;; start += s, count++) {
-        bool part = with->value[CEIL_MODE] && start - s + reach < size + pad - 1 && start < size;
+        bool part = has_ceil_mode(with) && start - s + reach < size + pad - 1 && start < size;
         if (start + reach >= size + pad && !part) return count;
     }
 }
 
+/* That of an axis that the image does not have is its only element. */
 static window window_at(const settings *with, kind what, int axis, int64_t size, int64_t count, int64_t i) {
+    if (axis < 0) return (window){0, 1, 1};
     if (what == ADAPTIVE)
         return (window){(int64_t)floorl((long double)i * (long double)size / (long double)count),
                         (int64_t)ceill((long double)(i + 1) * (long double)size / (long double)count), 1};
-    int64_t k = with->value[WINDOW + axis], s = with->value[STRIDE + axis], pad = with->value[PADDING + axis];
-    int64_t d = with->value[DILATION + axis], end = size + pad;
+    int64_t k = setting(with, WINDOW, axis), s = setting(with, STRIDE, axis), pad = setting(with, PADDING, axis);
+    int64_t d = setting(with, DILATION, axis), end = size + pad;
     int64_t from = i * (s ? s : k) - pad, to = from + (d ? d : 1) * (k - 1) + 1;
     return (window){from, what == MEAN && to > end ? end : to, d ? d : 1};
 }
 
-static element pooled(const settings *with, kind what, const values *x, int64_t image, const int64_t *size, window down,
-                      window across) {
+/* Windows and sizes are of three axes. */
+static element pooled(const settings *with, kind what, const values *x, int64_t image, const int64_t *size, const window *w) {
     long double most = -INFINITY, sum = 0, own = 0, all = 0;
-    for (int64_t i = down.from; i < down.to; i += down.step)
-        for (int64_t j = across.from; j < across.to; j += across.step) {
-            all++;
-            if (i < 0 || j < 0 || i >= size[0] || j >= size[1]) continue;
-            long double value = x->at[(image * size[0] + i) * size[1] + j].real;
-            most = fmaxl(most, value);
-            sum += value;
-            own++;
-        }
+    for (int64_t i = w[0].from; i < w[0].to; i += w[0].step)
+        for (int64_t j = w[1].from; j < w[1].to; j += w[1].step)
+            for (int64_t k = w[2].from; k < w[2].to; k += w[2].step) {
+                all++;
+                if (i < 0 || j < 0 || k < 0 || i >= size[0] || j >= size[1] || k >= size[2]) continue;
+                long double value = x->at[((image * size[0] + i) * size[1] + j) * size[2] + k].real;
+                most = fmaxl(most, value);
+                sum += value;
+                own++;
+            }
     if (what == LARGEST) return (element){.real = most};
-    if (what == MEAN && with->value[EXCLUDE_PAD]) all = own;
+    if (what == MEAN && has_exclude_pad(with)) all = own;
     return (element){.real = own == 0 ? 0 : sum / all};
 }
 
 static void expect_pooled(const values *x, const settings *with, int axes, kind what, values *y) {
     tg_shape shape = x->shape;
-    int64_t  size[2] = {1, 1}, count[2] = {1, 1};
+    int64_t  size[3] = {1, 1, 1}, count[3] = {1, 1, 1};
     for (int i = 0; i < axes; i++) {
-        int at = shape.rank - axes + i, a = i + 2 - axes;
+        int at = shape.rank - axes + i, a = i + 3 - axes;
         size[a] = shape.dims[at];
         shape.dims[at] = count[a] = windows_along(with, what, i, size[a]);
     }
     clear_values(y, x->dtype, shape);
     for (int64_t n = 0; n < y->size; n++) {
-        int64_t j = n % count[1], i = n / count[1] % count[0], image = n / count[1] / count[0];
-        window  across = window_at(with, what, axes - 1, size[1], count[1], j), down = {0, 1, 1};
-        if (axes == 2) down = window_at(with, what, 0, size[0], count[0], i);
-        y->at[n] = pooled(with, what, x, image, size, down, across);
+        window  w[3];
+        int64_t image = n;
+        for (int a = 2; a >= 0; a--, image /= count[a + 1])
+            w[a] = window_at(with, what, a - (3 - axes), size[a], count[a], image % count[a]);
+        y->at[n] = pooled(with, what, x, image, size, w);
     }
 }
 
@@ -172,12 +222,16 @@ static void expect_pooled(const values *x, const settings *with, int axes, kind 
     }
 EXPECT(max_pool1d, 1, LARGEST)
 EXPECT(max_pool2d, 2, LARGEST)
+EXPECT(max_pool3d, 3, LARGEST)
 EXPECT(max_pool1d_with_indices, 1, LARGEST)
 EXPECT(max_pool2d_with_indices, 2, LARGEST)
+EXPECT(max_pool3d_with_indices, 3, LARGEST)
 EXPECT(avg_pool1d, 1, MEAN)
 EXPECT(avg_pool2d, 2, MEAN)
+EXPECT(avg_pool3d, 3, MEAN)
 EXPECT(adaptive_avg_pool1d, 1, ADAPTIVE)
 EXPECT(adaptive_avg_pool2d, 2, ADAPTIVE)
+EXPECT(adaptive_avg_pool3d, 3, ADAPTIVE)
 
 #define ROW(function, list) NAMED_ROW(function, #function, list)
 #define NAMED_ROW(function, word, list) \
@@ -187,12 +241,16 @@ EXPECT(adaptive_avg_pool2d, 2, ADAPTIVE)
     }
 const op_row pool_rows[] = {ROW(max_pool1d, max_pool1d_cases),
                             ROW(max_pool2d, max_pool2d_cases),
+                            ROW(max_pool3d, max_pool3d_cases),
                             NAMED_ROW(max_pool1d_with_indices, "max_pool1d", max_pool1d_cases),
                             NAMED_ROW(max_pool2d_with_indices, "max_pool2d", max_pool2d_cases),
+                            NAMED_ROW(max_pool3d_with_indices, "max_pool3d", max_pool3d_cases),
                             ROW(avg_pool1d, avg_pool1d_cases),
                             ROW(avg_pool2d, avg_pool2d_cases),
+                            ROW(avg_pool3d, avg_pool3d_cases),
                             ROW(adaptive_avg_pool1d, adaptive1d_cases),
                             ROW(adaptive_avg_pool2d, adaptive2d_cases),
+                            ROW(adaptive_avg_pool3d, adaptive3d_cases),
                             {.name = NULL}};
 
 /* ---- which element it is ----------------------------------------------------------------------------------------- */
@@ -210,6 +268,9 @@ START_TEST(the_first_of_equals_gets_the_gradient) {
     tg_tensor square = tg_reshape(x, TG_SHAPE(1, 3, 3));
     CHECK_IS(slope(tg_max_pool2d(square, 3, 3, NULL), x), 0, 1, 0, 0, 0, 0, 0, 0, 0);
     CHECK_IS(slope(tg_max_pool2d(square, 2, 2, &(tg_pool_options){.stride = {1, 1}}), x), 0, 2, 0, 1, 1, 0, 0, 0, 0);
+    tg_tensor cube = tg_reshape(tg_slice(x, 0, 0, 8, 1), TG_SHAPE(1, 2, 2, 2));
+    CHECK_IS(slope(tg_max_pool3d(cube, 2, 2, 2, NULL), x), 0, 1, 0, 0, 0, 0, 0, 0, 0);
+    CHECK_IS(slope(tg_max_pool3d(cube, 2, 1, 1, NULL), x), 1, 1, 1, 1, 0, 0, 0, 0, 0);
     finish(tape);
 }
 END_TEST
@@ -274,6 +335,11 @@ START_TEST(wrong_windows_are_named) {
     REFUSED(tg_avg_pool2d(x, 2, 2, (&(tg_pool_options){.dilation = {1, 2}})), TG_ERR_ARGUMENT, "dilation is for max_pool");
     REFUSED(tg_max_pool1d(x, 2, NULL), TG_ERR_SHAPE, "max_pool1d: ", "(N, C, L) or (C, L)");
     REFUSED(tg_avg_pool2d(flat, 2, 2, NULL), TG_ERR_SHAPE, "(N, C, H, W) or (C, H, W)");
+    REFUSED(tg_max_pool3d(flat, 2, 2, 2, NULL), TG_ERR_SHAPE, "max_pool3d: ", "(N, C, D, H, W) or (C, D, H, W)");
+    REFUSED(tg_max_pool3d(x, 2, 2, 2, (&(tg_pool_options){.padding = {0, 0, 2}})), TG_ERR_ARGUMENT,
+            "max_pool3d: ", "padding 2");
+    REFUSED(tg_avg_pool3d(x, 3, 2, 2, NULL), TG_ERR_SHAPE, "avg_pool3d: ", "a window of 3", "the padded image's 2");
+    REFUSED(tg_adaptive_avg_pool3d(x, 1, 1, 0), TG_ERR_ARGUMENT, "adaptive_avg_pool3d: ", "size 0");
     REFUSED(tg_adaptive_avg_pool2d(x, 1, 0), TG_ERR_ARGUMENT, "adaptive_avg_pool2d: ", "size 0");
     REFUSED(tg_adaptive_avg_pool1d(empty, 1), TG_ERR_SHAPE, "the image has no elements");
     finish(tape);

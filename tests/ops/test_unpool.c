@@ -20,6 +20,11 @@ static const op_case adaptive2d_cases[] = {
     {.shape = {{4, {2, 1, 2, 3}}}, .with = {2, {3, 2}}}, {.shape = {{4, {0, 1, 2, 3}}}, .with = {2, {1, 2}}},
     {.shape = {{3, {2, 5, 5}}}, .with = {2, {5, 2}}},    {.shape = {{4, {2, 3, 11, 21}}}, .with = {2, {4, 7}}},
 };
+static const op_case adaptive3d_cases[] = {
+    {.shape = {{4, {2, 3, 2, 4}}}, .with = {3, {2, 1, 3}}},     {.shape = {{5, {1, 2, 3, 3, 2}}}, .with = {3, {1, 1, 1}}},
+    {.shape = {{5, {2, 1, 2, 1, 3}}}, .with = {3, {3, 2, 2}}},  {.shape = {{5, {0, 1, 2, 3, 2}}}, .with = {3, {1, 2, 1}}},
+    {.shape = {{5, {2, 2, 11, 7, 5}}}, .with = {3, {4, 2, 3}}},
+};
 /* Indices are 0 and 1: the last of several stays. */
 static const op_case unpool1d_cases[] = {
     {.shape = {{2, {2, 3}}, {2, {2, 3}}}, .with = {1, {4}}},
@@ -37,6 +42,14 @@ static const op_case unpool2d_cases[] = {
     {.shape = {{4, {2, 3, 8, 9}}, {4, {2, 3, 8, 9}}}, .with = {2, {5, 3}}},
 };
 
+static const op_case unpool3d_cases[] = {
+    {.shape = {{4, {2, 1, 2, 1}}, {4, {2, 1, 2, 1}}}, .with = {3, {2, 1, 2}}},
+    {.shape = {{5, {1, 2, 2, 1, 2}}, {5, {1, 2, 2, 1, 2}}}, .with = {3, {1, 3, 1}}},
+    {.shape = {{4, {1, 1, 1, 1}}, {4, {1, 1, 1, 1}}}, .with = {3, {2, 1, 1}}},
+    {.shape = {{4, {2, 0, 2, 1}}, {4, {2, 0, 2, 1}}}, .with = {3, {2, 2, 1}}},
+    {.shape = {{5, {2, 3, 2, 4, 9}}, {5, {2, 3, 2, 4, 9}}}, .with = {3, {5, 3, 2}}},
+};
+
 static tg_tensor record_adaptive_max_pool1d(const tg_tensor *x, const settings *with) {
     return tg_adaptive_max_pool1d(x[0], with->value[0], NULL);
 }
@@ -45,12 +58,20 @@ static tg_tensor record_adaptive_max_pool2d(const tg_tensor *x, const settings *
     return tg_adaptive_max_pool2d(x[0], with->value[0], with->value[1], NULL);
 }
 
+static tg_tensor record_adaptive_max_pool3d(const tg_tensor *x, const settings *with) {
+    return tg_adaptive_max_pool3d(x[0], with->value[0], with->value[1], with->value[2], NULL);
+}
+
 static tg_tensor record_max_unpool1d(const tg_tensor *x, const settings *with) {
     return tg_max_unpool1d(x[0], x[1], with->value[0]);
 }
 
 static tg_tensor record_max_unpool2d(const tg_tensor *x, const settings *with) {
     return tg_max_unpool2d(x[0], x[1], with->value[0], with->value[1]);
+}
+
+static tg_tensor record_max_unpool3d(const tg_tensor *x, const settings *with) {
+    return tg_max_unpool3d(x[0], x[1], with->value[0], with->value[1], with->value[2]);
 }
 
 /* x with its last axes in the sizes of the settings. */
@@ -84,14 +105,6 @@ static void expect_adaptive(const values *x, const settings *with, values *y) {
     }
 }
 
-static void expect_adaptive_max_pool1d(const values *x, const settings *with, values *y) {
-    expect_adaptive(x, with, y);
-}
-
-static void expect_adaptive_max_pool2d(const values *x, const settings *with, values *y) {
-    expect_adaptive(x, with, y);
-}
-
 static void expect_unpool(const values *x, const settings *with, values *y) {
     int64_t image = 1, small = 1;
     clear_values(y, x->dtype, resized(x, with));
@@ -103,26 +116,20 @@ static void expect_unpool(const values *x, const settings *with, values *y) {
         y->at[n / small * image + x[1].at[n].whole] = x->at[n];
 }
 
-static void expect_max_unpool1d(const values *x, const settings *with, values *y) {
-    expect_unpool(x, with, y);
-}
-
-static void expect_max_unpool2d(const values *x, const settings *with, values *y) {
-    expect_unpool(x, with, y);
-}
-
-#define ROW(function, count, dtypes, which, list) \
+#define ROW(function, count, dtypes, which, formula, list) \
     { \
         .name = #function, .called = #function, .arity = count, .takes = dtypes, .indices = which, \
-        .record = record_##function, .expect = expect_##function, .low = {-3, 0}, .high = {3, 2}, .cases = list, \
+        .record = record_##function, .expect = formula, .low = {-3, 0}, .high = {3, 2}, .cases = list, \
         .case_count = sizeof list / sizeof *list \
     }
 
 const op_row unpool_rows[] = {
-    ROW(adaptive_max_pool1d, 1, TAKES_FLOAT, 0, adaptive1d_cases),
-    ROW(adaptive_max_pool2d, 1, TAKES_FLOAT, 0, adaptive2d_cases),
-    ROW(max_unpool1d, 2, TAKES_ANY, 2, unpool1d_cases),
-    ROW(max_unpool2d, 2, TAKES_ANY, 2, unpool2d_cases),
+    ROW(adaptive_max_pool1d, 1, TAKES_FLOAT, 0, expect_adaptive, adaptive1d_cases),
+    ROW(adaptive_max_pool2d, 1, TAKES_FLOAT, 0, expect_adaptive, adaptive2d_cases),
+    ROW(adaptive_max_pool3d, 1, TAKES_FLOAT, 0, expect_adaptive, adaptive3d_cases),
+    ROW(max_unpool1d, 2, TAKES_ANY, 2, expect_unpool, unpool1d_cases),
+    ROW(max_unpool2d, 2, TAKES_ANY, 2, expect_unpool, unpool2d_cases),
+    ROW(max_unpool3d, 2, TAKES_ANY, 2, expect_unpool, unpool3d_cases),
     {.name = NULL},
 };
 
@@ -143,6 +150,11 @@ START_TEST(where_the_largest_are) {
     CHECK_IS(at, 1, 2, 5, 6);
     tg_max_pool1d_with_indices(row, 2, NULL, &at);
     CHECK_IS(at, 0, 2);
+    tg_tensor deep = tg_reshape(POINTS(tape, 0, 1, 2, NOT, 5, 4, 3, 3), TG_SHAPE(1, 2, 2, 2));
+    tg_max_pool3d_with_indices(deep, 2, 1, 2, NULL, &at);
+    CHECK_IS(at, 4, 3);
+    CHECK_IS(tg_adaptive_max_pool3d(deep, 2, 1, 2, &at), 2, NOT, 5, 4);
+    CHECK_IS(at, 2, 3, 4, 5);
     finish(tape);
 }
 END_TEST
@@ -162,10 +174,14 @@ START_TEST(what_does_not_fit_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(2, 3), 1), i = tg_full(tape, TG_I64, TG_SHAPE(2, 3), 5), at = x;
     tg_tensor row = tg_full(tape, TG_I64, TG_SHAPE(3), 0), none = tg_full(tape, TG_F64, TG_SHAPE(2, 0), 1);
+    tg_tensor deep = tg_reshape(x, TG_SHAPE(2, 3, 1, 1)), deep_i = tg_reshape(i, TG_SHAPE(2, 3, 1, 1));
     REFUSED(tg_max_unpool1d(x, i, 4), TG_ERR_INDEX, "max_unpool1d: index 5");
     REFUSED(tg_max_unpool1d(x, x, 4), TG_ERR_DTYPE, "max_unpool1d: ", "int64");
     REFUSED(tg_max_unpool1d(x, row, 4), TG_ERR_SHAPE, "max_unpool1d: (2, 3) x (3): ");
     REFUSED(tg_max_unpool2d(x, i, 4, 4), TG_ERR_SHAPE, "max_unpool2d: ", "(N, C, H, W)");
+    REFUSED(tg_max_unpool3d(x, i, 4, 4, 4), TG_ERR_SHAPE, "max_unpool3d: ", "(N, C, D, H, W)");
+    REFUSED(tg_max_unpool3d(deep, deep_i, INT32_MAX, INT32_MAX, INT32_MAX), TG_ERR_SHAPE,
+            "max_unpool3d: ", "too many elements");
     REFUSED(tg_max_unpool1d(x, i, -1), TG_ERR_ARGUMENT, "max_unpool1d: ", "-1");
     REFUSED(tg_adaptive_max_pool1d(x, 0, &at), TG_ERR_ARGUMENT, "adaptive_max_pool1d: ", "size 0");
     ck_assert(!tg_valid(at));

@@ -7,7 +7,7 @@
 
 #include "support.h"
 
-enum { MOST_OPERANDS = 3, MOST_ELEMENTS = 2048 };
+enum { MOST_OPERANDS = 3, MOST_ELEMENTS = 2048, MOST_SETTINGS = 14 };
 
 /* One element: `real` where the dtype is floating, `whole` where it is int64 or bool. */
 typedef struct element {
@@ -27,7 +27,7 @@ typedef struct values {
 /* What a function is given beside its operands: axes, sizes, a dtype. */
 typedef struct settings {
     int count;
-    int value[TG_MAX_RANK + 2];
+    int value[MOST_SETTINGS];
 } settings;
 
 /* ---- what the formulas use --------------------------------------------------------------------------------------- */
