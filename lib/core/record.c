@@ -46,7 +46,7 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
     node->dims = NULL;
     node->attr = node->data = NULL;
     node->view = NULL;
-    node->small = node->version = node->key = 0;
+    node->small = node->version = node->checked = node->key = 0;
     node->line = tape->line;
     node->generation = tape->generation;
     node->count = node->attr_size = node->last_use = node->outside = 0;

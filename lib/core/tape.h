@@ -119,6 +119,7 @@ struct tgi_node {
     tgi_view_layout *view;    /* of an op with a view rule, else NULL */
     uint64_t         small;   /* the memory of a value of at most 8 bytes */
     uint64_t         version; /* of the leaves under it that it was computed from: no later write has gone into it */
+    uint64_t         checked; /* the newest version of all leaves for which it was seen to be right (run/recompute.c) */
     uint32_t         line, generation, count, attr_size;
     uint32_t         last_use; /* the last instruction so far that has it as an operand; 0 when none has */
     uint32_t         rule_of;  /* the instruction whose gradient rule recorded it, or TGI_NONE */

@@ -9,9 +9,9 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/marks.h"
 #include "core/residency.h"
 #include "grad/grad.h"
-#include "grad/marks.h"
 #include "ops/ops.h"
 
 /* The parts of an instruction that have gradients, in the order in which the walk came to them: a list of the instructions that took

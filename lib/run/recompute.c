@@ -2,12 +2,14 @@
  *
  * What nobody keeps is not resident any more after its pass. An instruction recorded later may still need it: then it is computed
  * again, from what it was computed from. So is a value that was computed before a leaf under it was written from outside (tg_write, a
- * part that ran), so that no run mixes old values with the new leaf. What an assign of the same part has overwritten since cannot be
+ * part that ran), so that no run mixes old values with the new leaf. A value that was seen to be right is not looked at again until the
+ * next write: on a tape that grows, a run looks at what is new. What an assign of the same part has overwritten since cannot be
  * computed again.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/marks.h"
 #include "core/residency.h"
 #include "run/aliases.h"
 #include "run/plan.h"
@@ -78,44 +80,89 @@ static bool is_overwritten_since(const tg_tape *tape, uint32_t operand, uint32_t
 
 /* ---- which values are wanted again ------------------------------------------------------------------------------- */
 
-enum { STALE = 1, WANTED = 2 };
+/* What is looked at: the operands of the instructions from `start` on, and what these were computed from, until a value is met that was
+ * seen to be right since the last write. */
+typedef struct search {
+    tg_tape  *tape;
+    uint32_t  start, end;
+    tgi_marks reached, stale, wanted;
+    uint64_t *newest; /* the last write under each one that was reached */
+} search;
 
-/* The last write that has gone into what the instruction reads. */
-static uint64_t version_of_operands(const tg_tape *tape, const tgi_node *node) {
-    uint64_t version = 0;
+static tg_status begin_search(search *s, tg_tape *tape, uint32_t start, uint32_t end) {
+    size_t    words = tgi_words_of_marks(0, start);
+    uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
+    *s = (search){.tape = tape, .start = start, .end = end, .reached = {marks, 0, start}};
+    s->newest = tgi_pool_take(&tape->pool, start * sizeof *s->newest);
+    if (!marks || !s->newest) return tgi_out_of_memory(tape, "run");
+    memset(marks, 0, 3 * words * sizeof *marks);
+    s->stale = (tgi_marks){marks + words, 0, start};
+    s->wanted = (tgi_marks){marks + 2 * words, 0, start};
+    return TG_OK;
+}
+
+static void end_search(search *s) {
+    tgi_pool_give(&s->tape->pool, s->reached.word);
+    tgi_pool_give(&s->tape->pool, s->newest);
+}
+
+static bool is_known_to_be_right(const tg_tape *tape, const tgi_node *node) {
+    return tgi_is_resident(node) && (!tape->written || node->version == tape->clock || node->checked == tape->clock);
+}
+
+static void reach_operands(search *s, const tgi_node *node) {
+    for (uint32_t j = 0; j < node->count; j++)
+        if (node->in[j] < s->start && is_computed_outside(s->tape, node->in[j])) tgi_mark(&s->reached, node->in[j]);
+}
+
+static void mark_reached(search *s) {
+    for (uint32_t i = s->start; i < s->end; i++)
+        reach_operands(s, tgi_node_at(s->tape, i));
+    for (uint32_t i = s->start; (i = tgi_marked_before(&s->reached, i)) != TGI_NONE;) {
+        const tgi_node *node = tgi_node_at(s->tape, i);
+        if (!is_known_to_be_right(s->tape, node)) reach_operands(s, node);
+    }
+}
+
+/* The last write under an instruction that was reached; of one that is right that is in its version. */
+static uint64_t last_write_under(const search *s, const tgi_node *node) {
+    uint64_t last = 0;
+    if (is_known_to_be_right(s->tape, node)) return node->version;
     for (uint32_t j = 0; j < node->count; j++) {
-        const tgi_node *operand = tgi_node_at(tape, node->in[j]);
-        const tgi_leaf *leaf = tgi_leaf_of(operand);
-        uint64_t        of_operand = leaf ? leaf->written : is_computed_outside(tape, node->in[j]) ? operand->version : 0;
-        if (of_operand > version) version = of_operand;
+        const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(s->tape, node->in[j]));
+        uint64_t        under = leaf ? leaf->written : is_computed_outside(s->tape, node->in[j]) ? s->newest[node->in[j]] : 0;
+        if (under > last) last = under;
     }
-    return version;
+    return last;
 }
 
-/* Marks what was computed before a leaf under it was written: *newest is room for the last write under each instruction. What has no
- * value, and may never have been in memory, only passes on what is under it. */
-static void mark_stale(const tg_tape *tape, uint32_t end, uint64_t *newest, uint8_t *marks) {
-    for (uint32_t i = 0; i < end; i++) {
-        const tgi_node *node = tgi_node_at(tape, i);
-        const tgi_leaf *leaf = tgi_leaf_of(node);
-        newest[i] = leaf ? leaf->written : 0;
-        if (!is_computed_outside(tape, i)) continue;
-        for (uint32_t j = 0; j < node->count; j++)
-            if (newest[node->in[j]] > newest[i]) newest[i] = newest[node->in[j]];
-        if (newest[i] > node->version && (tgi_is_resident(node) || tgi_is_overwritten(node))) marks[i] |= STALE;
+/* Marks what was computed before a leaf under it was written. What has no value, and may never have been in memory, only passes on what
+ * is under it. */
+static void mark_stale(search *s) {
+    for (uint32_t i = 0; (i = tgi_marked_from(&s->reached, i)) != TGI_NONE; i++) {
+        tgi_node *node = tgi_node_at(s->tape, i);
+        s->newest[i] = last_write_under(s, node);
+        if (!s->tape->written || !(tgi_is_resident(node) || tgi_is_overwritten(node))) continue;
+        if (s->newest[i] > node->version)
+            tgi_mark(&s->stale, i);
+        else
+            node->checked = s->tape->clock;
     }
 }
 
-static void mark_wanted(const tg_tape *tape, uint32_t start, uint32_t end, uint8_t *marks) {
-    for (uint32_t i = end; i-- > 0;) {
-        const tgi_node *node = tgi_node_at(tape, i);
-        if (i < start && !(marks[i] & WANTED)) continue;
-        for (uint32_t j = 0; j < node->count; j++) {
-            uint32_t operand = node->in[j];
-            if (operand >= start || !is_computed_outside(tape, operand)) continue;
-            if (marks[operand] & STALE || is_absent(tgi_node_at(tape, operand))) marks[operand] |= WANTED;
-        }
+static void want_operands(search *s, const tgi_node *node) {
+    for (uint32_t j = 0; j < node->count; j++) {
+        uint32_t operand = node->in[j];
+        if (operand >= s->start || !is_computed_outside(s->tape, operand)) continue;
+        if (tgi_is_marked(&s->stale, operand) || is_absent(tgi_node_at(s->tape, operand))) tgi_mark(&s->wanted, operand);
     }
+}
+
+static void mark_wanted(search *s) {
+    for (uint32_t i = s->start; i < s->end; i++)
+        want_operands(s, tgi_node_at(s->tape, i));
+    for (uint32_t i = s->start; (i = tgi_marked_before(&s->wanted, i)) != TGI_NONE;)
+        want_operands(s, tgi_node_at(s->tape, i));
 }
 
 /* ---- computing them ---------------------------------------------------------------------------------------------- */
@@ -130,6 +177,18 @@ static tg_status fail_stale(tg_tape *tape, const tgi_node *node, const tgi_node 
                     leaf && leaf->name ? leaf->name : operand->op->name);
 }
 
+/* The last write that has gone into what the instruction reads. */
+static uint64_t version_of_operands(const tg_tape *tape, const tgi_node *node) {
+    uint64_t version = 0;
+    for (uint32_t j = 0; j < node->count; j++) {
+        const tgi_node *operand = tgi_node_at(tape, node->in[j]);
+        const tgi_leaf *leaf = tgi_leaf_of(operand);
+        uint64_t        of_operand = leaf ? leaf->written : is_computed_outside(tape, node->in[j]) ? operand->version : 0;
+        if (of_operand > version) version = of_operand;
+    }
+    return version;
+}
+
 static tg_status recompute(tg_tape *tape, uint32_t i, bool stale) {
     tgi_node *node = tgi_node_at(tape, i);
     if (tgi_is_retained(node) && !stale) return tgi_restore_view(tape, node);
@@ -141,22 +200,20 @@ static tg_status recompute(tg_tape *tape, uint32_t i, bool stale) {
     }
     if (tgi_run_instruction(tape, i)) return tape->status;
     node->version = version_of_operands(tape, node);
+    node->checked = tape->clock;
     return TG_OK;
 }
 
 tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
     if (!tgi_may_recompute(tape, start, end, known)) return TG_OK;
-    uint8_t  *marks = tgi_pool_take(&tape->pool, start);
-    uint64_t *newest = tape->written ? tgi_pool_take(&tape->pool, start * sizeof *newest) : NULL;
-    if (marks && (newest || !tape->written)) {
-        memset(marks, 0, start);
-        if (newest) mark_stale(tape, start, newest, marks);
-        mark_wanted(tape, start, end, marks);
-        for (uint32_t i = 0; i < start && !tape->status; i++)
-            if (marks[i] & WANTED) recompute(tape, i, marks[i] & STALE);
-    } else
-        tgi_out_of_memory(tape, "run");
-    tgi_pool_give(&tape->pool, marks);
-    tgi_pool_give(&tape->pool, newest);
+    search s;
+    if (!begin_search(&s, tape, start, end)) {
+        mark_reached(&s);
+        mark_stale(&s);
+        mark_wanted(&s);
+        for (uint32_t i = 0; (i = tgi_marked_from(&s.wanted, i)) != TGI_NONE && !tape->status; i++)
+            recompute(tape, i, tgi_is_marked(&s.stale, i));
+    }
+    end_search(&s);
     return tape->status;
 }

@@ -1,7 +1,7 @@
-/* tests/grad/test_marks.c: sets of instructions, against an array of flags.
+/* tests/core/test_marks.c: sets of instructions, against an array of flags.
  *
  * SPDX-License-Identifier: MIT */
-#include "grad/marks.h"
+#include "core/marks.h"
 
 #include "support.h"
 

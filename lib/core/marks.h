@@ -1,8 +1,8 @@
-/* grad/marks.h: a set of instructions, a bit each, which is gone through word by word: what is not marked costs next to nothing.
+/* core/marks.h: a set of instructions, a bit each, which is gone through word by word: what is not marked costs next to nothing.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef TGI_GRAD_MARKS_H
-#define TGI_GRAD_MARKS_H
+#ifndef TGI_CORE_MARKS_H
+#define TGI_CORE_MARKS_H
 
 #include "core/tape.h"
 
