@@ -156,6 +156,16 @@ typedef tg_tensor tg_rule(const tg_rule_call *call);
  * thousands of parts of one value are added up in one instruction, at the cost of what the parts hold. */
 tg_tensor tg_part_rule(const tg_rule_call *call);
 
+/* ---- the tangent ------------------------------------------------------------------------------------------------- */
+
+/* How a result depends on the operands that gradients flow to, the others staying as they are: what forward mode (tg_jvp) needs to know
+ * of an op beside its rules. Of elementwise ops, of views of one operand and of parts it knows enough. */
+typedef enum tg_linearity {
+    TG_NOT_LINEAR,      /* or it is not said: the tangent is made of the gradient rules, in two steps */
+    TG_LINEAR_TOGETHER, /* linear in all of them together, as concat is: the tangent is the op of their tangents */
+    TG_LINEAR_EACH      /* linear in each of them alone, as matmul is: the tangent is a sum of the op with one of them replaced */
+} tg_linearity;
+
 /* ---- the op ------------------------------------------------------------------------------------------------------ */
 
 /* What an instruction does beside giving a result. Only tg_assign and its like do anything: they overwrite their first
@@ -189,6 +199,8 @@ struct tg_op {
      * result's were taken from. out is of the first operand's shape, and holds what was added so far; in[1], in[2] ... are the
      * op's other operands. */
     tg_kernel *add_back;
+
+    tg_linearity linearity;
 };
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand

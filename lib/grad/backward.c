@@ -57,7 +57,7 @@ static uint32_t gradient_so_far(const walk *w, uint32_t index) {
     return tgi_is_marked(&w->given, index) ? w->gradient[index - w->first] : TGI_NONE;
 }
 
-static tg_rule *rule_of(const tgi_node *node, uint32_t operand) {
+tg_rule *tgi_rule_of(const tgi_node *node, uint32_t operand) {
     if (!node->op->rules) return NULL;
     return node->op->rules[node->op->arity < 0 ? 0 : operand];
 }
@@ -65,28 +65,26 @@ static tg_rule *rule_of(const tgi_node *node, uint32_t operand) {
 /* ---- the way ----------------------------------------------------------------------------------------------------- */
 
 /* Marks what the marked ones were computed from, as far as gradients flow. */
-static void mark_reached(const walk *w, tgi_marks *reached) {
-    for (uint32_t i = w->end; (i = tgi_marked_before(reached, i)) != TGI_NONE;) {
-        const tgi_node *node = tgi_node_at(w->tape, i);
+static void mark_reached(const tg_tape *tape, tgi_marks *reached) {
+    for (uint32_t i = reached->end; (i = tgi_marked_before(reached, i)) != TGI_NONE;) {
+        const tgi_node *node = tgi_node_at(tape, i);
         if (!tgi_floating((tg_dtype)node->dtype)) continue;
         for (uint32_t j = 0; j < node->count; j++)
-            if (rule_of(node, j)) tgi_mark(reached, node->in[j]);
+            if (tgi_rule_of(node, j)) tgi_mark(reached, node->in[j]);
     }
 }
 
-/* Spreads what is wanted from operands to results that lie on the way to an output. */
-static void spread_wanted(walk *w, int m, const tg_tensor *outputs) {
-    tgi_marks *reached = &w->given; /* nothing is given yet */
+void tgi_mark_ways(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached, tgi_marks *wanted) {
     for (int i = 0; i < m; i++)
         tgi_mark(reached, tgi_index(outputs[i]));
-    mark_reached(w, reached);
-    for (uint32_t i = w->first; (i = tgi_marked_from(reached, i)) != TGI_NONE; i++) {
-        const tgi_node *node = tgi_node_at(w->tape, i);
+    mark_reached(tape, reached);
+    for (uint32_t i = reached->first; (i = tgi_marked_from(reached, i)) != TGI_NONE; i++) {
+        const tgi_node *node = tgi_node_at(tape, i);
         if (!tgi_floating((tg_dtype)node->dtype)) continue;
         for (uint32_t j = 0; j < node->count; j++)
-            if (rule_of(node, j) && tgi_is_marked(&w->wanted, node->in[j])) tgi_mark(&w->wanted, i);
+            if (tgi_rule_of(node, j) && tgi_is_marked(wanted, node->in[j])) tgi_mark(wanted, i);
     }
-    memset(reached->word, 0, tgi_words_of_marks(w->first, w->end) * sizeof *reached->word);
+    memset(reached->word, 0, tgi_words_of_marks(reached->first, reached->end) * sizeof *reached->word);
 }
 
 /* The same from the loss to the parameters: what depends on them is known. */
@@ -95,7 +93,7 @@ static void mark_way_to_parameters(walk *w, uint32_t loss) {
     for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
         const tgi_node *node = tgi_node_at(w->tape, i);
         for (uint32_t j = 0; j < node->count; j++)
-            if (rule_of(node, j) && tgi_node_at(w->tape, node->in[j])->requires_grad) tgi_mark(&w->wanted, node->in[j]);
+            if (tgi_rule_of(node, j) && tgi_node_at(w->tape, node->in[j])->requires_grad) tgi_mark(&w->wanted, node->in[j]);
     }
 }
 
@@ -132,7 +130,7 @@ static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     return TG_OK;
 }
 
-static tg_tensor call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
+tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
     tgi_callback outer = tgi_enter(tape, "a gradient rule", true);
     tg_tensor    g = rule(call);
     tgi_leave(tape, outer);
@@ -150,7 +148,7 @@ static void forget_saved(const tg_tape *tape, uint32_t index, uint32_t from, uin
 /* ---- parts ------------------------------------------------------------------------------------------------------- */
 
 static bool takes_part(const tgi_node *node) {
-    return node->count && rule_of(node, 0) == tg_part_rule;
+    return node->count && tgi_rule_of(node, 0) == tg_part_rule;
 }
 
 static part_list *parts_of(const walk *w, uint32_t index) {
@@ -224,12 +222,12 @@ static tg_status differentiate(walk *w, uint32_t index) {
                          .count = (int)node->count,
                          .attr = node->attr};
     for (uint32_t j = 0; j < node->count && !tape->status; j++) {
-        if (!rule_of(node, j) || !tgi_is_marked(&w->wanted, node->in[j])) continue;
+        if (!tgi_rule_of(node, j) || !tgi_is_marked(&w->wanted, node->in[j])) continue;
         call.which = (int)j;
         if (j == 0 && takes_part(node))
             list_part(w, index);
         else
-            gather(w, node->in[j], call_rule(tape, rule_of(node, j), &call));
+            gather(w, node->in[j], tgi_call_rule(tape, tgi_rule_of(node, j), &call));
     }
     tape->rule_of = outer;
     forget_saved(tape, index, 0, takes_part(node) ? 1 : node->count);
@@ -366,15 +364,14 @@ tg_status(tg_zero_grad)(tg_tape *tape) {
 
 /* ---- the functional form ----------------------------------------------------------------------------------------- */
 
-/* Behind the last of them; and the first of them. */
-static uint32_t end_of(int count, const tg_tensor *list) {
+uint32_t tgi_end_of(int count, const tg_tensor *list) {
     uint32_t end = 0;
     for (int i = 0; i < count; i++)
         if (tgi_index(list[i]) >= end) end = tgi_index(list[i]) + 1;
     return end;
 }
 
-static uint32_t first_of(int count, const tg_tensor *list) {
+uint32_t tgi_first_of(int count, const tg_tensor *list) {
     uint32_t first = TGI_NONE;
     for (int i = 0; i < count; i++)
         if (tgi_index(list[i]) < first) first = tgi_index(list[i]);
@@ -393,24 +390,22 @@ tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int 
     return TG_OK;
 }
 
-/* The seed in the shape of its output. */
-static tg_tensor seed_for(tg_tape *tape, tg_tensor output, const tg_tensor *seed) {
+tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of, const tg_tensor *seed) {
     double number;
-    if (!seed) return tgi_full_like(output, 1);
-    if (tgi_is_number(*seed, &number)) return tgi_full_like(output, number);
-    const tgi_node *node = tgi_resolve(tape, *seed, "vjp", "the seed");
+    if (!seed) return tgi_full_like(of, 1);
+    if (tgi_is_number(*seed, &number)) return tgi_full_like(of, number);
+    const tgi_node *node = tgi_resolve(tape, *seed, names->call, names->seed);
     if (!node) return tgi_invalid(tape);
-    if (node->dtype != tg_dtype_of(output)) {
-        tgi_fail(tape, TG_ERR_DTYPE, "vjp", "a seed is %s and its output %s", tg_dtype_name((tg_dtype)node->dtype),
-                 tg_dtype_name(tg_dtype_of(output)));
-        return tgi_invalid(tape);
-    }
-    return tg_broadcast_to(*seed, tg_shape_of(output));
+    if (node->dtype == tg_dtype_of(of)) return tg_broadcast_to(*seed, tg_shape_of(of));
+    tgi_fail(tape, TG_ERR_DTYPE, names->call, "%s is %s and its %s %s", names->seed, tg_dtype_name((tg_dtype)node->dtype),
+             names->of, tg_dtype_name(tg_dtype_of(of)));
+    return tgi_invalid(tape);
 }
 
 static tg_status plant_seeds(walk *w, int m, const tg_tensor *outputs, const tg_tensor *seeds) {
+    static const tgi_seed_names names = {"vjp", "the seed", "output"};
     for (int i = 0; i < m && !w->tape->status; i++) {
-        tg_tensor seed = seed_for(w->tape, outputs[i], seeds ? &seeds[i] : NULL);
+        tg_tensor seed = tgi_seed_for(w->tape, &names, outputs[i], seeds ? &seeds[i] : NULL);
         if (!w->tape->status) gather(w, tgi_index(outputs[i]), seed);
     }
     return w->tape->status;
@@ -428,10 +423,10 @@ static tg_status record_vjp(tg_tape *tape, int m, const tg_tensor *outputs, cons
                             const tg_tensor *inputs, tg_tensor *grads) {
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "vjp");
-    if (!begin_walk(&w, tape, first_of(n, inputs), end_of(m, outputs), "vjp")) {
+    if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs), "vjp")) {
         for (int j = 0; j < n; j++)
             tgi_mark(&w.wanted, tgi_index(inputs[j]));
-        spread_wanted(&w, m, outputs);
+        tgi_mark_ways(tape, m, outputs, &w.given, &w.wanted); /* nothing is given yet */
         if (!plant_seeds(&w, m, outputs, seeds) && !walk_back(&w)) {
             tgi_resume(tape, scope);
             collect(&w, n, inputs, grads);

@@ -1,8 +1,6 @@
-/* grad/derivatives.c: derivatives in other directions, all made of the backward walk.
+/* grad/derivatives.c: derivatives of gradients, and whole matrices, all made of the backward walk.
  *
- * A product J v costs two walks: the first one with a placeholder u for the seeds gives J^T u, which is linear in u, and its own
- * backward walk for u, with v for the seeds, gives J v whatever u is (J. Townsend, "A new trick for calculating Jacobian vector
- * products", 2017). A product H v is a walk through the gradient.
+ * A product H v is a walk through the gradient. (A product J v is forward mode's: forward.c.)
  *
  * A whole matrix is one walk a row, from a seed that is 1 in one place. J^T u is linear in u, and so its own rows, for u, are
  * the columns of J: the way to go where there are fewer of them.
@@ -28,24 +26,6 @@ static tg_tensor *take_tensors(tg_tape *tape, int n, const char *what) {
 static tg_status check_results(tg_tape *tape, const char *what, int count, const void *results) {
     if (tgi_check(tape)) return tg_error_status(tape);
     return results || count <= 0 ? TG_OK : tgi_fail(tape, TG_ERR_ARGUMENT, what, "nowhere to put the results");
-}
-
-tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor *tangents, int m, const tg_tensor *outputs,
-                  tg_tensor *results) {
-    tg_status status = check_results(tape, "jvp", m, results);
-    if (!status) status = tgi_check_list(tape, "jvp", "input", n, inputs);
-    if (!status) status = tgi_check_list(tape, "jvp", "output", m, outputs);
-    if (status) return status;
-    tg_scope   scope = tgi_begin_derivative(tape, "jvp");
-    tg_tensor *u = take_tensors(tape, m, "jvp"), *g = take_tensors(tape, n, "jvp");
-    for (int i = 0; i < m && !tape->status; i++)
-        u[i] = tgi_full_like(outputs[i], 0);
-    if (!tape->status && !tg_vjp(tape, m, outputs, u, n, inputs, g)) tg_vjp(tape, n, g, tangents, m, u, results);
-    tgi_pool_give(&tape->pool, u);
-    tgi_pool_give(&tape->pool, g);
-    status = tg_end_scope(scope);
-    tgi_give_results(tape, status, m, results);
-    return status;
 }
 
 tg_status(tg_hvp)(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tensor *vectors, tg_tensor *results) {

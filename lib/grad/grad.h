@@ -4,6 +4,7 @@
 #ifndef TGI_GRAD_GRAD_H
 #define TGI_GRAD_GRAD_H
 
+#include "core/marks.h"
 #include "core/tape.h"
 
 /* A scope whose instructions are there for a derivative. */
@@ -12,6 +13,22 @@ tg_scope tgi_begin_derivative(tg_tape *tape, const char *name);
 /* From now on instruction `index` is the parameter's gradient, or none for TGI_NONE, until the tape gets shorter than it is. `what` is
  * for errors (backward.c). */
 tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what);
+
+/* The rule for an operand, or NULL; and a call of it. Of several tensors: where the last one ends, and the first one stands (backward.c). */
+tg_rule  *tgi_rule_of(const tgi_node *node, uint32_t operand);
+tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call);
+uint32_t  tgi_end_of(int count, const tg_tensor *list);
+uint32_t  tgi_first_of(int count, const tg_tensor *list);
+
+/* Marks as wanted what lies on a way from what is to an output. `reached` is an empty set, and is empty again afterwards (backward.c). */
+void tgi_mark_ways(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached, tgi_marks *wanted);
+
+/* The seed of an output, or the tangent of an input, in the shape of that: NULL stands for ones (backward.c). */
+typedef struct tgi_seed_names {
+    const char *call, *seed, *of; /* for errors */
+} tgi_seed_names;
+
+tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of, const tg_tensor *seed);
 
 /* The tensors of a list, outputs or inputs, which `role` names, have derivatives; else an error. */
 tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int count, const tg_tensor *list);

@@ -304,11 +304,17 @@ static tg_rule *const weight_rules[] = {weight_rule_x, weight_rule_y};
 /* ---- recording: by the number of axes, and with or without a bias ------------------------------------------------ */
 
 #define CONV(name, arity) \
-    { name, arity, infer_conv, .kernel = conv_kernel, .rules = conv_rules }
+    { \
+        name, arity, infer_conv, .kernel = conv_kernel, .rules = conv_rules, \
+                                 .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR \
+    }
 #define TRANSPOSE(name, arity) \
-    { name, arity, infer_transpose, .kernel = transpose_kernel, .rules = transpose_rules }
+    { \
+        name, arity, infer_transpose, .kernel = transpose_kernel, .rules = transpose_rules, \
+                                      .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR \
+    }
 #define WEIGHT(name) \
-    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules }
+    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules, .linearity = TG_LINEAR_EACH }
 
 static int operands_with(tg_tensor bias) {
     return tgi_is_none(bias) ? 2 : 3;

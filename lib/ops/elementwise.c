@@ -228,7 +228,8 @@ static tg_rule *const cast_rules[] = {cast_rule};
         return tgi_require_loop(call, call->in[0].dtype); \
     } \
     static const tg_loops to_##to##_loops = TG_LOOPS(__VA_ARGS__); \
-    static const tg_op    cast_to_##to = {"cast", 1, infer_cast_to_##to, .loops = &to_##to##_loops, .rules = cast_rules};
+    static const tg_op    cast_to_##to = {"cast", 1, infer_cast_to_##to, .loops = &to_##to##_loops, .rules = cast_rules, \
+                                           .linearity = TG_LINEAR_TOGETHER};
 #define FROM_ANY(to) \
     [TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to
 DEFINE_CAST(f32, TG_F32, FROM_ANY(f32))

@@ -355,12 +355,18 @@ static tg_rule *const scatter_rules[] = {scatter_rule_x, NULL, scatter_rule_sour
 static tg_rule *const scatter_add_rules[] = {scatter_add_rule_x, NULL, scatter_add_rule_source};
 
 tg_tensor(tg_scatter)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
-    static const tg_op op = {"scatter", 3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules};
+    static const tg_op op =
+        {"scatter", 3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules, .linearity = TG_LINEAR_TOGETHER};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
 tg_tensor(tg_scatter_add)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
-    static const tg_op op = {"scatter_add", 3, tgi_infer_scatter, .kernel = scatter_add_kernel, .rules = scatter_add_rules};
+    static const tg_op op = {"scatter_add",
+                             3,
+                             tgi_infer_scatter,
+                             .kernel = scatter_add_kernel,
+                             .rules = scatter_add_rules,
+                             .linearity = TG_LINEAR_TOGETHER};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 

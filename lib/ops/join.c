@@ -132,7 +132,8 @@ static bool is_column(const tg_array *x, int64_t rows) {
 }
 
 /* The rows of the operands from that one on that are columns, contiguous, and side by side; how many there were. */
-static int put_columns(const tg_kernel_call *call, int first, int64_t all_rows, int64_t row, int64_t rows, int64_t pitch, void *out) {
+static int put_columns(const tg_kernel_call *call, int first, int64_t all_rows, int64_t row, int64_t rows, int64_t pitch,
+                       void *out) {
     const void *x[MOST_TOGETHER];
     size_t      width = tg_dtype_size(call->out.dtype);
     int         count = 0;
@@ -203,9 +204,10 @@ static void find_starts(tg_list list, join_attr *attr) {
 }
 
 tg_tensor(tg_concat)(tg_list list, int axis) {
-    static const tg_op op = {"concat", -1, infer_concat, .kernel = join_kernel, .rules = concat_rules};
-    tg_tape           *tape = list.x ? tgi_tape_of_any(list.count, list.x) : NULL;
-    int                at = find_axis(&op, list, axis, 0);
+    static const tg_op op =
+        {"concat", -1, infer_concat, .kernel = join_kernel, .rules = concat_rules, .linearity = TG_LINEAR_TOGETHER};
+    tg_tape *tape = list.x ? tgi_tape_of_any(list.count, list.x) : NULL;
+    int      at = find_axis(&op, list, axis, 0);
     if (at < 0 || !tape) return at < 0 ? tgi_invalid(tape) : tg_record(NULL, &op, list.count, list.x, NULL, 0);
     size_t     bytes = sizeof(join_attr) + (size_t)list.count * sizeof(int64_t);
     join_attr *attr = tgi_pool_take(&tape->pool, bytes);
@@ -221,8 +223,9 @@ tg_tensor(tg_concat)(tg_list list, int axis) {
 }
 
 tg_tensor(tg_stack)(tg_list list, int axis) {
-    static const tg_op op = {"stack", -1, infer_stack, .kernel = join_kernel, .rules = stack_rules};
-    int                at = find_axis(&op, list, axis, 1);
+    static const tg_op op =
+        {"stack", -1, infer_stack, .kernel = join_kernel, .rules = stack_rules, .linearity = TG_LINEAR_TOGETHER};
+    int at = find_axis(&op, list, axis, 1);
     if (at < 0) return tgi_invalid(tgi_tape_of_any(list.count, list.x));
     return tg_record(NULL, &op, list.count, list.x, &(join_attr){.axis = at}, sizeof(join_attr));
 }

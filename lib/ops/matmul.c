@@ -228,6 +228,7 @@ static tg_tensor matmul_rule_b(const tg_rule_call *call) {
 static tg_rule *const matmul_rules[] = {matmul_rule_a, matmul_rule_b};
 
 tg_tensor(tg_matmul)(tg_tensor a, tg_tensor b) {
-    static const tg_op op = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules, .lead = matmul_lead};
+    static const tg_op op = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules, .lead = matmul_lead,
+                             .linearity = TG_LINEAR_EACH};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0);
 }

@@ -210,12 +210,15 @@ static tg_rule *const pick_rules[] = {pick_rule, NULL};
 static tg_rule *const unpick_rules[] = {unpick_rule, NULL};
 
 static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr) {
-    static const tg_op op = {"max_pool", 2, infer_pick, .kernel = pick_kernel, .rules = pick_rules};
+    static const tg_op op = {"max_pool",          2,
+                             infer_pick,          .kernel = pick_kernel,
+                             .rules = pick_rules, .linearity = TG_LINEAR_TOGETHER};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){x, index}), attr, sizeof *attr);
 }
 
 static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr) {
-    static const tg_op op = {"max_pool_back", 2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules};
+    static const tg_op op =
+        {"max_pool_back", 2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules, .linearity = TG_LINEAR_TOGETHER};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){y, index}), attr, sizeof *attr);
 }
 
@@ -320,7 +323,7 @@ static tg_tensor means_rule(const tg_rule_call *call) {
 static tg_rule *const means_rules[] = {means_rule};
 
 #define MEANS(name, infer) \
-    { name, 1, infer, .kernel = means_kernel, .rules = means_rules }
+    { name, 1, infer, .kernel = means_kernel, .rules = means_rules, .linearity = TG_LINEAR_TOGETHER }
 static const tg_op averages[3] = {MEANS("avg_pool1d", infer_average), MEANS("avg_pool2d", infer_average),
                                   MEANS("avg_pool3d", infer_average)};
 static const tg_op adaptive_averages[3] = {MEANS("adaptive_avg_pool1d", infer_adaptive),
@@ -339,7 +342,12 @@ static tg_tensor means_back_rule(const tg_rule_call *call) {
 static tg_rule *const means_back_rules[] = {means_back_rule};
 
 static tg_tensor means_back(tg_tensor y, const pool_attr *attr) {
-    static const tg_op op = {"avg_pool_back", 1, infer_back, .kernel = means_back_kernel, .rules = means_back_rules};
+    static const tg_op op = {"avg_pool_back",
+                             1,
+                             infer_back,
+                             .kernel = means_back_kernel,
+                             .rules = means_back_rules,
+                             .linearity = TG_LINEAR_TOGETHER};
     return tg_record(NULL, &op, 1, &y, attr, sizeof *attr);
 }
 

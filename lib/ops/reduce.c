@@ -157,7 +157,8 @@ tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
                              .rules = sum_rules,
                              .lead = tgi_leading_axes,
                              .reduced = tgi_reduced_axes,
-                             .block_reduce = &sum_in_blocks};
+                             .block_reduce = &sum_in_blocks,
+                             .linearity = TG_LINEAR_TOGETHER};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

@@ -167,6 +167,52 @@ START_TEST(second_derivatives_are_right) {
 }
 END_TEST
 
+/* The sum of the products of the elements of two lists of tensors, which have the same shapes; and that of their sizes. */
+static tg_tensor inner_product(int count, const tg_tensor *a, const tg_tensor *b, bool absolute) {
+    tg_tensor sum = tg_sum(absolute ? tg_abs(tg_mul(a[0], b[0])) : tg_mul(a[0], b[0]));
+    for (int k = 1; k < count; k++)
+        sum = tg_add(sum, tg_sum(absolute ? tg_abs(tg_mul(a[k], b[k])) : tg_mul(a[k], b[k])));
+    return sum;
+}
+
+/* u (J v) = (J^T u) v for any u and v, and the same for the gradients of both sides, as far as they have any. */
+static void check_tangents(const op_row *row, int which, layout as) {
+    trial     t = begin(row, which, TG_F64, as);
+    tg_tensor leaves[MOST_OPERANDS], v[MOST_OPERANDS], g[MOST_OPERANDS], u = tg_randn(t.tape, TG_F64, tg_shape_of(t.y)), moved;
+    int       count = floating_leaves(row, &t, leaves);
+    if (!count || tg_dtype_of(t.y) != TG_F64) {
+        finish(t.tape);
+        return;
+    }
+    for (int k = 0; k < count; k++)
+        v[k] = tg_randn(t.tape, TG_F64, tg_shape_of(leaves[k]));
+    ck_assert_msg(!tg_vjp(t.tape, 1, &t.y, &u, count, leaves, g), "%s: %s", t.what, tg_error(t.tape));
+    ck_assert_msg(!tg_jvp(t.tape, count, leaves, v, 1, &t.y, &moved), "%s: %s", t.what, tg_error(t.tape));
+    ck_assert_msg(tg_shape_equal(tg_shape_of(moved), tg_shape_of(t.y)), "%s: the tangent's shape", t.what);
+    tg_tensor forward = inner_product(1, &u, &moved, false), backward = inner_product(count, g, v, false),
+              scale = tg_add(inner_product(1, &u, &moved, true), inner_product(count, g, v, true)), of[2];
+    ck_assert_msg(!tg_vjp(t.tape, 1, &forward, NULL, 1, leaves, &of[0]) &&
+                      !tg_vjp(t.tape, 1, &backward, NULL, 1, leaves, &of[1]),
+                  "%s: %s", t.what, tg_error(t.tape));
+    tg_tensor difference = tg_sum(tg_abs(tg_sub(of[0], of[1]))), size = tg_sum(tg_abs(of[0]));
+    ck_assert_msg(!tg_run(t.tape), "%s: %s", t.what, tg_error(t.tape));
+    ck_assert_msg(fabs(tg_item(forward) - tg_item(backward)) <= 1e-10 * (tg_item(scale) + 1),
+                  "%s: by tangents %.17g, by gradients %.17g", t.what, tg_item(forward), tg_item(backward));
+    ck_assert_msg(tg_item(difference) <= 1e-8 * (tg_item(size) + 1), "%s: the gradient of that differs by %g of %g", t.what,
+                  tg_item(difference), tg_item(size));
+    count_case();
+    finish(t.tape);
+}
+
+START_TEST(tangents_are_right) {
+    const op_row *row = row_at(_i);
+    for (int i = 0; i < row->case_count; i++) {
+        check_tangents(row, i, PLAIN);
+        check_tangents(row, i, TRANSPOSED);
+    }
+}
+END_TEST
+
 START_TEST(third_derivatives_are_right) {
     check_gradient(row_at(_i), 0, PLAIN, 3);
 }
@@ -424,6 +470,7 @@ static void add_gradient_checks(TCase *tcase, const op_row *row, int i) {
     if (row->compares && !row->expect) tcase_add_loop_test(tcase, no_gradient_flows, i, i + 1);
     if (row->compares) return;
     tcase_add_loop_test(tcase, second_derivatives_are_right, i, i + 1);
+    tcase_add_loop_test(tcase, tangents_are_right, i, i + 1);
     tcase_add_loop_test(tcase, third_derivatives_are_right, i, i + 1);
     tcase_add_loop_test(tcase, derivatives_through_views_are_right, i, i + 1);
     tcase_add_loop_test(tcase, float32_gradients_are_right, i, i + 1);
