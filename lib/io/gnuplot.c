@@ -9,21 +9,10 @@
 
 #include <errno.h>
 #include <math.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <tapegrad/report.h>
-#include <unistd.h>
 
 #include "io/utf8.h"
-
-#ifdef __APPLE__ /* where a library has no other way to it */
-#include <crt_externs.h>
-#define environ (*_NSGetEnviron())
-#else
-extern char **environ;
-#endif
 
 /* ---- the script -------------------------------------------------------------------------------------------------- */
 
@@ -62,10 +51,9 @@ static void write_start(FILE *script, const char *terminal, int width, int heigh
 tg_status tgi_begin_plot(tgi_plot *plot, int width, int height, tgi_failure *failure) {
     *plot = (tgi_plot){0};
     if (failure->status || check_path(failure)) return failure->status;
-    plot->c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!plot->c) return tgi_failed_memory(failure);
-    plot->users = uselocale(plot->c);
-    plot->script = tmpfile();
+    plot->begun = tgi_enter_c_locale(&plot->c);
+    if (!plot->begun) return tgi_failed_memory(failure);
+    plot->script = tgi_open_nameless();
     if (!plot->script) return tgi_failed_system(failure, "no file can be made for gnuplot's script");
     write_start(plot->script, find_terminal(failure->path), width, height);
     return TG_OK;
@@ -98,22 +86,6 @@ void tgi_plot_number(const tgi_plot *plot, double x) {
 
 /* ---- the program ------------------------------------------------------------------------------------------------- */
 
-/* Starts gnuplot; 0, or what errno would say. -d: whatever the user's own settings are, they are not for this picture. Each of the files
- * was opened after the standard ones that it takes the place of, if those were closed, so that none is overwritten here. */
-static int start(pid_t *child, FILE *script, FILE *picture, FILE *complaints) {
-    char                       name[] = "gnuplot", option[] = "-d";
-    char *const                arguments[] = {name, option, NULL};
-    posix_spawn_file_actions_t actions;
-    FILE *const                files[] = {script, picture, complaints};
-    int                        error = posix_spawn_file_actions_init(&actions);
-    if (error) return error;
-    for (int i = 0; i < 3 && !error; i++)
-        error = posix_spawn_file_actions_adddup2(&actions, fileno(files[i]), i);
-    if (!error) error = posix_spawnp(child, name, &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    return error;
-}
-
 /* Its last line that is not empty, without the blanks before it. */
 static void read_complaint(FILE *complaints, char *text, int size) {
     char line[200];
@@ -126,35 +98,25 @@ static void read_complaint(FILE *complaints, char *text, int size) {
     }
 }
 
-/* Waits for it. Where the process has said that it does not want to know of its children, the picture alone tells. */
-static bool succeeds(pid_t child) {
-    int   status;
-    pid_t done;
-    do
-        done = waitpid(child, &status, 0);
-    while (done < 0 && errno == EINTR);
-    return done < 0 ? errno == ECHILD : WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
+/* -d: whatever the user's own settings are, they are not for this picture. */
 static tg_status run(FILE *script, FILE *picture, FILE *complaints, tgi_failure *failure) {
     char        reason[200];
     struct stat drawn;
-    pid_t       child;
+    bool        good;
     if (fflush(script) || ferror(script)) return tgi_failed_system(failure, "gnuplot's script cannot be written");
     rewind(script);
-    int error = start(&child, script, picture, complaints);
-    if (error == ENOENT || error == ENOTDIR) /* a part of PATH may be no directory */
-        return tgi_failed(failure, TG_ERR_IO, "gnuplot, which draws it, is not installed, or not in PATH");
+    int error = tgi_run_program("gnuplot", "-d", (FILE *const[]){script, picture, complaints}, &good);
+    if (error == ENOENT) return tgi_failed(failure, TG_ERR_IO, "gnuplot, which draws it, is not installed, or not in PATH");
     if (error)
         return tgi_failed(failure, error == ENOMEM ? TG_ERR_MEMORY : TG_ERR_IO, "gnuplot cannot be started: %s",
                           strerror(error));
-    if (succeeds(child) && !fstat(fileno(picture), &drawn) && drawn.st_size > 0) return TG_OK;
+    if (good && !fstat(fileno(picture), &drawn) && drawn.st_size > 0) return TG_OK;
     read_complaint(complaints, reason, sizeof reason);
     return tgi_failed(failure, TG_ERR_IO, "gnuplot could not draw it: %s", reason);
 }
 
 static tg_status draw(FILE *script, FILE *picture, tgi_failure *failure) {
-    FILE *complaints = tmpfile();
+    FILE *complaints = tgi_open_nameless();
     if (!complaints) return tgi_failed_system(failure, "no file can be made for what gnuplot says");
     run(script, picture, complaints, failure);
     fclose(complaints);
@@ -170,10 +132,7 @@ static tg_status end(tgi_plot *plot, bool keep, tgi_failure *failure) {
         tgi_close_output(&output, keep ? failure : &unwanted);
     }
     if (plot->script) fclose(plot->script);
-    if (plot->c) {
-        uselocale(plot->users);
-        freelocale(plot->c);
-    }
+    if (plot->begun) tgi_leave_c_locale(&plot->c);
     return failure->status;
 }
 

@@ -4,17 +4,14 @@
 #ifndef TGI_IO_GNUPLOT_H
 #define TGI_IO_GNUPLOT_H
 
-#include <locale.h>
-#ifdef __APPLE__
-#include <xlocale.h>
-#endif
-
 #include "io/output.h"
+#include "io/system.h"
 
 /* A picture that is being described. */
 typedef struct tgi_plot {
-    FILE    *script;   /* for what it shows, in gnuplot's language */
-    locale_t c, users; /* numbers are written as in C, until the end */
+    FILE        *script; /* for what it shows, in gnuplot's language */
+    bool         begun;
+    tgi_c_locale c; /* numbers are written as in C, until the end */
 } tgi_plot;
 
 /* Begins the picture failure->path, of that size; every beginning needs its end, but after a failure nothing needs to be written. */

@@ -8,27 +8,21 @@
 #include "io/metrics.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __APPLE__
-#include <xlocale.h>
-#endif
 #include <tapegrad/report.h>
-#include <unistd.h>
 
 #include "io/input.h"
+#include "io/system.h"
 
 /* The longest number, -2.2250738585072014e-308, and a comma; a first field that is longer is none. */
 enum { LONGEST_NUMBER = 32 };
 
 struct tg_metrics {
-    char    *path;
-    int      fd, columns;
-    char    *row;
-    locale_t c; /* numbers are written as in C, whatever the user's locale is */
+    char *path;
+    int   fd, columns;
+    char *row;
 };
 
 tg_row tg_row_from(int count, const double *values) {
@@ -132,9 +126,15 @@ static size_t find_end(const tg_metrics *m, const char *columns, double step, co
 
 static size_t find_end_of_file(const tg_metrics *m, const char *columns, double step, tgi_failure *failure) {
     tgi_input_file input;
+    tgi_c_locale   c;
     size_t         end = 0;
     if (access(failure->path, F_OK) || tgi_open_input(&input, false, failure)) return 0;
-    if (input.size > 0) end = find_end(m, columns, step, &input, failure);
+    if (!tgi_enter_c_locale(&c)) {
+        tgi_failed_memory(failure);
+    } else {
+        if (input.size > 0) end = find_end(m, columns, step, &input, failure);
+        tgi_leave_c_locale(&c);
+    }
     tgi_close_input(&input);
     return end;
 }
@@ -142,9 +142,10 @@ static size_t find_end_of_file(const tg_metrics *m, const char *columns, double 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 static tg_status append(const tg_metrics *m, const char *bytes, size_t count, tgi_failure *failure) {
+    enum { MOST = 1 << 30 }; /* at once: Windows counts by an int */
     off_t before = lseek(m->fd, 0, SEEK_END);
     while (count > 0) {
-        ssize_t written = write(m->fd, bytes, count);
+        ssize_t written = write(m->fd, bytes, (unsigned)(count < MOST ? count : MOST));
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) {
             tgi_failed_system(failure, "it cannot be written");
@@ -168,22 +169,30 @@ static int format_number(char *text, double x) {
     return length;
 }
 
-tg_status(tg_metrics_write)(tg_tape *tape, tg_metrics *metrics, tg_row row) {
-    if (!metrics || tg_error_status(tape)) return tg_error_status(tape);
-    tgi_failure failure = {.path = metrics->path};
-    tg_scope    scope = tg_begin_scope(tape, "metrics_write");
-    if (row.count != metrics->columns) {
-        tgi_failed(&failure, TG_ERR_SHAPE, "a row of %d numbers for %d columns", row.count, metrics->columns);
-        return tgi_end_status(scope, &failure);
-    }
-    locale_t users = uselocale(metrics->c);
-    char    *to = metrics->row;
+static size_t format_row(char *text, tg_row row) {
+    char *to = text;
     for (int i = 0; i < row.count; i++) {
         to += format_number(to, row.values[i]);
         *to++ = i + 1 < row.count ? ',' : '\n';
     }
-    uselocale(users);
-    append(metrics, metrics->row, (size_t)(to - metrics->row), &failure);
+    return (size_t)(to - text);
+}
+
+/* Numbers are written as in C, whatever the user's locale is. */
+tg_status(tg_metrics_write)(tg_tape *tape, tg_metrics *metrics, tg_row row) {
+    if (!metrics || tg_error_status(tape)) return tg_error_status(tape);
+    tgi_failure  failure = {.path = metrics->path};
+    tg_scope     scope = tg_begin_scope(tape, "metrics_write");
+    tgi_c_locale c;
+    if (row.count != metrics->columns) {
+        tgi_failed(&failure, TG_ERR_SHAPE, "a row of %d numbers for %d columns", row.count, metrics->columns);
+    } else if (!tgi_enter_c_locale(&c)) {
+        tgi_failed_memory(&failure);
+    } else {
+        size_t length = format_row(metrics->row, row);
+        tgi_leave_c_locale(&c);
+        append(metrics, metrics->row, length, &failure);
+    }
     return tgi_end_status(scope, &failure);
 }
 
@@ -194,19 +203,16 @@ static tg_status allocate(tg_metrics *m, const char *path, const char *columns) 
     size_t length = strlen(path) + 1, names = strlen(columns) + 2, numbers = (size_t)m->columns * LONGEST_NUMBER;
     m->path = malloc(length);
     m->row = malloc(names > numbers ? names : numbers);
-    m->c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!m->path || !m->row || !m->c) return TG_ERR_MEMORY;
+    if (!m->path || !m->row) return TG_ERR_MEMORY;
     memcpy(m->path, path, length);
     return TG_OK;
 }
 
 /* Nothing is changed before all has been looked at. */
 static tg_status begin(tg_metrics *m, const char *columns, const tg_metrics_options *o, tgi_failure *failure) {
-    locale_t users = uselocale(m->c);
-    size_t   end = o->resume ? find_end_of_file(m, columns, o->step, failure) : 0;
-    uselocale(users);
+    size_t end = o->resume ? find_end_of_file(m, columns, o->step, failure) : 0;
     if (failure->status) return failure->status;
-    m->fd = open(m->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (end ? 0 : O_TRUNC), 0666);
+    m->fd = tgi_open_to_append(m->path, !end);
     if (m->fd < 0) return tgi_failed_system(failure, "it cannot be opened");
     if (end) return ftruncate(m->fd, (off_t)end) ? tgi_failed_system(failure, "it cannot be cut") : TG_OK;
     return append(m, m->row, (size_t)sprintf(m->row, "%s\n", columns), failure);
@@ -234,7 +240,6 @@ tg_metrics *(tg_metrics_open)(tg_tape *tape, const char *path, const char *colum
 void tg_metrics_close(tg_metrics *metrics) {
     if (!metrics) return;
     if (metrics->fd >= 0) close(metrics->fd);
-    if (metrics->c) freelocale(metrics->c);
     free(metrics->path);
     free(metrics->row);
     free(metrics);

@@ -10,9 +10,9 @@
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "io/system.h"
 
 /* The seconds between two lines; the columns of a terminal that does not say how many it has; the longest line. */
 static const double interval = 0.1;
@@ -70,9 +70,8 @@ static void add_duration(line *l, const char *before, double seconds, const char
 
 /* One column less than there are: some terminals wrap when the last one is written. */
 static int find_room(FILE *file) {
-    struct winsize size;
-    int            width = USUAL_WIDTH;
-    if (!ioctl(fileno(file), TIOCGWINSZ, &size) && size.ws_col > 0) width = size.ws_col;
+    int width = tgi_terminal_width(file);
+    if (width <= 0) width = USUAL_WIDTH;
     return width - 1 < LONGEST ? width - 1 : LONGEST;
 }
 

@@ -1,4 +1,4 @@
-/* io/system.c: files, locales and bytes, of POSIX and of Windows.
+/* io/system.c: files, locales, terminals and programs, of POSIX and of Windows; bytes.
  *
  * SPDX-License-Identifier: MIT */
 #include "io/system.h"
@@ -17,10 +17,28 @@ const uint8_t *tgi_swap(uint8_t to[8], const uint8_t *from, size_t width) {
 
 /* ---- POSIX ------------------------------------------------------------------------------------------------------- */
 
+#include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+
+#ifdef __APPLE__ /* where a library has no other way to it */
+#include <crt_externs.h>
+#define environ (*_NSGetEnviron())
+#else
+extern char **environ;
+#endif
 
 int tgi_open_file(const char *path, int flags) {
     return open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666);
+}
+
+int tgi_open_to_append(const char *path, bool empty) {
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (empty ? O_TRUNC : 0), 0666);
+}
+
+FILE *tgi_open_nameless(void) {
+    return tmpfile();
 }
 
 void *tgi_map_file(int fd, size_t size) {
@@ -62,6 +80,42 @@ int tgi_replace_file(const char *from, const char *to) {
     return rename(from, to);
 }
 
+int tgi_terminal_width(FILE *file) {
+    struct winsize size;
+    return ioctl(fileno(file), TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
+
+/* Each of the files was opened after the standard ones that it takes the place of, if those were closed, so that none is overwritten
+ * here. */
+static int start(pid_t *child, const char *name, const char *option, FILE *const files[3]) {
+    posix_spawn_file_actions_t actions;
+    char *const arguments[] = {(char *)(uintptr_t)name, (char *)(uintptr_t)option, NULL}; /* which are not written */
+    int         error = posix_spawn_file_actions_init(&actions);
+    if (error) return error;
+    for (int i = 0; i < 3 && !error; i++)
+        error = posix_spawn_file_actions_adddup2(&actions, fileno(files[i]), i);
+    if (!error) error = posix_spawnp(child, name, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+/* Waits for it. Where the process has said that it does not want to know of its children, what the child has made alone tells. */
+static bool succeeds(pid_t child) {
+    int   status;
+    pid_t done;
+    do
+        done = waitpid(child, &status, 0);
+    while (done < 0 && errno == EINTR);
+    return done < 0 ? errno == ECHILD : WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int tgi_run_program(const char *name, const char *option, FILE *const files[3], bool *good) {
+    pid_t child;
+    int   error = start(&child, name, option, files);
+    *good = !error && succeeds(child);
+    return error == ENOTDIR ? ENOENT : error; /* a part of PATH may be no directory */
+}
+
 bool tgi_enter_c_locale(tgi_c_locale *locale) {
     locale->ours = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (locale->ours) locale->users = uselocale(locale->ours);
@@ -82,6 +136,18 @@ void tgi_leave_c_locale(const tgi_c_locale *locale) {
 
 int tgi_open_file(const char *path, int flags) {
     return open(path, flags | O_BINARY | O_NOINHERIT, 0666);
+}
+
+int tgi_open_to_append(const char *path, bool empty) {
+    return tgi_open_file(path, O_WRONLY | O_CREAT | O_APPEND | (empty ? O_TRUNC : 0));
+}
+
+/* Not tmpfile, which makes its file in the root directory, where not everybody may. D: it is removed when it is closed. */
+FILE *tgi_open_nameless(void) {
+    char directory[MAX_PATH + 1], path[MAX_PATH + 1];
+    if (GetTempPathA(sizeof directory, directory) && GetTempFileNameA(directory, "tg", 0, path)) return fopen(path, "w+bD");
+    errno = EACCES;
+    return NULL;
 }
 
 /* The view keeps the mapping. */
@@ -130,6 +196,53 @@ int tgi_replace_file(const char *from, const char *to) {
     if (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) return 0;
     errno = EACCES;
     return -1;
+}
+
+static HANDLE handle_of(FILE *file) {
+    return (HANDLE)_get_osfhandle(fileno(file));
+}
+
+int tgi_terminal_width(FILE *file) {
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    return GetConsoleScreenBufferInfo(handle_of(file), &info) ? info.srWindow.Right - info.srWindow.Left + 1 : 0;
+}
+
+static void let_inherit(FILE *const files[3], bool may) {
+    for (int i = 0; i < 3; i++)
+        SetHandleInformation(handle_of(files[i]), HANDLE_FLAG_INHERIT, may ? HANDLE_FLAG_INHERIT : 0);
+}
+
+/* The system may write into the command. */
+static int start(HANDLE *child, const char *name, const char *option, FILE *const files[3]) {
+    char                command[64];
+    PROCESS_INFORMATION process;
+    STARTUPINFOA        startup = {.cb = sizeof startup,
+                                   .dwFlags = STARTF_USESTDHANDLES,
+                                   .hStdInput = handle_of(files[0]),
+                                   .hStdOutput = handle_of(files[1]),
+                                   .hStdError = handle_of(files[2])};
+    snprintf(command, sizeof command, "%s %s", name, option);
+    let_inherit(files, true);
+    bool  started = CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process);
+    DWORD error = started ? 0 : GetLastError();
+    let_inherit(files, false);
+    if (!started) return error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND ? ENOENT : EACCES;
+    CloseHandle(process.hThread);
+    *child = process.hProcess;
+    return 0;
+}
+
+int tgi_run_program(const char *name, const char *option, FILE *const files[3], bool *good) {
+    HANDLE child;
+    DWORD  status = 1;
+    int    error = start(&child, name, option, files);
+    if (!error) {
+        WaitForSingleObject(child, INFINITE);
+        GetExitCodeProcess(child, &status);
+        CloseHandle(child);
+    }
+    *good = status == 0;
+    return error;
 }
 
 bool tgi_enter_c_locale(tgi_c_locale *locale) {

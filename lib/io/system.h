@@ -1,4 +1,5 @@
-/* io/system.h: files, locales and bytes as far as C leaves them to the system, which is POSIX or Windows. What fails sets errno.
+/* io/system.h: files, locales, terminals, programs and bytes as far as C leaves them to the system, which is POSIX or Windows. What fails
+ * sets errno.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_IO_SYSTEM_H
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __APPLE__
@@ -21,6 +23,13 @@ const uint8_t *tgi_swap(uint8_t to[8], const uint8_t *from, size_t width);
 
 /* Opens it for bytes, not for text; no program that this one starts inherits it. A pipe that nobody writes is not waited for. */
 int tgi_open_file(const char *path, int flags);
+
+/* Opens it in the same way to add bytes to its end, and makes it or, where `empty`, empties it before. A pipe that nobody reads is waited
+ * for. */
+int tgi_open_to_append(const char *path, bool empty);
+
+/* A file without a name to write and read, which is gone when it is closed. */
+FILE *tgi_open_nameless(void);
 
 /* The bytes of an open file, of which there is at least one; NULL where they cannot be mapped. */
 void *tgi_map_file(int fd, size_t size);
@@ -38,6 +47,13 @@ int tgi_set_permissions(int fd, mode_t permissions);
 int tgi_sync_file(int fd);
 int tgi_sync_directory(const char *path);
 int tgi_replace_file(const char *from, const char *to);
+
+/* The columns of the terminal that the file is; 0 where it is none, or does not say. */
+int tgi_terminal_width(FILE *file);
+
+/* Runs a program that is looked for in PATH, with one option, and with these files as its standard input, output and error; waits for it.
+ * 0, and whether it ended well; or what errno would say of why it could not be started. */
+int tgi_run_program(const char *name, const char *option, FILE *const files[3], bool *good);
 
 /* From the one to the other, in this thread, numbers are those of C, whatever the user's locale is. False without memory. */
 #ifdef _WIN32

@@ -47,7 +47,7 @@ static void write_whole(format kind, const char *path) {
 static void rewrite(const char *path, const uint8_t *bytes, size_t count) {
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_BINARY, 0644);
-    ck_assert(fd >= 0 && write(fd, bytes, count) == (ssize_t)count);
+    ck_assert(fd >= 0 && write(fd, bytes, (unsigned)count) == (ssize_t)count);
     close(fd);
 }
 
