@@ -9,9 +9,10 @@
  * 0, as in LAPACK, and one that holds NaN or infinity. A NaN in a right-hand side, or off the diagonal of a triangular matrix,
  * spreads as in any formula.
  *
- * All functions are differentiable to any order (tg_det of a singular matrix has a limit). The gradients are from M. Giles, "Collected Matrix Derivative Results for Forward
- * and Reverse Mode Algorithmic Differentiation" (2008), and for Cholesky from I. Murray, arXiv:1602.07527. Large matrices are
- * factored by LAPACK where configure found one, others by the library.
+ * All functions are differentiable to any order (tg_det of a singular matrix has a limit). The gradients are from M. Giles, "Collected
+ * Matrix Derivative Results for Forward and Reverse Mode Algorithmic Differentiation" (2008), and for Cholesky from I. Murray,
+ * arXiv:1602.07527. Matrices of 128 rows and columns or more, for QR of 256, are factored by LAPACK where configure found one, others
+ * by the library.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_LINALG_H
@@ -88,7 +89,7 @@ tg_tensor tg_slogdet(tg_tensor a, tg_tensor *sign);
 
 /* ---- orthogonal factors ------------------------------------------------------------------------------------------- */
 
-/* Computed in float64, for both dtypes, by the library itself. Signs, which are free, are chosen so that the result is unique: see each.
+/* Computed in float64, for both dtypes. Signs, which are free, are chosen so that the result is unique: see each.
  * Gradients of vectors divide by the distances of values: where two values are equal they are infinite or NaN, and so are second
  * derivatives of the values. NaN or infinity in a matrix makes the run fail. */
 

@@ -3,16 +3,23 @@
  * Eigenvectors by Jacobi's cyclic method, singular vectors by its one-sided form, which turns pairs of columns until they
  * are orthogonal (Hestenes), QR by Householder's reflections: G. Golub and C. Van Loan, "Matrix Computations", 4th edition
  * (2013), 8.5, 8.6.3 and 5.2. Jacobi's methods are slower than others for large matrices, but simple, and no other is more
- * accurate.
+ * accurate. LAPACK, where configure found one, does the large ones. With one thread it is faster from 16 on; its threads, which
+ * wait for each other in every call, make it slower beside busy programs up to twice the sizes that are left to it here.
  *
- * The sign of a vector is free. The largest component of an eigenvector, and of a u_i, is positive: the first of several.
+ * The sign of a vector is free. The largest component of an eigenvector, and of a u_i, is positive: the first of several. The
+ * diagonal of R is not negative. What LAPACK finds gets these signs too.
  *
  * SPDX-License-Identifier: MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include "kernels/orthogonal.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* Sweeps through all pairs. It takes about ten of them, as the convergence is quadratic at the end. */
 enum { MOST_SWEEPS = 60 };
@@ -100,7 +107,16 @@ static void sort(int64_t k, bool falling, double *value, int64_t n, double *x, i
     }
 }
 
-void tgi_eigh(int64_t n, double *a, double *value, double *v) {
+/* Makes the largest component of each of k vectors positive; with one of `other`, if there are any, that of the same number. */
+static void choose_signs(int64_t k, int64_t n, double *x, int64_t m, double *other) {
+    for (int64_t i = 0; i < k; i++) {
+        if (largest(n, x + i * n) >= 0) continue;
+        scale(n, -1, x + i * n);
+        scale(m, -1, other + i * m);
+    }
+}
+
+void tgi_eigh_builtin(int64_t n, double *a, double *value, double *v) {
     bool turned = true;
     make_identity(n, v);
     for (int sweep = 0; sweep < MOST_SWEEPS && turned; sweep++) {
@@ -112,8 +128,7 @@ void tgi_eigh(int64_t n, double *a, double *value, double *v) {
     for (int64_t i = 0; i < n; i++)
         value[i] = a[i * (n + 1)];
     sort(n, false, value, n, v, 0, v);
-    for (int64_t i = 0; i < n; i++)
-        if (largest(n, v + i * n) < 0) scale(n, -1, v + i * n);
+    choose_signs(n, n, v, 0, v);
 }
 
 /* ---- singular vectors -------------------------------------------------------------------------------------------- */
@@ -154,15 +169,13 @@ static void normalize(int64_t k, int64_t n, double *u, double *value, double *v,
         } else {
             scale(n, 1 / value[i], u + i * n);
         }
-        if (largest(n, u + i * n) >= 0) continue;
-        scale(n, -1, u + i * n);
-        scale(k, -1, v + i * k);
     }
+    choose_signs(k, n, u, k, v);
 }
 
 /* The elements are brought below 1 by a power of 2 first, so that no square overflows; what is then below the root of the
  * smallest number counts for nothing. */
-void tgi_svd(int64_t k, int64_t n, double *u, double *value, double *v) {
+void tgi_svd_builtin(int64_t k, int64_t n, double *u, double *value, double *v) {
     int  exponent = 0;
     bool turned = true;
     frexp(largest(k * n, u), &exponent);
@@ -218,16 +231,83 @@ static void make_column(int64_t n, double *q, int64_t i) {
         add(n - h, -dot(n - h, q + h * n + h, x + h), q + h * n + h, x + h);
 }
 
-void tgi_qr(int64_t k, int64_t n, double *q, double *r) {
-    for (int64_t i = 0; i < k * k; i++)
-        r[i] = 0;
-    for (int64_t i = 0; i < k; i++)
-        reflect(k, n, q, r, i);
-    for (int64_t i = k - 1; i >= 0; i--)
-        make_column(n, q, i);
+static void make_diagonal_positive(int64_t k, int64_t n, double *q, double *r) {
     for (int64_t i = 0; i < k; i++) {
         if (r[i * (k + 1)] >= 0) continue;
         scale(k, -1, r + i * k);
         scale(n, -1, q + i * n);
     }
+}
+
+void tgi_qr_builtin(int64_t k, int64_t n, double *q, double *r) {
+    memset(r, 0, (size_t)(k * k) * sizeof *r);
+    for (int64_t i = 0; i < k; i++)
+        reflect(k, n, q, r, i);
+    for (int64_t i = k - 1; i >= 0; i--)
+        make_column(n, q, i);
+    make_diagonal_positive(k, n, q, r);
+}
+
+/* ---- by LAPACK or not --------------------------------------------------------------------------------------------- */
+
+#ifdef TGI_HAVE_LAPACK
+#include "orthogonal_lapack.h"
+#endif
+
+void tgi_eigh(int64_t n, double *a, double *value, double *v, double *scratch) {
+#ifdef TGI_HAVE_LAPACK
+    if (worth_lapack(TGI_ORTHOGONAL_LAPACK, n, n) && eigh_by_lapack(n, a, value, v, scratch)) {
+        choose_signs(n, n, v, 0, v);
+        return;
+    }
+#endif
+    (void)scratch;
+    tgi_eigh_builtin(n, a, value, v);
+}
+
+void tgi_svd(int64_t k, int64_t n, double *u, double *value, double *v, double *scratch) {
+#ifdef TGI_HAVE_LAPACK
+    if (worth_lapack(TGI_ORTHOGONAL_LAPACK, k, n) && svd_by_lapack(k, n, u, value, v, scratch)) {
+        choose_signs(k, n, u, k, v);
+        return;
+    }
+#endif
+    (void)scratch;
+    tgi_svd_builtin(k, n, u, value, v);
+}
+
+void tgi_qr(int64_t k, int64_t n, double *q, double *r, double *scratch) {
+#ifdef TGI_HAVE_LAPACK
+    if (worth_lapack(TGI_QR_LAPACK, k, n)) {
+        qr_by_lapack(k, n, q, r, scratch);
+        make_diagonal_positive(k, n, q, r);
+        return;
+    }
+#endif
+    (void)scratch;
+    tgi_qr_builtin(k, n, q, r);
+}
+
+int64_t tgi_eigh_scratch(int64_t n) {
+#ifdef TGI_HAVE_LAPACK
+    if (worth_lapack(TGI_ORTHOGONAL_LAPACK, n, n)) return eigh_room(n) + doubles_for(3 + 5 * n);
+#endif
+    (void)n;
+    return 0;
+}
+
+int64_t tgi_svd_scratch(int64_t k, int64_t n) {
+#ifdef TGI_HAVE_LAPACK
+    if (worth_lapack(TGI_ORTHOGONAL_LAPACK, k, n)) return 2 * k * n + svd_room(k, n) + doubles_for(8 * k);
+#endif
+    (void)k, (void)n;
+    return 0;
+}
+
+int64_t tgi_qr_scratch(int64_t k, int64_t n) {
+#ifdef TGI_HAVE_LAPACK
+    if (worth_lapack(TGI_QR_LAPACK, k, n)) return k + qr_room(k, n);
+#endif
+    (void)k, (void)n;
+    return 0;
 }

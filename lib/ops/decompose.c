@@ -186,12 +186,12 @@ static void mirror(int64_t n, bool upper, double *a) {
 static tg_status eigh_kernel(tg_kernel_call *call) {
     work    w;
     int64_t n = call->in[0].dims[call->in[0].rank - 1];
-    if (!begin(&w, call, 2 * n * n + n)) return TG_ERR_MEMORY;
-    double *a = w.memory, *v = a + n * n, *value = v + n * n;
+    if (!begin(&w, call, 2 * n * n + n + tgi_eigh_scratch(n))) return TG_ERR_MEMORY;
+    double *a = w.memory, *v = a + n * n, *value = v + n * n, *scratch = value + n;
     for (int64_t i = 0; i < w.count; i++) {
         if (load(&w, i, false, a)) return TG_ERR_NUMERIC;
         mirror(n, ((const eigh_attr *)call->attr)->upper != 0, a);
-        tgi_eigh(n, a, value, v);
+        tgi_eigh(n, a, value, v, scratch);
         for (int64_t k = 0; k < n; k++) {
             store(&w, i, k, 0, 1, value + k);
             store(&w, i, k, 1, n, v + k * n);
@@ -259,11 +259,11 @@ static tg_status svd_kernel(tg_kernel_call *call) {
     work    w;
     int64_t m = call->in[0].dims[call->in[0].rank - 2], n = call->in[0].dims[call->in[0].rank - 1], k = m < n ? m : n;
     bool    wide = m < n;
-    if (!begin(&w, call, m * n + k * k + k)) return TG_ERR_MEMORY;
-    double *u = w.memory, *v = u + m * n, *value = v + k * k;
+    if (!begin(&w, call, m * n + k * k + k + tgi_svd_scratch(k, wide ? n : m))) return TG_ERR_MEMORY;
+    double *u = w.memory, *v = u + m * n, *value = v + k * k, *scratch = value + k;
     for (int64_t i = 0; i < w.count; i++) {
         if (load(&w, i, !wide, u)) return TG_ERR_NUMERIC;
-        tgi_svd(k, wide ? n : m, u, value, v);
+        tgi_svd(k, wide ? n : m, u, value, v, scratch);
         for (int64_t j = 0; j < k; j++) {
             store(&w, i, j, 0, 1, value + j);
             store(&w, i, j, 1, m, wide ? v + j * k : u + j * m);
@@ -367,11 +367,11 @@ static tg_status infer_qr(tg_infer *call) {
 static tg_status qr_kernel(tg_kernel_call *call) {
     work    w;
     int64_t m = call->in[0].dims[call->in[0].rank - 2], n = call->in[0].dims[call->in[0].rank - 1];
-    if (!begin(&w, call, m * n + n * n)) return TG_ERR_MEMORY;
-    double *q = w.memory, *r = q + m * n;
+    if (!begin(&w, call, m * n + n * n + tgi_qr_scratch(n, m))) return TG_ERR_MEMORY;
+    double *q = w.memory, *r = q + m * n, *scratch = r + n * n;
     for (int64_t i = 0; i < w.count; i++) {
         if (load(&w, i, true, q)) return TG_ERR_NUMERIC;
-        tgi_qr(n, m, q, r);
+        tgi_qr(n, m, q, r, scratch);
         for (int64_t j = 0; j < n; j++) {
             store(&w, i, j, 0, m, q + j * m);
             store(&w, i, j, m, n, r + j * n);
