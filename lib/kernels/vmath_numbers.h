@@ -80,6 +80,9 @@
                     0x1.2891eeaceded5p-22, 0x1.aeac27647964fp-26), \
             POLY_6(r, 0x1p-1f, 0x1.555556p-3f, 0x1.555502p-5f, 0x1.110ff4p-7f, 0x1.6d2e1ap-10f, 0x1.a262a8p-13f))
 
+/* Below, log(1 + f) is f to less than half a unit in the last place. */
+#define NO_SQUARE BY_TYPE(0x1p-70, 0x1p-40f)
+
 /* (log((1 + s) / (1 - s)) / s - 2) / z, where z = s^2 */
 #define LOG_REST(z) \
     BY_TYPE(POLY_7(z, 0x1.5555555555558p-1, 0x1.9999999995323p-2, 0x1.2492492deec37p-2, 0x1.c71c62e684aaap-3, \

@@ -98,11 +98,11 @@ INLINE T NAME(exp_of)(T r, T rest, T n) {
     return NAME(scaled)(one_r + (lost + NAME(fma)(r * r, EXP_REST(r), rest)), n);
 }
 
-/* e^(x + rest) 2^steps */
+/* e^(x + rest) 2^steps. Where it is 0 it is multiplied by 0: to round a product to 0 takes a processor as long as many of them. */
 INLINE T NAME(exp_sum)(T x, T rest, T steps) {
     x = NAME(smaller)(NAME(larger)(x, EXP_LOW), EXP_HIGH);
     T n = NAME(nearest)(x * LOG2_E), high = NAME(fma)(-n, LOG_2, x), low = NAME(fma)(-n, LOG_2_REST, rest), r = high + low;
-    return NAME(exp_of)(r, low - (r - high), n + steps);
+    return NAME(exp_of)(r, low - (r - high), x <= EXP_LOW ? -2 * BIAS : n + steps);
 }
 
 INLINE T NAME(exp)(T x) {
@@ -113,7 +113,7 @@ INLINE T NAME(exp2)(T x) {
     x = NAME(smaller)(NAME(larger)(x, EXP2_LOW), EXP2_HIGH);
     T n = NAME(nearest)(x);
     T r = (x - n) * LOG_2_WHOLE;
-    return NAME(exp_of)(r, 0, n);
+    return NAME(exp_of)(r, 0, x <= EXP2_LOW ? -2 * BIAS : n); /* as in exp_sum */
 }
 
 /* e^x - 1 = 2^n part + (2^n - 1) = 2^n (part + (1 - 2^-n)) */
@@ -158,7 +158,8 @@ INLINE T NAME(tanh)(T x) {
 
 /* log(1 + f) + k log 2: with s = f / (2 + f) the logarithm of 1 + f is 2 s + s^3 (...), and 2 s is f - s f. */
 INLINE T NAME(log_of)(T f, T k) {
-    T s = f / (2 + f), z = s * s, square = HALF * f * f;
+    T felt = NAME(magnitude)(f) < NO_SQUARE ? 0 : f; /* of less, squares and cubes would be too small to be normal numbers */
+    T s = felt / (2 + felt), z = s * s, square = HALF * felt * felt;
     T rest = s * NAME(fma)(z, LOG_REST(z), square);
     return NAME(fma)(k, LOG_2, f - (square - NAME(fma)(k, LOG_2_REST, rest)));
 }
