@@ -83,26 +83,25 @@ static void project(const scene *s, const tg_tensor *in, tg_tensor *errors) {
 
 /* ---- what is recorded -------------------------------------------------------------------------------------------- */
 
-/* What each observation depends on, (INPUTS, p). */
-static tg_tensor gathered(const scene *s) {
-    return tg_concat(TG_LIST(tg_take(tg_transpose(s->cameras, 0, 1), s->camera_of, 1),
-                             tg_take(tg_transpose(s->points, 0, 1), s->point_of, 1), tg_unsqueeze(s->weights, 0)),
-                     0);
+/* What each observation depends on: INPUTS tensors. */
+static void gather(const scene *s, tg_tensor *in) {
+    tg_unstack(tg_take(tg_transpose(s->cameras, 0, 1), s->camera_of, 1), 0, CAMERA, in);
+    tg_unstack(tg_take(tg_transpose(s->points, 0, 1), s->point_of, 1), 0, 3, in + POINT);
+    in[WEIGHT] = s->weights;
 }
 
-/* An observation's errors depend on its own inputs alone: two vector-Jacobian products give all derivatives, (p, ERRORS,
- * INPUTS). */
-static tg_tensor derivatives(tg_tape *tape, tg_tensor inputs, const tg_tensor *errors) {
-    tg_tensor rows[ERRORS];
+/* An observation's errors depend on its own inputs alone: two vector-Jacobian products give all derivatives, (p, ENTRIES). */
+static tg_tensor derivatives(tg_tape *tape, const tg_tensor *in, const tg_tensor *errors) {
+    tg_tensor slopes[ENTRIES];
     for (int i = 0; i < ERRORS; i++)
-        tg_vjp(tape, 1, &errors[i], NULL, 1, &inputs, &rows[i]);
-    return tg_permute(tg_stack(tg_list_from(ERRORS, rows), 0), TG_AXES(2, 0, 1));
+        tg_vjp(tape, 1, &errors[i], NULL, INPUTS, in, slopes + i * INPUTS);
+    return tg_stack(tg_list_from(ENTRIES, slopes), 1);
 }
 
 static void record(task *t) {
     const scene *s = t->state;
-    tg_tensor    inputs = gathered(s), in[INPUTS], errors[ERRORS], weight_errors = tg_sub(1, tg_square(s->weights)), slopes;
-    tg_unstack(inputs, 0, INPUTS, in);
+    tg_tensor    in[INPUTS], errors[ERRORS], weight_errors = tg_sub(1, tg_square(s->weights)), slopes;
+    gather(s, in);
     project(s, in, errors);
     if (t->function == OBJECTIVE) {
         task_result(t, tg_stack(tg_list_from(ERRORS, errors), 1));
@@ -111,7 +110,7 @@ static void record(task *t) {
     }
     t->result[0].values = s->values;
     t->result[1].values = s->values + ENTRIES * s->p;
-    task_result(t, derivatives(t->tape, inputs, errors));
+    task_result(t, derivatives(t->tape, in, errors));
     tg_vjp(t->tape, 1, &weight_errors, NULL, 1, &s->weights, &slopes);
     task_result(t, slopes);
 }

@@ -3,6 +3,8 @@
  * free. (After ADBench, hand.)
  *
  * SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "task.h"
 
 enum { OBJECTIVE, JACOBIAN };
@@ -10,7 +12,7 @@ enum { OBJECTIVE, JACOBIAN };
 /* theta: the rotation of the hand, its place, and for each finger four angles, two of them of its first bone. */
 enum { TURN = 0, PLACE = 3, FINGERS_AT = 6, FINGERS = 5, ANGLES = 4, THETA = FINGERS_AT + FINGERS * ANGLES };
 
-enum { MOST_BONES = 64 };
+enum { MOST_BONES = 64, CORNERS = 3 };
 
 typedef struct hand {
     int64_t   bones, points;
@@ -20,11 +22,13 @@ typedef struct hand {
     tg_tensor angle_of;                      /* (bones, 3): where in theta and a 0 its angles are */
     tg_tensor base_relatives, inverse_bases; /* (bones, 4, 4) */
     tg_tensor base_positions, weights;       /* (vertices, 4), (vertices, bones) */
-    tg_tensor corner[3];                     /* (points): the vertices of each point's triangle; the first: of each point */
-    tg_tensor seen;                          /* (points, 3) */
-    tg_tensor mirror;                        /* (3, 1): 1, or -1 */
-    tg_tensor cross_matrices;                /* (3, 9): of the unit vectors, e x v = M v */
-    tg_tensor unit, zero;                    /* (3, 3), (1) */
+    int       corners;                       /* 3 of each point's triangle, or 1, the vertex that it is at; of each: */
+    tg_tensor corner[CORNERS];               /* (points): which vertex it is; */
+    tg_tensor skin[CORNERS];  /* (points, 4 bones + 1), for the tuned form: its place times each bone's weight, and 1 */
+    tg_tensor seen;           /* (points, 3) */
+    tg_tensor mirror;         /* (3): 1, or -1 */
+    tg_tensor cross_matrices; /* (3, 9): of the unit vectors, e x v = M v */
+    tg_tensor unit, zero;     /* (3, 3), (1) */
 } hand;
 
 /* ---- the pose ---------------------------------------------------------------------------------------------------- */
@@ -64,48 +68,80 @@ static tg_tensor rotation_by(const hand *h, tg_tensor vector) {
     return tg_where(none, h->unit, tg_add(tg_add(tg_mul(cosine, h->unit), along), across));
 }
 
-/* ---- the skin ---------------------------------------------------------------------------------------------------- */
+static tg_tensor turn_of(const hand *h) {
+    return rotation_by(h, tg_slice(h->theta, 0, TURN, TURN + 3, 1));
+}
 
-/* All vertices, (3, vertices): as each bone would take them, by its weight. */
+static tg_tensor place_of(const hand *h) {
+    return tg_slice(h->theta, 0, PLACE, PLACE + 3, 1);
+}
+
+/* ---- the plain form: all vertices of the skin -------------------------------------------------------------------- */
+
+/* (3, vertices): as each bone would take them, by its weight. */
 static tg_tensor vertices(const hand *h) {
     tg_tensor taken = tg_matmul(tg_slice(bone_transforms(h), 1, 0, 3, 1), tg_transpose(h->base_positions, 0, 1));
     tg_tensor weights = tg_unsqueeze(tg_transpose(h->weights, 0, 1), 1);
-    tg_tensor skin = tg_mul(tg_sum_axes(tg_mul(taken, weights), TG_AXES(0), false), h->mirror);
-    tg_tensor turn = rotation_by(h, tg_slice(h->theta, 0, TURN, TURN + 3, 1));
-    return tg_add(tg_matmul(turn, skin), tg_unsqueeze(tg_slice(h->theta, 0, PLACE, PLACE + 3, 1), 1));
+    tg_tensor skin = tg_mul(tg_sum_axes(tg_mul(taken, weights), TG_AXES(0), false), tg_unsqueeze(h->mirror, 1));
+    return tg_add(tg_matmul(turn_of(h), skin), tg_unsqueeze(place_of(h), 1));
 }
 
-/* (points, 3) */
-static tg_tensor errors(const hand *h) {
-    tg_tensor skin = vertices(h), at = tg_take(skin, h->corner[0], 1);
-    if (!tg_is_none(h->free)) {
-        tg_tensor u = tg_select(h->free, 1, 0), v = tg_select(h->free, 1, 1);
-        at = tg_add(tg_add(tg_mul(u, at), tg_mul(v, tg_take(skin, h->corner[1], 1))),
-                    tg_mul(tg_sub(tg_sub(1, u), v), tg_take(skin, h->corner[2], 1)));
-    }
-    return tg_sub(h->seen, tg_transpose(at, 0, 1));
+/* What is at the corners of a point's triangle, put together for its place in there. */
+static tg_tensor combined(const hand *h, int axis, const tg_tensor *at) {
+    if (tg_is_none(h->free)) return at[0];
+    tg_tensor u = tg_unsqueeze(tg_select(h->free, 1, 0), axis), v = tg_unsqueeze(tg_select(h->free, 1, 1), axis);
+    return tg_add(tg_add(tg_mul(u, at[0]), tg_mul(v, at[1])), tg_mul(tg_sub(tg_sub(1, u), v), at[2]));
+}
+
+static tg_tensor plain_errors(const hand *h) {
+    tg_tensor skin = vertices(h), at[CORNERS];
+    for (int i = 0; i < h->corners; i++)
+        at[i] = tg_take(skin, h->corner[i], 1);
+    return tg_sub(h->seen, tg_transpose(combined(h, 0, at), 0, 1));
+}
+
+/* ---- the tuned form: a vertex is a product of 4 bones + 1 numbers that do not change, and a matrix of the pose ---------- */
+
+/* (4 bones + 1, 3): what all bones, the turn and the place do. */
+static tg_tensor pose(const hand *h) {
+    tg_tensor transforms = tg_permute(tg_slice(bone_transforms(h), 1, 0, 3, 1), TG_AXES(0, 2, 1));
+    tg_tensor turn = tg_mul(tg_transpose(turn_of(h), 0, 1), tg_unsqueeze(h->mirror, 1));
+    tg_tensor bones = tg_matmul(tg_reshape(transforms, TG_SHAPE(4 * h->bones, 3)), turn);
+    return tg_concat(TG_LIST(bones, tg_unsqueeze(place_of(h), 0)), 0);
+}
+
+static tg_tensor tuned_errors(const hand *h, tg_tensor skin, tg_tensor pose) {
+    return tg_sub(h->seen, tg_matmul(skin, pose));
 }
 
 /* ---- the eval ---------------------------------------------------------------------------------------------------- */
 
-/* The Jacobian for theta, with two columns before it for the places on the triangles, each point's for its own: (3
- * points, 2 + THETA). */
-static tg_tensor jacobian(task *t, const hand *h, tg_tensor errors) {
-    tg_tensor columns[3], y = tg_reshape(errors, TG_SHAPE(3 * h->points)), by_theta = tg_jacobian(y, h->theta);
-    if (tg_is_none(h->free)) return by_theta;
+/* The derivatives of y for the places on the triangles, each point's for its own: (2, points, 3). */
+static tg_tensor free_columns(task *t, const hand *h, tg_tensor y) {
+    tg_tensor columns[2];
     for (int i = 0; i < 2; i++) {
         tg_tensor unit = tg_constant(t->tape, TG_F64, TG_SHAPE(2), ((double[]){i == 0, i == 1}));
         tg_jvp(t->tape, 1, &h->free, &unit, 1, &y, &columns[i]);
-        columns[i] = tg_unsqueeze(columns[i], 1);
     }
-    columns[2] = by_theta;
-    return tg_concat(tg_list_from(3, columns), 1);
+    return tg_stack(tg_list_from(2, columns), 0);
 }
 
+/* The errors, (points, 3), or their derivatives for theta, (points, 3, THETA), and for the places. */
 static void record(task *t) {
     const hand *h = t->state;
-    tg_tensor   y = errors(h);
-    task_result(t, t->function == OBJECTIVE ? y : jacobian(t, h, y));
+    bool        tuned = t->options.tuned;
+    tg_tensor   skin = tuned ? combined(h, 1, h->skin) : TG_NONE, matrix = tuned ? pose(h) : TG_NONE;
+    tg_tensor   y = tuned ? tuned_errors(h, skin, matrix) : plain_errors(h);
+    if (t->function == OBJECTIVE) {
+        task_result(t, y);
+        return;
+    }
+    if (tuned) {
+        tg_tensor slopes = tg_reshape(tg_jacobian(matrix, h->theta), TG_SHAPE(4 * h->bones + 1, 3 * THETA));
+        task_result(t, tg_neg(tg_matmul(skin, slopes)));
+    } else
+        task_result(t, tg_jacobian(y, h->theta));
+    if (!tg_is_none(h->free)) task_result(t, free_columns(t, h, y));
 }
 
 /* The angles of the three bones that move of each finger; its fourth bone does not. */
@@ -138,38 +174,43 @@ static bool read_matrices(task *t, const json_t *object, const char *name, int64
     return true;
 }
 
-static tg_tensor borrow_column(task *t, const int64_t *values, int64_t rows, int64_t columns, int64_t column) {
-    int64_t *found = task_room(t, (size_t)rows * sizeof *found);
-    for (int64_t i = 0; i < rows; i++)
-        found[i] = values[i * columns + column];
-    return tg_borrow(t->tape, TG_I64, TG_SHAPE(rows), found);
-}
-
 static bool in_range(const int64_t *values, int64_t count, int64_t end) {
     for (int64_t i = 0; i < count; i++)
         if (values[i] < 0 || values[i] >= end) return false;
     return true;
 }
 
-/* The corners of the triangles that the points are on, or the vertices that they are at. */
-static bool read_corners(task *t, hand *h, const json_t *data, const json_t *model) {
-    int64_t rows, columns, triangles, corners, *of, *triangle;
-    if (!read_integers(t, data, "correspondences", &rows, &h->points, &of)) return false;
-    if (tg_is_none(h->free)) {
-        h->corner[0] = borrow_column(t, of, h->points, 1, 0);
-        return true;
+/* For the vertices of[0], of[1], ...: each bone's weight times the place, and a 1. */
+static tg_tensor skin_of(task *t, const hand *h, const int64_t *of, numbers positions, numbers weights) {
+    double *skin = task_room(t, (size_t)(h->points * (4 * h->bones + 1)) * sizeof *skin), *next = skin;
+    for (int64_t i = 0; i < h->points; i++) {
+        for (int64_t j = 0; j < 4 * h->bones; j++)
+            *next++ = weights.values[of[i] * h->bones + j / 4] * positions.values[4 * of[i] + j % 4];
+        *next++ = 1;
     }
-    if (!read_integers(t, model, "triangles", &triangles, &corners, &triangle)) return false;
-    if (corners != 3 || !in_range(of, h->points, triangles)) return task_fail(t, "a correspondence is to no triangle");
-    int64_t *of_points = task_room(t, (size_t)(3 * h->points) * sizeof *of_points);
-    for (columns = 0; columns < 3 * h->points; columns++)
-        of_points[columns] = triangle[3 * of[columns / 3] + columns % 3];
-    for (int i = 0; i < 3; i++)
-        h->corner[i] = borrow_column(t, of_points, h->points, 3, i);
+    return task_constant(t, TG_SHAPE(h->points, 4 * h->bones + 1), skin);
+}
+
+/* The corners of the triangles that the points are on, or the vertices that they are at. */
+static bool read_corners(task *t, hand *h, const json_t *data, const json_t *model, numbers positions, numbers weights) {
+    int64_t rows, count, columns, *of, *triangle = NULL;
+    if (!read_integers(t, data, "correspondences", &rows, &h->points, &of)) return false;
+    if (h->corners == CORNERS) {
+        if (!read_integers(t, model, "triangles", &count, &columns, &triangle)) return false;
+        if (columns != CORNERS || !in_range(of, h->points, count)) return task_fail(t, "a correspondence is to no triangle");
+    }
+    for (int corner = 0; corner < h->corners; corner++) {
+        int64_t *vertex = task_room(t, (size_t)h->points * sizeof *vertex);
+        for (int64_t i = 0; i < h->points; i++)
+            vertex[i] = triangle ? triangle[CORNERS * of[i] + corner] : of[i];
+        if (!in_range(vertex, h->points, positions.rows)) return task_fail(t, "a corner is no vertex");
+        h->corner[corner] = tg_borrow(t->tape, TG_I64, TG_SHAPE(h->points), vertex);
+        if (t->options.tuned) h->skin[corner] = skin_of(t, h, vertex, positions, weights);
+    }
     return true;
 }
 
-static bool read_model(task *t, hand *h, const json_t *model) {
+static bool read_model(task *t, hand *h, const json_t *data, const json_t *model) {
     numbers positions, weights;
     int64_t rows;
     if (!read_integers(t, model, "parents", &rows, &h->bones, &h->parents) ||
@@ -185,8 +226,8 @@ static bool read_model(task *t, hand *h, const json_t *model) {
     h->weights = task_constant(t, TG_SHAPE(weights.rows, h->bones), weights.values);
     h->angle_of = angles_of_bones(t, h);
     double mirror[] = {json_is_true(json_object_get(model, "is_mirrored")) ? -1 : 1, 1, 1};
-    h->mirror = tg_constant(t->tape, TG_F64, TG_SHAPE(3, 1), mirror);
-    return true;
+    h->mirror = tg_constant(t->tape, TG_F64, TG_SHAPE(3), mirror);
+    return read_corners(t, h, data, model, positions, weights);
 }
 
 static bool read_input(task *t, const json_t *input) {
@@ -199,20 +240,31 @@ static bool read_input(task *t, const json_t *input) {
     if (theta.columns != THETA) return task_fail(t, "\"theta\" has not %d numbers", THETA);
     h->theta = task_variable(t, "theta", TG_SHAPE(THETA), theta.values);
     h->free = places.columns ? task_variable(t, "us", TG_SHAPE(places.rows, places.columns), places.values) : TG_NONE;
+    h->corners = places.columns ? CORNERS : 1;
     h->zero = tg_full(t->tape, TG_F64, TG_SHAPE(1), 0);
     h->unit = tg_eye(t->tape, TG_F64, 3, 3);
     h->cross_matrices = task_constant(t, TG_SHAPE(3, 9), cross_matrices);
-    if (!read_model(t, h, model) || !read_corners(t, h, data, model) || !read_numbers(t, data, "points", &seen)) return false;
+    if (!read_model(t, h, data, model) || !read_numbers(t, data, "points", &seen)) return false;
     if (seen.rows != h->points || seen.columns != 3 || (places.columns && (places.rows != h->points || places.columns != 2)))
         return task_fail(t, "there are not as many points as correspondences");
     h->seen = task_constant(t, TG_SHAPE(h->points, 3), seen.values);
     return true;
 }
 
+/* A row for each error: its derivatives for the place on the triangle, if that is free, and then for theta. */
 static json_t *output(const task *t) {
     const hand *h = t->state;
     if (t->function == OBJECTIVE) return output_list(t);
-    return json_rows(t->result[0].values, 3 * h->points, t->result[0].count / (3 * h->points));
+    int64_t rows = 3 * h->points, places = t->result_count > 1 ? 2 : 0;
+    double  row[2 + THETA];
+    json_t *list = json_array();
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < places; j++)
+            row[j] = t->result[1].values[j * rows + i];
+        memcpy(row + places, t->result[0].values + i * THETA, THETA * sizeof *row);
+        list = json_append(list, json_list(row, places + THETA));
+    }
+    return list;
 }
 
 const eval eval_ht = {"ht", {"objective", "jacobian"}, .read = read_input, .record = record, .output = output};

@@ -71,8 +71,7 @@ void task_gradient(task *t, tg_tensor y) {
         task_result(t, x[i]);
 }
 
-/* Appends to a list, which is given up, and becomes NULL, where the item is. */
-static json_t *append(json_t *list, json_t *item) {
+json_t *json_append(json_t *list, json_t *item) {
     if (list && !json_array_append_new(list, item)) return list;
     json_decref(list);
     return NULL;
@@ -81,14 +80,14 @@ static json_t *append(json_t *list, json_t *item) {
 json_t *json_list(const double *values, int64_t count) {
     json_t *list = json_array();
     for (int64_t i = 0; i < count; i++)
-        list = append(list, json_real(values[i]));
+        list = json_append(list, json_real(values[i]));
     return list;
 }
 
 json_t *json_rows(const double *values, int64_t rows, int64_t columns) {
     json_t *list = json_array();
     for (int64_t i = 0; i < rows; i++)
-        list = append(list, json_list(values + i * columns, columns));
+        list = json_append(list, json_list(values + i * columns, columns));
     return list;
 }
 

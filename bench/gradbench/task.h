@@ -93,6 +93,9 @@ void task_result(task *t, tg_tensor x);
 /* The gradient of y for the variables, each of which becomes a result. */
 void task_gradient(task *t, tg_tensor y);
 
+/* The list with one more item, which is taken over; or NULL where one of them is: then the other is given up. */
+json_t *json_append(json_t *list, json_t *item);
+
 /* A list of numbers; a list of `rows` such lists. NULL where a number is not finite: JSON has none for it. */
 json_t *json_list(const double *values, int64_t count);
 json_t *json_rows(const double *values, int64_t rows, int64_t columns);
