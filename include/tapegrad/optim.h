@@ -48,9 +48,10 @@ tg_status tg_sgd_step(tg_tape *tape, tg_tensor rate);
  * and for Nesterov's momentum the last one is w <- w - rate (g + momentum b). The first step is not dampened: b is g. The state is
  * "w.momentum", and with dampening "w.momentum.t". TG_ERR_ARGUMENT for Nesterov's without momentum or with dampening. */
 typedef struct tg_sgd_options {
-    double  momentum, weight_decay, dampening;
-    bool    nesterov, maximize;
-    tg_list parameters; /* those to update; left out: all */
+    double    momentum, weight_decay, dampening;
+    bool      nesterov, maximize;
+    tg_list   parameters;       /* those to update; left out: all */
+    tg_tensor varying_momentum; /* in place of momentum: a tensor, as a rate may be one */
 } tg_sgd_options;
 
 tg_status tg_sgd_step_with(tg_tape *tape, tg_tensor rate, const tg_sgd_options *options);
@@ -64,9 +65,10 @@ tg_status tg_sgd_step_with(tg_tape *tape, tg_tensor rate, const tg_sgd_options *
  * beyond", 2018) the largest v so far takes the place of v in the last line. The states are "w.adam.m", "w.adam.v", "w.adam.t", and
  * "w.adam.v_max". */
 typedef struct tg_adam_options {
-    double  beta1, beta2, eps, weight_decay;
-    bool    amsgrad, maximize;
-    tg_list parameters;
+    double    beta1, beta2, eps, weight_decay;
+    bool      amsgrad, maximize;
+    tg_list   parameters;
+    tg_tensor varying_beta1; /* in place of beta1: a tensor, as a rate may be one */
 } tg_adam_options;
 
 tg_status tg_adam_step(tg_tape *tape, tg_tensor rate, const tg_adam_options *options);

@@ -5,7 +5,8 @@
  *     LSTM   c' = sigmoid(f) c + sigmoid(i) tanh(g),   h' = sigmoid(o) tanh(c')
  *     GRU    h' = (1 - sigmoid(z)) tanh(n_x + sigmoid(r) n_h) + sigmoid(z) h
  * where i, f, g, o, or r and z, are parts of W_ih x + b_ih + W_hh h + b_hh in this order, and n_x and n_h are the last parts of
- * W_ih x + b_ih and of W_hh h + b_hh. What comes out is h'. All weights start uniform within 1 / sqrt(hidden).
+ * W_ih x + b_ih and of W_hh h + b_hh. What comes out is h'. An LSTM with a projection has W_hr sigmoid(o) tanh(c') for h'. All
+ * weights start uniform within 1 / sqrt(hidden).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_RECURRENT_H
@@ -29,25 +30,27 @@ typedef struct tg_recurrent_state {
 /* ---- one step ---------------------------------------------------------------------------------------------------- */
 
 /* "weight_ih" is (gates hidden, in), "weight_hh" (gates hidden, hidden), "bias_ih" and "bias_hh" (gates hidden), for 1 gate, 4 of
- * LSTM and 3 of GRU. */
+ * LSTM and 3 of GRU. With a projection "weight_hh" is (gates hidden, projection), and "weight_hr" (projection, hidden). */
 typedef struct tg_recurrent_cell {
     tg_recurrent_kind kind;
-    tg_tensor         weight_ih, weight_hh, bias_ih, bias_hh;
+    tg_tensor         weight_ih, weight_hh, bias_ih, bias_hh, weight_hr;
 } tg_recurrent_cell;
 
-/* Of the options only dtype and no_bias are for a cell. */
+/* Of the options only dtype, no_bias and projection are for a cell. */
 typedef struct tg_recurrent_options {
     tg_dtype dtype;
     bool     no_bias;
     int      layers;        /* one upon the other; 0 means 1, TG_MAX_RECURRENT_LAYERS are the most */
     bool     bidirectional; /* each layer goes through the sequence in both directions */
     double   dropout;       /* in training, of what goes from one layer to the next */
+    int64_t
+        projection; /* LSTM only: the size of h, which is then below that of c, hidden; 0 means hidden (PyTorch's proj_size) */
 } tg_recurrent_options;
 
 tg_recurrent_cell tg_new_recurrent_cell(tg_tape *tape, const char *name, tg_recurrent_kind kind, int64_t in, int64_t hidden,
                                         const tg_recurrent_options *options);
 
-/* The states after x, which is (batch, in), or (in); states are (batch, hidden), or (hidden). */
+/* The states after x, which is (batch, in), or (in); states are (batch, hidden), or (hidden). With a projection h has its size. */
 tg_recurrent_state tg_apply_recurrent_cell(tg_recurrent_cell cell, tg_tensor x, tg_recurrent_state state);
 
 /* ---- sequences --------------------------------------------------------------------------------------------------- */
@@ -71,7 +74,7 @@ tg_recurrent_layer tg_new_recurrent(tg_tape *tape, const char *name, tg_recurren
  * by one.
  *
  * *state, which may be NULL, has the states before the sequence, and gets those after it, after the first element on the way back:
- * (layers directions, batch, hidden), layer by layer, forth and back.
+ * (layers directions, batch, hidden), layer by layer, forth and back. With a projection the results, and h, have its size for hidden.
  *
  * The mask, of bool, is (batch, length), or TG_NONE: where it is false there is no element. The result is 0 there, and the states pass
  * it by, so that sequences of several lengths in one batch give what each would give alone, as PyTorch's packed sequences do. Lengths

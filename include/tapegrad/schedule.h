@@ -62,8 +62,8 @@ tg_tensor tg_cosine_restarts_schedule(tg_tensor step, double steps, double multi
 
 /* One cycle of so many steps, at least 2: from 1 / div_factor up to 1 in `warm_up` of them, and down to 1 / (div_factor
  * final_div_factor); it stays there. By halves of cosines, or with `linear` in straight lines. With three_phase it first comes down to
- * where it began in as many steps as it went up. (OneCycleLR, the rate being its max_lr; it does not change the momentum. L. N. Smith
- * and N. Topin, "Super-convergence", 2017.) Options that are 0 or left out, and all for NULL, are PyTorch's: 0.3, 25, 1e4. */
+ * where it began in as many steps as it went up. (OneCycleLR, the rate being its max_lr. L. N. Smith and N. Topin,
+ * "Super-convergence", 2017.) Options that are 0 or left out, and all for NULL, are PyTorch's: 0.3, 25, 1e4. */
 typedef struct tg_one_cycle_options {
     double warm_up; /* at most 1; with three_phase 1/2 */
     double div_factor, final_div_factor;
@@ -71,6 +71,11 @@ typedef struct tg_one_cycle_options {
 } tg_one_cycle_options;
 
 tg_tensor tg_one_cycle_schedule(tg_tensor step, double steps, const tg_one_cycle_options *options);
+
+/* The momentum beside that rate: from `high` down to `low` while the rate goes up, and back to `high` while it comes down; with three_phase
+ * it stays there. The same steps and options; both numbers are from 0 up to 1 (OneCycleLR's cycle_momentum, where they are 0.95 and 0.85). For the
+ * option varying_momentum of tg_sgd_step_with, and varying_beta1 of tg_adam_step and tg_adamw_step. */
+tg_tensor tg_one_cycle_momentum(tg_tensor step, double steps, double high, double low, const tg_one_cycle_options *options);
 
 /* ---- by what comes of it ----------------------------------------------------------------------------------------- */
 
@@ -111,6 +116,7 @@ tg_status tg_reduce_on_plateau(tg_tensor rate, tg_tensor metric, tg_tensor state
 #define tg_cosine_schedule(step, ...) TG_CALL1_WITH(tg_cosine_schedule, step, __VA_ARGS__)
 #define tg_cosine_restarts_schedule(step, ...) TG_CALL1_WITH(tg_cosine_restarts_schedule, step, __VA_ARGS__)
 #define tg_one_cycle_schedule(step, ...) TG_CALL1_WITH(tg_one_cycle_schedule, step, __VA_ARGS__)
+#define tg_one_cycle_momentum(step, ...) TG_CALL1_WITH(tg_one_cycle_momentum, step, __VA_ARGS__)
 #define tg_reduce_on_plateau(rate, metric, state, ...) TG_CALL3_WITH(tg_reduce_on_plateau, rate, metric, state, __VA_ARGS__)
 
 #endif

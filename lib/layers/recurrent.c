@@ -19,28 +19,39 @@ static bool is_kind(tg_recurrent_kind kind) {
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-/* The four parameters, in PyTorch's order of drawing; `suffix` is what their names end with. */
-static tg_recurrent_cell new_cell(const tgi_layer *layer, tg_recurrent_kind kind, int64_t in, int64_t hidden, bool no_bias,
-                                  const char *suffix) {
-    static const char *const roles[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
-    int64_t                  rows = gates[kind] * hidden;
-    const tg_shape           shapes[] = {TG_SHAPE(rows, in), TG_SHAPE(rows, hidden), TG_SHAPE(rows), TG_SHAPE(rows)};
-    double                   bound = hidden > 0 ? 1 / sqrt((double)hidden) : 0;
-    tg_tensor                all[4];
-    for (int i = 0; i < 4; i++) {
+/* The size of h. */
+static int64_t size_of_h(int64_t hidden, const tg_recurrent_options *options) {
+    return options->projection ? options->projection : hidden;
+}
+
+/* The parameters, in PyTorch's order of drawing; `suffix` is what their names end with. */
+static tg_recurrent_cell new_cell(const tgi_layer *layer, tg_recurrent_kind kind, int64_t in, int64_t hidden,
+                                  const tg_recurrent_options *options, const char *suffix) {
+    static const char *const roles[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"};
+    int64_t                  rows = gates[kind] * hidden, out = size_of_h(hidden, options);
+    const tg_shape shapes[] = {TG_SHAPE(rows, in), TG_SHAPE(rows, out), TG_SHAPE(rows), TG_SHAPE(rows), TG_SHAPE(out, hidden)};
+    const bool     bias = !options->no_bias, there[] = {true, true, bias, bias, options->projection != 0};
+    double         bound = hidden > 0 ? 1 / sqrt((double)hidden) : 0;
+    tg_tensor      all[5];
+    for (int i = 0; i < 5; i++) {
         all[i] = TG_NONE;
-        if (i >= 2 && no_bias) continue;
+        if (!there[i]) continue;
         tg_tensor init = tg_uniform(layer->tape, layer->dtype, shapes[i], -bound, bound);
         all[i] = tgi_add_parameter(layer, TG_FORMAT("%s%s", roles[i], suffix), init);
     }
-    return (tg_recurrent_cell){kind, all[0], all[1], all[2], all[3]};
+    return (tg_recurrent_cell){kind, all[0], all[1], all[2], all[3], all[4]};
 }
 
-/* The layer's first steps; false, with the error noted, for what is no kind. */
-static bool begin(tgi_layer *layer, tg_tape *tape, const char *name, tg_recurrent_kind kind,
+/* The layer's first steps; false, with the error noted, for what is no kind, and a projection that it does not have. */
+static bool begin(tgi_layer *layer, tg_tape *tape, const char *name, tg_recurrent_kind kind, int64_t hidden,
                   const tg_recurrent_options *options) {
+    int64_t projection = options->projection;
     *layer = tgi_begin_layer(tape, is_kind(kind) ? kinds[kind] : "recurrent", name, options->dtype);
     if (!is_kind(kind)) tg_fail(tape, TG_ERR_ARGUMENT, NULL, "%d is no kind of recurrent layer", (int)kind);
+    if (projection && kind != TG_LSTM) tg_fail(tape, TG_ERR_ARGUMENT, NULL, "a projection is for LSTM");
+    if (projection < 0 || (projection > 0 && projection >= hidden))
+        tg_fail(tape, TG_ERR_ARGUMENT, NULL, "a projection to %" PRId64 " is not below the hidden size of %" PRId64, projection,
+                hidden);
     return !tg_error_status(tape);
 }
 
@@ -50,7 +61,7 @@ tg_recurrent_cell(tg_new_recurrent_cell)(tg_tape *tape, const char *name, tg_rec
     if (!options) options = &usual;
     tgi_layer         layer;
     tg_recurrent_cell y = {.kind = kind};
-    if (begin(&layer, tape, name, kind, options)) y = new_cell(&layer, kind, in, hidden, options->no_bias, "");
+    if (begin(&layer, tape, name, kind, hidden, options)) y = new_cell(&layer, kind, in, hidden, options, "");
     tgi_end_layer(&layer);
     return y;
 }
@@ -71,11 +82,11 @@ tg_recurrent_layer(tg_new_recurrent)(tg_tape *tape, const char *name, tg_recurre
                             .layers = 1,
                             .directions = options->bidirectional ? 2 : 1,
                             .dropout = options->dropout};
-    if (begin(&layer, tape, name, kind, options) && !check_options(tape, options)) {
+    if (begin(&layer, tape, name, kind, hidden, options) && !check_options(tape, options)) {
         if (options->layers) y.layers = options->layers;
         for (int i = 0; i < y.layers; i++)
             for (int back = 0; back < y.directions; back++)
-                y.cell[i][back] = new_cell(&layer, kind, i ? y.directions * hidden : in, hidden, options->no_bias,
+                y.cell[i][back] = new_cell(&layer, kind, i ? y.directions * size_of_h(hidden, options) : in, hidden, options,
                                            TG_FORMAT(back ? "_l%d_reverse" : "_l%d", i));
     }
     tgi_end_layer(&layer);
@@ -109,22 +120,37 @@ static tg_recurrent_state step_gru(tg_tensor from_x, tg_tensor from_h, tg_tensor
 
 static tg_recurrent_state step(const tg_recurrent_cell *cell, tg_tensor from_x, tg_recurrent_state state) {
     tg_tensor from_h = tgi_project(state.h, cell->weight_hh, cell->bias_hh);
-    if (cell->kind == TG_LSTM) return step_lstm(from_x, from_h, state.c);
+    if (cell->kind == TG_LSTM) {
+        state = step_lstm(from_x, from_h, state.c);
+        if (!tg_is_none(tg_or_none(cell->weight_hr))) state.h = tgi_project(state.h, cell->weight_hr, TG_NONE);
+        return state;
+    }
     if (cell->kind == TG_GRU) return step_gru(from_x, from_h, state.h);
     return step_rnn(cell->kind, from_x, from_h);
 }
 
 /* ---- what is checked --------------------------------------------------------------------------------------------- */
 
-enum { X, WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, H, C, OPERANDS };
+enum { X, WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, WEIGHT_HR, H, C, OPERANDS };
 
-/* The cell's weights are those of its kind, for an x of so many axes at least; the biases may be missing. */
+/* The sizes of h, and of c. */
+static int64_t out_of(const tg_operands *o) {
+    return o->type[WEIGHT_HH].rank == 2 ? o->type[WEIGHT_HH].dims[1] : 0;
+}
+
+static int64_t hidden_of(const tg_operands *o) {
+    return o->type[WEIGHT_HR].rank == 2 ? o->type[WEIGHT_HR].dims[1] : out_of(o);
+}
+
+/* The cell's weights are those of its kind, for an x of so many axes at least; the biases and weight_hr may be missing. */
 static tg_status check_cell(const tg_operands *o, tg_recurrent_kind kind, int rank) {
-    int64_t hidden = o->type[WEIGHT_HH].rank == 2 ? o->type[WEIGHT_HH].dims[1] : 0, rows = gates[kind] * hidden;
+    int64_t rows = gates[kind] * hidden_of(o);
+    if (kind != TG_LSTM && o->present[WEIGHT_HR]) return tg_refuse_operands(o, TG_ERR_ARGUMENT, "a projection is for LSTM");
     if (tg_check_floating(o, o->count) || tgi_check_weight(o, WEIGHT_IH, 2) || tgi_check_weight(o, WEIGHT_HH, 2) ||
         tgi_check_features(o, rank, o->type[WEIGHT_IH].dims[1]) ||
         tg_check_shape(o, WEIGHT_IH, "weight_ih", TG_SHAPE(rows, o->type[WEIGHT_IH].dims[1])) ||
-        tg_check_shape(o, WEIGHT_HH, "weight_hh", TG_SHAPE(rows, hidden)) ||
+        tg_check_shape(o, WEIGHT_HH, "weight_hh", TG_SHAPE(rows, out_of(o))) ||
+        tg_check_shape(o, WEIGHT_HR, "weight_hr", TG_SHAPE(out_of(o), hidden_of(o))) ||
         tg_check_shape(o, BIAS_IH, "bias_ih", TG_SHAPE(rows)))
         return tg_error_status(o->tape);
     return tg_check_shape(o, BIAS_HH, "bias_hh", TG_SHAPE(rows));
@@ -132,8 +158,9 @@ static tg_status check_cell(const tg_operands *o, tg_recurrent_kind kind, int ra
 
 static tg_status check_operands(tg_operands *o, char text[TGI_LAYER_TEXT], const tg_recurrent_cell *cell, tg_tensor x,
                                 tg_recurrent_state state, int rank) {
-    const tg_tensor all[OPERANDS] = {x, cell->weight_ih, cell->weight_hh, cell->bias_ih, cell->bias_hh, state.h, state.c};
-    const char     *kind = is_kind(cell->kind) ? kinds[cell->kind] : "recurrent";
+    const tg_tensor all[OPERANDS] =
+        {x, cell->weight_ih, cell->weight_hh, cell->bias_ih, cell->bias_hh, tg_or_none(cell->weight_hr), state.h, state.c};
+    const char *kind = is_kind(cell->kind) ? kinds[cell->kind] : "recurrent";
     if (tg_check_operands(o, tgi_layer_text(text, kind, cell->weight_ih), BIAS_IH, OPERANDS, all))
         return tg_error_status(o->tape);
     if (!is_kind(cell->kind))
@@ -142,16 +169,22 @@ static tg_status check_operands(tg_operands *o, char text[TGI_LAYER_TEXT], const
     return TG_OK;
 }
 
+/* `shape` is that of the states but for the last axis. */
+static tg_shape with_last(tg_shape shape, int64_t size) {
+    shape.dims[shape.rank - 1] = size;
+    return shape;
+}
+
 static tg_status check_state(const tg_operands *o, tg_shape shape) {
-    if (tg_check_shape(o, H, "state h", shape)) return tg_error_status(o->tape);
-    return tg_check_shape(o, C, "state c", shape);
+    if (tg_check_shape(o, H, "state h", with_last(shape, out_of(o)))) return tg_error_status(o->tape);
+    return tg_check_shape(o, C, "state c", with_last(shape, hidden_of(o)));
 }
 
 /* States that are left out are zeros; c is there only where the kind has one. */
 static tg_recurrent_state complete(const tg_operands *o, tg_recurrent_kind kind, tg_recurrent_state state, tg_shape shape) {
-    tg_tensor zeros = tg_broadcast_to(tg_number(o->tape, o->type[X].dtype, 0), shape);
-    if (tg_is_none(state.h)) state.h = zeros;
-    if (kind == TG_LSTM && tg_is_none(state.c)) state.c = zeros;
+    tg_tensor zero = tg_number(o->tape, o->type[X].dtype, 0);
+    if (tg_is_none(state.h)) state.h = tg_broadcast_to(zero, with_last(shape, out_of(o)));
+    if (kind == TG_LSTM && tg_is_none(state.c)) state.c = tg_broadcast_to(zero, with_last(shape, hidden_of(o)));
     return state;
 }
 
@@ -168,7 +201,6 @@ tg_recurrent_state(tg_apply_recurrent_cell)(tg_recurrent_cell cell, tg_tensor x,
     state = state_of(cell.kind, state);
     if (check_operands(&o, text, &cell, x, state, 1)) return (tg_recurrent_state){tg_invalid(o.tape), tg_invalid(o.tape)};
     tg_shape shape = tg_shape_from(o.type[X].rank, o.type[X].dims);
-    shape.dims[shape.rank - 1] = o.type[WEIGHT_HH].dims[1];
     if (check_state(&o, shape)) return (tg_recurrent_state){tg_invalid(o.tape), tg_invalid(o.tape)};
     tg_scope scope = tg_begin_scope(o.tape, kinds[cell.kind]);
     state = complete(&o, cell.kind, state, shape);
@@ -193,7 +225,7 @@ static tg_tensor at(tg_tensor x, int64_t t) {
     return tg_squeeze_axes(tg_slice(x, 1, t, t + 1, 1), TG_AXES(1));
 }
 
-/* The result, (batch, length, hidden); *state goes on. */
+/* The result, (batch, length, size of h); *state goes on. */
 static tg_tensor go_through(const pass *p, tg_tensor x, tg_recurrent_state *state) {
     tg_tensor from_x = tgi_project(x, p->cell->weight_ih, p->cell->bias_ih);
     for (int64_t i = 0; i < p->length; i++) {
@@ -272,7 +304,7 @@ static tg_status check_mask(const tg_operands *o, tg_tensor mask) {
     return tg_refuse_operands(o, TG_ERR_SHAPE, "the mask is not bool of shape %s", tg_shape_text(text, steps));
 }
 
-/* *shape becomes that of the states. */
+/* *shape becomes that of the states but for the last axis. */
 static tg_status check_layer(tg_operands *o, char text[TGI_LAYER_TEXT], const tg_recurrent_layer *layer, tg_tensor x,
                              tg_tensor mask, tg_recurrent_state state, tg_shape *shape) {
     const tg_type *type = &o->type[X];
@@ -280,7 +312,7 @@ static tg_status check_layer(tg_operands *o, char text[TGI_LAYER_TEXT], const tg
     if (!has_cells(layer)) return tg_fail(o->tape, TG_ERR_ARGUMENT, o->name, "it has not the cells that it says it has");
     if (type->rank != 3 || type->dims[1] < 1 || type->dims[1] > INT32_MAX)
         return tg_refuse_operands(o, TG_ERR_SHAPE, "x is not (batch, length, features) with a length from 1 on");
-    *shape = TG_SHAPE(layer->layers * layer->directions, type->dims[0], o->type[WEIGHT_HH].dims[1]);
+    *shape = TG_SHAPE(layer->layers * layer->directions, type->dims[0], 0);
     return check_state(o, *shape) ? tg_error_status(o->tape) : check_mask(o, mask);
 }
 

@@ -34,8 +34,8 @@ DEFINE_OP(adam_square, 4)
 DEFINE_OP(adam_weight, 8)
 
 /* m + rest (g - m), rest being 1 - beta1 */
-static tg_tensor mean_of(tg_tensor m, tg_tensor g, double beta) {
-    return tg_record(NULL, &adam_mean, 3, ((tg_tensor[]){m, g, tg_num(1 - beta)}), NULL, 0);
+static tg_tensor mean_of(tg_tensor m, tg_tensor g, tg_tensor rest) {
+    return tg_record(NULL, &adam_mean, 3, ((tg_tensor[]){m, g, rest}), NULL, 0);
 }
 
 /* beta v + (1 - beta) g^2 */
@@ -44,9 +44,9 @@ static tg_tensor square_of(tg_tensor v, tg_tensor g, double beta) {
 }
 
 /* w - size m' / (sqrt(past v + g^2) + eps), m' being the new mean */
-static tg_tensor weight_after(tg_tensor w, tg_tensor m, tg_tensor v, tg_tensor g, const tg_adam_options *o, tg_tensor size,
-                              tg_tensor eps) {
-    tg_tensor rest = tg_num(1 - o->beta1), past = tg_num(o->beta2 / (1 - o->beta2));
+static tg_tensor weight_after(tg_tensor w, tg_tensor m, tg_tensor v, tg_tensor g, const tg_adam_options *o, tg_tensor rest,
+                              tg_tensor size, tg_tensor eps) {
+    tg_tensor past = tg_num(o->beta2 / (1 - o->beta2));
     return tg_record(NULL, &adam_weight, 8, ((tg_tensor[]){w, m, v, g, rest, past, size, eps}), NULL, 0);
 }
 
@@ -62,6 +62,12 @@ static tg_tensor weight_after_largest(tg_tensor parameter, tg_tensor w, tg_tenso
 
 /* ---- the step ---------------------------------------------------------------------------------------------------- */
 
+/* 1 - beta1 */
+static tg_tensor rest_of(const tg_adam_options *o, tg_dtype dtype) {
+    if (tg_is_none(o->varying_beta1)) return tg_num(1 - o->beta1);
+    return tg_cast(tg_sub(1, tgi_rate_as(o->varying_beta1, TG_F64)), dtype);
+}
+
 /* The count is overwritten last, when the numbers that come of it are not computed any more: so they stay in one group. */
 static tg_tensor update(tg_tensor parameter, tg_tensor g, tg_tensor rate, const void *options) {
     const adam            *a = options;
@@ -72,12 +78,13 @@ static tg_tensor update(tg_tensor parameter, tg_tensor g, tg_tensor rate, const 
     tg_tensor              steps = tg_optimizer_state(parameter, "adam.t", TG_F64, TG_SHAPE()), t = tg_add(steps, 1);
 
     g = tgi_gradient(parameter, g, a->decoupled ? 0 : o->weight_decay, o->maximize);
-    tg_tensor root = tg_div(tg_sqrt(tgi_weight_of(o->beta2, t)), o->amsgrad ? 1 : sqrt(1 - o->beta2));
-    tg_tensor size = tg_mul(tg_div(tgi_rate_as(rate, TG_F64), tgi_weight_of(o->beta1, t)), root);
+    tg_tensor beta1 = tg_is_none(o->varying_beta1) ? tg_num(o->beta1) : o->varying_beta1, rest = rest_of(o, dtype);
+    tg_tensor root = tg_div(tg_sqrt(tgi_weight_of(tg_num(o->beta2), t)), o->amsgrad ? 1 : sqrt(1 - o->beta2));
+    tg_tensor size = tg_mul(tg_div(tgi_rate_as(rate, TG_F64), tgi_weight_of(beta1, t)), root);
     tg_tensor eps = tg_cast(tg_mul(o->eps, root), dtype);
     size = tg_cast(size, dtype);
-    if (!o->amsgrad) w = weight_after(w, m, v, g, o, size, eps);
-    tg_tensor mean = mean_of(m, g, o->beta1), square = square_of(v, g, o->beta2);
+    if (!o->amsgrad) w = weight_after(w, m, v, g, o, rest, size, eps);
+    tg_tensor mean = mean_of(m, g, rest), square = square_of(v, g, o->beta2);
     if (o->amsgrad) w = weight_after_largest(parameter, w, mean, square, size, eps);
     tg_assign(steps, t);
     tg_assign(m, mean);
@@ -89,12 +96,14 @@ static tg_status record(tg_tape *tape, const char *name, tg_tensor rate, const t
                         bool decoupled) {
     adam             a = {.with = options ? *options : (tg_adam_options){0}, .decoupled = decoupled};
     tg_adam_options *o = &a.with;
+    o->varying_beta1 = tgi_varying(o->varying_beta1, &o->beta1);
     o->beta1 = tgi_or_default(o->beta1, 0.9);
     o->beta2 = tgi_or_default(o->beta2, 0.999);
     o->eps = tgi_or_default(o->eps, 1e-8);
     o->weight_decay = tgi_or_default(o->weight_decay, weight_decay);
     tg_status status = TGI_CHECK_OPTIONS(tape, name, {"beta1", o->beta1, 1}, {"beta2", o->beta2, 1}, {"eps", o->eps, INFINITY},
                                          {"weight_decay", o->weight_decay, INFINITY});
+    if (!status && !tg_is_none(o->varying_beta1)) status = tgi_check_number(tape, name, "beta1", o->varying_beta1);
     return status ? status : tgi_record_step(tape, name, update, &a, rate, o->parameters);
 }
 

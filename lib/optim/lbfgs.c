@@ -149,7 +149,7 @@ static tg_status check(tg_tape *tape, tg_tensor rate, const tg_lbfgs_options *o)
     if (!status)
         status = TGI_CHECK_OPTIONS(tape, name, {"tolerance_grad", o->tolerance_grad, INFINITY},
                                    {"tolerance_change", o->tolerance_change, INFINITY}, {"max_step", o->max_step, INFINITY});
-    return status ? status : tgi_check_rate(tape, name, rate);
+    return status ? status : tgi_check_number(tape, name, "the rate", rate);
 }
 
 tg_status(tg_lbfgs_step)(tg_tape *tape, tg_tensor rate, const tg_lbfgs_options *options) {

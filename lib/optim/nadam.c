@@ -33,7 +33,7 @@ static tg_tensor update_nadam(tg_tensor parameter, tg_tensor g, tg_tensor rate, 
     tg_tensor of_g = tg_div(tg_mul(size, tg_sub(1, mu)), q);
     tg_tensor of_m = tg_div(tg_mul(size, next), tg_sub(1, tg_mul(tg_sub(1, q), next)));
     tg_tensor way = tg_add(tg_mul(tg_cast(of_g, dtype), g), tg_mul(tg_cast(of_m, dtype), m));
-    tg_tensor root = tg_cast(tg_rsqrt(tgi_weight_of(o->beta2, t)), dtype);
+    tg_tensor root = tg_cast(tg_rsqrt(tgi_weight_of(tg_num(o->beta2), t)), dtype);
     return tg_sub(w, tg_div(way, tg_add(tg_mul(root, tg_sqrt(v)), o->eps)));
 }
 
@@ -70,8 +70,8 @@ static tg_tensor update_radam(tg_tensor parameter, tg_tensor g, tg_tensor rate, 
     g = tgi_gradient(parameter, g, o->decoupled_weight_decay ? 0 : decay, o->maximize);
     tg_tensor m = tgi_running_mean(parameter, "radam.m", g, tg_num(1 - o->beta1));
     tg_tensor v = tgi_running_mean(parameter, "radam.v", tg_square(g), tg_num(1 - o->beta2));
-    tg_tensor t = tgi_count_step(parameter, "radam.t"), bias = tgi_weight_of(o->beta2, t);
-    tg_tensor size = tg_div(tgi_rate_as(rate, TG_F64), tgi_weight_of(o->beta1, t));
+    tg_tensor t = tgi_count_step(parameter, "radam.t"), bias = tgi_weight_of(tg_num(o->beta2), t);
+    tg_tensor size = tg_div(tgi_rate_as(rate, TG_F64), tgi_weight_of(tg_num(o->beta1), t));
     return tgi_descend(w, size, tg_mul(m, adaptation(o, t, bias, v)));
 }
 

@@ -134,17 +134,39 @@ static tg_tensor cycle_of(tg_tensor step, int count, const phase *phases, bool l
     return factor;
 }
 
-tg_tensor(tg_one_cycle_schedule)(tg_tensor step, double steps, const tg_one_cycle_options *options) {
+/* From `start` to `top` and on to `end`; with three_phase there is `start` once more between them. */
+static tg_tensor go_through(tg_tensor step, double steps, double start, double top, double end, const tg_one_cycle_options *o) {
+    double up = o->warm_up * steps - 1;
+    phase  first = {start, top, up}, down = {top, start, 2 * up}, last = {o->three_phase ? start : top, end, steps - 1};
+    return o->three_phase ? cycle_of(step, 3, (phase[]){first, down, last}, o->linear)
+                          : cycle_of(step, 2, (phase[]){first, last}, o->linear);
+}
+
+static tg_one_cycle_options with_defaults(const tg_one_cycle_options *options) {
     tg_one_cycle_options o = options ? *options : (tg_one_cycle_options){0};
     o.warm_up = tgi_or_default(o.warm_up, 0.3);
     o.div_factor = tgi_or_default(o.div_factor, 25);
     o.final_div_factor = tgi_or_default(o.final_div_factor, 1e4);
-    tg_scope scope = BEGIN("one_cycle_schedule", &step, {"steps", steps, 2, INFINITY, TG_RIGHT_OPEN},
-                           {"warm_up", o.warm_up, 0, o.three_phase ? 0.5 : 1, TG_CLOSED}, ABOVE_0("div_factor", o.div_factor),
+    return o;
+}
+
+/* The arguments that both have. */
+#define STEPS(value) \
+    { "steps", value, 2, INFINITY, TG_RIGHT_OPEN }
+#define WARM_UP(o) \
+    { "warm_up", o.warm_up, 0, o.three_phase ? 0.5 : 1, TG_CLOSED }
+
+tg_tensor(tg_one_cycle_schedule)(tg_tensor step, double steps, const tg_one_cycle_options *options) {
+    tg_one_cycle_options o = with_defaults(options);
+    tg_scope scope = BEGIN("one_cycle_schedule", &step, STEPS(steps), WARM_UP(o), ABOVE_0("div_factor", o.div_factor),
                            ABOVE_0("final_div_factor", o.final_div_factor));
-    double   low = 1 / o.div_factor, up = o.warm_up * steps - 1;
-    phase    last = {1, low / o.final_div_factor, steps - 1};
-    if (!o.three_phase) return tg_end_scope_with(scope, cycle_of(step, 2, (phase[]){{low, 1, up}, last}, o.linear));
-    last.start = low;
-    return tg_end_scope_with(scope, cycle_of(step, 3, (phase[]){{low, 1, up}, {1, low, 2 * up}, last}, o.linear));
+    double   low = 1 / o.div_factor;
+    return tg_end_scope_with(scope, go_through(step, steps, low, 1, low / o.final_div_factor, &o));
+}
+
+tg_tensor(tg_one_cycle_momentum)(tg_tensor step, double steps, double high, double low, const tg_one_cycle_options *options) {
+    tg_one_cycle_options o = with_defaults(options);
+    tg_scope scope = BEGIN("one_cycle_momentum", &step, STEPS(steps), WARM_UP(o), {"high", high, 0, 1, TG_RIGHT_OPEN},
+                           {"low", low, 0, 1, TG_RIGHT_OPEN});
+    return tg_end_scope_with(scope, go_through(step, steps, high, low, high, &o));
 }

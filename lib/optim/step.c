@@ -46,7 +46,8 @@ tg_status tg_record_step(tg_tape *tape, const tg_step *step) {
     tg_scope scope = tg_begin_update(tape, step->name);
     if (step->gradients && !step->parameters)
         tg_fail(tape, TG_ERR_ARGUMENT, step->name, "there are gradients, and no parameters that they are of");
-    else if (!tg_error_status(tape) && !tgi_check_rate(tape, step->name, step->rate) && !record_updates(tape, step))
+    else if (!tg_error_status(tape) && !tgi_check_number(tape, step->name, "the rate", step->rate) &&
+             !record_updates(tape, step))
         tg_fail(tape, TG_ERR_GRADIENT, step->name, "no parameter has a gradient: call tg_backward first");
     return tg_end_scope(scope);
 }

@@ -21,6 +21,11 @@ double tgi_or_default(double value, double usual) {
     return value == 0 ? usual : value;
 }
 
+tg_tensor tgi_varying(tg_tensor x, double *value) {
+    x = tg_or_none(x);
+    return tg_is_number(x, value) ? TG_NONE : x;
+}
+
 /* ---- rates and gradients ----------------------------------------------------------------------------------------- */
 
 tg_tensor tgi_rate_as(tg_tensor rate, tg_dtype dtype) {
@@ -57,8 +62,8 @@ tg_tensor tgi_count_step(tg_tensor w, const char *kind) {
     return t;
 }
 
-tg_tensor tgi_weight_of(double beta, tg_tensor t) {
-    return tg_sub(1, tg_pow(beta, t));
+tg_tensor tgi_weight_of(tg_tensor beta, tg_tensor t) {
+    return tg_sub(1, tg_pow(tgi_rate_as(beta, TG_F64), t));
 }
 
 /* The states of a parameter w are called "w." and their kind. */
@@ -82,16 +87,16 @@ tg_status tgi_record_step(tg_tape *tape, const char *name, tg_update *update, co
                                            .count = parameters.count});
 }
 
-tg_status tgi_check_rate(tg_tape *tape, const char *name, tg_tensor rate) {
-    double number;
+tg_status tgi_check_number(tg_tape *tape, const char *name, const char *what, tg_tensor number) {
+    double value;
     char   text[TG_SHAPE_TEXT];
-    if (tg_is_number(rate, &number)) return TG_OK;
-    if (tg_check_tensor(tape, name, "the rate", rate)) return tg_error_status(tape);
-    tg_shape shape = tg_shape_of(rate);
-    tg_dtype dtype = tg_dtype_of(rate);
-    if (shape.rank) return tg_fail(tape, TG_ERR_SHAPE, name, "the rate is %s, not one number", tg_shape_text(text, shape));
+    if (tg_is_number(number, &value)) return TG_OK;
+    if (tg_check_tensor(tape, name, what, number)) return tg_error_status(tape);
+    tg_shape shape = tg_shape_of(number);
+    tg_dtype dtype = tg_dtype_of(number);
+    if (shape.rank) return tg_fail(tape, TG_ERR_SHAPE, name, "%s is %s, not one number", what, tg_shape_text(text, shape));
     if (dtype == TG_F32 || dtype == TG_F64) return TG_OK;
-    return tg_fail(tape, TG_ERR_DTYPE, name, "the rate is %s, not float32 or float64", tg_dtype_name(dtype));
+    return tg_fail(tape, TG_ERR_DTYPE, name, "%s is %s, not float32 or float64", what, tg_dtype_name(dtype));
 }
 
 tg_tensor tgi_next_parameter(tg_tape *tape, int64_t *i) {

@@ -21,9 +21,13 @@ tg_status tgi_check_options(tg_tape *tape, const char *name, const tgi_option *o
 /* The option, or its default where it is 0 or left out. */
 double tgi_or_default(double value, double usual);
 
+/* An option that a tensor may take the place of: that tensor, or TG_NONE where it is left out, or is a plain number, which then is
+ * *value. */
+tg_tensor tgi_varying(tg_tensor x, double *value);
+
 /* ---- rates and gradients ----------------------------------------------------------------------------------------- */
 
-/* The rate in that dtype; a plain number as it is. */
+/* The rate, or another number, in that dtype; a plain number as it is. */
 tg_tensor tgi_rate_as(tg_tensor rate, tg_dtype dtype);
 
 /* w - rate direction */
@@ -44,7 +48,7 @@ tg_tensor tgi_running_mean(tg_tensor w, const char *kind, tg_tensor x, tg_tensor
 tg_tensor tgi_count_step(tg_tensor w, const char *kind);
 
 /* 1 - beta^t: what a running mean of t values has for its weights' sum. */
-tg_tensor tgi_weight_of(double beta, tg_tensor t);
+tg_tensor tgi_weight_of(tg_tensor beta, tg_tensor t);
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
@@ -52,8 +56,8 @@ tg_tensor tgi_weight_of(double beta, tg_tensor t);
 tg_status tgi_record_step(tg_tape *tape, const char *name, tg_update *update, const void *options, tg_tensor rate,
                           tg_list parameters);
 
-/* Whether the rate is one number; the tape's status. */
-tg_status tgi_check_rate(tg_tape *tape, const char *name, tg_tensor rate);
+/* Whether `what`, the rate say, is one number; the tape's status. */
+tg_status tgi_check_number(tg_tape *tape, const char *name, const char *what, tg_tensor number);
 
 /* The next parameter from the i-th on that is not frozen, TG_NONE when there is none left; and the same of those that have a
  * gradient. */

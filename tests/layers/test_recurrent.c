@@ -60,6 +60,16 @@ static void make_lstm_dropout(tg_tape *tape, tg_dtype dtype) {
     layer = tg_new_recurrent(tape, NULL, TG_LSTM, 2, 3, &(tg_recurrent_options){.dtype = dtype, .layers = 2, .dropout = 0.5});
 }
 
+static void make_lstm_projection(tg_tape *tape, tg_dtype dtype) {
+    layer = tg_new_recurrent(tape, NULL, TG_LSTM, 2, 4,
+                             &(tg_recurrent_options){.dtype = dtype, .layers = 2, .bidirectional = true, .projection = 3});
+}
+
+static void make_lstm_projection_no_bias(tg_tape *tape, tg_dtype dtype) {
+    layer =
+        tg_new_recurrent(tape, NULL, TG_LSTM, 3, 4, &(tg_recurrent_options){.dtype = dtype, .no_bias = true, .projection = 2});
+}
+
 static void make_gru(tg_tape *tape, tg_dtype dtype) {
     layer = tg_new_recurrent(tape, NULL, TG_GRU, 3, 2,
                              &(tg_recurrent_options){.dtype = dtype, .layers = 2, .bidirectional = true, .no_bias = true});
@@ -103,6 +113,8 @@ const module_case recurrent_modules[] = {
     {.name = "lstm", .make = make_lstm, .apply = apply_with_state},
     {.name = "lstm_lengths", .make = make_lstm_lengths, .apply = apply_with_mask},
     {.name = "lstm_dropout", .make = make_lstm_dropout, .apply = apply, .changes = true},
+    {.name = "lstm_projection", .make = make_lstm_projection, .apply = apply_with_state},
+    {.name = "lstm_projection_no_bias", .make = make_lstm_projection_no_bias, .apply = apply_with_mask},
     {.name = "gru", .make = make_gru, .apply = apply},
     {.name = "gru_lengths", .make = make_gru_lengths, .apply = apply_with_mask_and_state},
     {.name = NULL},
@@ -168,6 +180,12 @@ START_TEST(what_layers_reject) {
           "gru: 9 layers, and 8 are the most");
     FAILS(tape, tg_new_recurrent(tape, "b", TG_GRU, 2, 3, &(tg_recurrent_options){.dropout = 2}), TG_ERR_ARGUMENT,
           "gru: dropout 2 is not in [0, 1]");
+    FAILS(tape, tg_new_recurrent(tape, "b", TG_GRU, 2, 3, &(tg_recurrent_options){.projection = 2}), TG_ERR_ARGUMENT,
+          "gru: a projection is for LSTM");
+    FAILS(tape, tg_new_recurrent(tape, "b", TG_LSTM, 2, 3, &(tg_recurrent_options){.projection = 3}), TG_ERR_ARGUMENT,
+          "lstm: a projection to 3 is not below the hidden size of 3");
+    FAILS(tape, tg_new_recurrent(tape, "b", TG_LSTM, 2, 3, &(tg_recurrent_options){.projection = -1}), TG_ERR_ARGUMENT,
+          "lstm: a projection to -1");
     FAILS(tape, tg_new_recurrent(tape, "b", (tg_recurrent_kind)7, 2, 3, NULL), TG_ERR_ARGUMENT,
           "recurrent: 7 is no kind of recurrent layer");
     ck_assert_int_eq(tg_parameter_count(tape), 4);
@@ -183,7 +201,18 @@ START_TEST(what_cells_reject) {
           "lstm 'cell': (2, 4) x (12, 2) x (12, 3) x (12) x (12): x has 4 features, not 2");
     FAILS(tape, tg_apply_recurrent_cell(lstm, x, (tg_recurrent_state){{0}, x}), TG_ERR_SHAPE,
           "lstm 'cell': (4, 2) x (12, 2) x (12, 3) x (12) x (12) x (4, 2): the state c is not of shape (4, 3)");
+    tg_recurrent_cell projected = tg_new_recurrent_cell(tape, "p", TG_LSTM, 2, 3, &(tg_recurrent_options){.projection = 1});
+    FAILS(tape, tg_apply_recurrent_cell(projected, x, (tg_recurrent_state){tg_full(tape, TG_F32, TG_SHAPE(4, 3), 1), {0}}),
+          TG_ERR_SHAPE,
+          "lstm 'p': (4, 2) x (12, 2) x (12, 1) x (12) x (12) x (1, 3) x (4, 3): the state h is not of shape (4, 1)");
+    projected.weight_hr = x;
+    FAILS(tape, tg_apply_recurrent_cell(projected, x, (tg_recurrent_state){{0}, {0}}), TG_ERR_SHAPE,
+          "lstm 'p': (4, 2) x (12, 2) x (12, 1) x (12) x (12) x (4, 2): the weight_ih is not of shape (8, 2)");
+    broken.weight_hr = x;
     broken.kind = TG_GRU;
+    FAILS(tape, tg_apply_recurrent_cell(broken, x, (tg_recurrent_state){{0}, {0}}), TG_ERR_ARGUMENT,
+          "gru 'cell': (4, 2) x (12, 2) x (12, 3) x (12) x (12) x (4, 2): a projection is for LSTM");
+    broken.weight_hr = TG_NONE;
     FAILS(tape, tg_apply_recurrent_cell(broken, x, (tg_recurrent_state){{0}, {0}}), TG_ERR_SHAPE,
           "gru 'cell': (4, 2) x (12, 2) x (12, 3) x (12) x (12): the weight_ih is not of shape (9, 2)");
     broken.kind = (tg_recurrent_kind)9;

@@ -93,6 +93,7 @@ static void record(tg_tape *tape, training *t, int which) {
     tg_tensor loss = tg_sum(tg_square(tg_square(t->w)));
     tg_tensor factor = tg_mul(tg_one_cycle_schedule(t->step, 10, NULL), tg_cosine_restarts_schedule(t->step, 4, 2, 0));
     factor = tg_mul(factor, tg_multi_step_schedule(t->step, 2, (double[]){1, 2}, 0.5));
+    factor = tg_mul(factor, tg_one_cycle_momentum(t->step, 10, 0.95, 0.85, NULL));
     tg_backward(loss);
     updates[which](tape, tg_mul(t->rate, tg_cast(factor, TG_F32)));
     tg_reduce_on_plateau(t->rate, loss, t->plateau, &(tg_plateau_options){.patience = TG_ZERO});

@@ -24,6 +24,9 @@ static tg_tensor schedule(const char *name, tg_tensor step, const double *a, int
     if (!strcmp(name, "chained")) return tg_mul(tg_linear_schedule(step, 0.25, 1, 20), tg_exponential_schedule(step, 0.9));
     if (!strcmp(name, "sequential"))
         return tg_where(tg_lt(step, 5), tg_linear_schedule(step, 0.25, 1, 5), tg_cosine_schedule(tg_sub(step, 5), 90, 0.125));
+    if (!strcmp(name, "one_cycle_momentum"))
+        return tg_one_cycle_momentum(step, a[0], a[1], a[2],
+                                     (&(tg_one_cycle_options){.warm_up = a[3], .linear = a[4] != 0, .three_phase = a[5] != 0}));
     ck_assert_str_eq(name, "one_cycle");
     tg_one_cycle_options o = {a[1], a[2], a[3], a[4] != 0, a[5] != 0};
     return tg_one_cycle_schedule(step, a[0], &o);
@@ -49,7 +52,49 @@ static void check_line(const fixture_line *line, const void *context) {
 
 START_TEST(the_rates_are_those_of_pytorch) {
     const tg_dtype dtypes[] = {TG_F64, TG_F32, TG_I64};
-    ck_assert_int_ge(each_line("schedules.csv", check_line, &dtypes[_i]), 30);
+    ck_assert_int_ge(each_line("schedules.csv", check_line, &dtypes[_i]), 33);
+}
+END_TEST
+
+/* A cycle of an optimizer's rate and momentum: the fields of its line, and of the weights and gradients. */
+enum { CYCLE, START, GRADIENTS, AFTER, CYCLED = 3, PERIOD = 4 };
+
+static tg_status cycled_step(const char *name, tg_tape *tape, tg_tensor rate, tg_tensor momentum) {
+    tg_sgd_options  sgd = {.varying_momentum = momentum, .nesterov = !strcmp(name, "nesterov")};
+    tg_adam_options adam = {.varying_beta1 = momentum, .amsgrad = !strcmp(name, "amsgrad"), .weight_decay = 0};
+    if (!strcmp(name, "sgd") || !strcmp(name, "nesterov")) return tg_sgd_step_with(tape, rate, &sgd);
+    if (!strcmp(name, "adam") || !strcmp(name, "amsgrad")) return tg_adam_step(tape, rate, &adam);
+    adam.weight_decay = 0.125;
+    return tg_adamw_step(tape, rate, &adam);
+}
+
+static void check_cycle(const fixture_line *line, const void *context) {
+    const tg_dtype dtype = *(const tg_dtype *)context;
+    const double  *a = line->number[CYCLE];
+    tg_tape       *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", tg_cast(tg_constant(tape, TG_F64, TG_SHAPE(CYCLED), line->number[START]), dtype));
+    tg_tensor g = tg_input(tape, "g", TG_F64, TG_SHAPE(CYCLED)), step = tg_input(tape, "step", TG_I64, TG_SHAPE());
+    tg_backward(tg_sum(tg_mul(tg_cast(g, dtype), w)));
+    tg_tensor rate = tg_mul(a[0], tg_one_cycle_schedule(step, a[1], NULL));
+    ck_assert_int_eq(cycled_step(line->name, tape, rate, tg_one_cycle_momentum(step, a[1], a[2], a[3], NULL)), TG_OK);
+    tg_assign(step, tg_add(step, 1));
+    for (int k = 0; k < line->count[AFTER] / CYCLED; k++) {
+        values got;
+        tg_write(g, line->number[GRADIENTS] + k % PERIOD * CYCLED, CYCLED);
+        tg_run(tape);
+        read_values(line->name, w, &got);
+        for (int i = 0; i < CYCLED; i++) {
+            double expected = line->number[AFTER][k * CYCLED + i], error = fabs((double)got.at[i].real - expected);
+            ck_assert_msg(error <= (dtype == TG_F32 ? 1e-5 : 1e-12), "%s: weight %d after step %d is %.17Lg, not %.17g",
+                          line->name, i, k + 1, got.at[i].real, expected);
+        }
+    }
+    finish(tape);
+}
+
+START_TEST(a_cycle_trains_as_pytorch_does) {
+    const tg_dtype dtypes[] = {TG_F64, TG_F32};
+    ck_assert_int_eq(each_line("one_cycle.csv", check_cycle, &dtypes[_i]), 5);
 }
 END_TEST
 
@@ -149,6 +194,9 @@ START_TEST(what_does_not_fit_is_rejected) {
     REFUSED(tg_one_cycle_schedule(s, 9, &(tg_one_cycle_options){.div_factor = -1}), TG_ERR_ARGUMENT, "div_factor -1");
     REFUSED(tg_one_cycle_schedule(s, 9, &(tg_one_cycle_options){.final_div_factor = -1}), TG_ERR_ARGUMENT,
             "final_div_factor -1");
+    REFUSED(tg_one_cycle_momentum(s, 1, 0.9, 0.8, NULL), TG_ERR_ARGUMENT, "one_cycle_momentum: steps 1");
+    REFUSED(tg_one_cycle_momentum(s, 9, 1, 0.8, NULL), TG_ERR_ARGUMENT, "one_cycle_momentum: high 1 is not in [0, 1)");
+    REFUSED(tg_one_cycle_momentum(s, 9, 0.9, -1, NULL), TG_ERR_ARGUMENT, "one_cycle_momentum: low -1");
     REFUSED(tg_cosine_schedule(tg_invalid(tape), 1, 0), TG_ERR_HANDLE, "cosine_schedule: ");
     ck_assert(!tg_valid(tg_cosine_schedule(3, 1, 0)));
     ck_assert(!tg_valid(tg_one_cycle_schedule(TG_NONE, 9, NULL)));
@@ -162,6 +210,7 @@ Suite *suite_schedule(void) {
     Suite *suite = suite_create("schedule");
     TCase *tcase = tcase_create("schedule");
     tcase_add_loop_test(tcase, the_rates_are_those_of_pytorch, 0, 3);
+    tcase_add_loop_test(tcase, a_cycle_trains_as_pytorch_does, 0, 2);
     tcase_add_test(tcase, a_program_that_runs_again_and_again_changes_its_rate);
     tcase_add_test(tcase, a_program_that_is_recorded_afresh_changes_its_rate);
     tcase_add_test(tcase, edges);

@@ -282,7 +282,15 @@ START_TEST(options_out_of_range_are_rejected) {
     check_rejected_with(tape, (tg_sgd_options){.weight_decay = -1}, "weight_decay -1");
     check_rejected_with(tape, (tg_sgd_options){.dampening = -1}, "dampening -1");
     check_rejected_with(tape, (tg_sgd_options){.nesterov = true}, "Nesterov");
+    check_rejected_with(tape, (tg_sgd_options){.varying_momentum = tg_num(-1)}, "momentum -1");
+    check_rejected_with(tape, (tg_sgd_options){.nesterov = true, .varying_momentum = tg_num(0)}, "Nesterov");
     check_rejected_with(tape, (tg_sgd_options){.nesterov = true, .momentum = 0.5, .dampening = 0.5}, "dampening is 0.5");
+    tg_sgd_options  two = {.varying_momentum = F64(tape, 0.1, 0.2)};
+    tg_adam_options whole = {.varying_beta1 = tg_full(tape, TG_I64, TG_SHAPE(), 1)};
+    ck_assert_int_eq(tg_sgd_step_with(tape, 1, &two), TG_ERR_SHAPE);
+    CHECK_ERROR(tape, TG_ERR_SHAPE, "sgd_step_with: ", "the momentum is (2), not one number");
+    ck_assert_int_eq(tg_adam_step(tape, 1, &whole), TG_ERR_DTYPE);
+    CHECK_ERROR(tape, TG_ERR_DTYPE, "adam_step: ", "beta1 is int64, not float32 or float64");
     ck_assert_int_eq(tg_sgd_step_with(NULL, 1, NULL), TG_ERR_HANDLE);
     CHECK_IS(w, 3);
     finish(tape);
