@@ -159,11 +159,13 @@ static void record_writing(program *p) {
 
 /* The text so far, as far as the cache goes back. */
 typedef struct written {
-    int64_t count, number[MOST_CONTEXT];
+    const program *p;
+    int64_t        count, number[MOST_CONTEXT];
 } written;
 
 /* One character, and the choice of the next one. */
-static int64_t go_on(const program *p, written *w, int64_t character) {
+static int64_t go_on(written *w, int64_t character) {
+    const program *p = w->p;
     w->number[w->count++] = character;
     tg_write(p->character, &character, 1);
     tg_run_part(p->training.tape, "write");
@@ -171,32 +173,16 @@ static int64_t go_on(const program *p, written *w, int64_t character) {
 }
 
 /* When the cache is full its second half is read again, and is the first then. */
-static int64_t write_on(const program *p, written *w, int64_t character) {
-    int64_t context = p->model.o->context, half = context / 2;
+static int64_t write_on(void *state, int64_t character) {
+    written *w = state;
+    int64_t  context = w->p->model.o->context, half = context / 2;
     if (w->count == context) {
         w->count = 0;
-        tg_write(p->position, &(int64_t){0}, 1);
+        tg_write(w->p->position, &(int64_t){0}, 1);
         for (int64_t i = context - half; i < context; i++)
-            go_on(p, w, w->number[i]);
+            go_on(w, w->number[i]);
     }
-    return go_on(p, w, character);
-}
-
-static void write_text(const program *p) {
-    const options *o = p->model.o;
-    written        w = {.count = 0};
-    int64_t        next = 0;
-    tg_write(p->position, &(int64_t){0}, 1);
-    for (const char *c = o->prompt; *c; c++) {
-        int64_t number = text_number(&p->training.text, *c);
-        if (number >= 0) next = write_on(p, &w, number);
-    }
-    fputs(o->prompt, stdout);
-    for (int64_t i = 0; i < o->characters && !tg_error_status(p->training.tape); i++) {
-        putchar(p->training.text.characters[next]);
-        next = write_on(p, &w, next);
-    }
-    putchar('\n');
+    return go_on(w, character);
 }
 
 /* ---- the program ------------------------------------------------------------------------------------------------- */
@@ -227,15 +213,31 @@ static bool run(const options *o) {
     tg_seed(tape, (uint64_t)o->seed);
     program p = new_program(tape, o);
     text_train(&p.training, o->every, &o->files);
-    if (!tg_error_status(tape)) write_text(&p);
-    bool ok = tg_error_status(tape) == TG_OK || complain("%s", tape ? tg_error(tape) : "out of memory");
+    if (!tg_error_status(tape)) {
+        written w = {.p = &p};
+        tg_write(p.position, &(int64_t){0}, 1);
+        text_write(&p.training, o->prompt, o->characters, write_on, &w);
+    }
+    bool ok = complain_of(tape);
     tg_tape_free(tape);
     return ok;
 }
 
 int main(int argc, char **argv) {
-    options o = {.layers = 4, .heads = 4, .width = 128, .context = 128, .batch = 16, .steps = 1000, .every = 100, .seed = 1,
-                 .characters = 500, .rate = 2e-3, .dropout = 0.1, .temperature = 0.8, .text = DEFAULT_TEXT, .prompt = "\n"};
+    options              o = {.layers = 4,
+                              .heads = 4,
+                              .width = 128,
+                              .context = 128,
+                              .batch = 16,
+                              .steps = 1000,
+                              .every = 100,
+                              .seed = 1,
+                              .characters = 500,
+                              .rate = 2e-3,
+                              .dropout = 0.1,
+                              .temperature = 0.8,
+                              .text = DEFAULT_TEXT,
+                              .prompt = "\n"};
     const command_option rows[] = {
         TEXT_OPTIONS(o),
         {"layers", "N", "layers of the model", COMMAND_COUNT, &o.layers, 1},
@@ -245,7 +247,7 @@ int main(int argc, char **argv) {
     };
     const command c = {"Trains a transformer of GPT-2's shape on the characters of a text, and has it write.\n",
                        sizeof rows / sizeof *rows, rows};
-    int exit_code;
+    int           exit_code;
     if (!command_read(&c, argc, argv, &exit_code)) return exit_code;
     return check(&o) && run(&o) ? 0 : 2;
 }

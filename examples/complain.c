@@ -18,3 +18,7 @@ bool complain(const char *format, ...) {
     fprintf(stderr, "%s: %s\n", program_name, text);
     return false;
 }
+
+bool complain_of(const tg_tape *tape) {
+    return tg_error_status(tape) == TG_OK || complain("%s", tape ? tg_error(tape) : "out of memory");
+}

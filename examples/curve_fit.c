@@ -242,7 +242,7 @@ int main(int argc, char **argv) {
 
     tg_tape *tape = tg_tape_new();
     bool     ok = run(tape, data, steps, plot);
-    if (tg_error_status(tape) != TG_OK) complain("%s", tape ? tg_error(tape) : "out of memory");
+    complain_of(tape);
     tg_tape_free(tape);
     if (fflush(stdout) != 0) ok = complain("standard output: %s", strerror(errno));
     return ok ? 0 : 2;

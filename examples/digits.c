@@ -291,7 +291,7 @@ static void plot_losses(tg_tape *tape, const digits *d) {
 
 int digits_end(tg_tape *tape, digits *d) {
     if (d->options->plot) plot_losses(tape, d);
-    bool ok = tg_error_status(tape) == TG_OK || complain("%s", tape ? tg_error(tape) : "out of memory");
+    bool ok = complain_of(tape);
     tg_free_loader(d->train);
     tg_free_loader(d->test);
     tg_metrics_close(d->log.metrics);

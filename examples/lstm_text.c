@@ -93,24 +93,11 @@ static void record_writing(program *p) {
 }
 
 /* One character, and the choice of the next one. */
-static int64_t write_on(const program *p, int64_t character) {
+static int64_t write_on(void *state, int64_t character) {
+    const program *p = state;
     tg_write(p->character, &character, 1);
     tg_run_part(p->training.tape, "write");
     return (int64_t)tg_item(p->character);
-}
-
-static void write_text(const program *p) {
-    int64_t next = 0;
-    for (const char *c = p->o->prompt; *c; c++) {
-        int64_t number = text_number(&p->training.text, *c);
-        if (number >= 0) next = write_on(p, number);
-    }
-    fputs(p->o->prompt, stdout);
-    for (int64_t i = 0; i < p->o->characters && !tg_error_status(p->training.tape); i++) {
-        putchar(p->training.text.characters[next]);
-        next = write_on(p, next);
-    }
-    putchar('\n');
 }
 
 /* ---- the program ------------------------------------------------------------------------------------------------- */
@@ -135,15 +122,26 @@ static bool run(const options *o) {
     tg_seed(tape, (uint64_t)o->seed);
     program p = new_program(tape, o);
     text_train(&p.training, o->every, &o->files);
-    if (!tg_error_status(tape)) write_text(&p);
-    bool ok = tg_error_status(tape) == TG_OK || complain("%s", tape ? tg_error(tape) : "out of memory");
+    if (!tg_error_status(tape)) text_write(&p.training, o->prompt, o->characters, write_on, &p);
+    bool ok = complain_of(tape);
     tg_tape_free(tape);
     return ok;
 }
 
 int main(int argc, char **argv) {
-    options o = {.layers = 2, .hidden = 128, .length = 48, .batch = 16, .steps = 1000, .every = 100, .seed = 1,
-                 .characters = 500, .rate = 5e-3, .dropout = 0.2, .temperature = 0.8, .text = DEFAULT_TEXT, .prompt = "\n"};
+    options              o = {.layers = 2,
+                              .hidden = 128,
+                              .length = 48,
+                              .batch = 16,
+                              .steps = 1000,
+                              .every = 100,
+                              .seed = 1,
+                              .characters = 500,
+                              .rate = 5e-3,
+                              .dropout = 0.2,
+                              .temperature = 0.8,
+                              .text = DEFAULT_TEXT,
+                              .prompt = "\n"};
     const command_option rows[] = {
         TEXT_OPTIONS(o),
         {"layers", "N", "LSTMs one upon the other", COMMAND_COUNT, &o.layers, 1},

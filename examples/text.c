@@ -1,4 +1,4 @@
-/* examples/text.c: a text as numbers, and the loop of the training.
+/* examples/text.c: a text as numbers, the loop of the training, and that of the writing.
  *
  * SPDX-License-Identifier: MIT */
 #include "text.h"
@@ -63,7 +63,8 @@ text_training text_training_new(tg_tape *tape, const char *path, int64_t batch, 
 void text_test_batch(const text_training *t, tg_tensor *x, tg_tensor *next) {
     int64_t size = t->batch * t->length, count = tg_size(t->text.test);
     if (count <= size)
-        tg_fail(t->tape, TG_ERR_SHAPE, NULL, "the text held out has %" PRId64 " characters: too few for a test of one batch", count);
+        tg_fail(t->tape, TG_ERR_SHAPE, NULL, "the text held out has %" PRId64 " characters: too few for a test of one batch",
+                count);
     tg_tensor places = tg_add(t->at, tg_arange(t->tape, TG_I64, 0, (double)size, 1));
     places = tg_reshape(places, TG_SHAPE(t->batch, t->length));
     *x = tg_take(t->text.test, places, 0);
@@ -122,4 +123,20 @@ void text_train(const text_training *t, int64_t every, const text_files *files) 
     }
     tg_metrics_close(r.metrics);
     if (files->plot) tg_plot_metrics(t->tape, files->plot, files->metrics, "train_loss,test_loss", NULL);
+}
+
+/* ---- the writing ------------------------------------------------------------------------------------------------- */
+
+void text_write(const text_training *t, const char *prompt, int64_t characters, text_reader *read, void *state) {
+    int64_t next = 0;
+    for (const char *c = prompt; *c; c++) {
+        int64_t number = text_number(&t->text, *c);
+        if (number >= 0) next = read(state, number);
+    }
+    fputs(prompt, stdout);
+    for (int64_t i = 0; i < characters && !tg_error_status(t->tape); i++) {
+        putchar(t->text.characters[next]);
+        next = read(state, next);
+    }
+    putchar('\n');
 }

@@ -1,4 +1,4 @@
-/* examples/text.h: what the examples that learn to write share: a text as numbers, and the loop of the training.
+/* examples/text.h: what the examples that learn to write share: a text as numbers, and the loops of training and writing.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef EXAMPLES_TEXT_H
@@ -35,8 +35,9 @@ void text_pieces(tg_tensor numbers, int64_t batch, int64_t length, tg_tensor *x,
         {"dropout", "X", "share of the features that are dropped in training", COMMAND_REAL, &(o).dropout, 0}, \
         {"seed", "N", "seed of the weights, the pieces, the dropout and the writing", COMMAND_COUNT, &(o).seed, 0}, \
         {"prompt", "TEXT", "what the model goes on from", COMMAND_TEXT, &(o).prompt, 0}, \
-        {"characters", "N", "how many characters it writes", COMMAND_COUNT, &(o).characters, 0}, \
-        {"temperature", "X", "below 1 it prefers what is probable, above 1 it dares more", COMMAND_REAL, &(o).temperature, 1e-3}
+        {"characters", "N", "how many characters it writes", COMMAND_COUNT, &(o).characters, 0}, { \
+        "temperature", "X", "below 1 it prefers what is probable, above 1 it dares more", COMMAND_REAL, &(o).temperature, 1e-3 \
+    }
 
 /* A tape with a part "train", one step of the training, and a part "test", on one batch of the text that is held out. */
 typedef struct text_training {
@@ -64,5 +65,10 @@ typedef struct text_files {
 } text_files;
 
 void text_train(const text_training *t, int64_t every, const text_files *files);
+
+/* Prints the prompt, and goes on from it by so many characters. `read` has the model of `state` read a character, and gives the one that
+ * it chooses to come next, both by their numbers. */
+typedef int64_t text_reader(void *state, int64_t character);
+void            text_write(const text_training *t, const char *prompt, int64_t characters, text_reader *read, void *state);
 
 #endif

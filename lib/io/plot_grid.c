@@ -59,6 +59,20 @@ static tg_status find_range(const numbers *n, double *low, double *high, tgi_fai
     return tgi_failed(failure, TG_ERR_VALUE, "there is nothing to draw: of %lld numbers none is finite", (long long)n->count);
 }
 
+/* ---- drawing a tensor -------------------------------------------------------------------------------------------- */
+
+/* Draws x, with options of the function's own. */
+typedef tg_status drawing(tg_tensor x, const void *options, tgi_failure *failure);
+
+static tg_status draw(const char *name, tg_tensor x, const char *path, drawing *function, const void *options) {
+    tg_tape *tape = tg_tape_of(x);
+    if (tg_error_status(tape)) return tg_error_status(tape);
+    tgi_failure failure = {.path = path};
+    tg_scope    scope = tg_begin_scope(tape, name);
+    if (!tg_check_tensor(tape, name, "the tensor", x)) function(x, options, &failure);
+    return tgi_end_status(scope, &failure);
+}
+
 /* ---- which class is taken for which ------------------------------------------------------------------------------ */
 
 enum { CELL = 36, MARGIN = 130, MOST_CLASSES = 400, SHORT_NAME = 4 }; /* pixels; characters */
@@ -128,11 +142,12 @@ static void write_confusion(const tgi_plot *plot, const numbers *n, double high,
                           "$cells using 1:2:4:5 with labels textcolor rgb variable\n");
 }
 
-static tg_status draw_confusion(tg_tensor counts, const tg_confusion_options *o, tgi_failure *failure) {
-    numbers  n;
-    double   low, high;
-    tgi_plot plot;
-    char     text[TG_SHAPE_TEXT];
+static tg_status draw_confusion(tg_tensor counts, const void *options, tgi_failure *failure) {
+    const tg_confusion_options *o = options;
+    numbers                     n;
+    double                      low, high;
+    tgi_plot                    plot;
+    char                        text[TG_SHAPE_TEXT];
     if (read_numbers(counts, 2, "(k, k)", &n, failure) || find_range(&n, &low, &high, failure)) return failure->status;
     int64_t k = n.shape.dims[0];
     if (n.shape.dims[1] != k)
@@ -144,13 +159,8 @@ static tg_status draw_confusion(tg_tensor counts, const tg_confusion_options *o,
 }
 
 tg_status(tg_plot_confusion)(tg_tensor counts, const char *path, const tg_confusion_options *options) {
-    tg_tape *tape = tg_tape_of(counts);
-    if (tg_error_status(tape)) return tg_error_status(tape);
-    tgi_failure          failure = {.path = path};
-    tg_scope             scope = tg_begin_scope(tape, "plot_confusion");
     tg_confusion_options o = options ? *options : (tg_confusion_options){0};
-    if (!tg_check_tensor(tape, "plot_confusion", "the tensor", counts)) draw_confusion(counts, &o, &failure);
-    return tgi_end_status(scope, &failure);
+    return draw("plot_confusion", counts, path, draw_confusion, &o);
 }
 
 /* ---- images ------------------------------------------------------------------------------------------------------ */
@@ -277,10 +287,11 @@ static void write_images(const tgi_plot *plot, const grid *g, const numbers *n, 
     fprintf(plot->script, "plot $pixels matrix with image\n");
 }
 
-static tg_status draw_images(tg_tensor images, const tg_images_options *o, tgi_failure *failure) {
-    numbers  n;
-    grid     g;
-    tgi_plot plot;
+static tg_status draw_images(tg_tensor images, const void *options, tgi_failure *failure) {
+    const tg_images_options *o = options;
+    numbers                  n;
+    grid                     g;
+    tgi_plot                 plot;
     if (read_numbers(images, 3, "(n, height, width)", &n, failure) || lay_out(&g, &n, o, failure) ||
         choose_range(&g, &n, failure))
         return failure->status;
@@ -290,11 +301,6 @@ static tg_status draw_images(tg_tensor images, const tg_images_options *o, tgi_f
 }
 
 tg_status(tg_plot_images)(tg_tensor images, const char *path, const tg_images_options *options) {
-    tg_tape *tape = tg_tape_of(images);
-    if (tg_error_status(tape)) return tg_error_status(tape);
-    tgi_failure       failure = {.path = path};
-    tg_scope          scope = tg_begin_scope(tape, "plot_images");
     tg_images_options o = options ? *options : (tg_images_options){0};
-    if (!tg_check_tensor(tape, "plot_images", "the tensor", images)) draw_images(images, &o, &failure);
-    return tgi_end_status(scope, &failure);
+    return draw("plot_images", images, path, draw_images, &o);
 }

@@ -4,21 +4,11 @@
 # `make check` sets the variables; by hand it runs in the build directory. Reports by the Test Anything Protocol.
 # SPDX-License-Identifier: MIT
 set -u
-program=${top_builddir:-.}/examples/import_pytorch
-top_srcdir=${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}
+program=import_pytorch
 
-. "$top_srcdir/tests/tap.sh"
+. "${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}/tests/examples/example.sh"
 
-if [ ! -x "$program" ]; then
-    skip "import_pytorch" "libtapegrad-io was not built"
-    finish
-fi
-
-root=$(mktemp -d) || exit 99
-trap 'rm -rf "$root"' EXIT
-trap 'exit 1' HUP INT PIPE TERM
-
-output=$("$program" 2>&1)
+output=$("$programs/$program" 2>&1)
 report $? "the models of data differ from PyTorch by at most 1e-5"
 for model in "mlp, 4 tensors" "cnn, 9 tensors" "encoder, 24 tensors"; do
     echo "$output" | grep -q "safetensors: $model, differs from PyTorch by [0-9.e-]* at most\$"
@@ -26,15 +16,6 @@ for model in "mlp, 4 tensors" "cnn, 9 tensors" "encoder, 24 tensors"; do
     [ $status = 0 ] || echo "$output" | sed 's/^/# /'
     report $status "$model"
 done
-
-# refuses TEXT FILE: exit code 2, and a line on standard error with this in it.
-refuses() {
-    "$program" "$2" >"$root/out" 2>"$root/err"
-    [ $? = 2 ] && grep -q -F -e "$1" "$root/err" && [ ! -s "$root/out" ]
-    status=$?
-    [ $status = 0 ] || sed 's/^/# /' "$root/out" "$root/err"
-    report $status "an error: $1"
-}
 
 data=$top_srcdir/data/pytorch_mlp.safetensors
 refuses "absent: it cannot be opened: No such file or directory" "$root/absent"

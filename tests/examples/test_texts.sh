@@ -5,34 +5,20 @@
 # `make check` sets the variables; by hand it runs in the build directory. Reports by the Test Anything Protocol.
 # SPDX-License-Identifier: MIT
 set -u
-programs=${top_builddir:-.}/examples
-top_srcdir=${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}
+program=char_gpt
 
-. "$top_srcdir/tests/tap.sh"
-
-if [ ! -x "$programs/char_gpt" ]; then
-    skip "the examples that learn to write" "libtapegrad-io was not built"
-    finish
-fi
-
-# With one thread: beside other tests, two would wait for each other.
-OMP_NUM_THREADS=1
-export OMP_NUM_THREADS
-
-root=$(mktemp -d) || exit 99
-trap 'rm -rf "$root"' EXIT
-trap 'exit 1' HUP INT PIPE TERM
+. "${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}/tests/examples/example.sh"
 
 # A small model of each program.
 char_gpt="char_gpt --layers 2 --heads 2 --width 32 --context 32 --batch 4 --characters 300"
 lstm_text="lstm_text --layers 2 --hidden 24 --length 16 --batch 4 --characters 300"
 
-# learns NAME ARGUMENT...: the program that is being tested; its output is in $root/NAME, and nothing on standard error.
+# learns NAME ARGUMENT...: the command that is being tested; its output is in $root/NAME, and nothing on standard error.
 learns() {
     name=$1
     shift
     # shellcheck disable=SC2086
-    "$programs/"$program "$@" >"$root/$name" 2>"$root/err" && [ ! -s "$root/err" ]
+    "$programs/"$command "$@" >"$root/$name" 2>"$root/err" && [ ! -s "$root/err" ]
     status=$?
     [ $status = 0 ] || sed 's/^/# /' "$root/$name" "$root/err"
     return $status
@@ -76,28 +62,17 @@ is_as_it_should_be() {
     # Stopped after 20 steps of 50: the steps from there on are the same to the last digit.
     mv "$root/checkpoint" "$root/whole_checkpoint"
     # shellcheck disable=SC2086
-    "$programs/"$program "$@" 2>"$root/err" | sed '/^step 20/q' >"$root/begun"
+    "$programs/"$command "$@" 2>"$root/err" | sed '/^step 20/q' >"$root/begun"
     learns rest "$@"
     tail -n +"$(grep -n "$(head -n 1 "$root/rest")" "$root/first" | cut -d: -f1)" "$root/first" | cmp -s - "$root/rest" &&
         cmp -s "$root/checkpoint" "$root/whole_checkpoint"
     report $? "$what: a training that was stopped goes on to the same bits"
 }
 
-program=$lstm_text
+command=$lstm_text
 is_as_it_should_be lstm_text
-program=$char_gpt
+command=$char_gpt
 is_as_it_should_be char_gpt
-
-# refuses TEXT ARGUMENT...: exit code 2, one line on standard error with this in it, nothing on standard output.
-refuses() {
-    text=$1
-    shift
-    "$programs/char_gpt" "$@" >"$root/out" 2>"$root/err"
-    [ $? = 2 ] && grep -q -F -e "$text" "$root/err" && [ "$(wc -l <"$root/err")" -eq 1 ] && [ ! -s "$root/out" ]
-    status=$?
-    [ $status = 0 ] || sed 's/^/# /' "$root/out" "$root/err"
-    report $status "refused: $text"
-}
 
 printf 'too short' >"$root/short"
 yes 'Long enough for a step, but not for the test.' | head -n 60 >"$root/long"
@@ -123,11 +98,9 @@ refuses "broken.gz" --text "$root/broken.gz"
 # shellcheck disable=SC2086
 refuses "wte.weight" ${char_gpt#char_gpt} --width 64 --checkpoint "$root/checkpoint" --steps 50
 
-"$programs/lstm_text" --layers 9 >"$root/out" 2>"$root/err"
-[ $? = 2 ] && grep -q "at most 8" "$root/err"
-report $? "refused: too many layers of an LSTM"
+helps --temperature
 
-"$programs/char_gpt" --help >"$root/out" 2>"$root/err" && grep -q -e '--temperature' "$root/out" && [ ! -s "$root/err" ]
-report $? "--help"
+program=lstm_text
+refuses "at most 8" --layers 9
 
 finish

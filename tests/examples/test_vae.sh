@@ -5,46 +5,19 @@
 # `make check` sets the variables; by hand it runs in the build directory. Reports by the Test Anything Protocol.
 # SPDX-License-Identifier: MIT
 set -u
-vae=${top_builddir:-.}/examples/vae
-top_srcdir=${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}
+program=vae
 
-. "$top_srcdir/tests/tap.sh"
-
-if [ ! -x "$vae" ]; then
-    skip "the example that paints digits" "libtapegrad-io was not built"
-    finish
-fi
-
-# With one thread: beside other tests, two would wait for each other.
-OMP_NUM_THREADS=1
-export OMP_NUM_THREADS
-
-root=$(mktemp -d) || exit 99
-trap 'rm -rf "$root"' EXIT
-trap 'exit 1' HUP INT PIPE TERM
+. "${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}/tests/examples/example.sh"
 
 # reaches NATS NAME ARGUMENT...: its last line, and nothing on standard error, which is no terminal.
 reaches() {
     nats=$1 name=$2
     shift 2
-    "$vae" "$@" >"$root/out" 2>"$root/err" && [ ! -s "$root/err" ] &&
+    run "$@" &&
         awk -v nats="$nats" '
             { line = $0 }
             END { exit !(line ~ /^Test bound: [0-9]+[.][0-9] nats per image$/ && substr(line, 13) + 0 <= nats) }' "$root/out"
-    status=$?
-    [ $status = 0 ] || sed 's/^/# /' "$root/out" "$root/err"
-    report $status "$name"
-}
-
-# refuses TEXT ARGUMENT...: exit code 2, one line on standard error with this in it, nothing on standard output.
-refuses() {
-    text=$1
-    shift
-    "$vae" "$@" >"$root/out" 2>"$root/err"
-    [ $? = 2 ] && grep -q -F -e "$text" "$root/err" && [ "$(wc -l <"$root/err")" -eq 1 ] && [ ! -s "$root/out" ]
-    status=$?
-    [ $status = 0 ] || sed 's/^/# /' "$root/out" "$root/err"
-    report $status "$text"
+    report $? "$name"
 }
 
 # ---- what it reaches -------------------------------------------------------------------------------------------------
@@ -60,7 +33,7 @@ report $? "the table has all epochs, and the bound that was printed"
 
 # The losses of single steps; PyTorch's are in the fixture, whose head says how they were made.
 gzip -dc "$top_srcdir/data/digits.csv.gz" | head -n 40 >"$root/forty"
-"$vae" --data "$root/forty" --epochs 60 --seed 1 --metrics "$root/steps.csv" >/dev/null &&
+"$programs/vae" --data "$root/forty" --epochs 60 --seed 1 --metrics "$root/steps.csv" >/dev/null &&
     paste -d, "$root/steps.csv" "$top_srcdir/tests/fixtures/vae.csv" | awk -F, '
         function differ(a, b) { d = a > b ? a / b - 1 : b / a - 1; if (!(d <= most)) most = d; return !(d <= 1e-4) }
         NR > 1 && (NF != 6 || $1 != $4 || differ($2, $5) || differ($3, $6)) { print "# line " NR ": " $0; bad = 1 }
@@ -104,7 +77,6 @@ refuses "plot_check: x: the name of a picture ends in .svg, .png or .pdf" --pict
 refuses "absent: it cannot be opened: No such file or directory" --data "$root/absent"
 refuses "file: unexpected; every option starts with --" file
 
-"$vae" --help >"$root/out" && head -n 1 "$root/out" | grep -q "^Usage: vae " && grep -q -e '--picture FILE' "$root/out"
-report $? "vae --help"
+helps --picture
 
 finish
