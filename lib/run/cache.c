@@ -63,11 +63,9 @@ static uint64_t *take_words(key_writer *k, size_t count) {
     return k->words + k->count - count;
 }
 
-/* Gives an instruction from outside its number, unless it has one. */
-static tg_status number(key_writer *k, uint32_t index) {
-    tgi_node  *node = tgi_node_at(k->tape, index);
+/* Gives an instruction from outside its number. */
+static tg_status number(key_writer *k, uint32_t index, tgi_node *node) {
     tgi_frame *frame = &k->frame;
-    if (node->key == k->tape->plans.keys) return TG_OK;
     if (frame->outside_count == k->outside_room) {
         uint32_t  room = 2 * k->outside_room + 16;
         uint32_t *more = grown(k->tape, frame->outside, frame->outside_count, room, sizeof *more);
@@ -81,21 +79,31 @@ static tg_status number(key_writer *k, uint32_t index) {
     return TG_OK;
 }
 
+/* The reference to an operand, which may be from outside: then it has a number afterwards. */
+static tg_status refer_to(key_writer *k, uint32_t index, tgi_ref *ref) {
+    *ref = index - k->frame.start;
+    if (index >= k->frame.start) return TG_OK;
+    tgi_node *node = tgi_node_at(k->tape, index);
+    if (node->key != k->tape->plans.keys && number(k, index, node)) return TG_ERR_MEMORY;
+    *ref = TGI_OUTSIDE | node->outside;
+    return TG_OK;
+}
+
 /* An operand from outside: its type, and of a view its base and its strides. */
 static tg_status write_outside(key_writer *k, uint32_t index) {
     const tgi_node *node = tgi_node_at(k->tape, index);
     bool            view = node->view && node->view->base != TGI_NONE;
-    if (view && number(k, node->view->base)) return TG_ERR_MEMORY;
-    uint64_t       *w = take_words(k, 2u + node->rank + (view ? 2u + node->rank : 0u));
+    tgi_ref         base = 0;
+    if (view && refer_to(k, node->view->base, &base)) return TG_ERR_MEMORY;
+    uint64_t *w = take_words(k, 2u + node->rank + (view ? 2u + node->rank : 0u));
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)view << 16;
     tgi_copy_sizes(node->rank, node->dims, (int64_t *)w);
     if (!view) return TG_OK;
-    const tgi_node *base = tgi_node_at(k->tape, node->view->base);
     w += node->rank;
-    *w++ = base->outside;
-    *w++ = (uint64_t)((const char *)node->data - (const char *)base->data);
+    *w++ = base;
+    *w++ = (uint64_t)((const char *)node->data - (const char *)tgi_node_at(k->tape, node->view->base)->data);
     tgi_copy_sizes(node->rank, node->view->strides, (int64_t *)w);
     return TG_OK;
 }
@@ -104,9 +112,7 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
     const tgi_node *node = tgi_node_at(k->tape, index);
     bool            leaf = !node->op->infer, any_number = node->op->arity < 0;
     size_t          attr_words = (node->attr_size + 7) / 8, in_words = (node->count + 1) / 2;
-    for (uint32_t j = 0; j < node->count; j++)
-        if (node->in[j] < k->frame.start && number(k, node->in[j])) return TG_ERR_MEMORY;
-    uint64_t *w = take_words(k, 2u + any_number + node->rank + in_words + attr_words);
+    uint64_t       *w = take_words(k, 2u + any_number + node->rank + in_words + attr_words);
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
     *w++ = (uint64_t)node->dtype | (uint64_t)node->rank << 8 |
@@ -116,7 +122,7 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
     w += node->rank;
     if (in_words) w[in_words - 1] = 0;
     for (uint32_t j = 0; j < node->count; j++)
-        ((uint32_t *)w)[j] = tgi_ref_to(k->tape, &k->frame, node->in[j]);
+        if (refer_to(k, node->in[j], (tgi_ref *)w + j)) return TG_ERR_MEMORY;
     w += in_words;
     if (attr_words) w[attr_words - 1] = 0;
     if (attr_words) memcpy(w, node->attr, node->attr_size);
@@ -126,12 +132,17 @@ static tg_status write_instruction(key_writer *k, uint32_t index) {
     return TG_OK;
 }
 
+/* Two words at a time, which do not wait for each other. */
 static uint64_t hash_more(uint64_t h, const uint64_t *words, size_t count) {
-    for (size_t i = 0; i < count; i++) {
+    uint64_t other = h >> 32;
+    size_t   i = 0;
+    for (; i + 2 <= count; i += 2) {
         h = (h ^ words[i]) * 0x9e3779b97f4a7c15u;
-        h ^= h >> 32;
+        other = (other ^ words[i + 1]) * 0xc2b2ae3d27d4eb4fu;
     }
-    return h;
+    if (i < count) h = (h ^ words[i]) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 32 ^ other ^ other >> 29;
+    return h * 0x9e3779b97f4a7c15u;
 }
 
 /* Writes instructions start .. end - 1; when they need not be compared, one over the other. */
