@@ -2,9 +2,10 @@
  *
  * Reads the tape from the outputs up and appends, for each instruction on a path from a wanted value to an output, what its
  * gradient rules record. Which instructions lie on such a path is marked first: what stands before, between and beside them on a
- * long tape is not looked at. The walk gathers a gradient for each. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. What ops that
- * take parts of a value (tg_part_rule) give to its gradient is only listed, and recorded as one instruction. An instruction is
- * finished when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order each time.
+ * long tape is not looked at. The walk gathers a gradient for each. Where broadcasting had stretched an operand, its gradient is
+ * summed here, and in no rule. What ops that take parts of a value (tg_part_rule) give to its gradient is only listed, and recorded
+ * as one instruction. An instruction is finished when the walk reaches it, for its readers all come later on the tape: no recursion,
+ * and the same order each time.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>

@@ -14,7 +14,7 @@ tg_scope tgi_begin_derivative(tg_tape *tape, const char *name);
  * for errors (backward.c). */
 tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what);
 
-/* The rule for an operand, or NULL; and a call of it. Of several tensors: where the last one ends, and the first one stands (backward.c). */
+/* The rule for an operand, or NULL; and a call of it. Of several tensors: behind the last of them, and the first one (backward.c). */
 tg_rule  *tgi_rule_of(const tgi_node *node, uint32_t operand);
 tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call);
 uint32_t  tgi_end_of(int count, const tg_tensor *list);

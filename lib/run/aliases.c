@@ -120,7 +120,8 @@ static tg_status prepare_alias(tg_tape *tape, uint32_t index) {
     tgi_node  *view = tgi_node_at(tape, index);
     uint32_t   leaf = view->view->base, assign = tgi_leaf_of(tgi_node_at(tape, leaf))->last_assign;
     detachment same = {.leaf = TGI_NONE}, other = same;
-    for (; assign != TGI_NONE && (assign > index || tape->part_count); assign = tgi_previous_assign(tgi_node_at(tape, assign))) {
+    for (; assign != TGI_NONE && (assign > index || tape->part_count);
+         assign = tgi_previous_assign(tgi_node_at(tape, assign))) {
         uint16_t   part = tgi_node_at(tape, assign)->part;
         detachment d = {leaf, assign, part, false};
         if (part != view->part)

@@ -134,8 +134,8 @@ void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, const tgi_frame *frame,
 /* Whether each value still has the memory that the plan gave it in the run before: then a run has nothing to do but to compute. Views that
  * show a leaf are listed anew in each run, and what is put into memory a second time is first in another place. */
 static bool is_still_bound(const tg_tape *tape, const tgi_plan *plan, const tgi_plan_slot *slot, const char *block) {
-    return slot->bound == plan && slot->bound_start == plan->frame.start && slot->block == block && slot->moves == tape->moves &&
-           tape->aliases.count == 0;
+    return slot->bound == plan && slot->bound_start == plan->frame.start && slot->block == block &&
+           slot->moves == tape->moves && tape->aliases.count == 0;
 }
 
 /* Takes back the memory of values that ran before, by another plan or one by one. */

@@ -85,7 +85,7 @@ typedef struct tgi_fused_op {
     tgi_ref      target;                      /* the instruction whose memory its result goes to */
     int32_t      reg;                         /* or the register */
     uint8_t      kind, count, width, per_row; /* per_row: one element a row */
-    bool         again;   /* it was computed before, and not kept */
+    bool         again;                       /* it was computed before, and not kept */
     size_t       partial; /* of a block reduction: where its blocks are, in the scratch memory of the group, */
     int64_t      blocks;  /* and how many */
 } tgi_fused_op;
@@ -121,12 +121,12 @@ typedef enum tgi_split {
 typedef struct tgi_binding tgi_binding;
 
 typedef struct tgi_unit {
-    tgi_ref      node;       /* the kernel's instruction, or the first of the group */
-    tgi_group   *group;      /* NULL for a kernel */
-    tgi_binding *bindings;   /* of values that it puts into memory a second time, and of their views */
-    uint32_t     bound;      /* so many */
-    uint8_t      split;      /* why its first instruction did not join the unit before; */
-    uint8_t      split_by;   /* the operand that decided it, counted from 0 */
+    tgi_ref      node;     /* the kernel's instruction, or the first of the group */
+    tgi_group   *group;    /* NULL for a kernel */
+    tgi_binding *bindings; /* of values that it puts into memory a second time, and of their views */
+    uint32_t     bound;    /* so many */
+    uint8_t      split;    /* why its first instruction did not join the unit before; */
+    uint8_t      split_by; /* the operand that decided it, counted from 0 */
 } tgi_unit;
 
 /* Where the value of an instruction goes. */
@@ -151,9 +151,9 @@ struct tgi_plan {
     const uint64_t *key;   /* the segment it was made for, written out */
     size_t          key_words;
     uint64_t        hash, used;
-    bool            sequential; /* the segment is to be run one by one */
+    bool            sequential;  /* the segment is to be run one by one */
     bool            binds_again; /* some unit puts a value into memory a second time */
-    tgi_binding    *bindings;   /* of the values that have memory, in the order of recording */
+    tgi_binding    *bindings;    /* of the values that have memory, in the order of recording */
     tgi_unit       *units;
     uint32_t        count, binding_count, unit_count, group_count, fused_count;
     size_t          block_bytes; /* for values */

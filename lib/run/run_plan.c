@@ -127,7 +127,7 @@ static size_t scratch_of(tg_tape *tape, const tgi_plan *plan) {
 
 tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan) {
     uint32_t start = plan->frame.start;
-    char *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
+    char    *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
     if (!block) return tgi_out_of_memory(tape, "run");
     if (tgi_bind_values(tape, plan, block + LINE) || tgi_prepare_aliases(tape)) {
         tgi_forget_aliases(tape, start, tgi_node_at(tape, start)->part);

@@ -169,6 +169,26 @@ START_TEST(what_the_rest_needs_is_still_there) {
 }
 END_TEST
 
+/* Runs that find their values bound do not mark them: what a failure keeps from being computed is not there any more. */
+START_TEST(what_comes_after_a_failure_is_not_that_of_the_run_before) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = counting(tape, N), before = tg_cumsum(x, 0), y = balky(before, 1), after = tg_cumsum(y, 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert(!tg_run(tape) && element(after, 1) == 4);
+    ck_assert(!tg_write(x, ((double[N]){5}), N));
+    failing = 1;
+    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    failing = 0;
+    tg_clear_error(tape);
+    ck_assert(((const double *)tg_peek(before))[1] == 5);
+    ck_assert_ptr_null(tg_peek(after));
+    tg_clear_error(tape);
+    ck_assert(element(after, 1) == 10);
+    ck_assert(!tg_run(tape) && element(after, 1) == 10);
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* The place of the first sum is by then another's. */
 START_TEST(what_was_overwritten_is_not) {
     tg_tape  *tape = new_tape(TG_KEEP_ASKED);
@@ -358,6 +378,7 @@ Suite *suite_run_plan(void) {
     tcase_add_test(dropped, nor_does_one_before_the_recording);
     tcase_add_test(dropped, a_forgotten_gradient_can_be_taken_again);
     tcase_add_test(failures, what_the_rest_needs_is_still_there);
+    tcase_add_test(failures, what_comes_after_a_failure_is_not_that_of_the_run_before);
     tcase_add_test(failures, what_was_overwritten_is_not);
     tcase_add_test(failures, a_view_of_what_was_left_goes_with_it);
     tcase_add_test(failures, but_not_when_it_was_to_be_kept);
