@@ -171,7 +171,8 @@ static tg_status read_jacobian(tg_tensor y, tg_tensor x, const char *what, void 
     if (count != size)
         return tgi_fail(tape, TG_ERR_SHAPE, what, "room for %lld values, where there are %lld", (long long)count,
                         (long long)size);
-    if (count && !values) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the memory for the values is NULL");
+    if (!count) return TG_OK;
+    if (!values) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the memory for the values is NULL");
     tgi_node *seed = tgi_new_leaf(tape, what, &tgi_input, NULL, (tg_dtype)node[0]->dtype, tgi_node_shape(node[0]), NULL);
     if (!seed) return tape->status;
     memset(seed->data, 0, tgi_node_bytes(seed));

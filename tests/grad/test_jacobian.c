@@ -88,6 +88,18 @@ START_TEST(jacobian_for_values_in_between_and_in_float32) {
 }
 END_TEST
 
+START_TEST(a_matrix_without_elements_needs_no_memory) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor none = tg_parameter(tape, "none", tg_full(tape, TG_F64, TG_SHAPE(0, 3), 1)), x = PARAMETER(tape, "x", 1, 2);
+    int64_t   count = tg_instruction_count(tape);
+    ck_assert(!tg_read_jacobian(x, none, (double *)NULL, 0));
+    ck_assert(!tg_read_jacobian(none, x, (double *)NULL, 0));
+    ck_assert_int_eq(tg_instruction_count(tape), count);
+    ck_assert(!tg_read_hessian(tg_sum(none), none, (double *)NULL, 0));
+    finish(tape);
+}
+END_TEST
+
 START_TEST(single_numbers_have_no_axes) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor t = tg_parameter(tape, "t", 3), x = PARAMETER(tape, "x", 1, 2, 4);
@@ -294,6 +306,7 @@ Suite *suite_jacobian(void) {
     tcase_add_test(jacobian, jacobian_of_a_product_of_matrices);
     tcase_add_loop_test(jacobian, jacobian_is_the_one_that_is_read, 0, sizeof trials / sizeof *trials);
     tcase_add_test(jacobian, jacobian_for_values_in_between_and_in_float32);
+    tcase_add_test(jacobian, a_matrix_without_elements_needs_no_memory);
     tcase_add_test(jacobian, single_numbers_have_no_axes);
     tcase_add_test(jacobian, most_axes);
     tcase_add_test(jacobian, nothing_by_nothing);
