@@ -34,15 +34,18 @@ static void NAME(begin)(span s, int64_t step, const T *x, int64_t at, ROW r) {
     }
 }
 
-/* One more element of each. */
+/* One more element of each. What is larger nobody can foresee: bits are chosen, and no branch. */
 static void NAME(compare)(span s, int64_t step, const T *x, int64_t at, ROW r) {
     T *best = r.best;
     I *index = r.index;
     for (int64_t p = s.from; p < s.to; p++) {
-        T    value = x[at + p * step];
-        bool larger = (value > best[p]) | (value != value);
-        best[p] = larger ? value : best[p];
-        index[p] = larger ? (I)(at + p * step) : index[p];
+        T value = x[at + p * step], so_far = best[p];
+        I larger = -(I)((value > so_far) | (value != value)), bits, best_bits;
+        memcpy(&bits, &value, sizeof bits);
+        memcpy(&best_bits, &so_far, sizeof best_bits);
+        best_bits ^= (best_bits ^ bits) & larger;
+        memcpy(&best[p], &best_bits, sizeof best_bits);
+        index[p] ^= (index[p] ^ (I)(at + p * step)) & larger;
     }
 }
 
