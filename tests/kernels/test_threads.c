@@ -14,7 +14,9 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#ifndef _WIN32
 #include <sys/wait.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -166,6 +168,8 @@ START_TEST(a_team_that_has_ended_begins_again) {
 }
 END_TEST
 
+#ifndef _WIN32 /* which has no fork */
+
 /* Whether a team without workers does its jobs, by the share of the caller; it ends. */
 static bool works_alone(tgi_team *team) {
     bool right = true;
@@ -198,6 +202,8 @@ START_TEST(a_child_goes_on_without_the_workers) {
     tgi_team_end(&team);
 }
 END_TEST
+
+#endif
 
 #ifdef __GLIBC__
 /* Stacks that no memory holds. */
@@ -252,13 +258,13 @@ START_TEST(the_environment_says_how_many) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tgi_team team;
         tgi_team_begin(&team, 0);
-        ck_assert(!setenv("OMP_NUM_THREADS", cases[i].text, 1));
+        set_environment("OMP_NUM_THREADS", cases[i].text);
         ck_assert_int_eq(tgi_team_size(&team), HAS_THREADS ? cases[i].count : 1);
     }
     for (int i = 0; i < 3; i++) {
         tgi_team team;
         tgi_team_begin(&team, i ? 0 : 5000);
-        ck_assert(i < 2 ? !setenv("OMP_NUM_THREADS", "many", 1) : !unsetenv("OMP_NUM_THREADS"));
+        set_environment("OMP_NUM_THREADS", i < 2 ? "many" : NULL);
         ck_assert_int_ge(tgi_team_size(&team), 1);
         ck_assert_int_le(tgi_team_size(&team), 1024);
     }
@@ -288,7 +294,9 @@ Suite *suite_threads(void) {
     tcase_add_loop_test(units, the_caller_does_what_others_do_not, 0, HAS_THREADS);
     tcase_add_test(units, little_work_is_for_one);
     tcase_add_test(team, a_team_that_has_ended_begins_again);
+#ifndef _WIN32
     tcase_add_test(team, a_child_goes_on_without_the_workers);
+#endif
 #ifdef __GLIBC__
     tcase_add_test(team, threads_that_cannot_be_made_are_not_needed);
 #endif

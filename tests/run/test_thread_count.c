@@ -7,7 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32
 #include <sys/wait.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -156,6 +158,7 @@ START_TEST(threads_are_made_once_and_end_with_the_tape) {
 }
 END_TEST
 
+#ifndef _WIN32 /* which has no fork */
 START_TEST(a_child_process_goes_on_with_the_tape) {
     int      status;
     tg_tape *tape = tg_tape_new();
@@ -178,6 +181,7 @@ START_TEST(a_child_process_goes_on_with_the_tape) {
     finish(tape);
 }
 END_TEST
+#endif
 
 START_TEST(a_number_of_threads_below_zero_is_refused) {
     tg_tape *tape = tg_tape_new();
@@ -194,7 +198,9 @@ Suite *suite_thread_count(void) {
     tcase_add_test(tcase, nor_do_those_of_products_and_convolutions);
     tcase_add_test(tcase, tapes_on_threads_of_their_own_have_threads_too);
     tcase_add_test(tcase, threads_are_made_once_and_end_with_the_tape);
+#ifndef _WIN32
     tcase_add_test(tcase, a_child_process_goes_on_with_the_tape);
+#endif
     tcase_add_test(tcase, a_number_of_threads_below_zero_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
