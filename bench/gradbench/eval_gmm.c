@@ -33,13 +33,21 @@ static tg_tensor plain_squares(const mixture *g, tg_tensor factors) {
     return tg_sum_axes(tg_square(tg_matmul(centered, factors)), TG_AXES(2), false);
 }
 
-/* The same, component by component, so that what belongs to one stays in the cache. */
+/* The same as |Q x - Q mu|^2, in which no product needs a gradient for as many rows as there are points; component by
+ * component, so that what belongs to one stays in the cache. */
 static tg_tensor tuned_squares(const mixture *g, tg_tensor factors) {
     for (int64_t i = 0; i < g->k; i++) {
-        tg_tensor centered = tg_sub(g->x, tg_select(g->mu, 0, i));
-        g->parts[i] = tg_sum_axes(tg_square(tg_matmul(centered, tg_select(factors, 0, i))), TG_AXES(1), false);
+        tg_tensor factor = tg_select(factors, 0, i), center = tg_matmul(tg_select(g->mu, 0, i), factor);
+        g->parts[i] = tg_sum_axes(tg_square(tg_sub(tg_matmul(g->x, factor), center)), TG_AXES(1), false);
     }
     return tg_stack(tg_list_from((int)g->k, g->parts), 0);
+}
+
+/* beta, (k, n), without what is so small beside the largest of a point that products of it underflow: processors take ten
+ * times as long for such numbers. They would not change one bit of the sum. */
+static tg_tensor without_tiny(tg_tensor beta) {
+    tg_tensor tiny = tg_lt(beta, tg_sub(tg_max_axes(beta, TG_AXES(0), true), 600));
+    return tg_masked_fill(beta, tiny, -INFINITY);
 }
 
 /* The logarithm of the Wishart distribution's constant, for one component: of gamma^(n d) / 2^(n d / 2) / Gamma_d(n / 2). */
@@ -56,6 +64,7 @@ static tg_tensor log_posterior(const mixture *g, bool tuned) {
     tg_tensor sums = tg_sum_axes(g->q, TG_AXES(1), false);
     tg_tensor squares = tuned ? tuned_squares(g, factors) : plain_squares(g, factors);
     tg_tensor beta = tg_sub(tg_unsqueeze(tg_add(g->alpha, sums), 1), tg_mul(0.5, squares));
+    if (tuned) beta = without_tiny(beta);
     tg_tensor likelihood = tg_sub(tg_sum(tg_logsumexp_axes(beta, TG_AXES(0), false)), tg_mul(n, tg_logsumexp(g->alpha)));
     tg_tensor norm = tg_add(tg_sum(tg_square(diagonals)), tg_sum(tg_square(g->l)));
     tg_tensor prior = tg_sub(tg_mul((double)g->m, tg_sum(sums)), tg_mul(0.5 * g->gamma * g->gamma, norm));

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "task.h"
 
-enum { COST, DIRECTION, CACHED = 1 << 15 };
+enum { COST, DIRECTION, CACHED = 1 << 17 };
 
 /* ---- the plain form: all distances, and the least of each point's --------------------------------------------------- */
 
@@ -15,19 +15,21 @@ static tg_tensor plain_cost(tg_tensor points, tg_tensor centroids) {
 
 /* ---- the tuned form: products find the nearest, through which no gradient flows; then only its distance counts ------- */
 
-/* For points p, so many that the products with all centroids c stay in the cache. Where |c|^2 / 2 - p c is least, |p - c|
- * is. */
-static tg_tensor nearest(tg_tensor points, tg_tensor centroids, tg_tensor half_squares) {
-    return tg_argmin(tg_sub(half_squares, tg_matmul(points, tg_transpose(centroids, 0, 1))), 1, false);
-}
-
-static tg_tensor tuned_cost(tg_tensor points, tg_tensor centroids, tg_tensor *parts) {
-    tg_tensor half_squares = tg_mul(0.5, tg_sum_axes(tg_square(centroids), TG_AXES(1), false));
-    int64_t   n = tg_shape_of(points).dims[0], k = tg_shape_of(centroids).dims[0], rows = CACHED / k + 1;
+/* Where p c - |c|^2 / 2 is largest, |p - c| is least: a product of matrices that have one more column. For so many points at a
+ * time that their products with all centroids stay in the cache. */
+static tg_tensor nearest(tg_tape *tape, tg_tensor points, tg_tensor centroids, tg_tensor *parts) {
+    int64_t   n = tg_shape_of(points).dims[0], rows = CACHED / tg_shape_of(centroids).dims[0] + 1;
+    tg_tensor halves = tg_mul(-0.5, tg_sum_axes(tg_square(centroids), TG_AXES(1), true));
+    tg_tensor a = tg_concat(TG_LIST(centroids, halves), 1);
+    tg_tensor b = tg_concat(TG_LIST(points, tg_full(tape, TG_F64, TG_SHAPE(n, 1), 1)), 1);
     int       count = 0;
     for (int64_t i = 0; i < n; i += rows)
-        parts[count++] = nearest(tg_slice(points, 0, i, i + rows, 1), centroids, half_squares);
-    tg_tensor chosen = tg_take(centroids, tg_concat(tg_list_from(count, parts), 0), 0);
+        parts[count++] = tg_argmax(tg_matmul(a, tg_transpose(tg_slice(b, 0, i, i + rows, 1), 0, 1)), 0, false);
+    return tg_concat(tg_list_from(count, parts), 0);
+}
+
+static tg_tensor tuned_cost(tg_tape *tape, tg_tensor points, tg_tensor centroids, tg_tensor *parts) {
+    tg_tensor chosen = tg_take(centroids, nearest(tape, points, centroids, parts), 0);
     return tg_sum(tg_square(tg_sub(points, chosen)));
 }
 
@@ -52,13 +54,13 @@ static bool read_input(task *t, const json_t *input) {
 static void record(task *t) {
     problem  *p = t->state;
     tg_tensor centroids = t->leaf[0].leaf, gradient, curvature;
-    tg_tensor cost = t->options.tuned ? tuned_cost(p->points, centroids, p->parts) : plain_cost(p->points, centroids);
+    tg_tensor cost = t->options.tuned ? tuned_cost(t->tape, p->points, centroids, p->parts) : plain_cost(p->points, centroids);
     if (t->function == COST) {
         task_result(t, cost);
         return;
     }
     tg_vjp(t->tape, 1, &cost, NULL, 1, &centroids, &gradient);
-    tg_hvp(cost, 1, &centroids, NULL, &curvature);
+    tg_jvp(t->tape, 1, &centroids, NULL, 1, &gradient, &curvature);
     task_result(t, tg_div(gradient, curvature));
 }
 
