@@ -155,14 +155,14 @@ static tg_tensor indices(task *t, int64_t count, int64_t modulus) {
     return tg_borrow(t->tape, TG_I64, TG_SHAPE(count), index);
 }
 
-/* The input has one camera, point and weight, for all. */
+/* The input has one camera, point and weight, for all. The output shows so many rows that there are at least ten observations. */
 static bool read_input(task *t, const json_t *input) {
     scene  *s = t->state = task_room(t, sizeof *s);
     numbers camera, point, seen;
     double  weight;
-    if (!read_size(t, input, "n", 1, &s->n) || !read_size(t, input, "m", 1, &s->m) || !read_size(t, input, "p", 1, &s->p) ||
-        !read_numbers(t, input, "cam", &camera) || !read_numbers(t, input, "x", &point) ||
-        !read_number(t, input, "w", &weight) || !read_numbers(t, input, "feat", &seen))
+    if (!read_size(t, input, "n", 1, &s->n) || !read_size(t, input, "m", 1, &s->m) ||
+        !read_size(t, input, "p", ENTRIES / (ERRORS + 1), &s->p) || !read_numbers(t, input, "cam", &camera) ||
+        !read_numbers(t, input, "x", &point) || !read_number(t, input, "w", &weight) || !read_numbers(t, input, "feat", &seen))
         return false;
     if (camera.columns != CAMERA || point.columns != 3 || seen.columns != ERRORS)
         return task_fail(t, "a camera, a point or a feature has not as many numbers as it should");
