@@ -4,8 +4,8 @@
  * between the parts: by a plan, or sequentially when each instruction is to be looked at, or when something is odd, so that the
  * sequential run reports it.
  *
- * How far a run goes: tg_run and tg_run_pending to the end; a rewind to the last assign; a read to the value that is read, and on to
- * the next assign or random op. A read never runs the step of an optimizer. Eager mode runs what is recorded as far as no read can
+ * How far a run goes: tg_run and tg_run_pending to the end; a rewind to the last assign; a read to the value that is read, and, where
+ * values are kept for those who read them later, on to the next assign or random op. A read never runs the step of an optimizer. Eager mode runs what is recorded as far as no read can
  * tell: up to the first assign or random op, or what needs a value again; and once more when a leaf is written before anybody looked.
  *
  * SPDX-License-Identifier: MIT */
@@ -150,7 +150,8 @@ tg_status tgi_run_for(tg_tape *tape, uint32_t index, const char *what) {
     if (check_part(tape, index, what)) return tape->status;
     uint32_t before = tgi_seen(tape);
     if (end > before && !tgi_node_at(tape, index)->part) {
-        if (check_no_step(tape, end, what) || run_until(tape, extend(tape, end), tape->count)) return tape->status;
+        if (tape->keep == TG_KEEP_RECORDED) end = extend(tape, end);
+        if (check_no_step(tape, end, what) || run_until(tape, end, tape->count)) return tape->status;
     }
     if (end > before) tape->observed = tape->done;
     return tgi_done(tape, TG_OK);

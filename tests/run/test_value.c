@@ -143,6 +143,21 @@ START_TEST(only_what_was_asked_for_is_kept) {
 }
 END_TEST
 
+/* What nobody has asked for would be gone before it is read. */
+START_TEST(a_read_leaves_what_comes_after_to_who_asks_for_it) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(2)), unit = VECTOR(tape, 1, 1), g;
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_write(x, ((double[]){3, 4}), 2));
+    tg_tensor y = tg_sum(tg_square(x));
+    ck_assert(!tg_jvp(tape, 1, &x, &unit, 1, &y, &g));
+    tg_tensor both = tg_stack(TG_LIST(g, g), 0), last = tg_neg(both);
+    ck_assert(tg_item(y) == 25);
+    CHECK_F64(both, 14, 14);
+    CHECK_F64(last, -14, -14);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(the_error_says_where_it_was_recorded_and_how_to_keep_it) {
     tg_tape *tape = tg_tape_new();
     char     text[300];
@@ -275,6 +290,7 @@ Suite *suite_value(void) {
     tcase_add_test(write, write_refuses_what_it_cannot_write);
     suite_add_tcase(suite, write);
     tcase_add_test(keep, only_what_was_asked_for_is_kept);
+    tcase_add_test(keep, a_read_leaves_what_comes_after_to_who_asks_for_it);
     tcase_add_test(keep, the_error_says_where_it_was_recorded_and_how_to_keep_it);
     tcase_add_test(keep, a_pending_value_that_is_read_is_kept);
     tcase_add_test(keep, a_peek_runs_nothing);
