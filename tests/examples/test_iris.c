@@ -14,6 +14,14 @@
 
 enum { EPOCHS = 101, HIDDEN = 32 };
 
+/* Whether this C library gives the normal numbers that PyTorch got; if not, the weights begin some units in the last place of a float32
+ * away. */
+#ifdef __GLIBC__
+enum { SAME_NORMALS = 1 };
+#else
+enum { SAME_NORMALS = 0 };
+#endif
+
 /* ---- the recorded figures ---------------------------------------------------------------------------------------- */
 
 /* A row of losses.csv; NAN where there is no figure. */
@@ -134,7 +142,7 @@ START_TEST(all_losses_in_float64) {
     succeeds("\"$IRIS\" --dtype f64 --csv \"$T/losses.csv\"");
     read_csv("losses.csv", losses, EPOCHS);
     for (int epoch = 0; epoch < EPOCHS; epoch++)
-        ck_assert_double_eq_tol(losses[epoch], records[epoch].f64, 1e-12);
+        ck_assert_double_eq_tol(losses[epoch], records[epoch].f64, SAME_NORMALS ? 1e-12 : 5e-7);
 }
 END_TEST
 
@@ -145,7 +153,7 @@ START_TEST(all_losses_trained_on_the_cross_entropy) {
     succeeds("\"$IRIS\" --loss bce --dtype f64 --csv \"$T/losses.csv\"");
     read_csv("losses.csv", losses, EPOCHS);
     for (int epoch = 0; epoch < EPOCHS; epoch++)
-        ck_assert_double_eq_tol(losses[epoch], records[epoch].f64_bce, 1e-12);
+        ck_assert_double_eq_tol(losses[epoch], records[epoch].f64_bce, SAME_NORMALS ? 1e-12 : 5e-7);
 }
 END_TEST
 
@@ -191,8 +199,7 @@ START_TEST(every_gradient_is_the_one_written_by_hand) {
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
         for (int each = 0; each < 2; each++) {
             char command[256];
-            snprintf(command, sizeof command, "\"$IRIS\" --check %s --record %s", runs[i].options,
-                     each ? "each" : "once");
+            snprintf(command, sizeof command, "\"$IRIS\" --check %s --record %s", runs[i].options, each ? "each" : "once");
             succeeds(command);
             const char *line = strstr(out, "Check | Worst difference: ");
             ck_assert_ptr_nonnull(line);
@@ -218,21 +225,23 @@ END_TEST
 typedef struct network {
     tg_tape  *tape;
     iris_data data;
-    tg_tensor drawn1, drawn2; /* float32 */
     tg_tensor x, y, w1, w2, half_squared, bce;
 } network;
 
 static void make_network(network *n) {
+    double w1[2 * HIDDEN], w2[HIDDEN];
     ck_assert(iris_data_read(&n->data, SOURCE_DIR "/data/iris.csv"));
+    read_matrix("w1_init_f32.csv", w1, 2 * HIDDEN);
+    read_matrix("w2_init_f32.csv", w2, HIDDEN);
+    for (int i = 0; i < 2 * HIDDEN; i++) /* the file has the digits that tell which float32 it is */
+        w1[i] = (double)(float)w1[i];
+    for (int i = 0; i < HIDDEN; i++)
+        w2[i] = (double)(float)w2[i];
     n->tape = tg_tape_new();
-    tg_seed(n->tape, 2);
-    tg_randn(n->tape, TG_F32, TG_SHAPE(2, HIDDEN));
-    n->drawn1 = tg_randn(n->tape, TG_F32, TG_SHAPE(2, HIDDEN));
-    n->drawn2 = tg_randn(n->tape, TG_F32, TG_SHAPE(HIDDEN, 1));
     n->x = tg_constant(n->tape, TG_F64, TG_SHAPE(IRIS_SAMPLES, 2), n->data.x);
     n->y = tg_constant(n->tape, TG_F64, TG_SHAPE(IRIS_SAMPLES, 1), n->data.y);
-    n->w1 = tg_parameter(n->tape, "w1", tg_cast(n->drawn1, TG_F64));
-    n->w2 = tg_parameter(n->tape, "w2", tg_cast(n->drawn2, TG_F64));
+    n->w1 = tg_parameter(n->tape, "w1", tg_constant(n->tape, TG_F64, TG_SHAPE(2, HIDDEN), w1));
+    n->w2 = tg_parameter(n->tape, "w2", tg_constant(n->tape, TG_F64, TG_SHAPE(HIDDEN, 1), w2));
 
     tg_tensor y4 = tg_sigmoid(tg_matmul(tg_sigmoid(tg_matmul(n->x, n->w1)), n->w2));
     tg_tensor right = tg_log(tg_where(tg_eq(n->y, 1), y4, tg_sub(1, y4)));
@@ -267,24 +276,22 @@ static int ulps(float a, float b) {
 }
 
 START_TEST(the_first_weights) {
-#ifdef __GLIBC__
-    const int allowed = 0;
-#else
-    const int allowed = 3;
-#endif
-    network n;
-    float   w1[2 * HIDDEN], w2[HIDDEN];
-    double  expected1[2 * HIDDEN], expected2[HIDDEN];
-    make_network(&n);
+    const int allowed = SAME_NORMALS ? 0 : 3;
+    tg_tape  *tape = tg_tape_new();
+    float     w1[2 * HIDDEN], w2[HIDDEN];
+    double    expected1[2 * HIDDEN], expected2[HIDDEN];
+    tg_seed(tape, 2);
+    tg_randn(tape, TG_F32, TG_SHAPE(2, HIDDEN));
+    tg_tensor drawn1 = tg_randn(tape, TG_F32, TG_SHAPE(2, HIDDEN)), drawn2 = tg_randn(tape, TG_F32, TG_SHAPE(HIDDEN, 1));
     read_matrix("w1_init_f32.csv", expected1, 2 * HIDDEN);
     read_matrix("w2_init_f32.csv", expected2, HIDDEN);
-    ck_assert_int_eq(tg_read(n.drawn1, w1, 2 * HIDDEN), TG_OK);
-    ck_assert_int_eq(tg_read(n.drawn2, w2, HIDDEN), TG_OK);
+    ck_assert_int_eq(tg_read(drawn1, w1, 2 * HIDDEN), TG_OK);
+    ck_assert_int_eq(tg_read(drawn2, w2, HIDDEN), TG_OK);
     for (int i = 0; i < 2 * HIDDEN; i++)
         ck_assert_int_le(ulps(w1[i], (float)expected1[i]), allowed);
     for (int i = 0; i < HIDDEN; i++)
         ck_assert_int_le(ulps(w2[i], (float)expected2[i]), allowed);
-    free_network(&n);
+    tg_tape_free(tape);
 }
 END_TEST
 
@@ -362,8 +369,7 @@ START_TEST(linear_descends_to_the_answer) {
     const char *line = out;
     double      loss, before = INFINITY, gradient, by_hand, theta;
     int         step, length, steps = 0;
-    while (sscanf(line, "step %d: loss %lf gradient %lf by hand %lf\n%n", &step, &loss, &gradient, &by_hand, &length) ==
-           4) {
+    while (sscanf(line, "step %d: loss %lf gradient %lf by hand %lf\n%n", &step, &loss, &gradient, &by_hand, &length) == 4) {
         if (steps++ == 0) {
             ck_assert_double_eq(loss, 8); /* theta 1, x 2, y 6: (2 - 6)^2 / 2 and (2 - 6) * 2 */
             ck_assert_double_eq(gradient, -8);
