@@ -99,21 +99,26 @@ static int start(pid_t *child, const char *name, const char *option, FILE *const
     return error;
 }
 
-/* Waits for it. Where the process has said that it does not want to know of its children, what the child has made alone tells. */
-static bool succeeds(pid_t child) {
+/* Waits for it. Its exit status, or -1. Where the process has said that it does not want to know of its children, what the child has made
+ * alone tells. */
+static int wait_for(pid_t child) {
     int   status;
     pid_t done;
     do
         done = waitpid(child, &status, 0);
     while (done < 0 && errno == EINTR);
-    return done < 0 ? errno == ECHILD : WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (done < 0) return errno == ECHILD ? 0 : -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* A child that has not become the program may say so by its status alone: so POSIX on posix_spawn, and so it is under qemu-user. A part of
+ * PATH may be no directory. */
 int tgi_run_program(const char *name, const char *option, FILE *const files[3], bool *good) {
+    enum { NOT_STARTED = 127 };
     pid_t child;
-    int   error = start(&child, name, option, files);
-    *good = !error && succeeds(child);
-    return error == ENOTDIR ? ENOENT : error; /* a part of PATH may be no directory */
+    int   error = start(&child, name, option, files), status = error ? -1 : wait_for(child);
+    *good = status == 0;
+    return error == ENOTDIR || status == NOT_STARTED ? ENOENT : error;
 }
 
 bool tgi_enter_c_locale(tgi_c_locale *locale) {
