@@ -64,17 +64,26 @@ static order order_of(int n) {
     return (order){n, (double)product};
 }
 
+/* For a whole exponent the pow of mingw-w64 multiplies, and every product rounds: in long double that does not count. */
+static double power(double t, double exponent) {
+#ifdef __MINGW32__
+    return (double)powl((long double)t, (long double)exponent);
+#else
+    return pow(t, exponent);
+#endif
+}
+
 /* n! / t^(n+1) for t > 0. The power is made of two halves, because it may underflow where the quotient does not. */
 static double term(const order *o, double t) {
     if (o->n > MOST_FACTORIAL) return exp(o->factorial - (o->n + 1.0) * log(t));
-    double half = pow(t, -(o->n + 1) / 2.0);
+    double half = power(t, -(o->n + 1) / 2.0);
     return o->factorial * half * half;
 }
 
 /* (n - 1)! / t^n, the integral of the terms from t on, in the same way: it is there where a term has long underflowed. */
 static double integral(const order *o, double t) {
     if (o->n > MOST_FACTORIAL) return exp(o->factorial - log(o->n) - o->n * log(t));
-    double half = pow(t, -o->n / 2.0);
+    double half = power(t, -o->n / 2.0);
     return o->factorial / o->n * half * half;
 }
 

@@ -20,6 +20,31 @@
 
 #define BY_DTYPE(x, f32, f64, i64) _Generic(x, float : f32, double : f64, int64_t : i64)
 
+/* The sin and cos of mingw-w64 are those of the processor, whose pi has 66 bits: of numbers that are not near they are wrong. The tan
+ * is the system's. */
+#ifdef __MINGW32__
+static double far_sin(double x) {
+    double t = tan(x / 2);
+    return 2 * t / (1 + t * t);
+}
+
+static double far_cos(double x) {
+    double t = tan(x / 2);
+    return (1 - t * t) / (1 + t * t);
+}
+
+static double far_tan(double x) {
+    return tan(x);
+}
+
+#undef sin
+#undef cos
+#undef tan
+#define sin(x) ((__typeof__(x))far_sin((double)(x)))
+#define cos(x) ((__typeof__(x))far_cos((double)(x)))
+#define tan(x) ((__typeof__(x))far_tan((double)(x)))
+#endif
+
 #undef exp
 #undef exp2
 #undef expm1
@@ -125,7 +150,7 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
 
 #define LGAMMA(x) BY_DTYPE(x, tgi_log_gamma_f32, tgi_log_gamma_f64, NULL)(x)
 
-#define XLOGY(a, b) ((b) != (b) ? (b) : (a) == 0 ? 0 : (a) * log(b))
+#define XLOGY(a, b) ((b) != (b) ? (b) : (a) == 0 ? 0 : (a)*log(b))
 
 #define GAUSS(x) BY_DTYPE(x, v_gauss_f32, v_gauss_f64, NULL)(x)
 

@@ -194,11 +194,13 @@ START_TEST(streams_that_do_not_take_it) {
     FILE *reading = fopen(NULL_DEVICE, "r");
     FAILS(tape, tg_print(tape, reading), TG_ERR_IO, "print: ");
     fclose(reading);
+#ifndef _WIN32 /* under wine it is there, and fails for another reason */
     FILE *full = fopen("/dev/full", "w");
     if (full) {
         FAILS(tape, tg_print(tape, full), TG_ERR_IO, "print: No space left on device");
         fclose(full);
     }
+#endif
     CHECK_OK(tape);
     tg_tape_free(tape);
 }
