@@ -41,9 +41,15 @@ static void end_walk(walk *w) {
 
 /* ---- tangents so far --------------------------------------------------------------------------------------------- */
 
-/* Whether operand j has one, and gradients flow to it. */
+/* Whether gradients flow to operand j, of an op that takes a part to the first alone; and whether it has a tangent, too. */
+static bool flows_to(const walk *w, const tgi_node *node, uint32_t j) {
+    tg_rule *rule = tgi_rule_of(node, j);
+    if (!rule || (rule == tg_part_rule && j > 0)) return false;
+    return tgi_floating((tg_dtype)tgi_node_at(w->tape, node->in[j])->dtype);
+}
+
 static bool has_tangent(const walk *w, const tgi_node *node, uint32_t j) {
-    return tgi_rule_of(node, j) && tgi_is_marked(&w->given, node->in[j]);
+    return flows_to(w, node, j) && tgi_is_marked(&w->given, node->in[j]);
 }
 
 static tg_tensor tangent_of(const walk *w, uint32_t index) {
@@ -74,7 +80,7 @@ static void give_linear(walk *w, uint32_t index, const tg_rule_call *call, tg_te
     const tgi_node *node = tgi_node_at(w->tape, index);
     for (uint32_t j = 0; j < node->count; j++)
         in[j] = has_tangent(w, node, j) ? tangent_of(w, node->in[j])
-                : tgi_rule_of(node, j)  ? tgi_full_like(call->x[j], 0)
+                : flows_to(w, node, j)  ? tgi_full_like(call->x[j], 0)
                                         : call->x[j];
     give(w, index, record_again(w->tape, node, in));
 }

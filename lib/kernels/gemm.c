@@ -49,7 +49,7 @@ static bool is_among(const char *core, int count, const char *const *cores) {
 
 /* Whether it is an OpenBLAS that works with shorter vectors than the processor has, because it is older than that and does not know it
  * (the names are those of its driver/others/dynamic.c). The built-in product is faster then: 1024 x 1024 by 1024 x 1024 of float32 on one
- * thread of a Xeon of 2024, 66 ms by the kernels of Prescott that OpenBLAS 0.3.21 takes there, and 15 built in. */
+ * thread of a Xeon with AVX-512, 66 ms by the kernels of Prescott that OpenBLAS 0.3.21 takes there, and 15 built in. */
 static bool is_blas_slow(void) {
     static const char *const no_avx2[] = {"Unknown",    "Katmai",       "Coppermine", "Northwood", "Prescott", "Banias",
                                           "Core2",      "Penryn",       "Dunnington", "Nehalem",   "Athlon",   "Opteron",
