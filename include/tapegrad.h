@@ -43,6 +43,7 @@
  *     tapegrad/transformer.h attention with several heads, transformers
  *     tapegrad/init.h     initial values of weights
  *     tapegrad/grad.h     derivatives, their check, checkpointing
+ *     tapegrad/loop.h     loops that are one instruction
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    optimizers
  *     tapegrad/schedule.h rates that change from step to step
@@ -65,6 +66,7 @@
 #include <tapegrad/inspect.h>
 #include <tapegrad/layers.h>
 #include <tapegrad/linalg.h>
+#include <tapegrad/loop.h>
 #include <tapegrad/loss.h>
 #include <tapegrad/nn.h>
 #include <tapegrad/op.h>

@@ -39,6 +39,8 @@ tg_status tgi_record_assign(tg_tape *tape, const tg_op *op, const char *what, in
                             tgi_assign_attr *attr, size_t attr_size) {
     tgi_node *node = tgi_variable(tape, in[0], what);
     if (!node) return tape->status;
+    if (tape->loop_start)
+        return tgi_fail(tape, TG_ERR_ARGUMENT, what, "not in the body of a loop: what changes from step to step is a state");
     tgi_leaf *leaf = tgi_leaf_of(node);
     attr->previous = leaf->last_assign;
     tape->assigning = op;

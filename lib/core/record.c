@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "core/executor.h"
+#include "core/loop.h"
 #include "core/residency.h"
+#include "core/tape_part.h"
 
 /* ---- appending --------------------------------------------------------------------------------------------------- */
 
@@ -139,10 +141,16 @@ static const tgi_node *resolve(tg_tape *tape, const tg_op *op, int count, const 
     uint32_t index = tgi_index(in[i]);
     if (in[i].tape == tape && index < tape->count) {
         const tgi_node *node = tgi_node_at(tape, index);
-        if (node->generation == in[i].ref >> 32 && tgi_has_value(node) && !tgi_is_dropped(node)) return node;
+        bool            usable = node->part == tape->part || !tgi_is_of_finished_loop(tape, node);
+        if (node->generation == in[i].ref >> 32 && tgi_has_value(node) && !tgi_is_dropped(node) && usable) return node;
     }
     snprintf(role, sizeof role, count == 1 ? "the operand" : "operand %d", i + 1);
-    return tgi_resolve(tape, in[i], op->name, role);
+    const tgi_node *node = tgi_resolve(tape, in[i], op->name, role);
+    if (!node || !tgi_is_of_finished_loop(tape, node)) return node;
+    tgi_fail(tape, TG_ERR_HANDLE, op->name,
+             "%s was recorded in the body of a loop, and is a value of its steps: the loop hands on its states and outputs",
+             role);
+    return NULL;
 }
 
 /* Checks the tensors among the operands, and gives the dtype that numbers take beside them. */
@@ -159,8 +167,22 @@ static tg_status resolve_all(tg_tape *tape, const tg_op *op, int count, const tg
     return TG_OK;
 }
 
-static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, tg_dtype dtype) {
+/* Of the body of a loop, what stands for operands from before it. */
+static tg_status append_captures(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in) {
     double number;
+    for (int i = 0; i < count && tape->loop_start; i++)
+        if (!tgi_is_number(in[i], &number) && tgi_is_before_loop(tape, tgi_index(in[i])) &&
+            tgi_capture_value(tape, op->name, tgi_index(in[i])))
+            return tape->status;
+    return TG_OK;
+}
+
+/* What must be there before the instruction; the first of the plain numbers will be *first_number. */
+static tg_status append_operands(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, tg_dtype dtype,
+                                 uint32_t *first_number) {
+    double number;
+    if (append_captures(tape, op, count, in)) return tape->status;
+    *first_number = tape->count;
     for (int i = 0; i < count; i++)
         if (tgi_is_number(in[i], &number) && !tgi_new_number(tape, op->name, number, dtype)) return tape->status;
     return TG_OK;
@@ -188,6 +210,7 @@ static tg_status link_operands(tg_tape *tape, const tg_op *op, int count, const 
     double number;
     for (int i = 0; i < count; i++) {
         ids[i] = tgi_is_number(in[i], &number) ? first_number++ : tgi_index(in[i]);
+        if (tgi_is_before_loop(tape, ids[i])) ids[i] = tgi_captured(tape, ids[i]);
         if (tape->rule_of != TGI_NONE && tgi_check_not_overwritten(tape, op, ids[i])) return tape->status;
     }
     return TG_OK;
@@ -291,15 +314,15 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
     leave_other_tapes(tape, count, in);
     if (tgi_check(tape)) return tgi_invalid(tape);
     if (check_call(tape, op, count, in, attr, attr_size)) return tgi_invalid(tape);
-    uint32_t start = tape->count;
+    uint32_t start = tape->count, first_number;
     tg_dtype numbers;
     tg_infer call; /* filled by hand: to clear it first would take longer */
     call.tape = tape;
     call.op = op;
     call.count = count;
     call.attr = attr;
-    if (resolve_all(tape, op, count, in, &numbers) || append_numbers(tape, op, count, in, numbers) ||
-        append_op(tape, &call, in, start, attr_size)) {
+    if (resolve_all(tape, op, count, in, &numbers) || append_operands(tape, op, count, in, numbers, &first_number) ||
+        append_op(tape, &call, in, first_number, attr_size)) {
         tgi_truncate(tape, start);
         return tgi_invalid(tape);
     }

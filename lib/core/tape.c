@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include "core/executor.h"
 #include "core/residency.h"
+#include "core/tape_part.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -126,7 +126,7 @@ struct tgi_node {
     uint8_t          dtype, rank, role;
     uint8_t          residency; /* where its value is (residency.h) */
     bool             requires_grad;
-    uint16_t         part; /* of the tape, counted from 1; 0 for what stands outside of all */
+    uint16_t         part;    /* of the tape, counted from 1; 0 for what stands outside of all */
     uint32_t         outside; /* its number among what a segment reads from outside of it, when the segment's key is */
     uint64_t         key;     /* this one (run/cache.c) */
 };
@@ -165,13 +165,8 @@ typedef struct tgi_plans {
     uint32_t      next_met;
 } tgi_plans;
 
-/* Instructions that run when they are called for, and only then (tape_part.c). */
-typedef struct tgi_part {
-    const char   *name;
-    uint32_t      start, end; /* while it is recorded, the end is TGI_NONE */
-    bool          has_run;    /* to its end */
-    tgi_plan_slot slot;
-} tgi_part;
+/* Instructions that run when they are called for, and only then (tape_part.h). */
+typedef struct tgi_part tgi_part;
 
 /* Where the time of runs goes, when that is asked for (run/profile.c). */
 typedef struct tgi_profile tgi_profile;
@@ -179,11 +174,11 @@ typedef struct tgi_profile tgi_profile;
 /* A block of memory of a run that failed (run/run_plan.c). */
 typedef struct tgi_stranded tgi_stranded;
 
-/* The gradients that a checkpoint's rule recorded last (grad/checkpoint.c). */
-typedef struct tgi_checkpoint_cache {
-    uint64_t   y, g;  /* the checkpoint, and its gradient */
+/* The gradients for all operands of an instruction that a rule recorded last, at once (grad/joint_rule.c). */
+typedef struct tgi_joint_gradients {
+    uint64_t   y, g;  /* the instruction, and its gradient */
     tg_tensor *grads; /* one an operand: a buffer of the pool */
-} tgi_checkpoint_cache;
+} tgi_joint_gradients;
 
 typedef struct tgi_executor tgi_executor;
 
@@ -204,17 +199,18 @@ struct tg_tape {
     bool      unlogged; /* the host has not been told */
 
     /* the call under way */
-    const char  *file; /* from which line of the user's source; consumed by what the call records */
-    uint32_t     line;
-    tg_line      held;     /* the line to go back to then: of a call whose arguments are still being evaluated */
-    int          inside;   /* how deep in scopes: functions that record more than one instruction */
-    const char  *within;   /* the name of the outermost one that has a name, or NULL */
-    uint32_t     rule_of;  /* the instruction that is being differentiated, or TGI_NONE */
-    int          unsaved;  /* above 0: no gradient rule will need what is recorded */
-    const tg_op *assigning; /* the op with an effect that may be recorded now, or NULL */
-    uint8_t      role;     /* what is recorded is there for; set in a scope, whose end sets it back */
-    tgi_callback callback; /* the user's code that is being called */
-    tgi_lock     lock;     /* for the error, the pool and a group's failures while threads call kernels */
+    const char             *file; /* from which line of the user's source; consumed by what the call records */
+    uint32_t                line;
+    tg_line                 held;      /* the line to go back to then: of a call whose arguments are still being evaluated */
+    int                     inside;    /* how deep in scopes: functions that record more than one instruction */
+    const char             *within;    /* the name of the outermost one that has a name, or NULL */
+    uint32_t                rule_of;   /* the instruction that is being differentiated, or TGI_NONE; */
+    const struct tgi_marks *wanted;    /* and the instructions that gradients are wanted for then */
+    int                     unsaved;   /* above 0: no gradient rule will need what is recorded */
+    const tg_op            *assigning; /* the op with an effect that may be recorded now, or NULL */
+    uint8_t                 role;      /* what is recorded is there for; set in a scope, whose end sets it back */
+    tgi_callback            callback;  /* the user's code that is being called */
+    tgi_lock                lock;      /* for the error, the pool and a group's failures while threads call kernels */
 
     /* the program */
     tgi_memory     memory; /* all of it, this record included */
@@ -228,6 +224,7 @@ struct tg_tape {
     tgi_part      *parts;      /* in the order of recording */
     uint16_t       part_count; /* the last one may be open: what is recorded belongs to it */
     uint16_t       part_room, part;
+    uint32_t       loop_start; /* where the body of a loop began that is being recorded (loop.h); 0 when none is */
 
     /* the run */
     uint32_t       done;                    /* of what stands outside of parts, instructions before this one have run */
@@ -250,7 +247,7 @@ struct tg_tape {
     tgi_plans      plans;
     tgi_stranded  *stranded; /* memory of runs that failed, whose values are still wanted */
 
-    tgi_checkpoint_cache checkpoint_cache;
+    tgi_joint_gradients joint_gradients;
 
     tgi_mt19937 generator;
 };
@@ -405,6 +402,9 @@ void tgi_truncate(tg_tape *tape, uint32_t count);
 
 /* ---- for kernels of the library's own ops (run/kernel_call.c) ---------------------------------------------------- */
 
+/* The tape of the instruction that runs. */
+tg_tape *tgi_tape_of_call(const tg_kernel_call *call);
+
 /* The tape's generator, for ops that are marked as random. */
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call);
 
@@ -472,31 +472,6 @@ void tgi_leaf_forget(tg_tape *tape, tgi_leaf *leaf);
 
 /* Gives back the states that optimizers keep for it (optimizer_state.c). */
 void tgi_free_optimizer_states(tg_tape *tape, tgi_leaf *leaf);
-
-/* ---- parts (tape_part.c) ---------------------------------------------------------------------------------------------- */
-
-/* The part of that number, from 1 on. */
-static inline tgi_part *tgi_part_at(const tg_tape *tape, uint16_t part) {
-    return &tape->parts[part - 1];
-}
-
-/* The part of that name that was recorded to its end; NULL and an error when there is none. */
-tgi_part *tgi_find_part(tg_tape *tape, const char *what, const char *name);
-
-/* Where the next part begins, from an instruction outside of all on; the end of the tape when none does. */
-uint32_t tgi_next_part(const tg_tape *tape, uint32_t index);
-
-/* The slot of the plan for the instruction's part. */
-tgi_plan_slot *tgi_slot_for(tg_tape *tape, uint32_t index);
-
-/* Cuts the parts when the tape is cut back to `count` instructions. */
-void tgi_truncate_parts(tg_tape *tape, uint32_t count);
-
-/* Whether an assign takes effect before or after the instructions of a part by its place on the tape: it is of the same part, or both are
- * of none. */
-static inline bool tgi_is_ordered(const tgi_node *assign, uint16_t part) {
-    return assign->part == part;
-}
 
 /* ---- assigns (assign.c) ------------------------------------------------------------------------------------------ */
 

@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/loop.h"
 #include "core/marks.h"
 #include "core/residency.h"
 #include "grad/grad.h"
@@ -237,11 +238,15 @@ static tg_status differentiate(walk *w, uint32_t index) {
 }
 
 static tg_status walk_back(walk *w) {
-    for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
-        if (tgi_is_marked(&w->in_parts, i) && gather_parts(w, i)) return w->tape->status;
-        if (tgi_is_marked(&w->given, i) && differentiate(w, i)) return w->tape->status;
+    tg_tape         *tape = w->tape;
+    const tgi_marks *outer = tape->wanted; /* a rule may walk too */
+    tape->wanted = &w->wanted;
+    for (uint32_t i = w->end; !tape->status && (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
+        if (tgi_is_marked(&w->in_parts, i)) gather_parts(w, i);
+        if (tgi_is_marked(&w->given, i) && !tape->status) differentiate(w, i);
     }
-    return TG_OK;
+    tape->wanted = outer;
+    return tape->status;
 }
 
 tg_scope tgi_begin_derivative(tg_tape *tape, const char *name) {
@@ -384,6 +389,9 @@ tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int 
     for (int i = 0; i < count; i++) {
         const tgi_node *node = tgi_resolve(tape, list[i], what, role);
         if (!node) return tape->status;
+        if (tgi_is_before_loop(tape, tgi_index(list[i])))
+            return tgi_fail(tape, TG_ERR_ARGUMENT, what,
+                            "%s %d stands before the loop: in its body derivatives are for its states and inputs", role, i);
         if (!tgi_floating((tg_dtype)node->dtype))
             return tgi_fail(tape, TG_ERR_DTYPE, what, "%s %d is %s, and only float32 and float64 have gradients", role, i,
                             tg_dtype_name((tg_dtype)node->dtype));

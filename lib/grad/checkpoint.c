@@ -2,13 +2,12 @@
  *
  * The segment is recorded on detached inputs, so that no gradient flows through it, and a checkpoint, an op that shows its
  * result, stands for it on the way back. The checkpoint's rule records the segment anew, on the inputs themselves, and
- * differentiates that. It does so once for all inputs: the tape remembers the gradients of the checkpoint that was differentiated
- * last.
+ * differentiates that, once for all inputs.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "core/tape.h"
+#include "grad/joint_rule.h"
 #include "ops/ops.h"
 
 typedef struct checkpoint_attr {
@@ -36,11 +35,6 @@ static tg_tensor pass(tg_tensor x) {
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }
 
-/* Those of the inputs that a gradient may be wanted for: the rule is asked for some of them one after the other. */
-static bool is_wanted(const tg_rule_call *call, int i) {
-    return i == call->which || tg_requires_grad(call->x[i]);
-}
-
 /* Records the segment and the gradients for its inputs, by their place among the operands. */
 static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
     const checkpoint_attr *attr = call->attr;
@@ -53,34 +47,18 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
     }
     list = inputs + call->count;
     for (int i = 1; i < call->count; i++) {
-        inputs[i] = is_wanted(call, i) ? pass(call->x[i]) : call->x[i];
-        if (is_wanted(call, i)) list[wanted++] = inputs[i];
+        inputs[i] = tgi_is_wanted(call, i) ? pass(call->x[i]) : call->x[i];
+        if (tgi_is_wanted(call, i)) list[wanted++] = inputs[i];
     }
     tg_tensor y = call_segment(tape, attr, inputs + 1);
     tg_vjp(tape, 1, &y, &call->g, wanted, list, list);
     for (int i = call->count - 1; i > 0 && !tape->status; i--)
-        if (is_wanted(call, i)) grads[i] = list[--wanted];
+        if (tgi_is_wanted(call, i)) grads[i] = list[--wanted];
     tgi_pool_give(&tape->pool, inputs);
 }
 
 static tg_tensor checkpoint_rule(const tg_rule_call *call) {
-    tg_tape              *tape = call->g.tape;
-    tgi_checkpoint_cache *last = &tape->checkpoint_cache;
-    if (call->which == 0) return tgi_full_like(call->x[0], 0); /* nothing leads there */
-    bool same = last->grads && last->y == call->y.ref && last->g == call->g.ref && tg_valid(last->grads[call->which]);
-    if (!same) {
-        tgi_pool_give(&tape->pool, last->grads);
-        last->grads = tgi_pool_take(&tape->pool, (size_t)call->count * sizeof *last->grads);
-        last->y = call->y.ref;
-        last->g = call->g.ref;
-        if (!last->grads) {
-            tgi_out_of_memory(tape, "checkpoint");
-            return tgi_invalid(tape);
-        }
-        memset(last->grads, 0, (size_t)call->count * sizeof *last->grads);
-        differentiate(call, last->grads);
-    }
-    return tape->status ? tgi_invalid(tape) : last->grads[call->which];
+    return call->which == 0 ? tgi_full_like(call->x[0], 0) : tgi_jointly(call, differentiate); /* nothing leads to the first */
 }
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */

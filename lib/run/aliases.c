@@ -9,6 +9,7 @@
 #include "run/aliases.h"
 
 #include "core/residency.h"
+#include "core/tape_part.h"
 #include "kernels/strided.h"
 #include "run/run.h"
 

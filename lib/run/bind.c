@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "core/tape_part.h"
 #include "run/aliases.h"
 #include "run/plan_builder.h"
 
@@ -131,11 +132,17 @@ void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, const tgi_frame *frame,
     }
 }
 
+/* Whether some view of the segment may show a leaf: the body of a loop has no leaves that are overwritten. */
+static bool may_show_leaves(const tg_tape *tape, const tgi_plan *plan) {
+    uint16_t part = tgi_node_at(tape, plan->frame.start)->part;
+    return tape->aliases.count > 0 && !(part && tgi_part_at(tape, part)->loop);
+}
+
 /* Whether each value still has the memory that the plan gave it in the run before: then a run has nothing to do but to compute. Views that
  * show a leaf are listed anew in each run, and what is put into memory a second time is first in another place. */
 static bool is_still_bound(const tg_tape *tape, const tgi_plan *plan, const tgi_plan_slot *slot, const char *block) {
     return slot->bound == plan && slot->bound_start == plan->frame.start && slot->block == block &&
-           slot->moves == tape->moves && tape->aliases.count == 0;
+           slot->moves == tape->moves && !may_show_leaves(tape, plan);
 }
 
 /* Takes back the memory of values that ran before, by another plan or one by one. */
@@ -169,7 +176,8 @@ tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
     }
     slot->bound = tape->status ? NULL : plan;
     slot->bound_start = frame->start;
-    slot->block = tape->aliases.count || plan->binds_again ? NULL : block;
+    slot->block = may_show_leaves(tape, plan) || plan->binds_again ? NULL : block;
     slot->moves = tape->moves;
+    if (!tape->status && may_show_leaves(tape, plan)) tgi_prepare_aliases(tape);
     return tape->status;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/tape_part.h"
 #include "run/plan.h"
 #include "run/run.h"
 
@@ -175,8 +176,10 @@ static void drop(tg_tape *tape, tgi_plan *plan) {
     HASH_DELETE(hh, plans->table, plan);
     if (plans->last == plan) plans->last = NULL;
     forget_plan(&plans->slot, plan);
-    for (uint16_t i = 0; i < tape->part_count; i++)
-        forget_plan(&tape->parts[i].slot, plan);
+    for (uint16_t i = 1; i <= tape->part_count; i++) {
+        forget_plan(&tgi_part_at(tape, i)->slot, plan);
+        forget_plan(&tgi_part_at(tape, i)->next_slot, plan);
+    }
     tgi_free_plan(tape, plan);
 }
 
@@ -271,10 +274,12 @@ static bool pays(tg_tape *tape, const tgi_plan_request *now, bool again) {
     return was_met_before(tape, now->start, now->end, now->limit) && !tape->status;
 }
 
-/* Whether the segment is all that has to be run of its part, or of what stands outside: that is asked for again and again. */
+/* Whether the segment is all that has to be run of its part, or of what stands outside: that is asked for again and again. The body of a
+ * loop reads nothing from outside that could be anywhere else by now. */
 static bool is_whole(const tg_tape *tape, uint32_t start) {
-    uint16_t part = tgi_node_at(tape, start)->part;
-    return start == (part ? tgi_part_at(tape, part)->start : tape->leading);
+    uint16_t        number = tgi_node_at(tape, start)->part;
+    const tgi_part *part = number ? tgi_part_at(tape, number) : NULL;
+    return part ? part->loop || start == part->start : start == tape->leading;
 }
 
 const tgi_plan *tgi_plan_again(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
@@ -302,8 +307,8 @@ tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t lim
 /* Plans that were used last, each for what stands outside of parts or for a part, stay. */
 static bool is_last_plan(const tg_tape *tape, const tgi_plan *plan) {
     bool last = plan == tape->plans.slot.plan;
-    for (uint16_t i = 0; i < tape->part_count; i++)
-        last |= plan == tape->parts[i].slot.plan;
+    for (uint16_t i = 1; i <= tape->part_count; i++)
+        last |= plan == tgi_part_at(tape, i)->slot.plan || plan == tgi_part_at(tape, i)->next_slot.plan;
     return last;
 }
 

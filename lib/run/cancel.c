@@ -1,6 +1,7 @@
 /* run/cancel.c: a run seen from outside: how far it is; and how another thread, or a signal handler, stops it.
  *
  * SPDX-License-Identifier: MIT */
+#include "core/tape_part.h"
 #include "run/run.h"
 
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler may store it");
@@ -22,6 +23,7 @@ void tgi_report_progress(const tg_tape *tape) {
     if (!host->progress) return;
     uint16_t        number = tgi_node_at(tape, tape->done)->part;
     const tgi_part *part = number ? tgi_part_at(tape, number) : NULL;
-    uint32_t        start = part ? part->start : 0, end = part ? part->end : tape->count;
+    if (part && part->loop) return; /* its steps are one instruction */
+    uint32_t start = part ? part->start : 0, end = part ? part->end : tape->count;
     host->progress(host->context, tape->done - start, end - start);
 }

@@ -9,6 +9,7 @@
 #include "run/initial_value.h"
 
 #include "core/residency.h"
+#include "core/tape_part.h"
 #include "run/run.h"
 
 enum { MOST = 16 }; /* instructions of a formula */

@@ -124,6 +124,11 @@ const void *tg_contiguous(tg_kernel_call *call, int i) {
     return copy;
 }
 
+tg_tape *tgi_tape_of_call(const tg_kernel_call *call) {
+    const kernel_context *context = call->executor;
+    return context->tape;
+}
+
 tgi_mt19937 *tgi_generator(const tg_kernel_call *call) {
     const kernel_context *context = call->executor;
     return &context->tape->generator;

@@ -185,7 +185,7 @@ tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, FILE *out);
 tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan);
 tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, const tgi_frame *frame, char *scratch, bool stoppable);
 
-/* Gives all values of the segment their memory (bind.c). */
+/* Gives all values of the segment their memory, and what assigns will have to copy (bind.c). */
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block);
 
 /* Gives those that the unit puts into memory a second time their place there. */

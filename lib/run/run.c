@@ -12,6 +12,7 @@
 #include "run/run.h"
 
 #include "core/residency.h"
+#include "core/tape_part.h"
 #include "run/aliases.h"
 #include "run/plan.h"
 #include "run/profile.h"
@@ -47,6 +48,11 @@ static tg_status check_values_of_parts(tg_tape *tape, uint32_t end) {
     return TG_OK;
 }
 
+static tg_status run_planned(tg_tape *tape, uint32_t end, const tgi_plan *plan) {
+    if (tape->status) return tape->status;
+    return plan && !plan->sequential ? tgi_run_plan(tape, plan) : run_sequentially(tape, end);
+}
+
 static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
     if (check_values_of_parts(tape, end)) return tape->status;
     const tgi_plan *plan = tgi_plan_again(tape, tape->done, end, limit);
@@ -54,9 +60,12 @@ static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_
     bool sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end, plan);
     plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);
     if (planned) *planned = tgi_now();
-    if (tape->status) return tape->status;
-    sequential = !plan || plan->sequential;
-    return sequential ? run_sequentially(tape, end) : tgi_run_plan(tape, plan);
+    return run_planned(tape, end, plan);
+}
+
+tg_status tgi_run_closed_segment(tg_tape *tape, uint32_t end, uint32_t limit) {
+    bool sequential = tape->anomaly || tape->eager;
+    return run_planned(tape, end, sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit));
 }
 
 static tg_status run_timed(tg_tape *tape, uint32_t end, uint32_t limit) {

@@ -18,6 +18,11 @@ void      tgi_forget_early(tg_tape *tape);
  * (run.c). */
 tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit);
 
+/* The same for instructions of the body of a loop, in the middle of a run: they read nothing that could be absent or old (run.c); and
+ * all of a body (run_part.c). */
+tg_status tgi_run_closed_segment(tg_tape *tape, uint32_t end, uint32_t limit);
+tg_status tgi_run_body(tg_tape *tape, const tgi_part *body);
+
 /* Instructions before this one have run, or would have if the tape were not eager. */
 uint32_t tgi_seen(const tg_tape *tape);
 

@@ -1,11 +1,13 @@
 /* run/run_part.c: runs a part of the tape.
  *
- * The part is one segment, run from its start each time, while tape->done stands in it. It sees the leaves as they are in memory, and
- * of what stands outside the values that a read would give. Outside, what it assigns counts as written from outside: there is no
- * order between the two.
+ * The part is run from its start each time, while tape->done stands in it: one segment, or where bodies of loops stand in it the
+ * segments between them. It sees the leaves as they are in memory, and of what stands outside the values that a read would give.
+ * Outside, what it assigns counts as written from outside: there is no order between the two. The body of a loop is run by the loop's
+ * kernel, in the middle of another run, and sees nothing from outside.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/residency.h"
+#include "core/tape_part.h"
 #include "run/aliases.h"
 #include "run/run.h"
 
@@ -29,14 +31,24 @@ static void note_writes(tg_tape *tape, const tgi_part *part) {
     }
 }
 
+/* Calls `run` for one segment of the part after the other: it runs instructions tape->done .. end - 1. */
+static tg_status run_segments(tg_tape *tape, const tgi_part *part, tg_status (*run)(tg_tape *, uint32_t end, uint32_t limit)) {
+    uint16_t number = tgi_node_at(tape, part->start)->part;
+    for (tape->done = part->start; tape->done < part->end;
+         tape->done = tgi_skip_other_parts(tape, tape->done, part->end, number)) {
+        uint32_t next = tgi_next_part(tape, tape->done + 1);
+        if (run(tape, next < part->end ? next : part->end, tape->count)) return tape->status;
+    }
+    return TG_OK;
+}
+
 static tg_status run_part(tg_tape *tape, tgi_part *part) {
     uint32_t done = tape->done;
     uint16_t number = tgi_node_at(tape, part->start)->part;
     tgi_forget_early(tape);
     tgi_forget_aliases(tape, part->start, number);
     part->has_run = false;
-    tape->done = part->start;
-    tg_status status = tgi_run_segment(tape, part->end, tape->count);
+    tg_status status = run_segments(tape, part, tgi_run_segment);
     tape->done = done;
     note_writes(tape, part);
     tgi_free_stranded(tape, false);
@@ -49,4 +61,13 @@ tg_status(tg_run_part)(tg_tape *tape, const char *name) {
     tgi_part *part = tgi_find_part(tape, "run_part", name);
     if (!part || run_operands(tape, part)) return tape->status;
     return run_part(tape, part);
+}
+
+/* ---- the body of a loop ------------------------------------------------------------------------------------------ */
+
+tg_status tgi_run_body(tg_tape *tape, const tgi_part *body) {
+    uint32_t  done = tape->done;
+    tg_status status = run_segments(tape, body, tgi_run_closed_segment);
+    tape->done = done;
+    return status;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "core/tape_part.h"
 #include "run/aliases.h"
 #include "run/plan.h"
 #include "run/run.h"
@@ -129,7 +130,7 @@ tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan) {
     uint32_t start = plan->frame.start;
     char    *block = tgi_pool_take(&tape->pool, LINE + plan->block_bytes + scratch_of(tape, plan));
     if (!block) return tgi_out_of_memory(tape, "run");
-    if (tgi_bind_values(tape, plan, block + LINE) || tgi_prepare_aliases(tape)) {
+    if (tgi_bind_values(tape, plan, block + LINE)) {
         tgi_forget_aliases(tape, start, tgi_node_at(tape, start)->part);
         tgi_pool_give(&tape->pool, block);
         return tape->status;

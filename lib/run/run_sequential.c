@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "core/tape_part.h"
 #include "run/aliases.h"
 #include "run/classify.h"
 #include "run/kernel_call.h"

@@ -1,0 +1,84 @@
+/* core/loop.c: recording the body of a loop.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "core/loop.h"
+
+#include "core/residency.h"
+
+const tg_op tgi_loop_value = {.name = "loop_value"};
+
+/* ---- beginning and end ------------------------------------------------------------------------------------------- */
+
+tgi_loop *tgi_begin_loop(tg_tape *tape, const char *what, tgi_loop_counts counts) {
+    uint32_t start = tape->count, given = (uint32_t)(counts.states + counts.inputs);
+    if (tgi_open_part(tape, what, "")) return NULL;
+    tgi_loop *loop = tgi_arena_take(&tape->arena, sizeof *loop);
+    uint32_t *list = tgi_arena_take(&tape->arena, (given + (uint32_t)(counts.states + counts.outputs)) * sizeof *list);
+    if (!loop || !list) {
+        tgi_truncate(tape, start);
+        tgi_out_of_memory(tape, what);
+        return NULL;
+    }
+    *loop = (tgi_loop){.states = (uint32_t)counts.states,
+                       .inputs = (uint32_t)counts.inputs,
+                       .outputs = (uint32_t)counts.outputs,
+                       .given = list,
+                       .result = list + given};
+    tgi_part_at(tape, tape->part)->loop = loop;
+    tape->loop_start = start;
+    tape->unsaved++;
+    return loop;
+}
+
+void tgi_end_loop(tg_tape *tape) {
+    tgi_close_part(tape);
+    tape->unsaved--;
+}
+
+/* ---- values from outside ----------------------------------------------------------------------------------------- */
+
+tgi_node *tgi_new_loop_value(tg_tape *tape, const char *what, tg_type type, bool captured) {
+    tgi_node *node = tgi_append(tape, &tgi_loop_value);
+    if (!node) return NULL;
+    node->dtype = (uint8_t)type.dtype;
+    node->rank = (uint8_t)type.rank;
+    node->dims = type.dims;
+    tgi_set_kept(node);
+    tgi_set_resident(tape, node);
+    if (captured)
+        tgi_borrow_value(node, NULL);
+    else if (tgi_take_memory(tape, node)) {
+        tgi_out_of_memory(tape, what);
+        return NULL;
+    }
+    return node;
+}
+
+static const tgi_capture *capture_of(const tg_tape *tape, uint32_t outer) {
+    const tgi_capture *capture = tgi_part_at(tape, tape->part)->loop->captures;
+    while (capture && capture->outer != outer)
+        capture = capture->previous;
+    return capture;
+}
+
+uint32_t tgi_captured(const tg_tape *tape, uint32_t outer) {
+    return capture_of(tape, outer)->inner;
+}
+
+tg_status tgi_capture_value(tg_tape *tape, const char *what, uint32_t outer) {
+    if (capture_of(tape, outer)) return TG_OK;
+    if (!tgi_new_loop_value(tape, what, tgi_node_type(tgi_node_at(tape, outer)), true)) return tape->status;
+    tgi_loop    *loop = tgi_part_at(tape, tape->part)->loop;
+    tgi_capture *capture = tgi_arena_take(&tape->arena, sizeof *capture);
+    if (!capture) return tgi_out_of_memory(tape, what);
+    *capture = (tgi_capture){.outer = outer, .inner = tape->count - 1, .previous = loop->captures};
+    loop->captures = capture;
+    loop->captured++;
+    return TG_OK;
+}
+
+tg_tensor tgi_captured_tensor(tg_tape *tape, const char *what, tg_tensor x) {
+    if (tgi_tape_of(x) != tape || !tgi_is_before_loop(tape, tgi_index(x)) || !tg_valid(x)) return x;
+    if (tgi_capture_value(tape, what, tgi_index(x))) return tgi_invalid(tape);
+    return tgi_tensor(tape, tgi_captured(tape, tgi_index(x)));
+}
