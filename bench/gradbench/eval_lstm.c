@@ -14,10 +14,9 @@ enum { IN_WEIGHT, OUT_WEIGHT, OUT_BIAS, EXTRAS };
 enum { MOST_LAYERS = 64 };
 
 typedef struct model {
-    int64_t    layers, bits, characters;
-    tg_tensor  main, extra;     /* (layers, 2, GATES, bits) and (EXTRAS, bits) */
-    tg_tensor  state, sequence; /* (layers, 2, bits) and (characters, bits) */
-    tg_tensor *hidden;          /* room for as many as there are characters */
+    int64_t   layers, bits, characters;
+    tg_tensor main, extra;     /* (layers, 2, GATES, bits) and (EXTRAS, bits) */
+    tg_tensor state, sequence; /* (layers, 2, bits) and (characters, bits) */
 } model;
 
 static tg_tensor output_of(const model *m, tg_tensor hidden) {
@@ -74,17 +73,32 @@ static tg_tensor plain_loss(const model *m) {
     return loss_of(m, total);
 }
 
-/* ---- the tuned form: layer by layer, and all characters at once in what does not depend on the one before ---------- */
+/* ---- the tuned form: layer by layer, as loops, and all characters at once in what does not depend on the one before - */
+
+/* x: what the forget and the out gate come to, which do not depend on the state. */
+static void tuned_step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    const layer *l = context;
+    tg_tensor    in = tg_sigmoid(gate(l, IN, state[0])), change = tg_tanh(gate(l, CHANGE, state[0]));
+    (void)tape;
+    state[1] = tg_add(tg_mul(state[1], x[0]), tg_mul(in, change));
+    y[0] = state[0] = tg_mul(x[1], tg_tanh(state[1]));
+}
 
 /* The hidden values of a layer for all its inputs, (n, bits) as they are. */
-static tg_tensor layer_run(layer *l, tg_tensor x, int64_t n, tg_tensor *hidden) {
-    tg_tensor forget = tg_sigmoid(gate(l, FORGET, x)), out = tg_sigmoid(gate(l, OUT, x));
-    for (int64_t i = 0; i < n; i++) {
-        tg_tensor in = tg_sigmoid(gate(l, IN, l->hidden)), change = tg_tanh(gate(l, CHANGE, l->hidden));
-        l->cell = tg_add(tg_mul(l->cell, tg_select(forget, 0, i)), tg_mul(in, change));
-        hidden[i] = l->hidden = tg_mul(tg_select(out, 0, i), tg_tanh(l->cell));
-    }
-    return tg_stack(tg_list_from((int)n, hidden), 0);
+static tg_tensor layer_run(layer *l, tg_tensor x, int64_t n) {
+    tg_tensor    gates[2] = {tg_sigmoid(gate(l, FORGET, x)), tg_sigmoid(gate(l, OUT, x))}, hidden = x;
+    tg_tensor    state[2] = {l->hidden, l->cell};
+    tg_loop_spec loop = {.body = tuned_step,
+                         .context = l,
+                         .steps = n,
+                         .states = 2,
+                         .inputs = 2,
+                         .outputs = 1,
+                         .state = state,
+                         .x = gates,
+                         .y = &hidden};
+    tg_scan(tg_tape_of(x), &loop);
+    return hidden;
 }
 
 static tg_tensor tuned_loss(const model *m) {
@@ -92,7 +106,7 @@ static tg_tensor tuned_loss(const model *m) {
     tg_tensor x = tg_mul(tg_slice(m->sequence, 0, 0, n, 1), tg_select(m->extra, 0, IN_WEIGHT));
     for (int64_t i = 0; i < m->layers; i++) {
         layer l = layer_of(m, i);
-        x = layer_run(&l, x, n, m->hidden);
+        x = layer_run(&l, x, n);
     }
     tg_tensor y = output_of(m, x);
     tg_tensor normalized = tg_sub(y, tg_log(tg_add(tg_sum_axes(tg_exp(y), TG_AXES(1), true), 2)));
@@ -117,7 +131,6 @@ static bool read_input(task *t, const json_t *input) {
     m->extra = task_variable(t, "extra_params", TG_SHAPE(EXTRAS, m->bits), extra.values);
     m->state = task_constant(t, TG_SHAPE(m->layers, 2, m->bits), state.values);
     m->sequence = task_constant(t, TG_SHAPE(m->characters, m->bits), sequence.values);
-    m->hidden = task_room(t, (size_t)m->characters * sizeof *m->hidden);
     return true;
 }
 

@@ -100,6 +100,14 @@ tgi_loop_attr tgi_saving(const tg_tape *tape, const tgi_loop_attr *attr) {
     return saving;
 }
 
+bool tgi_make_saving(tg_tensor packed, const tgi_loop_attr *saving) {
+    tgi_node *node = tgi_node_at(packed.tape, tgi_index(packed));
+    if (tgi_index(packed) < packed.tape->touched || saving->size < 0) return false;
+    *(tgi_loop_attr *)node->attr = *saving;
+    *(int64_t *)node->dims = saving->size;
+    return true;
+}
+
 static tg_status infer(tg_infer *call) {
     const tgi_loop_attr *attr = call->attr;
     if (attr->size < 0) return tg_refuse(call, TG_ERR_SHAPE, "%lld steps have too many elements", (long long)attr->steps);

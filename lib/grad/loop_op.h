@@ -26,6 +26,9 @@ const tgi_part *tgi_body_of(const tg_tape *tape, const tgi_loop_attr *attr);
 /* The same loop, which saves its states. */
 tgi_loop_attr tgi_saving(const tg_tape *tape, const tgi_loop_attr *attr);
 
+/* Makes a recorded loop that one, if it has never had a value: nobody has seen its result but what was taken from it. */
+bool tgi_make_saving(tg_tensor packed, const tgi_loop_attr *saving);
+
 /* What the result consists of. */
 typedef enum tgi_loop_section { TGI_LAST_STATES, TGI_OUTPUTS, TGI_SAVED_STATES } tgi_loop_section;
 

@@ -140,11 +140,12 @@ static void step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor 
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
-/* Where the result has no saved states, it is computed once more. */
+/* A loop that does not save its states does so from now on, or when it has run already is run once more by another instruction. */
 static tg_tensor saving_result(const tg_rule_call *call, tgi_loop_attr *attr) {
     tg_tape *tape = call->g.tape;
     if (attr->saves) return call->y;
     *attr = tgi_saving(tape, attr);
+    if (tgi_make_saving(call->y, attr)) return call->y;
     return (tg_record)(tape, &tgi_loop_op, call->count, call->x, attr, sizeof *attr);
 }
 
