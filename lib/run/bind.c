@@ -158,10 +158,35 @@ static void unbind_values(tg_tape *tape, const tgi_plan *plan, const tgi_plan_sl
     if (end > tape->touched) tape->touched = end;
 }
 
+/* Whether all that the segment reads from outside stays where it is as long as the values are bound: leaves do, and what the body of a loop
+ * reads. */
+static bool reads_what_stays(const tg_tape *tape, const tgi_plan *plan) {
+    uint16_t part = tgi_node_at(tape, plan->frame.start)->part;
+    if (part && tgi_part_at(tape, part)->loop) return true;
+    for (uint32_t i = 0; i < plan->frame.outside_count; i++)
+        if (tgi_node_at(tape, plan->frame.outside[i])->op->infer) return false;
+    return true;
+}
+
+/* What is written down in one run is known from the next one on. */
+static void note_same_addresses(const tg_tape *tape, const tgi_plan *plan) {
+    tgi_known_for *known = plan->known_for;
+    if (known->start != plan->frame.start)
+        *known = (tgi_known_for){plan->frame.start, TGI_UNKNOWN};
+    else if (known->addresses == TGI_KNOWN_SOON)
+        known->addresses = TGI_KNOWN;
+    else if (known->addresses == TGI_UNKNOWN && reads_what_stays(tape, plan))
+        known->addresses = TGI_KNOWN_SOON;
+}
+
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
     const tgi_frame *frame = &plan->frame;
     tgi_plan_slot   *slot = tgi_slot_for(tape, frame->start);
-    if (is_still_bound(tape, plan, slot, block)) return TG_OK;
+    if (is_still_bound(tape, plan, slot, block)) {
+        note_same_addresses(tape, plan);
+        return TG_OK;
+    }
+    *plan->known_for = (tgi_known_for){frame->start, TGI_UNKNOWN};
     unbind_values(tape, plan, slot);
     for (uint32_t k = 0; k < plan->binding_count && !tape->status; k++) {
         const tgi_binding *binding = &plan->bindings[k];

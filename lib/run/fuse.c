@@ -25,8 +25,8 @@ enum { LOOK_BACK = 16 }; /* how many units are tried, from the last one back */
 
 typedef struct fuser {
     tgi_plan_builder *b;
-    uint32_t barrier, assign_barrier, reduce_barrier; /* the first unit that a fused op, an assign, a reduction may join */
-    tgi_demand demand; /* of the instruction that it has come to; */
+    uint32_t   barrier, assign_barrier, reduce_barrier; /* the first unit that a fused op, an assign, a reduction may join */
+    tgi_demand demand;                                  /* of the instruction that it has come to; */
     unsigned   copied; /* and its operands that are computed again, if its group is of its own shape: bit j for operand j */
 } fuser;
 
@@ -202,7 +202,8 @@ static fit fit_into(const fuser *f, const tgi_candidate *c, uint32_t k) {
     }
     for (uint32_t j = 0; j < c->count && !result.split; j++) {
         bool copied = !result.per_row && f->copied >> j & 1;
-        if (copied ? copy_fits(f, c->sources[j].base, k, TGI_COPY_DEPTH - 1) : operand_fits(b, c, j, k, result.per_row)) continue;
+        if (copied ? copy_fits(f, c->sources[j].base, k, TGI_COPY_DEPTH - 1) : operand_fits(b, c, j, k, result.per_row))
+            continue;
         result.split = TGI_SPLIT_OPERAND;
         result.operand = j;
     }

@@ -90,16 +90,26 @@ typedef struct tgi_fused_op {
     int64_t      blocks;  /* and how many */
 } tgi_fused_op;
 
+/* An elementwise op of a group of one tile, as a call of its loop with all addresses. */
+typedef struct tgi_loop_call {
+    tg_loop     *loop; /* NULL for what is not that simple */
+    int64_t      n;
+    void        *out;
+    const void **in;
+    int64_t     *steps;
+} tgi_loop_call;
+
 typedef struct tgi_group {
-    tgi_fused_op *ops;
-    uint32_t      op_count, registers;
-    int           rank, lead; /* of the domain, and how many of its axes are the rows */
-    int64_t       dims[TG_MAX_RANK];
-    int64_t       rows, columns;
-    int64_t       tile; /* elements of a tile: some rows, or when it is less than `columns` a piece of one */
-    int64_t       work; /* for an element, in elementwise ops */
-    size_t        register_bytes, partial_bytes;
-    bool          reduces_all, assigns, calls_kernels; /* it has a block reduction of all elements; an assign; a kernel */
+    tgi_fused_op  *ops;
+    tgi_loop_call *calls; /* one an op, of a group of one tile; else NULL */
+    uint32_t       op_count, registers;
+    int            rank, lead; /* of the domain, and how many of its axes are the rows */
+    int64_t        dims[TG_MAX_RANK];
+    int64_t        rows, columns;
+    int64_t        tile; /* elements of a tile: some rows, or when it is less than `columns` a piece of one */
+    int64_t        work; /* for an element, in elementwise ops */
+    size_t         register_bytes, partial_bytes;
+    bool           reduces_all, assigns, calls_kernels; /* it has a block reduction of all elements; an assign; a kernel */
 } tgi_group;
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
@@ -145,7 +155,16 @@ struct tgi_binding {
     uint8_t        allocation;
 };
 
+/* What is known of the addresses in the calls of a plan. */
+typedef enum tgi_addresses { TGI_UNKNOWN, TGI_KNOWN_SOON, TGI_KNOWN } tgi_addresses;
+
+typedef struct tgi_known_for {
+    uint32_t      start; /* the segment that the plan was used for last, */
+    tgi_addresses addresses;
+} tgi_known_for;
+
 struct tgi_plan {
+    tgi_known_for  *known_for;
     tgi_arena       arena; /* holds all that it points to */
     tgi_frame       frame; /* the segment that it was last found or made for */
     const uint64_t *key;   /* the segment it was made for, written out */
@@ -181,11 +200,13 @@ tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, FILE *out);
 /* ---- running one ------------------------------------------------------------------------------------------------- */
 
 /* Runs a plan, for the segment in its frame (run_plan.c); and a group of it, all values having their memory (run_group.c). A group that
- * is `stoppable` may be left in the middle when the run is cancelled. */
+ * is `stoppable` may be left in the middle when the run is cancelled. Addresses that will be known are written down on the way. */
 tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan);
-tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, const tgi_frame *frame, char *scratch, bool stoppable);
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *group, const tgi_frame *frame, char *scratch, bool stoppable,
+                        tgi_addresses addresses);
 
-/* Gives all values of the segment their memory, and what assigns will have to copy (bind.c). */
+/* Gives all values of the segment their memory, and what assigns will have to copy. Afterwards the plan knows whether all addresses are those
+ * of the run before (bind.c). */
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block);
 
 /* Gives those that the unit puts into memory a second time their place there. */

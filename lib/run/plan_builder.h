@@ -25,10 +25,10 @@ typedef struct tgi_source {
 
 /* Of views.c: where an instruction's value is, and the operands that it reads. */
 typedef struct tgi_view_info {
-    tgi_ref           base;    /* of a view: the instruction whose memory holds it; else itself */
-    int64_t           offset;  /* of a view: where there, in bytes */
-    const int64_t    *strides; /* of a view; NULL: row-major in memory of its own */
-    const tgi_source *sources; /* of what is not a view; some may be copies (rematerialize.c); */
+    tgi_ref           base;     /* of a view: the instruction whose memory holds it; else itself */
+    int64_t           offset;   /* of a view: where there, in bytes */
+    const int64_t    *strides;  /* of a view; NULL: row-major in memory of its own */
+    const tgi_source *sources;  /* of what is not a view; some may be copies (rematerialize.c); */
     const tgi_source *recorded; /* and as they were recorded */
     uint32_t          source_count;
 } tgi_view_info;

@@ -51,7 +51,8 @@ static bool can_be_copied(const tgi_plan_builder *b, const tgi_demand *d, const 
     int64_t           strides[TG_MAX_RANK];
     uint32_t          held_by = tgi_holder_of(b, s->base)->unit;
     if (!b->units[v->unit].group || v->kind != TGI_FUSED_LOOP || v->per_row || held_by + TGI_COPY_FAR > d->now) return false;
-    if (s->offset != 0 || tgi_node_bytes(node) < TGI_COPY_BYTES || tgi_node_size(node) != tgi_size(d->rank, d->dims)) return false;
+    if (s->offset != 0 || tgi_node_bytes(node) < TGI_COPY_BYTES || tgi_node_size(node) != tgi_size(d->rank, d->dims))
+        return false;
     tgi_stretch(s->node->rank, s->node->dims, s->strides, d->rank, d->dims, strides);
     return tgi_same_dims(node->rank, node->dims, d->rank, d->dims) &&
            tgi_access_to(d->rank, d->dims, strides, 0) == TGI_CONTIGUOUS;

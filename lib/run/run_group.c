@@ -4,7 +4,8 @@
  * register or to the tile's part of its target. Block reductions put each block that a tile has into a row of partial results, which are
  * put together at the end in an order that depends on the domain alone.
  *
- * Where there is work enough the tiles are shared out to threads, each with registers of its own.
+ * Where there is work enough the tiles are shared out to threads, each with registers of its own. Where there is one tile, and runs find
+ * everything where it was, each elementwise op is one call that has been written down.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -32,6 +33,7 @@ typedef struct tile {
     tgi_site        **sites;    /* where the time of each fused op goes; NULL when it is not taken */
     bool              is_first; /* of those that go through the same registers */
     bool              stoppable;
+    tgi_addresses     addresses;
 } tile;
 
 /* ---- where things are -------------------------------------------------------------------------------------------- */
@@ -72,6 +74,31 @@ static char *result_at(const tile *t, const tgi_fused_op *op) {
 }
 
 /* ---- elementwise ------------------------------------------------------------------------------------------------- */
+
+/* Whether the op is one call for the whole tile, of operands that are where they are in each run. */
+static bool is_one_call(const tile *t, const tgi_fused_op *op) {
+    for (uint8_t j = 0; j < op->count; j++) {
+        const tgi_operand *x = &op->operands[j];
+        bool               by_rows = x->access == TGI_PER_ROW || x->access == TGI_ROW_BROADCAST;
+        if (x->access == TGI_STRIDED || x->old || (by_rows && t->rows > 1)) return false;
+    }
+    return op->kind == TGI_FUSED_LOOP;
+}
+
+static void write_calls(const tile *t) {
+    for (uint32_t i = 0; i < t->group->op_count; i++) {
+        const tgi_fused_op *op = &t->group->ops[i];
+        tgi_loop_call      *c = &t->group->calls[i];
+        c->loop = is_one_call(t, op) ? op->loop : NULL;
+        for (uint8_t j = 0; j < op->count && c->loop; j++) {
+            const tgi_operand *x = &op->operands[j];
+            c->in[j] = operand_at(t, x, op->per_row);
+            c->steps[j] = x->access != TGI_SCALAR && x->access != TGI_PER_ROW;
+        }
+        c->n = op->per_row ? t->rows : t->length;
+        if (c->loop) c->out = result_at(t, op);
+    }
+}
 
 /* With operands that go by rows: one call a row. */
 static void run_rows(const tile *t, const tgi_fused_op *op, const void **in, const int64_t *steps, char *out) {
@@ -200,8 +227,20 @@ static int64_t take_time(tgi_site *site, int64_t begun) {
     return now;
 }
 
+static void run_calls(const tile *t) {
+    const tgi_group *g = t->group;
+    for (uint32_t i = 0; i < g->op_count; i++) {
+        const tgi_loop_call *c = &g->calls[i];
+        if (c->loop)
+            c->loop(c->n, c->out, c->in, c->steps);
+        else
+            run_op(t, &g->ops[i]);
+    }
+}
+
 static void run_tile(tile *t) {
     if (is_after_failure(t) || (t->stoppable && tgi_is_cancelled(t->tape))) return;
+    if (t->group->calls && t->addresses == TGI_KNOWN_SOON) write_calls(t);
     int64_t begun = t->sites ? tgi_now() : 0;
     for (uint32_t i = 0; i < t->group->op_count; i++) {
         run_op(t, &t->group->ops[i]);
@@ -303,15 +342,30 @@ static tgi_site **sites_of(tg_tape *tape, const tgi_group *g, const tgi_frame *f
     return sites;
 }
 
-tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, const tgi_frame *frame, char *scratch, bool stoppable) {
+/* The only tile of a group. */
+static void run_known(tile *t) {
+    t->is_first = true;
+    t->start = t->row = t->column = 0;
+    t->rows = t->group->rows;
+    t->columns = t->group->columns;
+    t->length = t->rows * t->columns;
+    run_calls(t);
+}
+
+tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, const tgi_frame *frame, char *scratch, bool stoppable,
+                        tgi_addresses addresses) {
     tgi_tile_failure failure;
     tile             t = {.tape = tape, .group = g, .failure = &failure, .frame = frame, .partials = scratch};
     failure.node = NULL; /* of the rest nothing is read then */
     t.registers = scratch + g->partial_bytes;
     t.stoppable = stoppable;
+    t.addresses = addresses;
     if (detach_views(tape, g, frame)) return tape->status;
     if (tape->profiles) t.sites = sites_of(tape, g, frame);
-    if (g->rows * g->columns > 0) run_all(&t);
+    if (g->calls && addresses == TGI_KNOWN && !t.sites)
+        run_known(&t);
+    else if (g->rows * g->columns > 0)
+        run_all(&t);
     tgi_pool_give(&tape->pool, t.sites);
     if (tgi_report_tile_failure(tape, &failure)) return tape->status;
     if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tgi_ref_index(frame, g->ops->node));

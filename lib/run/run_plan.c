@@ -103,7 +103,8 @@ static tg_status run_units(tg_tape *tape, const tgi_plan *plan, char *block, uin
             if (tgi_run_kernel(tape, start + unit->node)) return tape->status;
             continue;
         }
-        if (tgi_run_group(tape, unit->group, &plan->frame, scratch, stoppable && !unit->group->assigns)) {
+        if (tgi_run_group(tape, unit->group, &plan->frame, scratch, stoppable && !unit->group->assigns,
+                          plan->known_for->addresses)) {
             *k += tape->status == TG_ERR_CANCELLED;
             return tape->status;
         }

@@ -220,8 +220,7 @@ static void note_assigns(const tiler *t, const tgi_unit_info *unit) {
 
 /* Whether the operand is read from a leaf that is assigned after that in the group. */
 static bool is_old_value(const tiler *t, const tgi_source *s, const tgi_operand *x, uint32_t order) {
-    tgi_leaf *leaf =
-        t->g->assigns && x->base == s->base ? tgi_variable_leaf(tgi_base_node(t->b, s->base)) : NULL;
+    tgi_leaf *leaf = t->g->assigns && x->base == s->base ? tgi_variable_leaf(tgi_base_node(t->b, s->base)) : NULL;
     if (!leaf) return false;
     uint32_t writer = tgi_access_of_leaf(t->b, leaf)->writer;
     return writer != TGI_NONE && order < writer;
@@ -293,6 +292,21 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
+/* Room for the addresses that a group of one tile uses in every run. */
+static tg_status take_calls(const tiler *t) {
+    tgi_group *g = t->g;
+    if (g->rows * g->columns > g->tile || g->rows * g->columns == 0) return TG_OK;
+    g->calls = tgi_plan_take(t->b, g->op_count, sizeof *g->calls);
+    if (!g->calls) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < g->op_count; i++) {
+        size_t count = g->ops[i].count;
+        g->calls[i].in = tgi_plan_take(t->b, count, sizeof *g->calls[i].in);
+        g->calls[i].steps = tgi_plan_take(t->b, count, sizeof *g->calls[i].steps);
+        if (!g->calls[i].in || !g->calls[i].steps) return TG_ERR_MEMORY;
+    }
+    return TG_OK;
+}
+
 static tg_status tile_group(tiler *t) {
     const tgi_unit_info *unit = &t->b->units[t->unit];
     tgi_group           *g = t->g = unit->group;
@@ -306,7 +320,7 @@ static tg_status tile_group(tiler *t) {
         if (write_fused_op(t, i, &g->ops[g->op_count++])) return TG_ERR_MEMORY;
     g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;
     t->b->plan->fused_count += g->op_count;
-    return TG_OK;
+    return take_calls(t);
 }
 
 static uint32_t longest_group(const tgi_plan_builder *b) {
