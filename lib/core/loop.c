@@ -43,15 +43,15 @@ tgi_node *tgi_new_loop_value(tg_tape *tape, const char *what, tg_type type, bool
     node->dtype = (uint8_t)type.dtype;
     node->rank = (uint8_t)type.rank;
     node->dims = type.dims;
+    if (captured) {
+        tgi_borrow_value(node, NULL); /* it is where the operand is, while the loop runs */
+        return node;
+    }
     tgi_set_kept(node);
     tgi_set_resident(tape, node);
-    if (captured)
-        tgi_borrow_value(node, NULL);
-    else if (tgi_take_memory(tape, node)) {
-        tgi_out_of_memory(tape, what);
-        return NULL;
-    }
-    return node;
+    if (!tgi_take_memory(tape, node)) return node;
+    tgi_out_of_memory(tape, what);
+    return NULL;
 }
 
 static const tgi_capture *capture_of(const tg_tape *tape, uint32_t outer) {

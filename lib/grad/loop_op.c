@@ -290,7 +290,7 @@ static tg_status take(tg_tape *tape, const tgi_loop_call *call, tg_tensor x, tg_
     if (node->rank == TG_MAX_RANK)
         return tgi_fail(tape, TG_ERR_SHAPE, call->what, "%s has %d axes, and there must be room for that of the steps", role,
                         TG_MAX_RANK);
-    tgi_set_kept(node);
+    if (node->op->infer) tgi_set_kept(node);
     *result = tgi_index(x);
     return TG_OK;
 }

@@ -282,12 +282,41 @@ static tg_tensor bent(const tg_tensor *x, void *context) {
     return tg_mul(tg_tanh(x[0]), tg_sigmoid(tg_mul(x[0], 0.5)));
 }
 
+/* A loop of a few steps: `kind` says what a step is, and the loop reads x from outside. */
+typedef struct turn {
+    tg_tensor x;
+    uint64_t  kind;
+    int64_t   steps;
+} turn;
+
+static void turned(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    const turn *of = context;
+    (void)tape, (void)x;
+    switch (of->kind) {
+    case 0: state[0] = tg_tanh(tg_mul(state[0], of->x)); break;
+    case 1: state[0] = tg_sub(tg_square(tg_sin(state[0])), tg_mean(state[0])); break;
+    case 2: state[0] = tg_where(tg_gt(state[0], 0), tg_mul(0.5, state[0]), tg_neg(of->x)); break;
+    case 3: state[0] = tg_cumsum(tg_flip(state[0], TG_AXES(0)), 0); break;
+    default: state[0] = tg_softmax(tg_add(state[0], tg_exp(tg_neg(tg_square(of->x)))), -1);
+    }
+    y[0] = tg_mul(state[0], of->x);
+}
+
+/* Its last state, and what its steps gave, in one. */
+static tg_tensor loop_of(turn of) {
+    tg_tensor    state = of.x, y;
+    tg_loop_spec spec =
+        {.body = turned, .context = &of, .steps = of.steps, .states = 1, .outputs = 1, .state = &state, .y = &y};
+    return tg_scan(of.x.tape, &spec) ? of.x : tg_add(state, tg_mean_axes(y, TG_AXES(0), false));
+}
+
 static void record_other(program *p) {
     const value *x = any_value(p, FLOATING);
     if (!x || x->shape.rank == 0 || tg_shape_size(x->shape) > LARGEST / 2) return;
-    int     axis = (int)roll(p, (uint64_t)x->shape.rank);
-    int64_t size = x->shape.dims[axis], which = 1 + (int64_t)roll(p, 2);
-    switch (roll(p, 9)) {
+    int      axis = (int)roll(p, (uint64_t)x->shape.rank);
+    int64_t  size = x->shape.dims[axis], which = 1 + (int64_t)roll(p, 2);
+    uint64_t kind = roll(p, 5);
+    switch (roll(p, 10)) {
     case 0: RECORD(p, tg_concat(TG_LIST(x->x[t], tg_neg(x->x[t])), axis)); break;
     case 1: RECORD(p, tg_stack(TG_LIST(x->x[t], x->x[t]), axis)); break;
     case 2: RECORD(p, tg_cumsum(x->x[t], axis)); break;
@@ -300,6 +329,9 @@ static void record_other(program *p) {
         if (!p->eager) RECORD(p, tg_dropout(x->x[t], 0.5, true));
         break;
     case 6: RECORD(p, tg_checkpoint(p->tape[t], bent, NULL, 1, &x->x[t])); break;
+    case 7:
+        if (x->shape.rank < TG_MAX_RANK) RECORD(p, loop_of((turn){x->x[t], kind, which + 1}));
+        break;
     default: RECORD(p, balky(x->x[t], which)); break;
     }
 }
