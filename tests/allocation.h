@@ -11,6 +11,9 @@
 /* The tests of all ops (tests/ops/test_allocation.c). */
 TCase *op_allocation(void);
 
+/* Those of loops (tests/grad/test_allocation.c). */
+TCase *loop_allocation(void);
+
 /* Those of optimizers (tests/optim/test_allocation.c). */
 TCase *optimizer_allocation(void);
 

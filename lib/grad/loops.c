@@ -160,13 +160,12 @@ static tg_status check_spec(tg_tape *tape, const tg_loop_spec *spec) {
     return TG_OK;
 }
 
-tg_status(tg_scan)(tg_tape *tape, const tg_loop_spec *spec) {
-    if (tgi_check(tape)) return tg_error_status(tape);
-    if (check_spec(tape, spec)) return tape->status;
+/* The user's states stay as they are in case of an error. */
+static tg_status record_scan(tg_tape *tape, const tg_loop_spec *spec) {
     tg_scope     scope = tg_begin_scope(tape, "scan");
     size_t       bytes = (size_t)spec->states * sizeof *spec->state;
     tg_loop_spec loop = *spec;
-    loop.state = tgi_pool_take(&tape->pool, bytes); /* the user's stay as they are in case of an error */
+    loop.state = tgi_pool_take(&tape->pool, bytes);
     if (loop.state) {
         if (bytes) memcpy(loop.state, spec->state, bytes);
         record_levels(tape, &loop);
@@ -174,8 +173,15 @@ tg_status(tg_scan)(tg_tape *tape, const tg_loop_spec *spec) {
         tgi_out_of_memory(tape, "scan");
     tg_status status = tg_end_scope(scope);
     if (!status && bytes) memcpy(spec->state, loop.state, bytes);
-    if (!status) tgi_give_results(tape, status, spec->states, spec->state);
-    tgi_give_results(tape, status, spec->outputs, spec->y);
     tgi_pool_give(&tape->pool, loop.state);
+    return status;
+}
+
+tg_status(tg_scan)(tg_tape *tape, const tg_loop_spec *spec) {
+    tg_status status = tgi_check(tape);
+    if (!status) status = check_spec(tape, spec);
+    if (!status) status = record_scan(tape, spec);
+    if (!status) tgi_give_results(tape, status, spec->states, spec->state);
+    if (spec) tgi_give_results(tape, status, spec->outputs, spec->y);
     return status;
 }

@@ -434,6 +434,7 @@ int main(void) {
     suite_add_tcase(suite, layer_allocation());
     suite_add_tcase(suite, op_allocation());
     suite_add_tcase(suite, optimizer_allocation());
+    suite_add_tcase(suite, loop_allocation());
     suite_add_tcase(suite, steady_models());
 
     SRunner *runner = srunner_create(suite);

@@ -198,6 +198,19 @@ START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
 }
 END_TEST
 
+/* What stood in the array before is no tensor afterwards. */
+START_TEST(after_an_error_results_are_invalid) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = VECTOR(tape, 1, 2), y = tg_sum(tg_square(x)), results[3] = {x, x, x};
+    tg_log(tg_eq(x, 1));
+    ck_assert_int_eq(tg_vjp(tape, 1, &y, NULL, 1, &x, &results[0]), TG_ERR_DTYPE);
+    ck_assert_int_eq(tg_jvp(tape, 1, &x, NULL, 1, &y, &results[1]), TG_ERR_DTYPE);
+    ck_assert_int_eq(tg_hvp(y, 1, &x, NULL, &results[2]), TG_ERR_DTYPE);
+    ck_assert(!tg_valid(results[0]) && !tg_valid(results[1]) && !tg_valid(results[2]));
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_matrix_of_too_many_elements_is_rejected) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = parameter(tape, "w", TG_SHAPE(1)), many = tg_broadcast_to(w, TG_SHAPE((int64_t)1 << 40));
@@ -238,6 +251,7 @@ Suite *suite_derivatives(void) {
     tcase_add_test(product, products_are_kept_and_can_be_differentiated);
     suite_add_tcase(suite, product);
     tcase_add_test(rejected, errors_name_the_call_and_leave_the_tape_as_it_was);
+    tcase_add_test(rejected, after_an_error_results_are_invalid);
     tcase_add_test(rejected, a_matrix_of_too_many_elements_is_rejected);
     tcase_add_test(rejected, a_matrix_of_what_the_tape_assigns_is_rejected);
     suite_add_tcase(suite, rejected);

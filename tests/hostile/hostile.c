@@ -208,6 +208,16 @@ static tg_tensor segment_any(const tg_tensor *x, void *context) {
     return chance(4) ? any() : chance(4) ? x[0] : tg_exp(x[0]);
 }
 
+static void loop_any(tg_tape *tape, tg_tensor *h, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)context;
+    act_inside();
+    tg_tensor z = tg_mul(tg_sin(h[0]), chance(2) ? any() : x[0]);
+    h[0] = chance(4) ? any() : chance(4) ? z : tg_add(h[0], x[0]);
+    h[1] = chance(4) ? h[0] : h[1];
+    if (!chance(16)) y[0] = chance(2) ? z : any();
+    put(chance(4) ? z : h[0]);
+}
+
 static tg_tensor update_any(tg_tensor w, tg_tensor g, tg_tensor rate, const void *options) {
     (void)options;
     act_inside();
@@ -454,6 +464,21 @@ static void loss(void) {
     }
 }
 
+static void loop(void) {
+    tg_tensor    h[2] = {any(), any()}, x[1] = {any()}, y[1] = {any()};
+    tg_loop_spec spec = {.body = chance(32) ? NULL : loop_any, .states = chance(16) ? small() : 2, .inputs = 1, .outputs = 1};
+    if (spec.states > 2) return;
+    spec.steps = chance(4) ? number() : tg_valid(x[0]) && tg_shape_of(x[0]).rank ? tg_shape_of(x[0]).dims[0] : 1;
+    if (spec.steps > 1000) spec.steps = 3;
+    spec.state = chance(32) ? NULL : h;
+    spec.x = chance(32) ? NULL : x;
+    spec.y = chance(32) ? NULL : y;
+    spec.reverse = chance(2);
+    spec.memory = chance(4) ? (size_t)number() : 0;
+    tg_scan(s.tape, chance(32) ? NULL : &spec);
+    put(chance(2) ? h[0] : y[0]);
+}
+
 static void derivative(void) {
     tg_tensor x[3] = {any(), any(), any()}, y[3] = {any(), any(), any()}, g[3];
     int       n = chance(16) ? small() : 1 + (int)(next() % 2), m = chance(16) ? small() : 1;
@@ -472,7 +497,11 @@ static void derivative(void) {
     case 8: put(tg_jacobian(y[0], x[0])); break;
     case 9: (tg_read_jacobian)(y[0], x[0], elements(), number()); break;
     case 10: tg_gradcheck(y[0], n, chance(32) ? NULL : x, NULL); break;
-    default: put(tg_checkpoint(s.tape, chance(32) ? NULL : segment_any, NULL, n, chance(32) ? NULL : x)); break;
+    default:
+        if (chance(2))
+            loop();
+        else
+            put(tg_checkpoint(s.tape, chance(32) ? NULL : segment_any, NULL, n, chance(32) ? NULL : x));
     }
     put(g[next() % 3]);
 }

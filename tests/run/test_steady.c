@@ -145,6 +145,30 @@ static tg_tensor loss_of_long_recurrence(const tg_tensor *x) {
     return loss_of_steps(x, 60);
 }
 
+/* The same as a loop; context: x. */
+static void step_of_loop(tg_tape *tape, tg_tensor *state, const tg_tensor *input, tg_tensor *y, void *context) {
+    const tg_tensor *x = context;
+    tg_tensor        gates = tg_add(input[0], tg_matmul(state[0], x[2])), parts[2];
+    (void)tape;
+    tg_chunk(gates, 1, 2, parts);
+    tg_tensor keep = tg_sigmoid(parts[0]);
+    y[0] = state[0] = tg_add(tg_mul(keep, state[0]), tg_mul(tg_sub(1, keep), tg_tanh(parts[1])));
+}
+
+static tg_tensor loss_of_loop(const tg_tensor *x) {
+    tg_tensor in = dense(x[0], x[1], x[3]), h = tg_mul(0, tg_slice(tg_take(in, 0, 0), 1, 0, 8, 1)), y;
+    tg_scan(x[0].tape, &(tg_loop_spec){.body = step_of_loop,
+                                       .context = (void *)x,
+                                       .steps = 60,
+                                       .states = 1,
+                                       .inputs = 1,
+                                       .outputs = 1,
+                                       .state = &h,
+                                       .x = &in,
+                                       .y = &y});
+    return tg_mean(tg_square(tg_sub(tg_add(h, tg_mean_axes(y, TG_AXES(0), false)), 0.5)));
+}
+
 /* Newton's iteration for a square root, on single numbers. */
 static void leaves_of_numbers(tg_tape *tape, tg_dtype dtype, tg_tensor *x) {
     x[0] = tg_input(tape, "x", dtype, TG_SHAPE());
@@ -229,6 +253,7 @@ static const model models[] = {
     {"checkpoints", leaves_of_layers, loss_of_checkpoints},
     {"recurrence", leaves_of_recurrence, loss_of_recurrence},
     {"long recurrence", leaves_of_recurrence, loss_of_long_recurrence},
+    {"loop", leaves_of_recurrence, loss_of_loop},
     {"numbers", leaves_of_numbers, loss_of_numbers},
     {"indices", leaves_of_indices, loss_of_indices},
     {"matrices", leaves_of_matrices, loss_of_matrices},

@@ -1,0 +1,98 @@
+/* tests/grad/test_allocation.c: loops and their derivatives without memory.
+ *
+ * Each is recorded, differentiated twice and run while one allocation after the other fails. Each time there is an error that says so at the
+ * line in this file; after it the same tape gives the same bits, and in the end nothing has leaked.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+#include <tapegrad.h>
+
+#include "allocation.h"
+
+enum { WIDTH = 20, STEPS = 6, LEAVES = 3 };
+
+/* A loop in the step, of as many steps as the step's input has elements; context: what both capture. */
+static void inner(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)y;
+    state[0] = tg_tanh(tg_add(tg_mul(state[0], *(tg_tensor *)context), x[0]));
+}
+
+static void nested(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    tg_scan(tape,
+            &(tg_loop_spec){.body = inner, .context = context, .steps = 2, .states = 1, .inputs = 1, .state = state, .x = x});
+    y[0] = tg_mul(state[0], *(tg_tensor *)context);
+}
+
+/* The loss, and sums of the squares of its first and second derivatives. */
+static void work(tg_tape *tape, size_t memory, double found[3]) {
+    memset(found, 0, 3 * sizeof *found);
+    tg_tensor leaf[LEAVES] = {tg_parameter(tape, "w", tg_full(tape, TG_F64, TG_SHAPE(WIDTH), 0.7)),
+                              tg_parameter(tape, "h", tg_full(tape, TG_F64, TG_SHAPE(WIDTH), 0.2)),
+                              tg_parameter(tape, "x", tg_full(tape, TG_F64, TG_SHAPE(STEPS, 2, WIDTH), 0.1))};
+    tg_tensor g[LEAVES], hv[LEAVES], h = leaf[1], y, sums[3];
+    tg_scan(tape, &(tg_loop_spec){.body = nested,
+                                  .context = &leaf[0],
+                                  .steps = STEPS,
+                                  .states = 1,
+                                  .inputs = 1,
+                                  .outputs = 1,
+                                  .state = &h,
+                                  .x = &leaf[2],
+                                  .y = &y,
+                                  .memory = memory});
+    sums[0] = tg_add(tg_sum(tg_square(y)), tg_sum(h));
+    tg_vjp(tape, 1, sums, NULL, LEAVES, leaf, g);
+    tg_hvp(sums[0], LEAVES, leaf, NULL, hv);
+    sums[1] = tg_add(tg_add(tg_sum(tg_square(g[0])), tg_sum(tg_square(g[1]))), tg_sum(tg_square(g[2])));
+    sums[2] = tg_add(tg_add(tg_sum(tg_square(hv[0])), tg_sum(tg_square(hv[1]))), tg_sum(tg_square(hv[2])));
+    for (int i = 0; i < 2; i++)
+        tg_run(tape); /* the second time by what the first one has found out */
+    for (int i = 0; i < 3 && !tg_error_status(tape); i++)
+        found[i] = tg_item(sums[i]);
+}
+
+/* Whether an allocation failed: then the error is the right one, and the work done again gives what was expected. */
+static bool recovers(tg_tape *tape, size_t memory, const double expected[3], double found[3], long failure) {
+    bool failed = tg_error_status(tape) != TG_OK;
+    if (failed) {
+        unwatched(ck_assert_msg(tg_error_status(tape) == TG_ERR_MEMORY && strstr(tg_error(tape), "test_allocation.c:"),
+                                "failure %ld: %s", failure, tg_error(tape)));
+        tg_clear_error(tape);
+        tg_rewind(tape, (tg_mark){.tape = tape});
+        work(tape, memory, found);
+    }
+    unwatched(ck_assert_msg(!memcmp(found, expected, 3 * sizeof *found), "failure %ld: %s", failure, tg_error(tape)));
+    return failed;
+}
+
+START_TEST(loops_recover_whichever_allocation_fails) {
+    watch();
+    size_t   memory = _i ? 1 : 0;
+    double   expected[3], found[3];
+    long     failures = 0;
+    tg_tape *undisturbed = tg_tape_new();
+    work(undisturbed, memory, expected);
+    unwatched(ck_assert_str_eq(tg_error(undisturbed), ""));
+    unwatched(ck_assert(expected[0] > 0 && expected[1] > 0 && expected[2] > 0));
+    tg_tape_free(undisturbed);
+    for (bool failed = true; failed; failures += failed) {
+        until_failure = failures + 1;
+        tg_tape *tape = tg_tape_new();
+        if (!tape) continue;
+        work(tape, memory, found);
+        failed = until_failure == 0;
+        until_failure = 0;
+        bool reported = recovers(tape, memory, expected, found, failures);
+        unwatched(ck_assert_msg(reported == failed, "failure %ld is not reported", failures));
+        tg_tape_free(tape);
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 50));
+}
+END_TEST
+
+TCase *loop_allocation(void) {
+    TCase *tcase = tcase_create("loops");
+    tcase_add_loop_test(tcase, loops_recover_whichever_allocation_fails, 0, 2);
+    return tcase;
+}
