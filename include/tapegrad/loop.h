@@ -45,7 +45,8 @@ typedef struct tg_loop_spec {
 
     bool reverse; /* the last step is done first: for t = steps - 1 .. 0 */
 
-    /* The most memory, in bytes, for states that are kept for the derivative; 0 for no limit: one state of each step. With less, the steps
+    /* The most memory, in bytes, for states that are kept for the derivative; 0 for no limit: one state of each step, and what its
+     * products came to. With less, the steps
      * are done in loops within a loop, of which only the states between them are kept, and the rest is computed once more for each
      * level: with l levels about l * steps^(1 / l) states are there at a time. */
     size_t memory;

@@ -163,7 +163,8 @@ tg_tensor tg_part_rule(const tg_rule_call *call);
 typedef enum tg_linearity {
     TG_NOT_LINEAR,      /* or it is not said: the tangent is made of the gradient rules, in two steps */
     TG_LINEAR_TOGETHER, /* linear in all of them together, as concat is: the tangent is the op of their tangents */
-    TG_LINEAR_EACH      /* linear in each of them alone, as matmul is: the tangent is a sum of the op with one of them replaced */
+    TG_LINEAR_EACH      /* linear in each of them alone, as matmul is: the tangent is a sum of the op with one of them replaced. It can
+                           fail for want of memory only: where nobody reads the result it is not run */
 } tg_linearity;
 
 /* ---- the op ------------------------------------------------------------------------------------------------------ */

@@ -17,9 +17,10 @@ typedef struct tgi_capture {
 } tgi_capture;
 
 struct tgi_loop {
-    uint32_t     states, inputs, outputs, captured;
+    uint32_t     states, inputs, outputs, products, captured;
     uint32_t    *given;    /* the instructions that stand for the states before a step, and for its inputs */
     uint32_t    *result;   /* the states after a step, and its outputs */
+    uint32_t    *product;  /* what its derivative had better not compute again */
     tgi_capture *captures; /* the last one first */
 };
 

@@ -15,14 +15,25 @@ const tgi_part *tgi_body_of(const tg_tape *tape, const tgi_loop_attr *attr) {
 }
 
 static const tgi_node *node_in(const tg_tape *tape, const tgi_loop *loop, tgi_loop_section section, uint32_t i) {
-    return tgi_node_at(tape, section == TGI_OUTPUTS ? loop->result[loop->states + i] : loop->given[i]);
+    if (section == TGI_OUTPUTS) return tgi_node_at(tape, loop->result[loop->states + i]);
+    return tgi_node_at(tape, section == TGI_SAVED_PRODUCTS ? loop->product[i] : loop->given[i]);
+}
+
+uint32_t tgi_count_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section) {
+    const tgi_loop *loop = tgi_body_of(tape, attr)->loop;
+    switch (section) {
+    case TGI_OUTPUTS: return loop->outputs;
+    case TGI_SAVED_STATES: return attr->saves ? loop->states : 0;
+    case TGI_SAVED_PRODUCTS: return attr->saves && !attr->thrifty ? loop->products : 0;
+    default: return loop->states;
+    }
 }
 
 tgi_loop_range tgi_range_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section, uint32_t i) {
     const tgi_loop *loop = tgi_body_of(tape, attr)->loop;
     tgi_loop_range  range = {0, 0};
     for (tgi_loop_section s = TGI_LAST_STATES; s <= section; s++) {
-        uint32_t count = s == section ? i + 1 : s == TGI_OUTPUTS ? loop->outputs : loop->states;
+        uint32_t count = s == section ? i + 1 : tgi_count_in(tape, attr, s);
         for (uint32_t j = 0; j < count; j++) {
             range.from += range.size;
             range.size = tgi_node_size(node_in(tape, loop, s, j)) * (s == TGI_LAST_STATES ? 1 : attr->steps);
@@ -83,8 +94,8 @@ bool tgi_has_readers_of_saved(tg_tensor packed) {
 static int64_t packed_size(const tg_tape *tape, const tgi_loop_attr *attr) {
     const tgi_loop *loop = tgi_body_of(tape, attr)->loop;
     int64_t         total = 0, bytes;
-    for (tgi_loop_section s = TGI_LAST_STATES; s <= (attr->saves ? TGI_SAVED_STATES : TGI_OUTPUTS); s++)
-        for (uint32_t j = 0; j < (s == TGI_OUTPUTS ? loop->outputs : loop->states); j++) {
+    for (tgi_loop_section s = TGI_LAST_STATES; s < TGI_SECTIONS; s++)
+        for (uint32_t j = 0; j < tgi_count_in(tape, attr, s); j++) {
             int64_t size = tgi_node_size(node_in(tape, loop, s, j));
             if (s != TGI_LAST_STATES && __builtin_mul_overflow(size, attr->steps, &size)) return -1;
             if (__builtin_add_overflow(total, size, &total)) return -1;
@@ -123,10 +134,11 @@ typedef struct runner {
     const tgi_loop_attr *attr;
     const tgi_part      *body;
     const tgi_loop      *loop;
-    const char         **inputs;  /* where those of the first step are; */
-    char               **outputs; /* where its outputs go; */
-    char               **saved;   /* and the states before it */
-    char               **staged;  /* for the states after a step, when they cannot go to their place at once */
+    const char         **inputs;   /* where those of the first step are; */
+    char               **outputs;  /* where its outputs go; */
+    char               **saved;    /* the states before it, */
+    char               **products; /* and its products */
+    char               **staged;   /* for the states after a step, when they cannot go to their place at once */
     bool                 stages;
 } runner;
 
@@ -189,7 +201,8 @@ static tg_status begin(runner *r, tg_kernel_call *call) {
     tg_tape *tape = tgi_tape_of_call(call);
     *r = (runner){.tape = tape, .attr = call->attr, .body = tgi_body_of(tape, call->attr)};
     r->loop = r->body->loop;
-    char **room = tg_scratch(call, (2 * r->loop->states + r->loop->outputs) * sizeof *room);
+    uint32_t products = tgi_count_in(tape, r->attr, TGI_SAVED_PRODUCTS);
+    char   **room = tg_scratch(call, (2 * r->loop->states + r->loop->outputs + products) * sizeof *room);
     r->inputs = tg_scratch(call, r->loop->inputs * sizeof *r->inputs);
     if (!room || !r->inputs || place_captures(r, call)) return TG_ERR_MEMORY;
     r->staged = room;
@@ -199,6 +212,9 @@ static tg_status begin(runner *r, tg_kernel_call *call) {
         r->inputs[j] = tg_contiguous(call, (int)(r->loop->states + j));
     for (uint32_t k = 0; k < r->loop->outputs; k++)
         r->outputs[k] = place(r, call, TGI_OUTPUTS, k);
+    r->products = r->outputs + r->loop->outputs;
+    for (uint32_t k = 0; k < products; k++)
+        r->products[k] = place(r, call, TGI_SAVED_PRODUCTS, k);
     return begin_states(r, call);
 }
 
@@ -219,6 +235,10 @@ static void end_step(const runner *r, size_t t) {
     for (uint32_t k = 0; k < r->loop->outputs; k++) {
         const tgi_node *node = tgi_node_at(r->tape, r->loop->result[r->loop->states + k]);
         copy_value(node, r->outputs[k] + t * tgi_node_bytes(node));
+    }
+    for (uint32_t k = 0, count = tgi_count_in(r->tape, r->attr, TGI_SAVED_PRODUCTS); k < count; k++) {
+        const tgi_node *product = tgi_node_at(r->tape, r->loop->product[k]);
+        copy_value(product, r->products[k] + t * tgi_node_bytes(product));
     }
     for (uint32_t i = 0; i < r->loop->states; i++) {
         tgi_node *given = tgi_node_at(r->tape, r->loop->given[i]);
@@ -331,6 +351,25 @@ static tg_status check_body(tg_tape *tape, const char *what, uint32_t start) {
     return TG_OK;
 }
 
+static bool is_product(const tgi_node *node, uint16_t part, tg_dtype dtype) {
+    return node->part == part && node->op->linearity == TG_LINEAR_EACH && node->op->kernel && node->dtype == dtype &&
+           node->rank < TG_MAX_RANK;
+}
+
+/* Products cost most to compute again, and what they come to is what a derivative reads. */
+static tg_status list_products(tg_tape *tape, const char *what, tgi_loop *loop, uint32_t start, tg_dtype dtype) {
+    for (uint32_t i = start; i < tape->count; i++)
+        loop->products += is_product(tgi_node_at(tape, i), tape->part, dtype);
+    loop->product = tgi_arena_take(&tape->arena, loop->products * sizeof *loop->product);
+    if (!loop->product) return tgi_out_of_memory(tape, what);
+    for (uint32_t i = start, k = 0; i < tape->count; i++)
+        if (is_product(tgi_node_at(tape, i), tape->part, dtype)) {
+            tgi_set_kept(tgi_node_at(tape, i));
+            loop->product[k++] = i;
+        }
+    return TG_OK;
+}
+
 static void call_body(tg_tape *tape, const tg_loop_spec *spec, const handles *h) {
     tgi_callback outer = tgi_enter(tape, "the body of a loop", true);
     spec->body(tape, h->state, h->x, h->y, spec->context);
@@ -345,9 +384,14 @@ static tg_status record_body(tg_tape *tape, const tgi_loop_call *call, handles *
     if (!loop) return tape->status;
     if (!give_all(tape, call, loop, h)) call_body(tape, spec, h);
     if (!tape->status) take_all(tape, call, loop, h, &dtype);
-    if (!tape->status) check_body(tape, call->what, start);
+    if (!tape->status && !check_body(tape, call->what, start) && call->lists_products)
+        list_products(tape, call->what, loop, start, dtype);
     tgi_end_loop(tape);
-    *attr = (tgi_loop_attr){.body = start, .dtype = (uint32_t)dtype, .reverse = spec->reverse, .steps = spec->steps};
+    *attr = (tgi_loop_attr){.body = start,
+                            .dtype = (uint32_t)dtype,
+                            .reverse = spec->reverse,
+                            .thrifty = spec->memory > 0,
+                            .steps = spec->steps};
     if (tape->status) return tape->status;
     attr->size = packed_size(tape, attr);
     return TG_OK;

@@ -1,7 +1,8 @@
 /* grad/loop_rule.c: the gradient of a loop: a loop that goes the other way.
  *
  * A step of it is given the state before the same step, as the loop has saved it, the step's inputs, and the gradients of the states
- * after the step and of its outputs. It computes the step again, and differentiates it. Its own states are the gradients of the
+ * after the step and of its outputs. It records the step again, and differentiates it. What the products in it came to has been saved, too,
+ * and stands in for them: so they are not computed. Its own states are the gradients of the
  * states, and of what the body captured, summed over the steps; its outputs those of the inputs.
  *
  * SPDX-License-Identifier: MIT */
@@ -18,6 +19,8 @@ typedef struct backward {
     const tgi_part      *body;
     const tgi_loop      *loop;
     uint32_t             wanted_inputs, wanted_captures;
+    uint32_t             products; /* which the loop has saved */
+    const tg_tensor     *product;  /* in this step */
     bool       adds_saved; /* the states before each step have gradients too, of a gradient that is being differentiated */
     tg_tensor *list;       /* room for those that a step is differentiated for, and for as many outputs and seeds */
     tg_tensor *copy;       /* of each instruction of the body: its copy in the body of the loop that is being recorded */
@@ -35,6 +38,23 @@ static uint32_t first_capture(const backward *b) {
 
 static tg_tensor *copy_of(const backward *b, uint32_t index) {
     return &b->copy[index - b->body->start];
+}
+
+/* A value that is known, for an instruction through which its gradient goes. */
+static tg_tensor stand_in_rule(const tg_rule_call *call) {
+    return call->g;
+}
+
+static tg_tensor stand_in(tg_tensor value, tg_tensor instruction) {
+    static tg_rule *const rules[] = {NULL, stand_in_rule};
+    static const tg_op    op = {.name = "stand_in", .arity = 2, .infer = tgi_infer_same, .view = tgi_view_same, .rules = rules};
+    return (tg_record)(NULL, &op, 2, (tg_tensor[]){value, instruction}, NULL, 0);
+}
+
+static tg_tensor with_known_value(const backward *b, uint32_t index, tg_tensor copy) {
+    for (uint32_t k = 0; k < b->products; k++)
+        if (b->loop->product[k] == index) return stand_in(b->product[k], copy);
+    return copy;
 }
 
 static tg_tensor copy_number(tg_tape *tape, const tgi_node *node) {
@@ -77,7 +97,7 @@ static tg_status copy_body(const backward *b) {
         else if (!node->op->infer)
             *copy_of(b, i) = tgi_tensor(tape, i);
         else if (node->part == number)
-            *copy_of(b, i) = copy_instruction(b, node);
+            *copy_of(b, i) = with_known_value(b, i, copy_instruction(b, node));
     }
     return tape->status;
 }
@@ -117,9 +137,10 @@ static int list_operands(const backward *b, tg_tensor *list) {
 }
 
 static void step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
-    const backward *b = context;
+    backward       *b = context;
     const tgi_loop *loop = b->loop;
     uint32_t        results = loop->states + loop->outputs;
+    b->product = x + first_capture(b) + loop->outputs + (b->adds_saved ? loop->states : 0);
     if (place_operands(b, x) || copy_body(b)) return;
     tg_tensor *outputs = b->list, *seeds = outputs + results, *grads = seeds + results;
     for (uint32_t k = 0; k < results; k++) {
@@ -141,12 +162,10 @@ static void step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 /* A loop that does not save its states does so from now on, or when it has run already is run once more by another instruction. */
-static tg_tensor saving_result(const tg_rule_call *call, tgi_loop_attr *attr) {
+static tg_tensor saving_result(const tg_rule_call *call, const tgi_loop_attr *saving) {
     tg_tape *tape = call->g.tape;
-    if (attr->saves) return call->y;
-    *attr = tgi_saving(tape, attr);
-    if (tgi_make_saving(call->y, attr)) return call->y;
-    return (tg_record)(tape, &tgi_loop_op, call->count, call->x, attr, sizeof *attr);
+    if (((const tgi_loop_attr *)call->attr)->saves || tgi_make_saving(call->y, saving)) return call->y;
+    return (tg_record)(tape, &tgi_loop_op, call->count, call->x, saving, sizeof *saving);
 }
 
 /* The states before the first step of the gradient: those of the last states, and zeros for what is summed. */
@@ -160,7 +179,7 @@ static void first_states(const backward *b, tg_tensor *state) {
             state[at++] = tgi_full(call->g.tape, "scan", (tg_dtype)b->attr->dtype, TG_SHAPE(tg_size(call->x[i])), 0);
 }
 
-/* Its inputs: saved states, the loop's inputs, and the gradients of its outputs, and of saved states where they have some. */
+/* Its inputs: saved states, the loop's inputs, the gradients of its outputs, and of saved states where they have some; and products. */
 static void all_inputs(const backward *b, tg_tensor saved, const tgi_loop_attr *saving, tg_tensor *x) {
     const tg_rule_call *call = b->call;
     for (uint32_t i = 0; i < b->loop->states; i++)
@@ -171,6 +190,8 @@ static void all_inputs(const backward *b, tg_tensor saved, const tgi_loop_attr *
         *x++ = tgi_take_from(call->g, b->attr, TGI_OUTPUTS, k);
     for (uint32_t i = 0; i < b->loop->states && b->adds_saved; i++)
         *x++ = tgi_take_from(call->g, b->attr, TGI_SAVED_STATES, i);
+    for (uint32_t k = 0; k < b->products; k++)
+        *x++ = tgi_take_from(saved, saving, TGI_SAVED_PRODUCTS, k);
 }
 
 /* To each wanted operand its gradient. */
@@ -190,10 +211,11 @@ static void give_gradients(const backward *b, const tg_tensor *state, const tg_t
 static void record_gradient(backward *b, tg_tensor *grads) {
     const tg_rule_call *call = b->call;
     tg_tape            *tape = call->g.tape;
-    tgi_loop_attr       saving = *b->attr;
-    uint32_t            states = b->loop->states + b->wanted_captures;
-    uint32_t            inputs = first_capture(b) + b->loop->outputs + (b->adds_saved ? b->loop->states : 0);
-    tg_tensor          *state = tgi_pool_take(&tape->pool, (states + inputs + b->wanted_inputs) * sizeof *state);
+    tgi_loop_attr       saving = tgi_saving(tape, b->attr);
+    b->products = tgi_count_in(tape, &saving, TGI_SAVED_PRODUCTS);
+    uint32_t   states = b->loop->states + b->wanted_captures;
+    uint32_t   inputs = first_capture(b) + b->loop->outputs + (b->adds_saved ? b->loop->states : 0) + b->products;
+    tg_tensor *state = tgi_pool_take(&tape->pool, (states + inputs + b->wanted_inputs) * sizeof *state);
     if (!state) {
         tgi_out_of_memory(tape, "scan");
         return;

@@ -117,7 +117,10 @@ static tg_status record_in_segments(tg_tape *tape, const tg_loop_spec *spec, int
 
 static tg_status record_levels(tg_tape *tape, const tg_loop_spec *spec) {
     int64_t       count = segment_count(tape, spec);
-    tgi_loop_call call = {.spec = *spec, .what = "scan", .saves = !tape->unsaved && tape->role == TGI_FORWARD};
+    tgi_loop_call call = {.spec = *spec,
+                          .what = "scan",
+                          .saves = !tape->unsaved && tape->role == TGI_FORWARD,
+                          .lists_products = true};
     if (!count) return tgi_record_loop(tape, &call);
     tg_tensor *room = tgi_pool_take(&tape->pool, (size_t)(spec->inputs + 2 * spec->outputs) * sizeof *room);
     if (!room) return tgi_out_of_memory(tape, "scan");

@@ -1,12 +1,11 @@
-/* layers/recurrent.c: recurrent layers, unrolled on the tape.
+/* layers/recurrent.c: recurrent layers, as loops over the steps of a sequence.
  *
- * What the weights of the operand make of a sequence is one product for all of its steps; only that of the states is recorded step by
+ * What the weights of the operand make of a sequence is one product for all of its steps; only that of the states goes step by
  * step. An element that the mask leaves out changes no state: so the way back, too, begins with the last element that there is.
  *
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "layers/layer.h"
 
@@ -217,30 +216,38 @@ typedef struct pass {
     const tg_recurrent_cell *cell;
     bool                     back;
     int64_t                  length;
-    tg_tensor                mask;  /* (batch, length), or TG_NONE */
-    tg_tensor               *steps; /* room for one tensor a step */
+    tg_tensor                mask; /* (length, batch, 1), or TG_NONE */
 } pass;
 
-static tg_tensor at(tg_tensor x, int64_t t) {
-    return tg_squeeze_axes(tg_slice(x, 1, t, t + 1, 1), TG_AXES(1));
+/* A step of the loop. x: what the cell makes of the input, and whether there is one. */
+static void step_of_pass(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    const pass        *p = context;
+    bool               has_c = p->cell->kind == TG_LSTM, masked = !tg_is_none(p->mask);
+    tg_recurrent_state before = {state[0], has_c ? state[1] : TG_NONE}, next = step(p->cell, x[0], before);
+    (void)tape;
+    y[0] = masked ? tg_where(x[1], next.h, 0) : next.h;
+    state[0] = masked ? tg_where(x[1], next.h, before.h) : next.h;
+    if (has_c) state[1] = masked ? tg_where(x[1], next.c, before.c) : next.c;
 }
 
 /* The result, (batch, length, size of h); *state goes on. */
-static tg_tensor go_through(const pass *p, tg_tensor x, tg_recurrent_state *state) {
-    tg_tensor from_x = tgi_project(x, p->cell->weight_ih, p->cell->bias_ih);
-    for (int64_t i = 0; i < p->length; i++) {
-        int64_t            t = p->back ? p->length - 1 - i : i;
-        tg_recurrent_state next = step(p->cell, at(from_x, t), *state);
-        p->steps[t] = next.h;
-        if (!tg_is_none(p->mask)) {
-            tg_tensor there = tg_slice(p->mask, 1, t, t + 1, 1);
-            p->steps[t] = tg_where(there, next.h, 0);
-            next.h = tg_where(there, next.h, state->h);
-            if (!tg_is_none(next.c)) next.c = tg_where(there, next.c, state->c);
-        }
-        *state = next;
-    }
-    return tg_stack(tg_list_from((int)p->length, p->steps), 1);
+static tg_tensor go_through(pass *p, tg_tensor x, tg_recurrent_state *state) {
+    bool         has_c = p->cell->kind == TG_LSTM;
+    tg_tensor    y = x, states[2] = {state->h, state->c};
+    tg_tensor    inputs[2] = {tg_transpose(tgi_project(x, p->cell->weight_ih, p->cell->bias_ih), 0, 1), p->mask};
+    tg_loop_spec loop = {.body = step_of_pass,
+                         .context = p,
+                         .steps = p->length,
+                         .states = has_c ? 2 : 1,
+                         .inputs = tg_is_none(p->mask) ? 1 : 2,
+                         .outputs = 1,
+                         .state = states,
+                         .x = inputs,
+                         .y = &y,
+                         .reverse = p->back};
+    tg_scan(tg_tape_of(x), &loop);
+    *state = (tg_recurrent_state){states[0], has_c ? states[1] : state->c};
+    return tg_transpose(y, 0, 1);
 }
 
 /* The states of all layers and directions, in PyTorch's order. */
@@ -317,17 +324,12 @@ static tg_status check_layer(tg_operands *o, char text[TGI_LAYER_TEXT], const tg
 }
 
 /* *state becomes the states after the sequence. */
-static tg_tensor unroll(const tg_recurrent_layer *layer, pass *p, tg_tensor x, tg_recurrent_state *state, bool training) {
+static tg_tensor go_through_all(const tg_recurrent_layer *layer, pass *p, tg_tensor x, tg_recurrent_state *state,
+                                bool training) {
     all_states all = {.count = layer->layers * layer->directions};
-    p->steps = malloc((size_t)p->length * sizeof *p->steps);
-    if (!p->steps) {
-        tg_fail(tg_tape_of(x), TG_ERR_MEMORY, NULL, "out of memory");
-        return tg_invalid(tg_tape_of(x));
-    }
     take_states_apart(&all, *state);
     tg_tensor y = go_through_layers(layer, p, x, &all, training);
     *state = put_states_together(&all);
-    free(p->steps);
     return y;
 }
 
@@ -338,9 +340,10 @@ tg_tensor(tg_apply_recurrent)(tg_recurrent_layer layer, tg_tensor x, tg_tensor m
     tg_recurrent_state s = state_of(layer.kind, state ? *state : (tg_recurrent_state){{0}, {0}});
     if (check_layer(&o, text, &layer, x, mask, s, &shape)) return tg_invalid(o.tape);
     tg_scope scope = tg_begin_scope(o.tape, kinds[layer.kind]);
-    pass     p = {.length = o.type[X].dims[1], .mask = mask};
+    pass     p = {.length = o.type[X].dims[1]};
+    p.mask = tg_is_none(mask) ? mask : tg_transpose(tg_unsqueeze(mask, 2), 0, 1);
     s = complete(&o, layer.kind, s, shape);
-    tg_tensor y = unroll(&layer, &p, x, &s, training);
+    tg_tensor y = go_through_all(&layer, &p, x, &s, training);
     if (state) *state = (tg_recurrent_state){tg_keep_result(scope, s.h), tg_is_none(s.c) ? s.c : tg_keep_result(scope, s.c)};
     return tg_end_scope_with(scope, y);
 }

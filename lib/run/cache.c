@@ -3,7 +3,7 @@
  * A segment is written out as a key: ops, operands, shapes, attributes, what lasts, and what its operands from outside look like; numbers are
  * operands, so their values do not count. Those from outside have numbers, in the order in which the segment comes to them: where they
  * stand does not count. The table finds a plan by the hash of this, and compares it whole. There are at most
- * MOST_PLANS; the one that was not used for longest goes first.
+ * MOST_PLANS, and some more for each part and loop, which cut the tape into segments; the one that was not used for longest goes first.
  *
  * A long segment of small values is planned only when it comes a second time: to make its plan takes longer than to run it.
  *
@@ -187,7 +187,7 @@ static void drop(tg_tape *tape, tgi_plan *plan) {
 static void drop_oldest(tg_tape *tape) {
     tgi_plans *plans = &tape->plans;
     tgi_plan  *oldest = plans->table, *plan, *next;
-    if (HASH_COUNT(plans->table) < MOST_PLANS) return;
+    if (HASH_COUNT(plans->table) < MOST_PLANS + 3u * tape->part_count) return;
     HASH_ITER (hh, plans->table, plan, next)
         if (plan->used < oldest->used) oldest = plan;
     drop(tape, oldest);

@@ -17,7 +17,8 @@ bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit
 }
 
 static bool has_to_run(const tgi_plan_builder *b, const tgi_node *node) {
-    return node->op->effect || (node->op->kernel && !tgi_never_fails(b->tape, node));
+    bool may_fail = node->op->kernel && node->op->linearity != TG_LINEAR_EACH && !tgi_never_fails(b->tape, node);
+    return node->op->effect || may_fail;
 }
 
 tg_status tgi_find_liveness(tgi_plan_builder *b) {
@@ -29,7 +30,8 @@ tg_status tgi_find_liveness(tgi_plan_builder *b) {
         tgi_liveness   *v = &b->liveness[i];
         v->lasts = tgi_lasts(b->tape, b->start + i, b->start + b->count, b->limit);
         v->needed |= v->lasts || has_to_run(b, node);
-        for (uint32_t j = 0; j < node->count && v->needed; j++)
+        uint32_t read = node->op->view && node->count ? 1 : node->count; /* the others of a view are there for its gradient */
+        for (uint32_t j = 0; j < read && v->needed; j++)
             if (node->in[j] >= b->start) b->liveness[node->in[j] - b->start].needed = true;
     }
     return TG_OK;

@@ -451,6 +451,58 @@ static double pendulum(int64_t steps, size_t memory, double *slope, int64_t *ins
     return bytes;
 }
 
+/* A product of numbers that counts how often it is computed. */
+static int counted;
+
+static tg_status count_product(tg_kernel_call *call) {
+    counted++;
+    *(double *)call->out.data = *(const double *)call->in[0].data * *(const double *)call->in[1].data;
+    return TG_OK;
+}
+
+static tg_tensor product_rule(const tg_rule_call *call) {
+    return tg_mul(call->g, call->x[1 - call->which]);
+}
+
+static tg_status infer_product(tg_infer *call) {
+    call->out = (tg_type){.dtype = TG_F64, .rank = 1, .dims = call->dims};
+    call->dims[0] = 1;
+    return TG_OK;
+}
+
+static tg_tensor product(tg_tensor a, tg_tensor b) {
+    static tg_rule *const rules[] = {product_rule, product_rule};
+    static const tg_op    op = {.name = "product",
+                                .arity = 2,
+                                .infer = infer_product,
+                                .kernel = count_product,
+                                .rules = rules,
+                                .linearity = TG_LINEAR_EACH};
+    return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0);
+}
+
+static void multiply(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)y;
+    state[0] = tg_sin(product(state[0], *(tg_tensor *)context));
+}
+
+START_TEST(products_are_not_computed_again) {
+    tg_tape     *tape = tg_tape_new();
+    tg_tensor    w = PARAMETER(tape, "w", 0.5), h = PARAMETER(tape, "h", 1), last = h;
+    tg_loop_spec spec = loop(multiply, &w, 10, 1, &last);
+    double       value = 1, slope_of_h = 1;
+    for (int i = 0; i < 10; i++) {
+        slope_of_h *= 0.5 * cos(0.5 * value);
+        value = sin(0.5 * value);
+    }
+    counted = 0;
+    ck_assert(!tg_scan(tape, &spec) && !tg_backward(tg_sum(last)) && !tg_run(tape));
+    ck_assert_int_eq(counted, 10);
+    ck_assert(fabs(tg_item(tg_sum(tg_grad(h))) - slope_of_h) < 1e-16);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(recording_costs_the_same_for_any_number_of_steps) {
     double  slope[3], bytes;
     int64_t count[3];
@@ -480,6 +532,7 @@ Suite *suite_loop(void) {
     tcase_add_test(tcase, a_body_can_differentiate);
     tcase_add_test(tcase, a_loop_in_a_part_sees_the_leaves_as_they_are);
     tcase_add_test(tcase, training_in_both_styles_gives_the_same_bits);
+    tcase_add_test(tcase, products_are_not_computed_again);
     tcase_add_test(tcase, recording_costs_the_same_for_any_number_of_steps);
     suite_add_tcase(suite, tcase);
     return suite;
