@@ -54,25 +54,29 @@ tgi_node *tgi_new_loop_value(tg_tape *tape, const char *what, tg_type type, bool
     return NULL;
 }
 
-static const tgi_capture *capture_of(const tg_tape *tape, uint32_t outer) {
-    const tgi_capture *capture = tgi_part_at(tape, tape->part)->loop->captures;
-    while (capture && capture->outer != outer)
-        capture = capture->previous;
-    return capture;
+/* The number that an instruction has in a segment's key is of no use while another is recorded: until then it says what stands for it,
+ * and of what stands for another which. */
+static tgi_node *stand_in_of(const tg_tape *tape, uint32_t outer) {
+    uint32_t  inner = tgi_node_at(tape, outer)->outside;
+    tgi_node *node = inner > tape->loop_start && inner < tape->count ? tgi_node_at(tape, inner) : NULL;
+    return node && node->op == &tgi_loop_value && node->part == tape->part && node->outside == outer ? node : NULL;
 }
 
 uint32_t tgi_captured(const tg_tape *tape, uint32_t outer) {
-    return capture_of(tape, outer)->inner;
+    return tgi_node_at(tape, outer)->outside;
 }
 
 tg_status tgi_capture_value(tg_tape *tape, const char *what, uint32_t outer) {
-    if (capture_of(tape, outer)) return TG_OK;
-    if (!tgi_new_loop_value(tape, what, tgi_node_type(tgi_node_at(tape, outer)), true)) return tape->status;
+    if (stand_in_of(tape, outer)) return TG_OK;
+    tgi_node *node = tgi_new_loop_value(tape, what, tgi_node_type(tgi_node_at(tape, outer)), true);
+    if (!node) return tape->status;
     tgi_loop    *loop = tgi_part_at(tape, tape->part)->loop;
     tgi_capture *capture = tgi_arena_take(&tape->arena, sizeof *capture);
     if (!capture) return tgi_out_of_memory(tape, what);
     *capture = (tgi_capture){.outer = outer, .inner = tape->count - 1, .previous = loop->captures};
     loop->captures = capture;
+    node->outside = outer;
+    tgi_node_at(tape, outer)->outside = capture->inner;
     loop->captured++;
     return TG_OK;
 }

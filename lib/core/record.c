@@ -210,8 +210,8 @@ static tg_status link_operands(tg_tape *tape, const tg_op *op, int count, const 
     double number;
     for (int i = 0; i < count; i++) {
         ids[i] = tgi_is_number(in[i], &number) ? first_number++ : tgi_index(in[i]);
-        if (tgi_is_before_loop(tape, ids[i])) ids[i] = tgi_captured(tape, ids[i]);
         if (tape->rule_of != TGI_NONE && tgi_check_not_overwritten(tape, op, ids[i])) return tape->status;
+        if (tgi_is_before_loop(tape, ids[i])) ids[i] = tgi_captured(tape, ids[i]);
     }
     return TG_OK;
 }

@@ -389,14 +389,22 @@ tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int 
     for (int i = 0; i < count; i++) {
         const tgi_node *node = tgi_resolve(tape, list[i], what, role);
         if (!node) return tape->status;
-        if (tgi_is_before_loop(tape, tgi_index(list[i])))
-            return tgi_fail(tape, TG_ERR_ARGUMENT, what,
-                            "%s %d stands before the loop: in its body derivatives are for its states and inputs", role, i);
         if (!tgi_floating((tg_dtype)node->dtype))
             return tgi_fail(tape, TG_ERR_DTYPE, what, "%s %d is %s, and only float32 and float64 have gradients", role, i,
                             tg_dtype_name((tg_dtype)node->dtype));
     }
     return TG_OK;
+}
+
+tg_status tgi_check_sides(tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m, const tg_tensor *outputs) {
+    int before = 0;
+    for (int i = 0; i < n + m; i++)
+        before += tgi_is_before_loop(tape, tgi_index(i < n ? inputs[i] : outputs[i - n]));
+    if (before == 0 || before == n + m) return TG_OK;
+    return tgi_fail(tape, TG_ERR_ARGUMENT, what,
+                    "some inputs and outputs stand before the loop whose body this is, and some in it: what the body reads of "
+                    "the tape before it "
+                    "is constant in it");
 }
 
 tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of, const tg_tensor *seed) {
@@ -459,6 +467,7 @@ tg_status(tg_vjp)(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tenso
     if (!status && n > 0 && !grads) return tgi_fail(tape, TG_ERR_ARGUMENT, "vjp", "nowhere to put the gradients");
     if (!status) status = tgi_check_list(tape, "vjp", "output", m, outputs);
     if (!status) status = tgi_check_list(tape, "vjp", "input", n, inputs);
+    if (!status) status = tgi_check_sides(tape, "vjp", n, inputs, m, outputs);
     if (!status) status = record_vjp(tape, m, outputs, seeds, n, inputs, grads);
     tgi_give_results(tape, status, n, grads);
     return status;

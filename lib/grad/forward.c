@@ -217,6 +217,7 @@ tg_status(tg_jvp)(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor
     if (!status && m > 0 && !results) return tgi_fail(tape, TG_ERR_ARGUMENT, "jvp", "nowhere to put the results");
     if (!status) status = tgi_check_list(tape, "jvp", "input", n, inputs);
     if (!status) status = tgi_check_list(tape, "jvp", "output", m, outputs);
+    if (!status) status = tgi_check_sides(tape, "jvp", n, inputs, m, outputs);
     if (!status) status = record_jvp(tape, n, inputs, tangents, m, outputs, results);
     tgi_give_results(tape, status, m, results);
     return status;

@@ -33,6 +33,9 @@ tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of,
 /* The tensors of a list, outputs or inputs, which `role` names, have derivatives; else an error. */
 tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int count, const tg_tensor *list);
 
+/* While the body of a loop is recorded, all of them stand before it, or none; else an error. */
+tg_status tgi_check_sides(tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m, const tg_tensor *outputs);
+
 /* How a call that returns several tensors ends: they are kept, or invalid after an error. */
 void tgi_give_results(tg_tape *tape, tg_status status, int n, tg_tensor *results);
 

@@ -90,7 +90,7 @@ static const fault faults[] = {
     {forgets_an_output, 1, 0, 1, 3, TG_ERR_HANDLE, "scan: an output of a step is no tensor"},
     {reads, 1, 0, 0, 3, TG_ERR_ARGUMENT, "item: not from inside the body of a loop"},
     {adds_wrongly, 1, 0, 0, 3, TG_ERR_SHAPE, "add: (2) x (3)"},
-    {differentiates_outside, 1, 0, 0, 3, TG_ERR_ARGUMENT, "vjp: input 0 stands before the loop"},
+    {differentiates_outside, 1, 0, 0, 3, TG_ERR_ARGUMENT, "vjp: some inputs and outputs stand before the loop"},
 };
 enum { FAULTS = sizeof faults / sizeof *faults };
 
