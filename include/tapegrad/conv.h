@@ -1,4 +1,4 @@
-/* tapegrad/conv.h: convolution, pooling and resizing, over one axis, two or three.
+/* tapegrad/conv.h: convolution, pooling, resizing, pixels and columns, over one axis, two or three.
  *
  * All have the names and definitions of PyTorch's functions. Images are (N, C, H, W): N images with C channels of H x W elements.
  * Over one axis they are (N, C, L), over three (N, C, D, H, W). Without N it is a single image, and so is the result. Elements are
@@ -108,6 +108,16 @@ tg_tensor tg_adaptive_max_pool1d(tg_tensor x, int64_t size, tg_tensor *indices);
 tg_tensor tg_adaptive_max_pool2d(tg_tensor x, int64_t height, int64_t width, tg_tensor *indices);
 tg_tensor tg_adaptive_max_pool3d(tg_tensor x, int64_t depth, int64_t height, int64_t width, tg_tensor *indices);
 
+/* (sum of x^p)^(1/p) of each window, of x itself, not of |x|: NaN for the root of a negative sum. For a sum of 0 it is 0, with a gradient of 0. p
+ * is above 0. Sizes and options as for avg_pool, but for exclude_pad; what a window lacks at the end, with ceil_mode, counts as the mean of
+ * what it has, as in PyTorch. */
+tg_tensor tg_lp_pool1d(tg_tensor x, double p, int64_t size, const tg_pool_options *options);
+tg_tensor tg_lp_pool2d(tg_tensor x, double p, int64_t height, int64_t width, const tg_pool_options *options);
+tg_tensor tg_lp_pool3d(tg_tensor x, double p, int64_t depth, int64_t height, int64_t width, const tg_pool_options *options);
+
+#define tg_lp_pool1d(x, ...) TG_CALL1_WITH(tg_lp_pool1d, x, __VA_ARGS__)
+#define tg_lp_pool2d(x, ...) TG_CALL1_WITH(tg_lp_pool2d, x, __VA_ARGS__)
+#define tg_lp_pool3d(x, ...) TG_CALL1_WITH(tg_lp_pool3d, x, __VA_ARGS__)
 #define tg_max_pool1d_with_indices(x, ...) TG_CALL1_WITH(tg_max_pool1d_with_indices, x, __VA_ARGS__)
 #define tg_max_pool2d_with_indices(x, ...) TG_CALL1_WITH(tg_max_pool2d_with_indices, x, __VA_ARGS__)
 #define tg_max_pool3d_with_indices(x, ...) TG_CALL1_WITH(tg_max_pool3d_with_indices, x, __VA_ARGS__)
@@ -139,6 +149,25 @@ typedef enum tg_interpolation {
  * first and the last elements stay. align_corners is for TG_LINEAR (TG_ERR_ARGUMENT). */
 tg_tensor tg_interpolate(tg_tensor x, tg_shape size, tg_interpolation mode, bool align_corners);
 #define tg_interpolate(x, ...) TG_CALL1_WITH(tg_interpolate, x, __VA_ARGS__)
+
+/* ---- elements in other places -------------------------------------------------------------------------------------- */
+
+/* (..., C r^2, H, W) as (..., C, H r, W r), for a factor r: r^2 channels become the r x r pixels in the place of one. And back. Any dtype. */
+tg_tensor tg_pixel_shuffle(tg_tensor x, int64_t factor);
+tg_tensor tg_pixel_unshuffle(tg_tensor x, int64_t factor);
+
+/* PyTorch's unfold: the blocks that a kernel of height x width would see of images (N, C, H, W), as columns: (N, C height width, L), for L
+ * blocks in row-major order. Of the options stride, padding and dilation are used, which are those of tg_conv2d. */
+tg_tensor tg_im2col(tg_tensor x, int64_t height, int64_t width, const tg_conv_options *options);
+
+/* PyTorch's fold, the way back: the columns (N, C height width, L) are added up to images (N, C, H, W) of the size TG_SHAPE(H, W), each
+ * element where tg_im2col takes it from. */
+tg_tensor tg_col2im(tg_tensor x, tg_shape size, int64_t height, int64_t width, const tg_conv_options *options);
+
+#define tg_pixel_shuffle(x, ...) TG_CALL1_WITH(tg_pixel_shuffle, x, __VA_ARGS__)
+#define tg_pixel_unshuffle(x, ...) TG_CALL1_WITH(tg_pixel_unshuffle, x, __VA_ARGS__)
+#define tg_im2col(x, ...) TG_CALL1_WITH(tg_im2col, x, __VA_ARGS__)
+#define tg_col2im(x, ...) TG_CALL1_WITH(tg_col2im, x, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -37,7 +37,7 @@ extern "C" {
  * TG_CALL2(swish, x, beta). It evaluates each argument once, makes tensors of plain numbers, tells the tapes of the tensors the
  * line that it stands on, and calls the function. To call it without the macro, or take its address, write (swish).
  *
- *     TG_CALL1(f, a) to TG_CALL3                 f(a), f(a, b), f(a, b, c): tensors alone
+ *     TG_CALL1(f, a) to TG_CALL4                 f(a), f(a, b), f(a, b, c), f(a, b, c, d): tensors alone
  *     TG_CALL1_WITH(f, a, ...) to TG_CALL5_WITH  the same with other arguments after the tensors
  *     TG_TAPE_CALL(f, tape, ...)                 f(tape, ...) of other arguments; of none: (f)(TG_AT(tape))
  *     TG_TAPE_CALL1(f, tape, x)                  f(tape, x) of a tensor

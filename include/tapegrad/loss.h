@@ -117,13 +117,82 @@ tg_tensor tg_ctc_loss(tg_tensor log_p, tg_tensor targets, tg_tensor input_length
  * the sum, or TG_REDUCE_BATCH_MEAN for a batch. The gradient for a target of 0 is -log_p. */
 tg_tensor tg_kl_div(tg_tensor log_p, tg_tensor target, bool log_target, tg_reduction reduction);
 
+/* Of a number of events, of which the mean was predicted, x, or with log_input, PyTorch's default, its logarithm: e^x - target x, or
+ * x - target log(x + eps), elementwise. `full` adds Stirling's approximation of log(target!) where the target is above 1: target log target
+ * - target + log(2 pi target) / 2. eps is at least 0; PyTorch's is 1e-8. */
+tg_tensor tg_poisson_nll_loss(tg_tensor x, tg_tensor target, bool log_input, bool full, double eps, tg_reduction reduction);
+
+/* Of a target whose mean and variance were predicted: (log v + (x - target)^2 / v) / 2 for v = max(variance, eps), elementwise; the operands
+ * broadcast. `full` adds log(2 pi) / 2. As in PyTorch the gradient for a variance below eps is that of v. eps is above 0; PyTorch's
+ * is 1e-6. */
+tg_tensor tg_gaussian_nll_loss(tg_tensor x, tg_tensor target, tg_tensor variance, bool full, double eps,
+                               tg_reduction reduction);
+
 /* The cosine of the angle between a and b along an axis, which is removed: a . b / (max(|a|, eps) max(|b|, eps)). The operands
  * broadcast. PyTorch's eps is 1e-8, and its axis 1. For a zero vector a it is 0, and the gradient for a is b / (eps |b|); for
  * an eps of 0 they are NaN. The squares of a and b may overflow or underflow. */
 tg_tensor tg_cosine_similarity(tg_tensor a, tg_tensor b, int axis, double eps);
 
+/* The p-norm of a - b + eps along the last axis, which stays with keepdim. The operands broadcast. p is 0 to INFINITY, as in tg_norm; PyTorch's
+ * defaults are 2, 1e-6 and false. */
+tg_tensor tg_pairwise_distance(tg_tensor a, tg_tensor b, double p, double eps, bool keepdim);
+
+/* The distances of all pairs: of points a (..., n, m) and b (..., k, m) the p-norms of a[i] - b[j], (..., n, k). The axes before the last two
+ * broadcast. The gradient of a distance of 0 is 0; for p = INFINITY the coordinates that are equally far apart share it. The
+ * differences themselves are computed, not products, so that small distances are right. PyTorch's p is 2. */
+tg_tensor tg_cdist(tg_tensor a, tg_tensor b, double p);
+
+#define tg_poisson_nll_loss(x, target, ...) TG_CALL2_WITH(tg_poisson_nll_loss, x, target, __VA_ARGS__)
+#define tg_gaussian_nll_loss(x, target, variance, ...) TG_CALL3_WITH(tg_gaussian_nll_loss, x, target, variance, __VA_ARGS__)
 #define tg_kl_div(log_p, target, ...) TG_CALL2_WITH(tg_kl_div, log_p, target, __VA_ARGS__)
 #define tg_cosine_similarity(a, b, ...) TG_CALL2_WITH(tg_cosine_similarity, a, b, __VA_ARGS__)
+#define tg_pairwise_distance(a, b, ...) TG_CALL2_WITH(tg_pairwise_distance, a, b, __VA_ARGS__)
+#define tg_cdist(a, b, ...) TG_CALL2_WITH(tg_cdist, a, b, __VA_ARGS__)
+
+/* ---- margins: losses that are 0 once a margin is kept; targets are 1 or -1 ------------------------------------------- */
+
+/* Elementwise; the operands broadcast. A margin is any number. The gradient is 0 where just nothing is missing.
+ *     margin_ranking_loss   max(0, margin - target (a - b)); PyTorch's margin is 0
+ *     hinge_embedding_loss  x for a target of 1, max(0, margin - x) for -1, both for any other; PyTorch's margin is 1. The target may
+ *                           be int64
+ *     soft_margin_loss      log(1 + e^(-target x)), for all x */
+tg_tensor tg_margin_ranking_loss(tg_tensor a, tg_tensor b, tg_tensor target, double margin, tg_reduction reduction);
+tg_tensor tg_hinge_embedding_loss(tg_tensor x, tg_tensor target, double margin, tg_reduction reduction);
+tg_tensor tg_soft_margin_loss(tg_tensor x, tg_tensor target, tg_reduction reduction);
+
+/* The mean along the last axis, of the classes, of tg_bce_with_logits_loss: targets are 0 to 1. The weight broadcasts, or is TG_NONE. */
+tg_tensor tg_multilabel_soft_margin_loss(tg_tensor x, tg_tensor target, tg_tensor weight, tg_reduction reduction);
+
+/* For a cosine c of a and b along the last axis, 1 - c where the target is 1, max(0, c - margin) where it is -1, else 0. The operands
+ * broadcast; the target has the shape of the losses, or is one number, and may be int64. PyTorch's margin is 0. 1e-12 is added to the squares
+ * of the norms. */
+tg_tensor tg_cosine_embedding_loss(tg_tensor a, tg_tensor b, tg_tensor target, double margin, tg_reduction reduction);
+
+/* max(0, d(anchor, positive) - d(anchor, negative) + margin), for d = tg_pairwise_distance(..., p, eps, false); with `swap` the second distance
+ * is the smaller one of that and d(positive, negative). The operands broadcast. The margin is above 0. PyTorch's defaults are 1, 2, 1e-6
+ * and false. */
+tg_tensor tg_triplet_margin_loss(tg_tensor anchor, tg_tensor positive, tg_tensor negative, double margin, double p, double eps,
+                                 bool swap, tg_reduction reduction);
+
+/* The mean over all classes of weight[c] max(0, margin - x[c] + x[i])^p, for the class c of the sample and all others i. x is (N, C)
+ * or (C), the classes are int64 (N) or (), the weight is (C) or TG_NONE. p is 1 or 2; PyTorch's defaults are 1 and 1. A class that is out of
+ * range makes the run fail with TG_ERR_INDEX. */
+tg_tensor tg_multi_margin_loss(tg_tensor x, tg_tensor classes, int p, double margin, tg_tensor weight, tg_reduction reduction);
+
+static inline tg_tensor tgi_multi_margin_loss(tg_tensor x, tg_tensor classes, tg_tensor weight, int p, double margin,
+                                              tg_reduction reduction) {
+    return tg_multi_margin_loss(x, classes, p, margin, weight, reduction);
+}
+#define tg_margin_ranking_loss(a, b, target, ...) TG_CALL3_WITH(tg_margin_ranking_loss, a, b, target, __VA_ARGS__)
+#define tg_hinge_embedding_loss(x, target, ...) TG_CALL2_WITH(tg_hinge_embedding_loss, x, target, __VA_ARGS__)
+#define tg_soft_margin_loss(x, target, ...) TG_CALL2_WITH(tg_soft_margin_loss, x, target, __VA_ARGS__)
+#define tg_multilabel_soft_margin_loss(x, target, weight, ...) \
+    TG_CALL3_WITH(tg_multilabel_soft_margin_loss, x, target, weight, __VA_ARGS__)
+#define tg_cosine_embedding_loss(a, b, target, ...) TG_CALL3_WITH(tg_cosine_embedding_loss, a, b, target, __VA_ARGS__)
+#define tg_triplet_margin_loss(anchor, positive, negative, ...) \
+    TG_CALL3_WITH(tg_triplet_margin_loss, anchor, positive, negative, __VA_ARGS__)
+#define tg_multi_margin_loss(x, classes, p, margin, weight, ...) \
+    TG_CALL3_WITH(tgi_multi_margin_loss, x, classes, weight, p, margin, __VA_ARGS__)
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -1,8 +1,9 @@
-/* nn/dropout.c: dropout, a product with a random mask.
+/* nn/dropout.c: dropout, a product with a random mask; of whole channels, and after selu.
  *
  * The mask depends on nothing: what is differentiated, or run again for another x, sees the one that was drawn.
  *
  * SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <string.h>
 
 #include "core/inside.h"
@@ -61,11 +62,63 @@ static tg_tensor mask(tg_tape *tape, const tg_type *x, double p) {
     return p < 1 ? random_mask(tape, x, 1 - p) : tg_num(0);
 }
 
+static tg_status check(tg_operands *o, const char *name, tg_tensor x, double p) {
+    if (tg_check_operands(o, name, 1, 1, &x) || tg_check_floating(o, 1)) return tg_error_status(o->tape);
+    return tg_check_option(o->tape, name, "p", p, 0, 1, TG_CLOSED);
+}
+
 tg_tensor(tg_dropout)(tg_tensor x, double p, bool training) {
     tg_operands o;
-    if (tg_check_operands(&o, "dropout", 1, 1, &x) || tg_check_floating(&o, 1) ||
-        tg_check_option(o.tape, o.name, "p", p, 0, 1, TG_CLOSED))
-        return tg_invalid(o.tape);
+    if (check(&o, "dropout", x, p)) return tg_invalid(o.tape);
     tg_scope scope = tg_begin_scope(o.tape, o.name);
     return tg_end_scope_with(scope, training && p > 0 ? tg_mul(x, mask(o.tape, &o.type[0], p)) : x);
+}
+
+/* ---- of whole channels, which have so many axes ------------------------------------------------------------------ */
+
+static tg_status check_axes(const tg_operands *o, int axes) {
+    int rank = o->type[0].rank;
+    if (rank == axes + 1 || rank == axes + 2) return TG_OK;
+    return tg_refuse_operands(o, TG_ERR_SHAPE, "x has %d axes, not %d, or %d for a batch", rank, axes + 1, axes + 2);
+}
+
+static tg_tensor drop_channels(const char *name, int axes, tg_tensor x, double p, bool training) {
+    tg_operands o;
+    if (check(&o, name, x, p) || check_axes(&o, axes)) return tg_invalid(o.tape);
+    int64_t dims[TG_MAX_RANK];
+    tg_type channels = {.dtype = o.type[0].dtype, .rank = o.type[0].rank, .dims = dims};
+    for (int i = 0; i < channels.rank; i++)
+        dims[i] = i < channels.rank - axes ? o.type[0].dims[i] : 1;
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    return tg_end_scope_with(scope, training && p > 0 ? tg_mul(x, mask(o.tape, &channels, p)) : x);
+}
+
+tg_tensor(tg_dropout1d)(tg_tensor x, double p, bool training) {
+    return drop_channels("dropout1d", 1, x, p, training);
+}
+
+tg_tensor(tg_dropout2d)(tg_tensor x, double p, bool training) {
+    return drop_channels("dropout2d", 2, x, p, training);
+}
+
+tg_tensor(tg_dropout3d)(tg_tensor x, double p, bool training) {
+    return drop_channels("dropout3d", 3, x, p, training);
+}
+
+/* ---- to the value where selu ends -------------------------------------------------------------------------------- */
+
+/* scale (x or the end) + shift has mean 0 and variance 1 when x has: G. Klambauer et al., "Self-Normalizing Neural Networks" (2017). */
+static tg_tensor drop_to_end(tg_tensor x, tg_tensor kept, double p) {
+    const double end = -1.7580993408473768645; /* -1.0507... 1.6732..., of selu */
+    double       scale = 1 / sqrt((1 - p) * (1 + p * end * end));
+    return tg_add(tg_mul(scale, tg_where(kept, x, end)), -scale * end * p);
+}
+
+tg_tensor(tg_alpha_dropout)(tg_tensor x, double p, bool training) {
+    tg_operands o;
+    if (check(&o, "alpha_dropout", x, p)) return tg_invalid(o.tape);
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    if (!training || p == 0) return tg_end_scope_with(scope, x);
+    if (p == 1) return tg_end_scope_with(scope, tg_mul(x, 0));
+    return tg_end_scope_with(scope, drop_to_end(x, tg_gt(random_mask(o.tape, &o.type[0], 1 - p), 0), p));
 }

@@ -1,4 +1,4 @@
-/* nn/loss.c: the losses but for those of classes, composed of ops, each in as few instructions as its formula allows.
+/* nn/loss.c: the losses but for those of classes and of margins, composed of ops, each in as few instructions as its formula allows.
  *
  * A formula that changes at a bound is written with what is clamped there, so that both sides come out of it, in all derivatives:
  * c (d - c / 2), for d clamped to c, is a parabola that goes on as its tangent.
@@ -48,29 +48,28 @@ tg_tensor tgi_weigh(tg_tensor weight, tg_tensor x) {
     return tg_record(NULL, &op, 2, ((tg_tensor[]){weight, x}), NULL, 0);
 }
 
-/* The operands are those of a loss, have one dtype, and broadcast to *shape. */
-static tg_status check(tg_operands *o, const char *name, tg_reduction reduction, int count, const tg_tensor *x,
-                       tg_shape *shape) {
-    if (tgi_check_loss(o, name, reduction, 2, count, x) || tg_check_floating(o, count) || tg_check_broadcast(o, shape))
+tg_status tgi_check_elements(tg_operands *o, const char *name, tg_reduction reduction, int count, const tg_tensor *x) {
+    tg_shape shape;
+    if (tgi_check_loss(o, name, reduction, 2, count, x) || tg_check_floating(o, count) || tg_check_broadcast(o, &shape))
         return tg_error_status(o->tape);
-    return tgi_check_batch(o, reduction, shape->rank);
+    return tgi_check_batch(o, reduction, shape.rank);
 }
 
-static tg_status check_pair(tg_operands *o, const char *name, tg_reduction reduction, tg_tensor x, tg_tensor target) {
-    tg_shape shape;
-    return check(o, name, reduction, 2, (tg_tensor[]){x, target}, &shape);
+tg_tensor tgi_as_tensor(const tg_operands *o, int i, tg_tensor x) {
+    double number;
+    return tg_is_number(x, &number) ? tg_number(o->tape, o->type[i].dtype, number) : x;
+}
+
+tg_tensor tgi_stretched(const tg_operands *o, int i, tg_tensor x, tg_shape shape) {
+    x = tgi_as_tensor(o, i, x);
+    return tg_shape_equal(tg_shape_of(x), shape) ? x : tg_broadcast_to(x, shape);
 }
 
 /* ---- of numbers -------------------------------------------------------------------------------------------------- */
 
-/* A loss whose operands are x and target, and whose options are checked by a condition, as a formula. */
-#define LOSS(function, parameters, checks, formula) \
-    tg_tensor(tg_##function) parameters { \
-        tg_operands o; \
-        if (check_pair(&o, #function, reduction, x, target) || checks) return tg_invalid(o.tape); \
-        tg_scope scope = tg_begin_scope(o.tape, o.name); \
-        return tg_end_scope_with(scope, tgi_reduce_losses(formula, reduction)); \
-    }
+static const double TWO_PI = 6.283185307179586476925;
+
+#define PAIR ((tg_tensor[]){x, target})
 
 /* d^2 / 2 up to the bound, and its tangent beyond. */
 static tg_tensor bent(tg_tensor d, double bound) {
@@ -82,12 +81,40 @@ static tg_tensor smooth(tg_tensor d, double beta) {
     return beta > 0 ? tg_div(bent(d, beta), beta) : tg_abs(d);
 }
 
-LOSS(mse_loss, (tg_tensor x, tg_tensor target, tg_reduction reduction), TG_OK, tg_square(tg_sub(x, target)))
-LOSS(l1_loss, (tg_tensor x, tg_tensor target, tg_reduction reduction), TG_OK, tg_abs(tg_sub(x, target)))
-LOSS(huber_loss, (tg_tensor x, tg_tensor target, double delta, tg_reduction reduction),
-     tg_check_option(o.tape, o.name, "delta", delta, 0, INFINITY, TG_LEFT_OPEN), bent(tg_sub(x, target), delta))
-LOSS(smooth_l1_loss, (tg_tensor x, tg_tensor target, double beta, tg_reduction reduction),
-     tg_check_option(o.tape, o.name, "beta", beta, 0, INFINITY, TG_CLOSED), smooth(tg_sub(x, target), beta))
+TGI_LOSS(mse_loss, (tg_tensor x, tg_tensor target, tg_reduction reduction), PAIR, TG_OK, tg_square(tg_sub(x, target)))
+TGI_LOSS(l1_loss, (tg_tensor x, tg_tensor target, tg_reduction reduction), PAIR, TG_OK, tg_abs(tg_sub(x, target)))
+TGI_LOSS(huber_loss, (tg_tensor x, tg_tensor target, double delta, tg_reduction reduction), PAIR,
+         tg_check_option(o.tape, o.name, "delta", delta, 0, INFINITY, TG_LEFT_OPEN), bent(tg_sub(x, target), delta))
+TGI_LOSS(smooth_l1_loss, (tg_tensor x, tg_tensor target, double beta, tg_reduction reduction), PAIR,
+         tg_check_option(o.tape, o.name, "beta", beta, 0, INFINITY, TG_CLOSED), smooth(tg_sub(x, target), beta))
+
+/* ---- of numbers of events, and of normal distributions ----------------------------------------------------------- */
+
+/* Stirling's approximation of log(target!), where it is above 1. */
+static tg_tensor log_factorial(tg_tensor target) {
+    tg_tensor large = tg_gt(target, 1), t = tg_where(large, target, 1);
+    tg_tensor stirling = tg_add(tg_sub(tg_mul(t, tg_log(t)), t), tg_mul(0.5, tg_log(tg_mul(TWO_PI, t))));
+    return tg_where(large, stirling, 0);
+}
+
+static tg_tensor poisson(tg_tensor x, tg_tensor target, bool log_input, bool full, double eps) {
+    tg_tensor each = log_input ? tg_sub(tg_exp(x), tg_mul(target, x)) : tg_sub(x, tg_mul(target, tg_log(tg_add(x, eps))));
+    return full ? tg_add(each, log_factorial(target)) : each;
+}
+
+/* As in PyTorch the gradient for the variance does not see that it was raised to eps. */
+static tg_tensor gaussian(tg_tensor x, tg_tensor target, tg_tensor variance, bool full, double eps) {
+    tg_tensor low = tg_lt(variance, eps), v = tg_where(low, tg_add(eps, tg_sub(variance, tg_detach(variance))), variance);
+    tg_tensor each = tg_mul(0.5, tg_add(tg_log(v), tg_div(tg_square(tg_sub(x, target)), v)));
+    return full ? tg_add(each, 0.5 * log(TWO_PI)) : each;
+}
+
+TGI_LOSS(poisson_nll_loss, (tg_tensor x, tg_tensor target, bool log_input, bool full, double eps, tg_reduction reduction), PAIR,
+         tg_check_option(o.tape, o.name, "eps", eps, 0, INFINITY, TG_RIGHT_OPEN),
+         poisson(tgi_as_tensor(&o, 0, x), tgi_as_tensor(&o, 1, target), log_input, full, eps))
+TGI_LOSS(gaussian_nll_loss, (tg_tensor x, tg_tensor target, tg_tensor variance, bool full, double eps, tg_reduction reduction),
+         ((tg_tensor[]){x, target, variance}), tg_check_option(o.tape, o.name, "eps", eps, 0, INFINITY, TG_OPEN),
+         gaussian(x, target, tgi_as_tensor(&o, 2, variance), full, eps))
 
 /* ---- bce: of a probability --------------------------------------------------------------------------------------- */
 
@@ -169,10 +196,9 @@ enum { X, TARGET, WEIGHT, POS_WEIGHT, OPERANDS };
 
 /* The operands, the weights that are left out being TG_NONE. */
 static tg_status check_bce(tg_operands *o, const char *name, tg_tensor *x, const tg_bce_options *options) {
-    tg_shape shape;
     x[WEIGHT] = tg_or_none(options->weight);
     x[POS_WEIGHT] = tg_or_none(options->pos_weight);
-    return check(o, name, options->reduction, OPERANDS, x, &shape);
+    return tgi_check_elements(o, name, options->reduction, OPERANDS, x);
 }
 
 static tg_tensor weighted(tg_tensor weight, tg_tensor each) {
@@ -202,7 +228,7 @@ tg_tensor(tg_bce_with_logits_loss)(tg_tensor z, tg_tensor target, const tg_bce_o
     return tg_end_scope_with(scope, tgi_reduce_losses(each, options->reduction));
 }
 
-/* ---- of distributions, of directions ----------------------------------------------------------------------------- */
+/* ---- of distributions -------------------------------------------------------------------------------------------- */
 
 /* A target of 0 has no logarithm, and counts as having 0. */
 static tg_tensor kl_div(tg_tensor log_p, tg_tensor target, bool log_target) {
@@ -211,30 +237,5 @@ static tg_tensor kl_div(tg_tensor log_p, tg_tensor target, bool log_target) {
     return tgi_weigh(target, tg_sub(tg_log(safe), log_p));
 }
 
-LOSS(kl_div, (tg_tensor x, tg_tensor target, bool log_target, tg_reduction reduction), TG_OK, kl_div(x, target, log_target))
-
-/* x over its norm, or over eps where that is larger. */
-static tg_tensor direction(tg_tensor x, tg_axes axes, double eps) {
-    return tg_mul(x, tg_reciprocal(tg_maximum(tg_norm_axes(x, axes, 2, true), eps)));
-}
-
-/* x, or a number, with all the axes that the other operand gives it: they count in its norm. */
-static tg_tensor stretched(const tg_operands *o, tg_tensor x, tg_shape shape) {
-    double number;
-    if (tg_is_number(x, &number)) x = tg_number(o->tape, o->type[X].dtype, number);
-    return tg_shape_equal(tg_shape_of(x), shape) ? x : tg_broadcast_to(x, shape);
-}
-
-tg_tensor(tg_cosine_similarity)(tg_tensor a, tg_tensor b, int axis, double eps) {
-    tg_operands o;
-    tg_shape    shape;
-    if (check(&o, "cosine_similarity", TG_REDUCE_NONE, 2, (tg_tensor[]){a, b}, &shape) ||
-        tg_check_axis(&o, shape.rank, &axis) || tg_check_option(o.tape, o.name, "eps", eps, 0, INFINITY, TG_CLOSED))
-        return tg_invalid(o.tape);
-    tg_axes  axes = TG_AXES(axis);
-    tg_scope scope = tg_begin_scope(o.tape, o.name);
-    a = stretched(&o, a, shape);
-    b = stretched(&o, b, shape);
-    tg_tensor product = tg_mul(direction(a, axes, eps), direction(b, axes, eps));
-    return tg_end_scope_with(scope, tg_sum_axes(product, axes, false));
-}
+TGI_LOSS(kl_div, (tg_tensor x, tg_tensor target, bool log_target, tg_reduction reduction), PAIR, TG_OK,
+         kl_div(x, target, log_target))

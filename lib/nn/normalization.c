@@ -95,6 +95,12 @@ static tg_status check_channels(const tg_operands *o) {
     return tg_refuse_operands(o, TG_ERR_SHAPE, "x has no axis 1, where the channels are");
 }
 
+/* And others after it. */
+static tg_status check_pixels(const tg_operands *o) {
+    if (o->type[0].rank >= 3) return TG_OK;
+    return tg_refuse_operands(o, TG_ERR_SHAPE, "x has no axis 2: it is (batch, channels, ...)");
+}
+
 /* Weight and bias, which are operands i and i + 1, have one element a channel. */
 static tg_status check_factors(const tg_operands *o, int i) {
     const int64_t *channels = o->type[0].dims + 1;
@@ -176,8 +182,9 @@ static tg_tensor evaluate(const tg_operands *o, const tg_tensor *x, double eps) 
     return batch_norm(o, tg_sub(x[X], mean), tg_rsqrt(tg_add(variance, eps)), x);
 }
 
-/* The running statistics are there, both or in training none, one element a channel each. */
-static tg_status check_statistics(const tg_operands *o, bool training, double momentum) {
+/* The running statistics are there, both or in training none, one element a channel each. In training those of a batch are taken over
+ * `count` values. */
+static tg_status check_statistics(const tg_operands *o, bool training, int64_t count, double momentum) {
     const tg_type *x = &o->type[X];
     tg_shape       channels = TG_SHAPE(x->dims[1]);
     if (tg_check_shape(o, MEAN, "running mean", channels) || tg_check_shape(o, VARIANCE, "running variance", channels))
@@ -187,8 +194,7 @@ static tg_status check_statistics(const tg_operands *o, bool training, double mo
                        training ? "one of the running mean and variance is missing"
                                 : "the running mean or variance is missing");
     if (!training) return TG_OK;
-    if (values_a_channel(x) == 1)
-        return tg_refuse_operands(o, TG_ERR_SHAPE, "one value a channel has no variance to train with");
+    if (count == 1) return tg_refuse_operands(o, TG_ERR_SHAPE, "one value a channel has no variance to train with");
     return tg_check_option(o->tape, o->name, "momentum", momentum, 0, 1, TG_CLOSED);
 }
 
@@ -197,8 +203,64 @@ tg_tensor(tg_batch_norm)(tg_tensor x, tg_tensor mean, tg_tensor variance, tg_ten
     const tg_tensor all[OPERANDS] = {x, mean, variance, weight, bias};
     tg_operands     o;
     if (check(&o, "batch_norm", OPERANDS, all, eps) || check_channels(&o) || check_factors(&o, WEIGHT) ||
-        check_statistics(&o, training, momentum))
+        check_statistics(&o, training, values_a_channel(&o.type[X]), momentum))
         return tg_invalid(o.tape);
     tg_scope scope = tg_begin_scope(o.tape, o.name);
     return tg_end_scope_with(scope, training ? train(&o, all, momentum, eps) : evaluate(&o, all, eps));
+}
+
+/* ---- over each instance ------------------------------------------------------------------------------------------ */
+
+/* All axes after the channels'. */
+static tg_axes axes_of_instance(const tg_type *x) {
+    tg_axes axes = {.count = x->rank - 2};
+    for (int i = 0; i < axes.count; i++)
+        axes.axis[i] = i + 2;
+    return axes;
+}
+
+/* By the statistics of each instance, the means of which the running ones move towards. */
+static tg_tensor normalise_instances(const tg_operands *o, const tg_tensor *x, double momentum, double eps) {
+    const tg_type *type = &o->type[X];
+    tg_axes        axes = axes_of_instance(type), instances = TG_AXES(0);
+    double         count = (double)size_after(type, 1);
+    tg_tensor      mean = tg_mean_axes(x[X], axes, true), off = tg_sub(x[X], mean);
+    if (o->present[MEAN] && tg_size(x[X]) > 0) {
+        tg_tensor variance = tg_mul(tg_mean_axes(tg_square(tg_detach(off)), axes, true), count / (count - 1));
+        update(x[MEAN], momentum, tg_mean_axes(mean, instances, true));
+        update(x[VARIANCE], momentum, tg_mean_axes(variance, instances, true));
+    }
+    return batch_norm(o, off, tgi_inverse_rms(off, axes, eps), x);
+}
+
+tg_tensor(tg_instance_norm)(tg_tensor x, tg_tensor mean, tg_tensor variance, tg_tensor weight, tg_tensor bias,
+                            bool use_input_stats, double momentum, double eps) {
+    const tg_tensor all[OPERANDS] = {x, mean, variance, weight, bias};
+    tg_operands     o;
+    if (check(&o, "instance_norm", OPERANDS, all, eps) || check_pixels(&o) || check_factors(&o, WEIGHT) ||
+        check_statistics(&o, use_input_stats, size_after(&o.type[X], 1), momentum))
+        return tg_invalid(o.tape);
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    return tg_end_scope_with(scope, use_input_stats ? normalise_instances(&o, all, momentum, eps) : evaluate(&o, all, eps));
+}
+
+/* ---- over neighbouring channels ---------------------------------------------------------------------------------- */
+
+/* The sums of `size` neighbours along axis 1, beyond which there are zeros. */
+static tg_tensor sums_of_neighbours(tg_tensor x, int64_t size) {
+    tg_tensor padded = tg_pad(x, 1, size / 2, (size - 1) / 2, TG_PAD_CONSTANT, 0);
+    return tg_sum_axes(tg_unfold(padded, 1, size, 1), TG_AXES(-1), false);
+}
+
+tg_tensor(tg_local_response_norm)(tg_tensor x, int64_t size, double alpha, double beta, double k) {
+    tg_operands o;
+    if (tg_check_operands(&o, "local_response_norm", 1, 1, &x) || tg_check_floating(&o, 1) || check_pixels(&o) ||
+        tg_check_option(o.tape, o.name, "size", (double)size, 1, INFINITY, TG_RIGHT_OPEN))
+        return tg_invalid(o.tape);
+    tg_shape shape = tg_shape_from(o.type[X].rank, o.type[X].dims);
+    tg_scope scope = tg_begin_scope(o.tape, o.name);
+    if (tg_size(x) == 0) return tg_end_scope_with(scope, x);
+    tg_tensor flat = tg_reshape(x, TG_SHAPE(shape.dims[0], shape.dims[1], size_after(&o.type[X], 1)));
+    tg_tensor scale = tg_add(k, tg_mul(alpha / (double)size, sums_of_neighbours(tg_square(flat), size)));
+    return tg_end_scope_with(scope, tg_reshape(tg_mul(flat, tg_pow(scale, -beta)), shape));
 }

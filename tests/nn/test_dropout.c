@@ -23,36 +23,88 @@ static const op_case cases[] = {
     {.shape = {{2, {40, 50}}}, .with = {2, {7, 1}}},
 };
 
-static tg_tensor record_dropout(const tg_tensor *x, const settings *with) {
-    return tg_dropout(x[0], with->value[0] / 10.0, with->value[1]);
-}
+static const op_case cases_1d[] = {
+    {.shape = {{2, {2, 3}}}, .with = {2, {5, 1}}},    {.shape = {{3, {2, 3, 4}}}, .with = {2, {5, 1}}},
+    {.shape = {{3, {0, 3, 4}}}, .with = {2, {5, 1}}}, {.shape = {{3, {2, 3, 1}}}, .with = {2, {10, 1}}},
+    {.shape = {{2, {2, 3}}}, .with = {2, {5, 0}}},    {.shape = {{3, {10, 20, 10}}}, .with = {2, {7, 1}}},
+};
+static const op_case cases_2d[] = {
+    {.shape = {{3, {3, 2, 2}}}, .with = {2, {5, 1}}},    {.shape = {{4, {2, 3, 2, 2}}}, .with = {2, {5, 1}}},
+    {.shape = {{4, {2, 0, 2, 2}}}, .with = {2, {5, 1}}}, {.shape = {{4, {2, 3, 1, 1}}}, .with = {2, {0, 1}}},
+    {.shape = {{3, {3, 2, 2}}}, .with = {2, {5, 0}}},    {.shape = {{4, {10, 20, 2, 5}}}, .with = {2, {3, 1}}},
+};
+static const op_case cases_3d[] = {
+    {.shape = {{4, {3, 2, 1, 2}}}, .with = {2, {5, 1}}},    {.shape = {{5, {2, 3, 2, 1, 2}}}, .with = {2, {5, 1}}},
+    {.shape = {{5, {2, 3, 0, 1, 2}}}, .with = {2, {5, 1}}}, {.shape = {{4, {3, 1, 1, 1}}}, .with = {2, {10, 1}}},
+    {.shape = {{4, {3, 2, 1, 2}}}, .with = {2, {5, 0}}},    {.shape = {{5, {10, 20, 2, 1, 5}}}, .with = {2, {3, 1}}},
+};
 
-/* What tg_bernoulli draws after the same seed. */
-static void expect_dropout(const values *x, const settings *with, values *y) {
-    static values drawn;
-    double        kept = 1 - with->value[0] / 10.0;
-    *y = *x;
-    if (!with->value[1] || kept == 1) return;
+#define RECORD(name) \
+    static tg_tensor record_##name(const tg_tensor *x, const settings *with) { \
+        return tg_##name(x[0], with->value[0] / 10.0, with->value[1]); \
+    }
+RECORD(dropout)
+RECORD(dropout1d)
+RECORD(dropout2d)
+RECORD(dropout3d)
+RECORD(alpha_dropout)
+
+/* What tg_bernoulli draws after the same seed, for a shape that broadcasts to x's. */
+static void draw(tg_shape shape, double kept, values *drawn) {
     tg_tape *tape = tg_tape_new();
     tg_seed(tape, TRIAL_SEED);
-    read_values("expected", tg_bernoulli(tape, TG_BOOL, x->shape, kept), &drawn);
-    for (int64_t i = 0; i < y->size; i++)
-        y->at[i].real = drawn.at[i].whole ? x->at[i].real / (long double)kept : 0;
+    read_values("expected", tg_bernoulli(tape, TG_BOOL, shape, kept), drawn);
     finish(tape);
 }
 
+/* The last axes, so many, are dropped together. */
+static void expect_dropped(const values *x, const settings *with, int together, values *y) {
+    static values drawn;
+    double        kept = 1 - with->value[0] / 10.0;
+    tg_shape      shape = x->shape;
+    int64_t       part = 1;
+    *y = *x;
+    if (!with->value[1] || kept == 1) return;
+    for (int i = shape.rank - together; i < shape.rank; i++) {
+        part *= shape.dims[i];
+        shape.dims[i] = 1;
+    }
+    draw(shape, kept, &drawn);
+    for (int64_t i = 0; i < y->size; i++)
+        y->at[i].real = drawn.at[i / part].whole ? x->at[i].real / (long double)kept : 0;
+}
+
+#define EXPECT(name, together) \
+    static void expect_##name(const values *x, const settings *with, values *y) { \
+        expect_dropped(x, with, together, y); \
+    }
+EXPECT(dropout, 0)
+EXPECT(dropout1d, 1)
+EXPECT(dropout2d, 2)
+EXPECT(dropout3d, 3)
+
+/* PyTorch's form of it: noise * a * x + (noise - 1) * alpha * a + alpha * a * p. */
+static void expect_alpha_dropout(const values *x, const settings *with, values *y) {
+    static values drawn;
+    long double   p = with->value[0] / 10.0L, alpha = 1.7580993408473768645L, a = 1 / sqrtl((alpha * alpha * p + 1) * (1 - p));
+    *y = *x;
+    if (!with->value[1] || p == 0) return;
+    draw(x->shape, 1 - with->value[0] / 10.0, &drawn);
+    for (int64_t i = 0; i < y->size; i++) {
+        long double noise = (long double)drawn.at[i].whole;
+        y->at[i].real = p == 1 ? 0 : noise * a * x->at[i].real + (noise - 1) * alpha * a + alpha * a * p;
+    }
+}
+
+#define ROW(function, list) \
+    { \
+        .name = #function, .called = #function, .arity = 1, .takes = TAKES_FLOAT, .record = record_##function, \
+        .expect = expect_##function, .low = {-3}, .high = {3}, .cases = list, .case_count = sizeof list / sizeof *list \
+    }
+
 const op_row dropout_rows[] = {
-    {.name = "dropout",
-     .called = "dropout",
-     .arity = 1,
-     .takes = TAKES_FLOAT,
-     .record = record_dropout,
-     .expect = expect_dropout,
-     .low = {-3},
-     .high = {3},
-     .cases = cases,
-     .case_count = sizeof cases / sizeof *cases},
-    {.name = NULL},
+    ROW(dropout, cases),      ROW(dropout1d, cases_1d),  ROW(dropout2d, cases_2d),
+    ROW(dropout3d, cases_3d), ROW(alpha_dropout, cases), {.name = NULL},
 };
 
 /* ---- what is drawn when ------------------------------------------------------------------------------------------ */
@@ -261,6 +313,18 @@ START_TEST(a_check_rejects_what_is_random_itself) {
 }
 END_TEST
 
+/* Zero mean and unit variance stay, and what is dropped may be infinite. */
+START_TEST(alpha_dropout_keeps_mean_and_variance) {
+    tg_tape  *tape = seeded();
+    tg_tensor x = tg_randn(tape, TG_F64, TG_SHAPE(200000)), y = tg_alpha_dropout(x, 0.3, true);
+    ck_assert_double_eq_tol(tg_item(tg_mean(y)), 0, 0.01);
+    ck_assert_double_eq_tol(tg_item(tg_std(y)), 1, 0.01);
+    CHECK_IS(tg_alpha_dropout(F64(tape, 1, -INF), 1, false), 1, -INF);
+    ck_assert(!tg_item(tg_any(tg_isnan(tg_alpha_dropout(tg_full(tape, TG_F32, TG_SHAPE(40), INF), 0.5, true)))));
+    finish(tape);
+}
+END_TEST
+
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(what_it_rejects) {
@@ -269,6 +333,10 @@ START_TEST(what_it_rejects) {
     REFUSED(tg_dropout(x, -0.1, true), TG_ERR_ARGUMENT, "dropout: p -0.1 is not in [0, 1]");
     REFUSED(tg_dropout(x, 1.5, false), TG_ERR_ARGUMENT, "dropout: p 1.5");
     REFUSED(tg_dropout(x, NAN, true), TG_ERR_ARGUMENT, "dropout: p nan");
+    REFUSED(tg_alpha_dropout(x, 2, true), TG_ERR_ARGUMENT, "alpha_dropout: p 2 is not in [0, 1]");
+    REFUSED(tg_dropout1d(x, 0.5, true), TG_ERR_SHAPE, "dropout1d: (2): x has 1 axes, not 2, or 3 for a batch");
+    REFUSED(tg_dropout2d(x, 0.5, false), TG_ERR_SHAPE, "dropout2d: (2): x has 1 axes, not 3, or 4 for a batch");
+    REFUSED(tg_dropout3d(x, -1, true), TG_ERR_ARGUMENT, "dropout3d: p -1");
     REFUSED(tg_dropout(whole, 0.5, false), TG_ERR_DTYPE, "dropout: int64 (1): ", "tg_cast");
     finish(tape);
 }
@@ -290,6 +358,7 @@ Suite *suite_dropout(void) {
     tcase_add_loop_test(tcase, as_many_are_kept_as_should_be, 0, 2);
     tcase_add_test(tcase, a_gradient_check_leaves_the_mask_as_it_is);
     tcase_add_test(tcase, a_check_rejects_what_is_random_itself);
+    tcase_add_test(tcase, alpha_dropout_keeps_mean_and_variance);
     tcase_add_test(tcase, what_it_rejects);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -1,9 +1,10 @@
-/* tests/nn/test_loss.c: the losses but for those of classes: their rows of the op table; bounds, corners, extremes, options,
+/* tests/nn/test_loss.c: the losses but for those of classes and of margins: their rows of the op table; bounds, corners, extremes, options,
  * and what is rejected.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 
+#include "nn/near.h"
 #include "nn/reduced.h"
 #include "ops/op_table.h"
 
@@ -43,14 +44,21 @@ static const op_case logits_cases[] = {
     CASE(DIMS(2, 3), DIMS(2, 3), TG_REDUCE_NONE, 0, 2, 12, 4),
     CASE(DIMS(2, 3), DIMS(3), TG_REDUCE_SUM, 1, 6, 2, 12, 4),
 };
-/* The axis, and eps: in quarters, or for 0 the usual one. */
-static const op_case cosine_cases[] = {
-    CASE(DIMS(2, 3), DIMS(2, 3), 1, 0), CASE(DIMS(2, 3), DIMS(2, 3), -2, 0),
-    CASE(DIMS(3), DIMS(3), 0, 0),       CASE(DIMS(2, 3), DIMS(3), 1, 12),
-    CASE(DIMS(2, 3), DIMS(1), 1, 0),    CASE(DIMS(2, 3), SINGLE, -1, 0),
-    CASE(DIMS(1), DIMS(1), 0, 0),       CASE(DIMS(2, 0), DIMS(2, 0), 1, 0),
-    CASE(DIMS(0, 2), DIMS(0, 2), 1, 0), CASE(DIMS(2, 1, 2, 1, 2, 1, 2, 2), DIMS(2, 2), 2, 0),
-    CASE(DIMS(30, 60), DIMS(60), 1, 0),
+/* Whether the input is a logarithm, whether all is added, and eps in quarters, or for 0 the usual one. */
+static const op_case poisson_cases[] = {SHAPES(1, 0, 0), SHAPES(1, 1, 0), CASE(DIMS(2, 3), DIMS(2, 3), TG_REDUCE_NONE, 0, 0, 1),
+                                        CASE(DIMS(2, 3), DIMS(3), TG_REDUCE_SUM, 0, 1, 0)};
+/* The third operand is the variance. Whether all is added, and eps in quarters. */
+#define CASE3(a, b, c, ...) \
+    { \
+        .shape = {a, b, c}, .with = { sizeof((int[]){__VA_ARGS__}) / sizeof(int), {__VA_ARGS__} } \
+    }
+static const op_case gaussian_cases[] = {
+    CASE3(DIMS(2, 3), DIMS(2, 3), DIMS(2, 3), TG_REDUCE_MEAN, 0, 0),
+    CASE3(DIMS(2, 3), DIMS(2, 3), DIMS(2, 1), TG_REDUCE_NONE, 1, 0),
+    CASE3(DIMS(3), DIMS(2, 1), SINGLE, TG_REDUCE_BATCH_MEAN, 0, 0),
+    CASE3(SINGLE, SINGLE, SINGLE, TG_REDUCE_MEAN, 1, 0),
+    CASE3(DIMS(0, 3), DIMS(3), DIMS(1), TG_REDUCE_SUM, 1, 0),
+    CASE3(DIMS(30, 60), DIMS(60), DIMS(30, 1), TG_REDUCE_MEAN, 1, 0),
 };
 
 static double number_in(const settings *with, int i) {
@@ -124,35 +132,34 @@ FUNCTION(bce_loss, bce_of(logl(x), logl(1 - x), t, with, j), options_in(x[0], wi
 FUNCTION(bce_with_logits_loss, bce_of(-logl(1 + expl(-x)), -logl(1 + expl(x)), t, with, j), options_in(x[0], with))
 FUNCTION(kl_div, s > 0 ? expl(t) * (t - x) : t * (logl(t) - x), with->value[1] != 0, how)
 
-static double eps_in(const settings *with) {
-    return with->value[1] ? number_in(with, 1) : 1e-8;
+static double eps_in(const settings *with, int i, double usual) {
+    return with->value[i] ? number_in(with, i) : usual;
 }
 
-static tg_tensor record_cosine_similarity(const tg_tensor *x, const settings *with) {
-    return tg_cosine_similarity(x[0], x[1], with->value[0], eps_in(with));
+static long double poisson(long double x, long double t, const settings *with) {
+    long double eps = (long double)eps_in(with, 3, 1e-8), each = with->value[1] ? expl(x) - t * x : x - t * logl(x + eps);
+    return with->value[2] && t > 1 ? each + t * logl(t) - t + logl(2 * 3.14159265358979323846L * t) / 2 : each;
+}
+FUNCTION(poisson_nll_loss, poisson(x, t, with), with->value[1] != 0, with->value[2] != 0, eps_in(with, 3, 1e-8), how)
+
+static tg_tensor record_gaussian_nll_loss(const tg_tensor *x, const settings *with) {
+    return tg_gaussian_nll_loss(x[0], x[1], x[2], with->value[1] != 0, eps_in(with, 2, 1e-6), (tg_reduction)with->value[0]);
 }
 
-static void expect_cosine_similarity(const values *x, const settings *with, values *y) {
-    tg_shape shape = broadcast_shapes(x[0].shape, x[1].shape), left = {0};
-    int      axis = (with->value[0] + shape.rank) % shape.rank;
-    int64_t  index[TG_MAX_RANK];
-    for (int i = 0; i < shape.rank; i++)
-        if (i != axis) left.dims[left.rank++] = shape.dims[i];
-    clear_values(y, x->dtype, left);
-    for (int64_t n = 0; n < y->size; n++) {
-        long double ab = 0, aa = 0, bb = 0, least = (long double)eps_in(with);
-        unravel(left, n, index);
-        for (int i = shape.rank - 1; i > axis; i--)
-            index[i] = index[i - 1];
-        for (index[axis] = 0; index[axis] < shape.dims[axis]; index[axis]++) {
-            long double a = x[0].at[ravel_broadcast(x[0].shape, shape.rank, index)].real;
-            long double b = x[1].at[ravel_broadcast(x[1].shape, shape.rank, index)].real;
-            ab += a * b;
-            aa += a * a;
-            bb += b * b;
-        }
-        y->at[n].real = ab / (fmaxl(sqrtl(aa), least) * fmaxl(sqrtl(bb), least));
+static void expect_gaussian_nll_loss(const values *in, const settings *with, values *y) {
+    static values each;
+    int64_t       index[TG_MAX_RANK];
+    clear_values(&each, in->dtype, broadcast_shapes(broadcast_shapes(in[0].shape, in[1].shape), in[2].shape));
+    for (int64_t n = 0; n < each.size; n++) {
+        long double x[3];
+        unravel(each.shape, n, index);
+        for (int k = 0; k < 3; k++)
+            x[k] = in[k].at[ravel_broadcast(in[k].shape, each.shape.rank, index)].real;
+        long double v = fmaxl(x[2], (long double)eps_in(with, 2, 1e-6));
+        each.at[n].real =
+            (logl(v) + (x[0] - x[1]) * (x[0] - x[1]) / v + (with->value[1] ? logl(2 * 3.14159265358979323846L) : 0)) / 2;
     }
+    expect_reduced(&each, (tg_reduction)with->value[0], NULL, y);
 }
 
 #define ROW(function, list, l0, h0, l1, h1) \
@@ -170,7 +177,17 @@ const op_row loss_rows[] = {
     ROW(bce_loss, bce_cases, 0.125, 0.875, 0, 1),
     ROW(bce_with_logits_loss, logits_cases, -3, 3, 0, 1),
     ROW(kl_div, kl_cases, -3, 0, 0.125, 1),
-    ROW(cosine_similarity, cosine_cases, -2, 2, -2, 2),
+    ROW(poisson_nll_loss, poisson_cases, 0.25, 2, 0, 3),
+    {.name = "gaussian_nll_loss",
+     .called = "gaussian_nll_loss",
+     .arity = 3,
+     .takes = TAKES_FLOAT,
+     .record = record_gaussian_nll_loss,
+     .expect = expect_gaussian_nll_loss,
+     .low = {-2, -2, 0.25},
+     .high = {2, 2, 3},
+     .cases = gaussian_cases,
+     .case_count = sizeof gaussian_cases / sizeof *gaussian_cases},
     {.name = NULL},
 };
 
@@ -212,17 +229,6 @@ START_TEST(reductions) {
 END_TEST
 
 /* ---- of yes and no ----------------------------------------------------------------------------------------------- */
-
-static void check_near(tg_tensor y, int count, const double *expected, double tolerance) {
-    static values got;
-    read_values("near", y, &got);
-    ck_assert_int_eq(got.size, count);
-    for (int i = 0; i < count; i++)
-        ck_assert_msg(fabs((double)got.at[i].real - expected[i]) <= tolerance * fabs(expected[i]),
-                      "element %d is %.17g, not %.17g", i, (double)got.at[i].real, expected[i]);
-}
-#define CHECK_NEAR(tolerance, y, ...) \
-    check_near(y, sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]){__VA_ARGS__}, tolerance)
 
 /* What PyTorch 2.15.0 gives there. */
 START_TEST(bce_is_clamped_at_the_corners) {
@@ -356,7 +362,7 @@ START_TEST(derivatives_of_weights_are_right) {
 }
 END_TEST
 
-/* ---- of distributions, of directions ----------------------------------------------------------------------------- */
+/* ---- of distributions -------------------------------------------------------------------------------------------- */
 
 START_TEST(divergence_where_the_target_is_zero) {
     tg_tape  *tape = tg_tape_new();
@@ -389,35 +395,27 @@ START_TEST(divergence_from_what_cannot_be) {
 }
 END_TEST
 
-START_TEST(the_size_of_vectors_does_not_matter_to_their_angle) {
+/* ---- of events and of normal distributions ------------------------------------------------------------------------- */
+
+START_TEST(few_events_have_no_stirling) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor a = F32(tape, 3, 4), b = F32(tape, 4, 3), large = tg_mul(0x1p100, a), small = tg_mul(0x1p-100, b);
-    tg_tensor y = tg_cosine_similarity(large, small, 0, 0), y1 = tg_cosine_similarity(a, b, 0, 0);
-    tg_tensor ratios =
-        tg_concat(TG_LIST(tg_reshape(tg_div(y, y1), TG_SHAPE(1)), tg_div(tg_mul(0x1p100, slope(y, large)), slope(y1, a)),
-                          tg_div(tg_mul(0x1p-100, slope(y, small)), slope(y1, b))),
-                  0);
-    CHECK_IS(tg_lt(tg_abs(tg_sub(ratios, 1)), 4e-6), 1, 1, 1, 1, 1);
+    tg_tensor x = POINTS(tape, 0, 0, 0), target = POINTS(tape, 0, 1, 0.5);
+    CHECK_IS(tg_poisson_nll_loss(x, target, true, true, 1e-8, TG_REDUCE_NONE), 1, 1, 1);
+    CHECK_IS(slope(tg_poisson_nll_loss(x, target, true, true, 1e-8, TG_REDUCE_SUM), target), 0, 0, 0);
+    CHECK_IS(tg_poisson_nll_loss(POINTS(tape, 1), 0, false, false, 0, TG_REDUCE_NONE), 1);
+    CHECK_IS(tg_poisson_nll_loss(POINTS(tape, 0), 1, true, true, 0, TG_REDUCE_NONE), 1);
     finish(tape);
 }
 END_TEST
 
-START_TEST(cosine_of_zero_vectors) {
+/* The gradient is that of eps, and goes to the variance. */
+START_TEST(small_variances_count_as_eps) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor zero = POINTS(tape, 0, 0, 0), b = POINTS(tape, 2, 4, 4), short_one = POINTS(tape, 0.125, 0, 0);
-    tg_tensor y = tg_cosine_similarity(zero, b, 0, 0.5);
-    CHECK_IS(y, 0);
-    CHECK_NEAR(1e-6, slope(y, zero), 2 / 3.0, 4 / 3.0, 4 / 3.0);
-    CHECK_IS(slope(y, b), 0, 0, 0);
-    CHECK_IS(slope(slope(y, zero), zero), 0, 0, 0);
-    CHECK_NEAR(1e-6, tg_cosine_similarity(short_one, b, 0, 0.5), 1 / 12.0);
-    CHECK_NEAR(1e-6, slope(tg_cosine_similarity(short_one, b, 0, 0.5), short_one), 2 / 3.0, 4 / 3.0, 4 / 3.0);
-    CHECK_NEAR(1e-6, slope(tg_cosine_similarity(zero, b, 0, 1e-8), zero), 1e8 / 3, 2e8 / 3, 2e8 / 3);
-    CHECK_IS(tg_cosine_similarity(zero, zero, 0, 1e-8), 0);
-    CHECK_IS(slope(tg_cosine_similarity(zero, zero, 0, 1e-8), zero), 0, 0, 0);
-    CHECK_IS(tg_cosine_similarity(zero, b, 0, 0), NOT);
-    CHECK_NEAR(1e-6, tg_cosine_similarity(b, 1, 0, 1e-8), 10 / (6 * sqrt(3)));
-    CHECK_NEAR(1e-6, tg_cosine_similarity(POINTS(tape, 1000, 0), POINTS(tape, -1000, 1000), -1, 1e-8), -sqrt(0.5));
+    tg_tensor x = POINTS(tape, 1, 1, 1), variance = POINTS(tape, 0.25, 0, 0.5);
+    CHECK_NEAR(1e-6, tg_gaussian_nll_loss(x, 0, variance, false, 0.5, TG_REDUCE_NONE), 1 - log(2) / 2, 1 - log(2) / 2,
+               1 - log(2) / 2);
+    CHECK_NEAR(1e-6, slope(tg_gaussian_nll_loss(x, 0, variance, false, 0.5, TG_REDUCE_SUM), variance), -1, -1, -1);
+    CHECK_NEAR(1e-6, tg_gaussian_nll_loss(x, 0, 4, true, 1e-6, TG_REDUCE_MEAN), 0.125 + log(2) + 0.91893853320467274);
     finish(tape);
 }
 END_TEST
@@ -448,6 +446,12 @@ START_TEST(what_they_reject) {
     REFUSED(tg_huber_loss(x, x, NOT, TG_REDUCE_SUM), TG_ERR_ARGUMENT, "huber_loss: delta nan ");
     REFUSED(tg_smooth_l1_loss(x, x, -1, TG_REDUCE_SUM), TG_ERR_ARGUMENT, "smooth_l1_loss: beta -1 is not in [0, inf]");
     REFUSED(tg_kl_div(x, t, true, TG_REDUCE_SUM), TG_ERR_SHAPE, "kl_div: (2, 3) x (4)");
+    REFUSED(tg_poisson_nll_loss(x, x, false, true, -1, TG_REDUCE_SUM), TG_ERR_ARGUMENT,
+            "poisson_nll_loss: eps -1 is not in [0, inf)");
+    REFUSED(tg_gaussian_nll_loss(x, x, x, false, 0, TG_REDUCE_SUM), TG_ERR_ARGUMENT,
+            "gaussian_nll_loss: eps 0 is not in (0, inf)");
+    REFUSED(tg_gaussian_nll_loss(x, x, t, false, 1, TG_REDUCE_SUM), TG_ERR_SHAPE,
+            "gaussian_nll_loss: (2, 3) x (2, 3) x (4): the shapes");
     finish(tape);
 }
 END_TEST
@@ -468,10 +472,6 @@ START_TEST(what_those_of_yes_and_no_reject) {
             "bce_with_logits_loss: -1 is no tg_reduction");
     REFUSED(tg_bce_with_logits_loss(x, x, &(tg_bce_options){.weight = x, .pos_weight = t}), TG_ERR_SHAPE,
             "bce_with_logits_loss: (2, 3) x (2, 3) x (2, 3) x (4)");
-    REFUSED(tg_cosine_similarity(x, x, 2, 1e-8), TG_ERR_SHAPE,
-            "cosine_similarity: (2, 3) x (2, 3): axis 2 of a tensor of rank 2");
-    REFUSED(tg_cosine_similarity(x, x, 0, -1), TG_ERR_ARGUMENT, "cosine_similarity: eps -1 is not in [0, inf]");
-    REFUSED(tg_cosine_similarity(x, t, 0, 1e-8), TG_ERR_SHAPE, "cosine_similarity: (2, 3) x (4)");
     finish(tape);
 }
 END_TEST
@@ -493,8 +493,8 @@ Suite *suite_loss(void) {
     tcase_add_test(tcase, derivatives_of_weights_are_right);
     tcase_add_loop_test(tcase, divergence_where_the_target_is_zero, 0, 2);
     tcase_add_loop_test(tcase, divergence_from_what_cannot_be, 0, 2);
-    tcase_add_test(tcase, the_size_of_vectors_does_not_matter_to_their_angle);
-    tcase_add_loop_test(tcase, cosine_of_zero_vectors, 0, 2);
+    tcase_add_loop_test(tcase, few_events_have_no_stirling, 0, 2);
+    tcase_add_loop_test(tcase, small_variances_count_as_eps, 0, 2);
     tcase_add_test(tcase, only_the_result_is_kept);
     tcase_add_test(tcase, what_they_reject);
     tcase_add_test(tcase, what_those_of_yes_and_no_reject);

@@ -1,4 +1,4 @@
-/* tests/nn/test_normalization.c: layer_norm, rms_norm, group_norm, batch_norm: their rows of the op table; large means, groups of
+/* tests/nn/test_normalization.c: layer_norm, rms_norm, group_norm, batch_norm, instance_norm, local_response_norm: their rows of the op table; large means, groups of
  * one element, running statistics, and what they reject.
  *
  * SPDX-License-Identifier: MIT */
@@ -65,6 +65,31 @@ static const op_case batch_cases[] = {
     {.shape = {{3, {20, 3, 30}}, {1, {3}}, {1, {3}}}, .with = {3, {1, 0, 0}}},
 };
 
+/* The first setting is 0 for the running statistics, 1 for those of the input. */
+static const op_case instance_cases[] = {
+    {.shape = {{3, {2, 2, 3}}, {1, {2}}, {1, {2}}}, .with = {3, {1, 1, 0}}},
+    {.shape = {{3, {2, 2, 3}}, {1, {2}}, {1, {2}}}, .with = {3, {0, 1, 0}}},
+    {.shape = {{4, {2, 3, 2, 2}}, {1, {3}}, {1, {3}}}, .with = {3, {1, 2, 1}}},
+    {.shape = {{4, {2, 3, 2, 2}}, {1, {3}}, {1, {3}}}, .with = {3, {0, 0, 2}}},
+    {.shape = {{4, {1, 3, 1, 4}}, {0, {0}}, {0, {0}}}, .with = {3, {1, 1, 0}}},
+    {.shape = {{3, {0, 3, 2}}, {1, {3}}, {1, {3}}}, .with = {3, {1, 0, 0}}},
+    {.shape = {{3, {2, 3, 0}}, {1, {3}}, {1, {3}}}, .with = {3, {1, 0, 3}}},
+    {.shape = {{8, {2, 2, 1, 2, 1, 2, 1, 2}}, {1, {2}}, {1, {2}}}, .with = {3, {1, 8, 0}}},
+    {.shape = {{3, {5, 3, 100}}, {1, {3}}, {1, {3}}}, .with = {3, {1, 0, 0}}},
+};
+/* The size, and in quarters alpha, beta and k. */
+static const op_case response_cases[] = {
+    {.shape = {{3, {2, 4, 2}}}, .with = {4, {3, 2, 3, 4}}},
+    {.shape = {{3, {2, 4, 3}}}, .with = {4, {2, 4, 4, 2}}},
+    {.shape = {{4, {1, 5, 2, 2}}}, .with = {4, {5, 1, 2, 6}}},
+    {.shape = {{3, {2, 2, 3}}}, .with = {4, {1, 4, 3, 4}}},
+    {.shape = {{3, {2, 3, 2}}}, .with = {4, {8, 4, 3, 4}}},
+    {.shape = {{3, {2, 0, 2}}}, .with = {4, {3, 4, 3, 4}}},
+    {.shape = {{3, {0, 4, 2}}}, .with = {4, {3, 4, 3, 4}}},
+    {.shape = {{8, {2, 3, 1, 2, 1, 1, 2, 1}}}, .with = {4, {3, 4, 3, 4}}},
+    {.shape = {{3, {4, 20, 15}}}, .with = {4, {5, 4, 3, 4}}},
+};
+
 static double eps_in(const settings *with) {
     return with->value[1] ? with->value[1] / 8.0 : 1e-5;
 }
@@ -115,6 +140,19 @@ static tg_tensor record_batch_norm(const tg_tensor *x, const settings *with) {
     tg_tensor mean = running(x[0], running_mean), variance = running(x[0], running_variance);
     if (with->value[0] == 2) tg_batch_norm(x[0], mean, variance, weight, bias, true, 0.1, eps_in(with));
     return tg_batch_norm(x[0], mean, variance, weight, bias, false, 0, eps_in(with));
+}
+
+/* The first setting as in record_batch_norm. */
+static tg_tensor record_instance_norm(const tg_tensor *x, const settings *with) {
+    tg_tensor weight = weight_in(x, with), bias = bias_in(x, with);
+    if (with->value[0] == 1) return tg_instance_norm(x[0], TG_NONE, TG_NONE, weight, bias, true, 0.1, eps_in(with));
+    tg_tensor mean = running(x[0], running_mean), variance = running(x[0], running_variance);
+    if (with->value[0] == 2) tg_instance_norm(x[0], mean, variance, weight, bias, true, 0.1, eps_in(with));
+    return tg_instance_norm(x[0], mean, variance, weight, bias, false, 0, eps_in(with));
+}
+
+static tg_tensor record_local_response_norm(const tg_tensor *x, const settings *with) {
+    return tg_local_response_norm(x[0], with->value[0], with->value[1] / 4.0, with->value[2] / 4.0, with->value[3] / 4.0);
 }
 
 /* The formula, for what is normalised together: n elements, `step` apart. A mean that is given is the running one. */
@@ -186,6 +224,31 @@ static void expect_batch_norm(const values *x, const settings *with, values *y) 
     }
 }
 
+static void expect_instance_norm(const values *x, const settings *with, values *y) {
+    if (!with->value[0]) {
+        expect_batch_norm(x, with, y);
+        return;
+    }
+    settings each = *with;
+    each.value[0] = (int)x->shape.dims[1]; /* as many groups as there are channels */
+    expect_group_norm(x, &each, y);
+}
+
+static void expect_local_response_norm(const values *x, const settings *with, values *y) {
+    int64_t     size = with->value[0], channels = x->shape.dims[1], behind = 1;
+    long double alpha = with->value[1] / 4.0L, beta = with->value[2] / 4.0L, k = with->value[3] / 4.0L;
+    for (int i = 2; i < x->shape.rank; i++)
+        behind *= x->shape.dims[i];
+    *y = *x;
+    for (int64_t i = 0; i < x->size; i++) {
+        int64_t     c = i / behind % channels;
+        long double sum = 0;
+        for (int64_t j = c - size / 2; j < c - size / 2 + size; j++)
+            if (j >= 0 && j < channels) sum += powl(x->at[i + (j - c) * behind].real, 2);
+        y->at[i].real /= powl(k + alpha * sum / (long double)size, beta);
+    }
+}
+
 #define ROW(function, operands, list) \
     { \
         .name = #function, .called = #function, .arity = operands, .takes = TAKES_FLOAT, .record = record_##function, \
@@ -198,6 +261,8 @@ const op_row layer_norm_rows[] = {
     ROW(rms_norm, 2, rms_cases),
     ROW(group_norm, 3, group_cases),
     ROW(batch_norm, 3, batch_cases),
+    ROW(instance_norm, 3, instance_cases),
+    ROW(local_response_norm, 1, response_cases),
     {.name = NULL},
 };
 
@@ -355,6 +420,22 @@ START_TEST(running_statistics_move_in_each_run) {
 END_TEST
 
 /* As parameters too: no gradient flows through them, neither in training nor in evaluation. */
+/* The means of those of the instances: 1 and 5, 2 and 2, of which running statistics of 0 take a half. */
+START_TEST(running_statistics_move_towards_those_of_instances) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor mean = tg_input(tape, "mean", TG_F64, TG_SHAPE(1)), variance = tg_input(tape, "variance", TG_F64, TG_SHAPE(1));
+    tg_tensor x = tg_reshape(F64(tape, 0, 2, 4, 6), TG_SHAPE(2, 1, 2));
+    CHECK_IS(tg_instance_norm(x, mean, variance, TG_NONE, TG_NONE, true, 0.5, 0), -1, 1, -1, 1);
+    ck_assert_int_eq(tg_run_pending(tape), TG_OK);
+    CHECK_IS(mean, 1.5);
+    CHECK_IS(variance, 1);
+    tg_instance_norm(tg_slice(x, 0, 0, 0, 1), mean, variance, TG_NONE, TG_NONE, true, 0.5, 0);
+    ck_assert_int_eq(tg_run_pending(tape), TG_OK);
+    CHECK_IS(mean, 1.5);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(running_statistics_have_no_gradient) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor mean = tg_parameter(tape, "mean", F64(tape, 0, 0)), variance = tg_parameter(tape, "variance", F64(tape, 1, 1));
@@ -440,6 +521,14 @@ START_TEST(they_reject_arguments) {
     REFUSED(tg_batch_norm(x, TG_NONE, mean, w, w, true, 0.1, 1e-5), TG_ERR_ARGUMENT, "batch_norm: ", "missing");
     REFUSED(tg_batch_norm(x, TG_NONE, TG_NONE, w, w, false, 0.1, 1e-5), TG_ERR_ARGUMENT, "batch_norm: ", "missing");
     REFUSED(tg_batch_norm(x, w, w, w, w, true, 0.1, 1e-5), TG_ERR_ARGUMENT, "batch_norm: only inputs and parameters");
+    tg_tensor row = tg_full(tape, TG_F32, TG_SHAPE(2, 3, 1), 1);
+    REFUSED(tg_instance_norm(x, TG_NONE, TG_NONE, w, w, true, 0.1, 1e-5), TG_ERR_SHAPE,
+            "instance_norm: (2, 3) x (3) x (3): x has no axis 2");
+    REFUSED(tg_instance_norm(row, TG_NONE, TG_NONE, w, w, true, 0.1, 1e-5), TG_ERR_SHAPE,
+            "instance_norm: ", "one value a channel");
+    REFUSED(tg_instance_norm(row, TG_NONE, TG_NONE, w, w, false, 0.1, 1e-5), TG_ERR_ARGUMENT, "instance_norm: ", "missing");
+    REFUSED(tg_local_response_norm(x, 2, 1, 1, 1), TG_ERR_SHAPE, "local_response_norm: (2, 3): x has no axis 2");
+    REFUSED(tg_local_response_norm(row, 0, 1, 1, 1), TG_ERR_ARGUMENT, "local_response_norm: size 0 is not in [1, inf)");
     REFUSED(tg_layer_norm(x, 1, w, wide, 1e-5), TG_ERR_DTYPE, "layer_norm: float32 (2, 3) x float32 (3) x float64 (3): ");
     REFUSED(tg_batch_norm(x, wide, mean, w, w, true, 0.1, 1e-5), TG_ERR_DTYPE, "batch_norm: ", "float64", "tg_cast");
     REFUSED(tg_rms_norm(whole, 1, TG_NONE, 1e-5), TG_ERR_DTYPE, "rms_norm: int64 (2): it takes no int64");
@@ -475,6 +564,7 @@ Suite *suite_normalization(void) {
     tcase_add_loop_test(tcase, nan_stays_in_its_group, 0, 2);
     tcase_add_loop_test(tcase, numbers_are_weights_and_biases, 0, 2);
     tcase_add_test(tcase, running_statistics_move_in_each_run);
+    tcase_add_test(tcase, running_statistics_move_towards_those_of_instances);
     tcase_add_test(tcase, running_statistics_have_no_gradient);
     tcase_add_test(tcase, evaluation_sees_the_statistics_of_its_place);
     tcase_add_test(tcase, an_empty_batch_moves_nothing);

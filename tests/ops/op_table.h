@@ -46,7 +46,8 @@ extern const op_row elementwise_rows[], math_rows[], matmul_rows[], reduce_rows[
     activation_rows[], part_rows[], join_rows[], index_rows[], sort_rows[], extreme_rows[], scan_rows[], norm_rows[],
     softmax_rows[], loss_rows[], class_loss_rows[], dropout_rows[], layer_norm_rows[], attention_rows[], conv_rows[],
     pool_rows[], mask_rows[], pack_rows[], running_rows[], index_put_rows[], scatter_reduce_rows[], search_rows[],
-    resize_rows[], unpool_rows[], decompose_rows[], ctc_rows[];
+    resize_rows[], unpool_rows[], decompose_rows[], ctc_rows[], distance_rows[], margin_loss_rows[], image_rows[],
+    bilinear_rows[], embedding_bag_rows[];
 
 /* All rows in one sequence; NULL after the last. */
 const op_row *row_at(int index);

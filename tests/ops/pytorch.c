@@ -134,8 +134,8 @@ static int check_file(const op_row *row, const char *name) {
 }
 
 void check_pytorch(const op_row *row) {
-    static const char *const files[] = {"ops.csv",    "math.csv", "products.csv", "index.csv", "losses.csv",
-                                        "layers.csv", "conv.csv", "conv3d.csv",   "edges.csv", "choice.csv"};
+    static const char *const files[] = {"ops.csv",  "math.csv",   "products.csv", "index.csv",  "losses.csv", "layers.csv",
+                                        "conv.csv", "conv3d.csv", "edges.csv",    "choice.csv", "nn.csv"};
     int                      count = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         count += check_file(row, files[i]);

@@ -89,6 +89,18 @@ static inline tg_tensor tgi_long_double(long double x) {
         (void)TG_AT(tgi_c.tape); \
         (f)(tgi_a, tgi_b, tgi_c); \
     })
+#define TG_CALL4(f, a, b, c, d) \
+    __extension__({ \
+        tg_tensor tgi_a = TGI_TENSOR(a); \
+        tg_tensor tgi_b = TGI_TENSOR(b); \
+        tg_tensor tgi_c = TGI_TENSOR(c); \
+        tg_tensor tgi_d = TGI_TENSOR(d); \
+        (void)TG_AT(tgi_a.tape); \
+        (void)TG_AT(tgi_b.tape); \
+        (void)TG_AT(tgi_c.tape); \
+        (void)TG_AT(tgi_d.tape); \
+        (f)(tgi_a, tgi_b, tgi_c, tgi_d); \
+    })
 #define TG_CALL3_WITH(f, a, b, c, ...) \
     __extension__({ \
         tg_tensor tgi_a = TGI_TENSOR(a); \

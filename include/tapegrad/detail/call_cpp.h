@@ -71,6 +71,8 @@ template <class T, class F> auto array_call(F f, std::initializer_list<T> items)
 #define TG_CALL1(f, a) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a))
 #define TG_CALL2(f, a, b) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b))
 #define TG_CALL3(f, a, b, c) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c))
+#define TG_CALL4(f, a, b, c, d) \
+    tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), tgi::tensor(c), tgi::tensor(d))
 
 #define TG_CALL1_WITH(f, a, ...) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), __VA_ARGS__)
 #define TG_CALL2_WITH(f, a, b, ...) tgi::call(__FILE__, __LINE__, (f), tgi::tensor(a), tgi::tensor(b), __VA_ARGS__)
