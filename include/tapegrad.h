@@ -47,6 +47,7 @@
  *     tapegrad/random.h   random numbers
  *     tapegrad/optim.h    optimizers
  *     tapegrad/schedule.h rates that change from step to step
+ *     tapegrad/solve.h    minima, least squares, roots
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/op.h       ops of your own
  *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
@@ -76,6 +77,7 @@
 #include <tapegrad/random.h>
 #include <tapegrad/recurrent.h>
 #include <tapegrad/schedule.h>
+#include <tapegrad/solve.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>
 #include <tapegrad/transformer.h>

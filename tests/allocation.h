@@ -20,6 +20,9 @@ TCase *optimizer_allocation(void);
 /* Those of models that train (tests/run/test_steady.c). */
 TCase *steady_models(void);
 
+/* Those of solvers (tests/solve/test_allocation.c). */
+TCase *solver_allocation(void);
+
 /* Those of all layers (tests/layers/test_allocation.c). */
 TCase *layer_allocation(void);
 

@@ -26,8 +26,8 @@ layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
 
 # Each directory must be there, and in the table below, or nothing would be looked at.
 report_none 'lib/ holds the layers that are looked at' \
-    "$(ls -d */ | grep -Ev '^(core|grad|inspect|io|kernels|layers|nn|ops|optim|random|run)/$')$(
-        for d in core grad inspect io kernels layers nn ops optim random run; do
+    "$(ls -d */ | grep -Ev '^(core|grad|inspect|io|kernels|layers|nn|ops|optim|random|run|solve)/$')$(
+        for d in core grad inspect io kernels layers nn ops optim random run solve; do
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
@@ -44,6 +44,7 @@ layer random 'core|kernels|random' public
 layer optim optim public 'core/inside\.h|kernels/(isa|vector)\.h'
 layer nn nn public 'core/inside\.h|kernels/(isa|sum|vector|vmath)\.h'
 layer layers layers public 'core/inside\.h'
+layer solve solve public 'core/inside\.h'
 layer inspect 'core|run|inspect' public
 # A library of its own, on what its users have.
 layer io io public
@@ -92,6 +93,7 @@ if [ -n "$calls" ]; then
     may_call nn 'core|kernels|random' 'ops|run|grad'
     may_call layers '' 'core|random|ops|run|nn'
     may_call optim 'core|kernels' 'ops|run|grad'
+    may_call solve '' 'core|run|ops|grad'
     may_call inspect 'core|kernels|run'
     may_call io '' 'core|grad|inspect|nn|ops|optim|random|run'
 else

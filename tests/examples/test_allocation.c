@@ -436,6 +436,7 @@ int main(void) {
     suite_add_tcase(suite, optimizer_allocation());
     suite_add_tcase(suite, loop_allocation());
     suite_add_tcase(suite, steady_models());
+    suite_add_tcase(suite, solver_allocation());
 
     SRunner *runner = srunner_create(suite);
     srunner_set_tap(runner, "-");

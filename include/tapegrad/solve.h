@@ -1,0 +1,125 @@
+/* tapegrad/solve.h: solvers: minima, nonlinear least squares, roots of equations.
+ *
+ * A solver changes leaves (parameters and inputs) until a value that was recorded before is as it should be:
+ *
+ *     tg_tensor p = tg_parameter(tape, "p", tg_constant(tape, TG_F64, TG_SHAPE(2), (double[]){-1.2, 1}));
+ *     tg_tensor a = tg_select(p, 0, 0), b = tg_select(p, 0, 1);
+ *     tg_tensor f = tg_add(tg_mul(100, tg_square(tg_sub(b, tg_square(a)))), tg_square(tg_sub(1, a)));
+ *
+ *     tg_solve_report report;
+ *     tg_minimize(f, 1, &p, NULL, &report);
+ *     printf("%s: %g\n", tg_stop_text(report.stop), tg_item(f));
+ *
+ * The derivatives that it needs it records once, in parts of the tape (tg_begin_part) of its own; an iteration writes the leaves and
+ * runs these parts: it records nothing, and allocates nothing. In the end the parts are forgotten, and the tape is as it was, but
+ * for the leaves, which hold the best point that was found, and for what the solver was given (f), whose value is that of this point.
+ * All else that depends on the leaves has the value that it had, as after tg_write.
+ *
+ * What a solver runs is what a read of its first argument would run, and then again and again what that depends on, and nothing
+ * else: no optimizer's step, and no part. So the steps of a training loop may stand on the same tape, in a part. What was recorded in a
+ * part is not for a solver: it would see the values of that part's last run. After what it is given no assign to one of the leaves
+ * may stand, outside of parts (TG_ERR_GRADIENT, TG_ERR_VALUE).
+ *
+ * The leaves are float32 or float64, in the tape's own memory, and begin with the values that are in it. A solver takes them as one
+ * vector, in the order of the list, and computes in double. A point where a value or a derivative is NaN or infinite, or which an op
+ * rejects with TG_ERR_NUMERIC (a matrix that is not positive definite, say), counts as one that is too far: a shorter step is
+ * tried. An op that rejects the first point is an error.
+ *
+ * A solver returns TG_OK when it has ended by itself, whether it has found what it looked for or not: the report says that. After an
+ * error (the tape's status) the leaves are as before.
+ *
+ * An option that is 0 or left out has its default, and so have all for NULL; where 0 itself is wanted, TG_ZERO stands for it. None
+ * may be negative, or NaN: TG_ERR_ARGUMENT. `eps` is the rounding unit of the dtype: 2.2e-16 for float64, and where a leaf or what is
+ * solved is float32, 1.2e-7.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TAPEGRAD_SOLVE_H
+#define TAPEGRAD_SOLVE_H
+#pragma GCC system_header
+
+#include <tapegrad/view.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* ---- what all solvers tell --------------------------------------------------------------------------------------- */
+
+/* Why a solver stopped. The first three are what it was called for. */
+typedef enum tg_stop {
+    TG_STOP_NONE,        /* it did not run to an end: there was an error */
+    TG_STOP_GRADIENT,    /* the gradient is within its tolerance */
+    TG_STOP_VALUE,       /* the value changes by no more than its tolerance; the equations hold */
+    TG_STOP_STEP,        /* the point moves by no more than its tolerance */
+    TG_STOP_ITERATIONS,  /* that many iterations were done */
+    TG_STOP_EVALUATIONS, /* that many evaluations were done */
+    TG_STOP_CALLBACK,    /* the callback said so */
+    TG_STOP_NO_DESCENT,  /* no step along the direction betters the value: often the limit of rounding errors */
+    TG_STOP_STUCK,       /* of a root: the squares of the equations have a minimum here that is not 0 */
+    TG_STOP_NOT_FINITE   /* a value or a derivative is NaN or infinite where it began */
+} tg_stop;
+
+/* The reason in words, "the gradient is within its tolerance" for one. The text is static. */
+const char *tg_stop_text(tg_stop stop);
+
+typedef struct tg_solve_report {
+    tg_stop stop;
+    bool    converged;  /* it is one of the first three */
+    int64_t iterations; /* steps that were accepted */
+    int64_t values;     /* evaluations of the value, whether with a gradient or not */
+    int64_t gradients;  /* evaluations of a gradient, or of a Jacobian */
+    int64_t products;   /* products of a vector and a Hessian or a Jacobian; those of which a Jacobian was made count, too */
+    double  value;   /* of the best point: the loss; half the sum of squares, or of the robust loss; the largest |equation| */
+    double gradient; /* the largest element of its gradient, without the sign; that of half the sum of squares, for equations */
+} tg_solve_report;
+
+/* Called after each iteration, with the report so far and the point, `count` elements in the order of the leaves. The solver stops
+ * when it returns false. It may do nothing with the tape but record, which is forgotten: see tg_begin_callback in tapegrad/extend.h. */
+typedef bool tg_solve_callback(const tg_solve_report *so_far, int64_t count, const double *point, void *context);
+
+/* ---- minima ------------------------------------------------------------------------------------------------------ */
+
+/* TG_QUASI_NEWTON is L-BFGS (D. C. Liu and J. Nocedal, "On the limited memory BFGS method for large scale optimization", 1989): it
+ * needs gradients alone. Its line search is that of J. J. Moré and D. J. Thuente, "Line search algorithms with guaranteed sufficient
+ * decrease" (1994), for the strong conditions of Wolfe with 1e-3 and 0.9. With bounds, elements at a bound that the gradient pushes
+ * against stay, and the step of the others is projected onto the bounds; the idea is that of R. H. Byrd, P. Lu, J. Nocedal and C.
+ * Zhu, "A limited memory algorithm for bound constrained optimization" (1995), the direction that of D. P. Bertsekas, "Projected
+ * Newton methods for optimization problems with simple constraints" (1982).
+ *
+ * TG_NEWTON_CG is Newton's method in a trust region, each step by conjugate gradients on products with the Hessian (T. Steihaug, "The
+ * conjugate gradient method and trust regions in large scale optimization", 1983; J. Nocedal and S. J. Wright, Numerical Optimization
+ * (2006), algorithms 4.1 and 7.2). The ops of the loss must be differentiable twice. */
+typedef enum tg_minimizer { TG_QUASI_NEWTON, TG_NEWTON_CG } tg_minimizer;
+
+typedef struct tg_minimize_options {
+    tg_minimizer       method;
+    double             tolerance_gradient; /* of its largest element; default sqrt(eps) */
+    double             tolerance_value;    /* of a step's change, times max(1, |value|); default 10 eps */
+    double             max_step;           /* the most that an element may change by in a step; default: no bound */
+    int64_t            history;            /* of TG_QUASI_NEWTON: how many steps it remembers; default 10 */
+    int64_t            max_iterations;     /* default 15000 */
+    int64_t            max_evaluations;    /* of the value; default 15000 */
+    tg_list            lower, upper;       /* bounds; left out: none. Of TG_QUASI_NEWTON alone */
+    tg_solve_callback *callback;
+    void              *context; /* handed to it */
+} tg_minimize_options;
+
+/* Makes `loss`, a floating tensor of one element, as small as it gets near the point where the n leaves at `parameters` are. The
+ * gradient of the report is 0 for an element at a bound that it pushes against.
+ *
+ * Bounds are lists of n, one for each leaf: a plain number (tg_num(0)), a tensor of one element or of the leaf's shape, or TG_NONE for
+ * no bound. They are read when the solver begins. A start outside of them is moved to the nearest point inside. TG_ERR_ARGUMENT where
+ * a lower bound is above the upper one. TG_ERR_SHAPE for a loss of several elements; TG_ERR_HANDLE, TG_ERR_DTYPE, TG_ERR_ARGUMENT for
+ * what is no leaf to write, or listed twice. `report` may be NULL. */
+tg_status tg_minimize(tg_tensor loss, int n, const tg_tensor *parameters, const tg_minimize_options *options,
+                      tg_solve_report *report);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#define tg_minimize(loss, ...) TG_CALL1_WITH(tg_minimize, loss, __VA_ARGS__)
+
+#endif
