@@ -65,6 +65,15 @@ tg_status tg_vjp(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor
 tg_status tg_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor *tangents, int m, const tg_tensor *outputs,
                  tg_tensor *results);
 
+/* tg_vjp and tg_jvp for several seeds, or tangents, at once, which stand along a first axis of `count`: seeds[i] has the shape of y_i
+ * behind it, tangents[j] that of x_j, and so have the results: grads[j] that of x_j, results[i] that of y_i. Outputs and inputs have one
+ * dtype. Recorded once, as a loop over the axis (tapegrad/loop.h). Errors as in tg_vjp; TG_ERR_SHAPE for a seed or a tangent of
+ * another shape, which must not be left out here. */
+tg_status tg_vjp_batch(tg_tape *tape, int64_t count, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n,
+                       const tg_tensor *inputs, tg_tensor *grads);
+tg_status tg_jvp_batch(tg_tape *tape, int64_t count, int n, const tg_tensor *inputs, const tg_tensor *tangents, int m,
+                       const tg_tensor *outputs, tg_tensor *results);
+
 /* The Hessian-vector product of a loss (of its sum, if it has several elements): for each of the n inputs
  *     results[i] = sum over the inputs x_j and their elements of  d2 loss / dx_i dx_j * vectors[j]
  * computed without the Hessian, as the gradient of the product of gradient and vectors. vectors[j] has the dtype of x_j and
@@ -72,15 +81,13 @@ tg_status tg_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor 
 tg_status tg_hvp(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tensor *vectors, tg_tensor *results);
 
 /* The Jacobian dy/dx as a tensor that has the sizes of y and then those of x: element [i][k] is dy[i] / dx[k], where i stands for
- * the indices of y, and k for those of x. y and x are any tensors of one floating dtype. Zeros where y does not depend on x. The
- * tape grows by one backward pass for each element of y, or, if x has fewer elements, by one pass for each element of x (then the
- * gradient rules of an op of your own must be differentiable too). Where both are large use tg_read_jacobian, which records one
- * pass in all. TG_ERR_SHAPE if the ranks add up to more than TG_MAX_RANK. */
+ * the indices of y, and k for those of x. y and x are any tensors of one floating dtype. Zeros where y does not depend on x. It is a
+ * loop (tapegrad/loop.h) over the elements of y by backward mode, or, if x has fewer elements, over those of x by forward mode: one pass is
+ * recorded. TG_ERR_SHAPE if the ranks add up to more than TG_MAX_RANK. */
 tg_tensor tg_jacobian(tg_tensor y, tg_tensor x);
 
 /* The Hessian of a loss (of its sum, if it has several elements) for x, as the Jacobian of its gradient: a tensor that has the
- * sizes of x twice. The tape grows by one pass for each element of x. For many elements use tg_read_hessian, which records one pass
- * in all. Errors as in tg_jacobian. */
+ * sizes of x twice. Errors as in tg_jacobian. */
 tg_tensor tg_hessian(tg_tensor loss, tg_tensor x);
 
 /* Writes the Jacobian dy/dx to the caller's memory, row-major: for each element of y its derivatives for all elements of x, in the
@@ -147,6 +154,8 @@ tg_tensor tg_checkpoint(tg_tape *tape, tg_segment *segment, void *context, int c
 #define tg_set_requires_grad(parameter, ...) TG_CALL1_WITH(tg_set_requires_grad, parameter, __VA_ARGS__)
 #define tg_vjp(tape, ...) TG_TAPE_CALL(tg_vjp, tape, __VA_ARGS__)
 #define tg_jvp(tape, ...) TG_TAPE_CALL(tg_jvp, tape, __VA_ARGS__)
+#define tg_vjp_batch(tape, ...) TG_TAPE_CALL(tg_vjp_batch, tape, __VA_ARGS__)
+#define tg_jvp_batch(tape, ...) TG_TAPE_CALL(tg_jvp_batch, tape, __VA_ARGS__)
 #define tg_hvp(loss, ...) TG_CALL1_WITH(tg_hvp, loss, __VA_ARGS__)
 #define tg_jacobian(y, x) TG_CALL2(tg_jacobian, y, x)
 #define tg_hessian(loss, x) TG_CALL2(tg_hessian, loss, x)

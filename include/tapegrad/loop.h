@@ -65,11 +65,22 @@ typedef struct tg_loop_spec {
  * logarithmic growth of temporal and spatial complexity in reverse automatic differentiation", 1992.) */
 tg_status tg_scan(tg_tape *tape, const tg_loop_spec *spec);
 
+/* Records what a function gives for one part of its operands: x[j] of each operand, y[k] of each result. What holds for the body of a loop
+ * holds for it. */
+typedef void tg_map_body(tg_tape *tape, const tg_tensor *x, tg_tensor *y, void *context);
+
+/* Applies a function of parts to each part along an axis, as vmap and lax.map do: of each of the n operands, which have the same size along
+ * `axis` (TG_ERR_SHAPE), `body` gets x[j] without it; what it puts into y[k] is along a new first axis of the k-th of the m results. The
+ * body is recorded once. Results have one dtype and are kept; after an error they are invalid. Derivatives as of tg_scan, of which this
+ * is the form without states. */
+tg_status tg_map(tg_tape *tape, tg_map_body *body, void *context, int axis, int n, const tg_tensor *x, int m, tg_tensor *y);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
 
 #define tg_scan(tape, ...) TG_TAPE_CALL(tg_scan, tape, __VA_ARGS__)
+#define tg_map(tape, ...) TG_TAPE_CALL(tg_map, tape, __VA_ARGS__)
 
 #endif
