@@ -1,7 +1,8 @@
 /* grad/loop_op.h: the instruction that is a loop.
  *
- * Its operands are the states before the first step, the inputs of all steps, and what the body captured. Its result is a vector that * holds, one after the other, the states after the last step; of each output what the steps gave; and where it saves, of each state what
- * it was before each step, and what the products in each step came to.
+ * Its operands are the states before the first step, the inputs of all steps, and what the body captured. Its result is a vector that
+ * holds, one after the other, the states after the last step; of each output what the steps gave; and where it saves, of each state
+ * what it was before each step, and what the products in each step came to.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_GRAD_LOOP_OP_H
@@ -15,7 +16,7 @@ typedef struct tgi_loop_attr {
     uint32_t dtype;
     uint32_t reverse, saves;
     uint32_t thrifty; /* it saves states alone */
-    uint32_t unused;
+    uint32_t zero;    /* in the place of padding */
     int64_t  steps;
     int64_t  size; /* of the result */
 } tgi_loop_attr;

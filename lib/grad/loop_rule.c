@@ -1,9 +1,9 @@
 /* grad/loop_rule.c: the gradient of a loop: a loop that goes the other way.
  *
  * A step of it is given the state before the same step, as the loop has saved it, the step's inputs, and the gradients of the states
- * after the step and of its outputs. It records the step again, and differentiates it. What the products in it came to has been saved, too,
- * and stands in for them: so they are not computed. Its own states are the gradients of the
- * states, and of what the body captured, summed over the steps; its outputs those of the inputs.
+ * after the step and of its outputs. It records the step again, and differentiates it. What the products in it came to has been
+ * saved, too, and stands in for them: so they are not computed. Its own states are the gradients of the states, and of what the body
+ * captured, summed over the steps; its outputs those of the inputs.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
