@@ -49,6 +49,7 @@
  *     tapegrad/schedule.h rates that change from step to step
  *     tapegrad/solve.h    minima, least squares, roots
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
+ *     tapegrad/emit.h     a tape as plain C
  *     tapegrad/op.h       ops of your own
  *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
  *     tapegrad/io.h       files, by libtapegrad-io: not included here, nor are tapegrad/data.h, data in batches, and tapegrad/report.h,
@@ -60,6 +61,7 @@
 #pragma GCC system_header
 
 #include <tapegrad/conv.h>
+#include <tapegrad/emit.h>
 #include <tapegrad/extend.h>
 #include <tapegrad/grad.h>
 #include <tapegrad/index.h>

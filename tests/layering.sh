@@ -26,8 +26,8 @@ layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
 
 # Each directory must be there, and in the table below, or nothing would be looked at.
 report_none 'lib/ holds the layers that are looked at' \
-    "$(ls -d */ | grep -Ev '^(core|grad|inspect|io|kernels|layers|nn|ops|optim|random|run|solve)/$')$(
-        for d in core grad inspect io kernels layers nn ops optim random run solve; do
+    "$(ls -d */ | grep -Ev '^(core|emit|grad|inspect|io|kernels|layers|nn|ops|optim|random|run|solve)/$')$(
+        for d in core emit grad inspect io kernels layers nn ops optim random run solve; do
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
@@ -37,6 +37,7 @@ report_none 'the names of files in lib/ are unique' "$(for file in */*.[ch]; do 
 layer kernels 'kernels'
 layer core core public 'kernels/(mt19937|threads)\.h'
 layer run 'core|kernels|run' public
+layer emit 'core|emit|inspect|kernels|run' public
 layer ops 'core|kernels|ops' public
 layer grad 'core|ops|run|grad' public
 layer random 'core|kernels|random' public
@@ -87,10 +88,11 @@ if [ -n "$calls" ]; then
     may_call kernels ''
     may_call core kernels
     may_call run 'core|kernels'
-    may_call ops 'core|kernels' run
+    may_call emit 'core|inspect|kernels|run'
+    may_call ops 'core|kernels' 'run|emit'
     may_call random 'core|kernels|run' ops
     may_call grad 'core|kernels|run|ops'
-    may_call nn 'core|kernels|random' 'ops|run|grad'
+    may_call nn 'core|kernels|random' 'ops|run|grad|emit'
     may_call layers '' 'core|random|ops|run|nn'
     may_call optim 'core|kernels' 'ops|run|grad'
     may_call solve '' 'core|run|ops|grad'
@@ -127,10 +129,10 @@ named_in() { # NAMES FILE
 # The names in ops.h are the list, so that a new op is looked for too.
 ops=$(sed -n 's/^tg_tensor tg_\([a-z0-9_]*\)(.*/\1/p' ../include/tapegrad/ops.h | tr '\n' '|')
 report_none 'ops.h tells the names of the ops' "$(echo "|$ops" | grep -Fq '|matmul|' || echo 'no tg_matmul found')"
-report_none 'lib/core, lib/run and lib/inspect call no op' \
-    "$(for file in core/*.[ch] run/*.[ch] inspect/*.[ch]; do named_in "${ops%|}" "$file"; done)"
-report_none 'lib/core, lib/run and lib/inspect know no op by its text' \
-    "$(grep -En 'strn?cmp *\([^)]*->name|strn?cmp *\([^)]*\.name' core/*.[ch] run/*.[ch] inspect/*.[ch])"
+report_none 'lib/core, lib/run, lib/inspect and lib/emit call no op' \
+    "$(for file in core/*.[ch] run/*.[ch] inspect/*.[ch] emit/*.[ch]; do named_in "${ops%|}" "$file"; done)"
+report_none 'lib/core, lib/run, lib/inspect and lib/emit know no op by its text' \
+    "$(grep -En 'strn?cmp *\([^)]*->name|strn?cmp *\([^)]*\.name' core/*.[ch] run/*.[ch] inspect/*.[ch] emit/*.[ch])"
 report_none 'lib/kernels knows no tape' \
     "$(for file in kernels/*.[ch]; do named_in 'tape|tensor|op|array|kernel_call|infer|node' "$file"; done)"
 

@@ -173,6 +173,10 @@ typedef enum tg_linearity {
  * operand, a leaf, and have no value of their own. tg_record rejects every other op that says so. */
 typedef enum tg_effect { TG_NO_EFFECT, TG_ASSIGNS } tg_effect;
 
+/* Writes the op as C: see tapegrad/emit.h. */
+typedef struct tg_emit_call tg_emit_call;
+typedef void                tg_emitter(tg_emit_call *call);
+
 struct tg_op {
     const char *name;
     int         arity; /* number of operands; -1 for any number */
@@ -202,6 +206,11 @@ struct tg_op {
     tg_kernel *add_back;
 
     tg_linearity linearity;
+
+    /* What the op is in C, where a tape is written as a C file (tapegrad/emit.h): of loops the formula; of a kernel the function that writes
+     * its statements; and of add_back another. NULL: the op cannot be written. */
+    const char *formula;
+    tg_emitter *emit, *emit_add_back;
 };
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand

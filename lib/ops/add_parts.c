@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 /* ---- adding an array to a part of another, or putting it there --------------------------------------------------- */
@@ -147,6 +148,43 @@ static tg_status add_parts_kernel(tg_kernel_call *call) {
     return status;
 }
 
+/* The same in C, operand 0 of the call being what is added. */
+static void write_through_view(tg_emit_call *call) {
+    static char memory[8]; /* stands for that of the result: what counts is the distance from there */
+    tg_array    whole = {.data = memory, .dtype = call->out.dtype, .rank = call->out.rank, .size = tgi_size(call->out.rank, call->out.dims)};
+    tg_array    place = {.rank = call->in[0].rank, .size = tgi_size(call->in[0].rank, call->in[0].dims)};
+    char        at[TGI_INDICES_TEXT], number[TGI_INDICES_TEXT];
+    tgi_copy_sizes(whole.rank, call->out.dims, whole.dims);
+    tgi_copy_sizes(place.rank, call->in[0].dims, place.dims);
+    tgi_row_major(whole.rank, whole.dims, whole.strides);
+    if (!place.size || !call->op->view(&whole, call->attr, &place)) return;
+    int64_t     offset = (intptr_t)((uintptr_t)place.data - (uintptr_t)memory) / (int64_t)tg_dtype_size(whole.dtype);
+    tgi_indices x = tgi_indices_of(call->in[0].rank, call->in[0].dims, 0);
+    tgi_open_loops(call, &x, 0, x.rank, call->in[0].dims);
+    tg_emit(call, "$y[#%s] += $0[%s];", tgi_number_text(offset, place.strides, &x, number), tgi_indices_text(&x, at));
+    tgi_close_loops(call, &x, 0, x.rank);
+}
+
+/* A part whose op cannot be written makes the whole one that cannot. */
+static void add_parts_emit(tg_emit_call *call) {
+    const parts *p = call->attr;
+    tgi_write_zeros(call);
+    for (int64_t i = 0; i < p->count; i++) {
+        const taken *part = &p->part[i];
+        tg_emit_call one = *call;
+        one.op = part->op;
+        one.in = call->in + part->first;
+        one.count = (int)part->operands;
+        one.attr = attr_of(p, part);
+        if (part->op->view)
+            write_through_view(&one);
+        else if (part->op->emit_add_back)
+            part->op->emit_add_back(&one);
+        else
+            tg_emit_refuse(call, "the gradient of %s has no C text", part->op->name);
+    }
+}
+
 /* The part that an operand belongs to. */
 static const taken *part_of_operand(const parts *p, int operand) {
     int64_t low = 0, high = p->count;
@@ -187,7 +225,8 @@ static tg_tensor add_parts_rule(const tg_rule_call *call) {
 
 static tg_rule *const add_parts_rules[] = {add_parts_rule};
 
-static const tg_op add_parts = {"add_parts", -1, infer_add_parts, .kernel = add_parts_kernel, .rules = add_parts_rules};
+static const tg_op add_parts = {"add_parts", -1, infer_add_parts, .kernel = add_parts_kernel, .rules = add_parts_rules,
+                                .emit = add_parts_emit};
 
 /* ---- recording it ------------------------------------------------------------------------------------------------ */
 

@@ -13,6 +13,11 @@
 
 #include <tapegrad/conv.h>
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 /* The settings, for each of the image's one to three axes; and the sizes of the kernel, for the op that has it as its result. */
@@ -221,6 +226,106 @@ static tg_status weight_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_conv_weight, &c, in[0], in[1], call->out.data, tgi_team_of(call), scratch);
 }
 
+/* ---- in C -------------------------------------------------------------------------------------------------------- */
+
+static const int64_t *last_dims(const tg_type *x, int axes) {
+    return x->dims + (x->rank - axes);
+}
+
+/* The numbers of elements as text, axis by axis from the first. */
+enum { NUMBER_TEXT = 384 };
+
+static void add_axis(char number[NUMBER_TEXT], int64_t size, const char *index) {
+    char before[NUMBER_TEXT - 96];
+    snprintf(before, sizeof before, "%.280s", number);
+    snprintf(number, NUMBER_TEXT, "(%s) * %" PRId64 " + %.60s", before, size, index);
+}
+
+/* Opens the loops along axis `a` of the image: over the elements of the kernel that are called `tap`, with a brace left open. */
+static void open_positions(tg_emit_call *call, int a, const char *tap, const char *position, int64_t across, int64_t windows) {
+    const conv_attr *attr = call->attr;
+    int64_t          stride = attr->stride[a];
+    if (attr->padding[a]) {
+        tg_emit(call, "const $I low%d_ = %" PRId64 " - %s * %" PRId64 " + %" PRId64 ";", a, attr->padding[a], tap, attr->dilation[a], stride - 1);
+        tg_emit(call, "const $I from%d_ = low%d_ > 0 ? low%d_ / %" PRId64 " : 0, ends%d_ = (low%d_ + %" PRId64 ") / %" PRId64 ";", a, a, a, stride,
+                a, a, across, stride);
+        tg_emit(call, "const $I end%d_ = ends%d_ < %" PRId64 " ? ends%d_ : %" PRId64 ";", a, a, windows, a, windows);
+        tg_emit(call, "for ($I %s = from%d_; %s < end%d_; %s++) {", position, a, position, a, position);
+    } else
+        tg_emit(call, "$for(%s, %" PRId64 ")", position, windows);
+}
+
+/* Opens the loops over all terms of the form that x, w and y make: images n, groups m, channels o of the result and k of the image,
+ * elements of the kernel, and of the result those whose element of x exists. The numbers of a term's elements go to x_at, w_at and y_at.
+ * Returns how many braces are open. */
+static int open_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, const tg_type *y, char *x_at, char *w_at, char *y_at) {
+    static const char *const taps[] = {"i", "j", "l"}, *const positions[] = {"ii", "jj", "kk"};
+    const conv_attr         *attr = call->attr;
+    int                      axes = (int)attr->axes;
+    int64_t                  in = w->dims[1], out = w->dims[0] / attr->groups, images = x->rank == axes + 2 ? x->dims[0] : 1;
+    tg_emit(call, "$for(n, %" PRId64 ")\n$for(m, %" PRId64 ")\n$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")", images, attr->groups, out, in);
+    snprintf(x_at, NUMBER_TEXT, "n * %" PRId64 " + m", attr->groups);
+    snprintf(y_at, NUMBER_TEXT, "n * %" PRId64 " + m", attr->groups);
+    snprintf(w_at, NUMBER_TEXT, "m * %" PRId64 " + o", out);
+    add_axis(x_at, in, "k");
+    add_axis(y_at, out, "o");
+    add_axis(w_at, in, "k");
+    for (int a = 0; a < axes; a++) {
+        tg_emit(call, "$for(%s, %" PRId64 ")", taps[a], last_dims(w, axes)[a]);
+        add_axis(w_at, last_dims(w, axes)[a], taps[a]);
+    }
+    for (int a = 0; a < axes; a++) {
+        int64_t across = last_dims(x, axes)[a], windows = last_dims(y, axes)[a];
+        open_positions(call, a, taps[a], positions[a], across, windows);
+        char place[64];
+        snprintf(place, sizeof place, "%s * %" PRId64 " + %s * %" PRId64, positions[a], attr->stride[a], taps[a], attr->dilation[a]);
+        if (attr->padding[a]) snprintf(place + strlen(place), sizeof place - strlen(place), " - %" PRId64, attr->padding[a]);
+        add_axis(x_at, across, place);
+        add_axis(y_at, windows, positions[a]);
+    }
+    return 4 + 2 * axes;
+}
+
+/* The result begins with the bias of each channel, or zeros. */
+static void write_bias(tg_emit_call *call) {
+    const tg_type *y = &call->out;
+    int            axes = (int)((const conv_attr *)call->attr)->axes;
+    int64_t        image = tgi_size(axes, last_dims(y, axes)), channels = y->dims[y->rank - axes - 1];
+    if (call->count < 3) {
+        tgi_write_zeros(call);
+        return;
+    }
+    int64_t images = y->rank == axes + 2 ? y->dims[0] : 1;
+    tg_emit(call, "$for(n, %" PRId64 ")\n$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")", images, channels, image);
+    tg_emit(call, "$y[#(n * %" PRId64 " + k) * %" PRId64 " + i] = $2[k];\n}\n}\n}", channels, image);
+}
+
+/* Each term is added where it belongs. */
+static void write_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, const tg_type *y, char sum, char first, char second) {
+    char              at[3][NUMBER_TEXT];
+    const char *const text[128] = {['x'] = at[0], ['w'] = at[1], ['y'] = at[2]};
+    if (tgi_size(call->out.rank, call->out.dims) == 0) return;
+    int depth = open_terms(call, x, w, y, at[0], at[1], at[2]);
+    tg_emit(call, "$y[#%s] += $0[#%s] * $1[#%s];", text[(int)sum], text[(int)first], text[(int)second]);
+    while (depth-- > 0)
+        tg_emit(call, "}");
+}
+
+static void conv_emit(tg_emit_call *call) {
+    write_bias(call);
+    write_terms(call, &call->in[0], &call->in[1], &call->out, 'y', 'x', 'w');
+}
+
+static void transpose_emit(tg_emit_call *call) {
+    write_bias(call);
+    write_terms(call, &call->out, &call->in[1], &call->in[0], 'x', 'y', 'w');
+}
+
+static void weight_emit(tg_emit_call *call) {
+    tgi_write_zeros(call);
+    write_terms(call, &call->in[0], &call->out, &call->in[1], 'w', 'x', 'y');
+}
+
 /* ---- the gradient rules: each of the three is made of the other two ----------------------------------------------- */
 
 static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const conv_attr *attr);
@@ -306,15 +411,16 @@ static tg_rule *const weight_rules[] = {weight_rule_x, weight_rule_y};
 #define CONV(name, arity) \
     { \
         name, arity, infer_conv, .kernel = conv_kernel, .rules = conv_rules, \
-                                 .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR \
+                                 .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR, .emit = conv_emit \
     }
 #define TRANSPOSE(name, arity) \
     { \
         name, arity, infer_transpose, .kernel = transpose_kernel, .rules = transpose_rules, \
-                                      .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR \
+                                      .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR, .emit = transpose_emit \
     }
 #define WEIGHT(name) \
-    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules, .linearity = TG_LINEAR_EACH }
+    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules, .linearity = TG_LINEAR_EACH, \
+      .emit = weight_emit }
 
 static int operands_with(tg_tensor bias) {
     return tgi_is_none(bias) ? 2 : 3;

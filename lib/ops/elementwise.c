@@ -144,34 +144,37 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
 #define LOOPS_ANY(name) \
     TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8)
 
-#define DEFINE_UNARY(function, name, shape_rule, op_loops, op_rules) \
+#define DEFINE_UNARY(function, name, shape_rule, op_loops, op_rules, text) \
     tg_tensor(function)(tg_tensor x) { \
         static const tg_loops loops = op_loops(name); \
-        static const tg_op    op = {#name, 1, shape_rule, .loops = &loops, .rules = op_rules}; \
+        static const tg_op    op = {#name, 1, shape_rule, .loops = &loops, .rules = op_rules, .formula = "x: " text}; \
         return tg_record(NULL, &op, 1, &x, NULL, 0); \
     }
-#define DEFINE_BINARY(function, name, shape_rule, op_loops, op_rules) \
+#define DEFINE_BINARY(function, name, shape_rule, op_loops, op_rules, text) \
     tg_tensor(function)(tg_tensor a, tg_tensor b) { \
         static const tg_loops loops = op_loops(name); \
-        static const tg_op    op = {#name, 2, shape_rule, .loops = &loops, .rules = op_rules}; \
+        static const tg_op    op = {#name, 2, shape_rule, .loops = &loops, .rules = op_rules, .formula = "a, b: " text}; \
         return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0); \
     }
-#define UNARY(name, dtypes, formula, gradient) DEFINE_UNARY(tg_##name, name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
+#define UNARY(name, dtypes, formula, gradient) \
+    DEFINE_UNARY(tg_##name, name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules, #formula)
 #define BINARY(name, dtypes, formula, gradient_a, gradient_b) \
-    DEFINE_BINARY(tg_##name, name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules)
-#define TERNARY(name, dtypes, formula, ...) \
+    DEFINE_BINARY(tg_##name, name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules, #formula)
+#define TERNARY(name, dtypes, expression, ...) \
     tg_tensor(tg_##name)(tg_tensor x, tg_tensor low, tg_tensor high) { \
         static const tg_loops loops = LOOPS_##dtypes(name); \
-        static const tg_op    op = {#name, 3, tg_infer_elementwise, .loops = &loops, .rules = name##_rules}; \
+        static const tg_op    op = {#name, 3, tg_infer_elementwise, .loops = &loops, .rules = name##_rules, \
+                                       .formula = "x, low, high: " #expression}; \
         tg_tensor             y; \
         if (name##_whole(x, &low, high, &y)) return y; \
         return tg_record(NULL, &op, 3, ((tg_tensor[]){x, low, high}), NULL, 0); \
     }
-#define PREDICATE(name, formula) DEFINE_UNARY(tg_##name, name, infer_bool, LOOPS_ANY, NULL)
-#define COMPARISON(name, formula) DEFINE_BINARY(tg_##name, name, infer_bool, LOOPS_ANY, NULL)
-#define INNER_UNARY(name, formula, gradient) static DEFINE_UNARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules)
+#define PREDICATE(name, formula) DEFINE_UNARY(tg_##name, name, infer_bool, LOOPS_ANY, NULL, #formula)
+#define COMPARISON(name, formula) DEFINE_BINARY(tg_##name, name, infer_bool, LOOPS_ANY, NULL, #formula)
+#define INNER_UNARY(name, formula, gradient) \
+    static DEFINE_UNARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules, #formula)
 #define INNER_BINARY(name, formula, gradient_a, gradient_b) \
-    static DEFINE_BINARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules)
+    static DEFINE_BINARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules, #formula)
 #include "ops/elementwise_table.h"
 
 /* ---- where ------------------------------------------------------------------------------------------------------- */
@@ -196,7 +199,7 @@ static tg_rule *const where_rules[] = {NULL, where_rule_a, where_rule_b};
 
 tg_tensor(tg_where)(tg_tensor condition, tg_tensor a, tg_tensor b) {
     static const tg_loops loops = LOOPS_ANY(where);
-    static const tg_op    op = {"where", 3, infer_where, .loops = &loops, .rules = where_rules};
+    static const tg_op    op = {"where", 3, infer_where, .loops = &loops, .rules = where_rules, .formula = "condition, a, b: condition ? a : b"};
     double                number;
     tg_tape              *tape = tgi_tape_of(condition);
     if (tgi_is_number(a, &number) && tgi_is_number(b, &number)) {
@@ -220,8 +223,8 @@ static tg_tensor cast_rule(const tg_rule_call *call) {
 
 static tg_rule *const cast_rules[] = {cast_rule};
 
-/* The arguments after TO are the loops, by the dtype that is cast from. */
-#define DEFINE_CAST(to, TO, ...) \
+/* The arguments after TO are the formula in C, and the loops, by the dtype that is cast from. */
+#define DEFINE_CAST(to, TO, text, ...) \
     static tg_status infer_cast_to_##to(tg_infer *call) { \
         call->out = call->in[0]; \
         call->out.dtype = TO; \
@@ -229,13 +232,13 @@ static tg_rule *const cast_rules[] = {cast_rule};
     } \
     static const tg_loops to_##to##_loops = TG_LOOPS(__VA_ARGS__); \
     static const tg_op    cast_to_##to = {"cast", 1, infer_cast_to_##to, .loops = &to_##to##_loops, .rules = cast_rules, \
-                                           .linearity = TG_LINEAR_TOGETHER};
+                                           .linearity = TG_LINEAR_TOGETHER, .formula = "x: " text};
 #define FROM_ANY(to) \
     [TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to
-DEFINE_CAST(f32, TG_F32, FROM_ANY(f32))
-DEFINE_CAST(f64, TG_F64, FROM_ANY(f64))
-DEFINE_CAST(i64, TG_I64, FROM_ANY(i64))
-DEFINE_CAST(b8, TG_BOOL, FROM_ANY(b8))
+DEFINE_CAST(f32, TG_F32, "(float)x", FROM_ANY(f32))
+DEFINE_CAST(f64, TG_F64, "(double)x", FROM_ANY(f64))
+DEFINE_CAST(i64, TG_I64, "TO_I64(x)", FROM_ANY(i64))
+DEFINE_CAST(b8, TG_BOOL, "x != 0", FROM_ANY(b8))
 
 tg_tensor(tg_cast)(tg_tensor x, tg_dtype dtype) {
     static const tg_op *const casts[TG_DTYPES] =

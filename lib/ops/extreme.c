@@ -128,6 +128,66 @@ static tg_status infer_extreme(tg_infer *call) {
     return infer_choice(call, call->in[0].dtype);
 }
 
+/* ---- in C -------------------------------------------------------------------------------------------------------- */
+
+/* NaN beats all; of several the first is chosen. `beats` compares; `where`: the result is its index. */
+static void write_extreme(tg_emit_call *call, const char *beats, bool where) {
+    tgi_reduction_text t = tgi_reduction_text_of(call, call->attr);
+    tgi_indices        first = t.x;
+    char               at[TGI_INDICES_TEXT];
+    int                axis = 0;
+    for (int i = 0; i < first.rank; i++)
+        if (tgi_has_axis(call->attr, i)) strcpy(first.axis[axis = i], "0");
+    tgi_indices_text(&first, at);
+    tgi_open_kept(call, &t, first.rank);
+    tg_emit(call, "{\n$T0 best = $0[%s];", at);
+    if (where) tg_emit(call, "int64_t pos = 0;");
+    tgi_open_reduced(call, &t, -1);
+    tg_emit(call, "const $T0 x_ = $0[%s];", t.x_at);
+    tg_emit(call, tgi_floating(call->in[0].dtype) ? "if (x_ %s best || (x_ != x_ && best == best)) {" : "if (x_ %s best) {", beats);
+    tg_emit(call, "best = x_;");
+    if (where) tg_emit(call, "pos = %s;", t.x.axis[axis]);
+    tg_emit(call, "}");
+    tgi_close_reduced(call, &t, -1);
+    tg_emit(call, where ? "$y[%s] = pos;\n}" : "$y[%s] = best;\n}", t.y_at);
+    tgi_close_kept(call, &t, first.rank);
+}
+
+static void max_emit(tg_emit_call *call) {
+    write_extreme(call, ">", false);
+}
+
+static void min_emit(tg_emit_call *call) {
+    write_extreme(call, "<", false);
+}
+
+static void argmax_emit(tg_emit_call *call) {
+    write_extreme(call, ">", true);
+}
+
+static void argmin_emit(tg_emit_call *call) {
+    write_extreme(call, "<", true);
+}
+
+/* Whether an element was found for which the condition holds. */
+static void write_truth(tg_emit_call *call, const char *condition, const char *found, const char *otherwise) {
+    tgi_reduction_text t = tgi_reduction_text_of(call, call->attr);
+    tgi_open_kept(call, &t, t.x.rank);
+    tg_emit(call, "$y[%s] = %s;", t.y_at, otherwise);
+    tgi_open_reduced(call, &t, -1);
+    tg_emit(call, "if (%s$0[%s]) $y[%s] = %s;", condition, t.x_at, t.y_at, found);
+    tgi_close_reduced(call, &t, -1);
+    tgi_close_kept(call, &t, t.x.rank);
+}
+
+static void any_emit(tg_emit_call *call) {
+    write_truth(call, "", "true", "false");
+}
+
+static void all_emit(tg_emit_call *call) {
+    write_truth(call, "!", "false", "true");
+}
+
 /* NaN, which is not equal to itself, was chosen where there is one. */
 static tg_tensor extreme_rule(const tg_rule_call *call) {
     const tgi_axes_attr *attr = call->attr;
@@ -139,8 +199,10 @@ static tg_tensor extreme_rule(const tg_rule_call *call) {
 
 static tg_rule *const extreme_rules[] = {extreme_rule};
 
-static const tg_op max = {"max", 1, infer_extreme, .kernel = max_kernel, .rules = extreme_rules, .lead = tgi_leading_axes};
-static const tg_op min = {"min", 1, infer_extreme, .kernel = min_kernel, .rules = extreme_rules, .lead = tgi_leading_axes};
+static const tg_op max = {"max", 1, infer_extreme, .kernel = max_kernel, .rules = extreme_rules, .lead = tgi_leading_axes,
+                          .emit = max_emit};
+static const tg_op min = {"min", 1, infer_extreme, .kernel = min_kernel, .rules = extreme_rules, .lead = tgi_leading_axes,
+                          .emit = min_emit};
 
 tg_tensor(tg_max_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     return tgi_reduce(&max, x, axes, keepdim);
@@ -165,12 +227,12 @@ static tg_status infer_index(tg_infer *call) {
 }
 
 tg_tensor(tg_argmax)(tg_tensor x, int axis, bool keepdim) {
-    static const tg_op op = {"argmax", 1, infer_index, .kernel = argmax_kernel, .lead = tgi_leading_axes};
+    static const tg_op op = {"argmax", 1, infer_index, .kernel = argmax_kernel, .lead = tgi_leading_axes, .emit = argmax_emit};
     return tgi_reduce(&op, x, TG_AXES(axis), keepdim);
 }
 
 tg_tensor(tg_argmin)(tg_tensor x, int axis, bool keepdim) {
-    static const tg_op op = {"argmin", 1, infer_index, .kernel = argmin_kernel, .lead = tgi_leading_axes};
+    static const tg_op op = {"argmin", 1, infer_index, .kernel = argmin_kernel, .lead = tgi_leading_axes, .emit = argmin_emit};
     return tgi_reduce(&op, x, TG_AXES(axis), keepdim);
 }
 
@@ -183,7 +245,7 @@ static tg_status infer_truth(tg_infer *call) {
 }
 
 tg_tensor(tg_any_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {"any", 1, infer_truth, .kernel = any_kernel, .lead = tgi_leading_axes};
+    static const tg_op op = {"any", 1, infer_truth, .kernel = any_kernel, .lead = tgi_leading_axes, .emit = any_emit};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 
@@ -192,7 +254,7 @@ tg_tensor(tg_any)(tg_tensor x) {
 }
 
 tg_tensor(tg_all_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {"all", 1, infer_truth, .kernel = all_kernel, .lead = tgi_leading_axes};
+    static const tg_op op = {"all", 1, infer_truth, .kernel = all_kernel, .lead = tgi_leading_axes, .emit = all_emit};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

@@ -4,10 +4,13 @@
  * they were chosen. An index out of range fails the run, and is named.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/residency.h"
 #include "kernels/strided.h"
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
@@ -161,10 +164,43 @@ static tg_status take_add_back(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(out->dtype, add_groups, outer, index->size, attr->size, inner, &p, g, out->data);
 }
 
+/* ---- take in C --------------------------------------------------------------------------------------------------- */
+
+void tgi_write_index_check(tg_emit_call *call, int k, int64_t size) {
+    tg_emit(call, "$for(i, %" PRId64 ")\nif ($%d[#i] < 0 || $%d[#i] >= %" PRId64 ") {", tgi_size(call->in[k].rank, call->in[k].dims), k, k,
+            size);
+    tg_emit(call, "$fail(an index is out of range for an axis of size %" PRId64 ")\n}\n}", size);
+}
+
+/* For each slice that is taken: what is done with the whole, of that type, and with the slices. */
+static void write_take(tg_emit_call *call, const tg_type *whole, const char *whole_array, const char *with, const char *slices) {
+    const tgi_along *attr = call->attr;
+    const tg_type   *index = &call->in[1];
+    int              axis = (int)attr->axis;
+    int64_t          outer = tgi_size(axis, whole->dims), inner = tgi_size(whole->rank - axis - 1, whole->dims + axis + 1);
+    int64_t          count = tgi_size(index->rank, index->dims);
+    char             of_whole[128], of_slices[128];
+    snprintf(of_whole, sizeof of_whole, "%s[#(o * %" PRId64 " + pos) * %" PRId64 " + i]", whole_array, attr->size, inner);
+    snprintf(of_slices, sizeof of_slices, "%s[#(o * %" PRId64 " + k) * %" PRId64 " + i]", slices, count, inner);
+    bool back = whole == &call->out;
+    tgi_write_index_check(call, 1, attr->size);
+    tg_emit(call, "$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")\nconst $I pos = ($I)$1[#k];\n$for(i, %" PRId64 ")", outer, count, inner);
+    tg_emit(call, "%s %s %s;\n}\n}\n}", back ? of_whole : of_slices, with, back ? of_slices : of_whole);
+}
+
+static void take_emit(tg_emit_call *call) {
+    write_take(call, &call->in[0], "$0", "=", "$y");
+}
+
+static void take_emit_add_back(tg_emit_call *call) {
+    write_take(call, &call->out, "$y", "+=", "$0");
+}
+
 /* Of take and gather: the indices choose. */
 static tg_rule *const chosen_rules[] = {tg_part_rule, NULL};
 
-static const tg_op take = {"take", 2, infer_take, .kernel = take_kernel, .rules = chosen_rules, .add_back = take_add_back};
+static const tg_op take = {"take", 2, infer_take, .kernel = take_kernel, .rules = chosen_rules, .add_back = take_add_back,
+                           .emit = take_emit, .emit_add_back = take_emit_add_back};
 
 /* Records an op along an axis of its first operand. Where that is no tensor, tg_record says so. */
 static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
@@ -313,9 +349,67 @@ static tg_status gather_add_back(tg_kernel_call *call) {
     return scatter_into(call, 0, true);
 }
 
+/* ---- gather and scatter in C ------------------------------------------------------------------------------------- */
+
+/* The loops over the indices of operand 1, each of which becomes `pos`; and in text the indices of an element of the whole. */
+static tgi_indices open_indices(tg_emit_call *call, char at[TGI_INDICES_TEXT], char whole_at[TGI_INDICES_TEXT]) {
+    const tgi_along *attr = call->attr;
+    const tg_type   *index = &call->in[1];
+    tgi_indices      x = tgi_indices_of(index->rank, index->dims, 0), whole = x;
+    strcpy(whole.axis[attr->axis], "pos");
+    tgi_indices_text(&x, at);
+    tgi_indices_text(&whole, whole_at);
+    tgi_write_index_check(call, 1, attr->size);
+    tgi_open_loops(call, &x, 0, index->rank, index->dims);
+    tg_emit(call, "{\nconst $I pos = ($I)$1[%s];", at);
+    return x;
+}
+
+static void close_indices(tg_emit_call *call, const tgi_indices *x) {
+    tg_emit(call, "}");
+    tgi_close_loops(call, x, 0, x->rank);
+}
+
+static void gather_emit(tg_emit_call *call) {
+    char        at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT];
+    tgi_indices x = open_indices(call, at, whole_at);
+    tg_emit(call, "$y[%s] = $0[%s];", at, whole_at);
+    close_indices(call, &x);
+}
+
+static void gather_emit_add_back(tg_emit_call *call) {
+    char        at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT];
+    tgi_indices x = open_indices(call, at, whole_at);
+    tg_emit(call, "$y[%s] += $0[%s];", whole_at, at);
+    close_indices(call, &x);
+}
+
+/* The source, operand 2, broadcasts to the shape of the indices. Sums of integers wrap around, those of bool are "or". */
+static void write_scatter(tg_emit_call *call, bool add) {
+    static const char *const sums[TG_DTYPES] = {[TG_F32] = "$y[%s] += $2[%s];",
+                                                [TG_F64] = "$y[%s] += $2[%s];",
+                                                [TG_I64] = "$y[%s] = (int64_t)((uint64_t)$2[%s] + (uint64_t)$y[%s]);",
+                                                [TG_BOOL] = "$y[%s] = $2[%s] || $y[%s];"};
+    char at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT], source_at[TGI_INDICES_TEXT];
+    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = $0[#i];\n}", tgi_size(call->out.rank, call->out.dims));
+    tgi_indices x = open_indices(call, at, whole_at), source = tgi_last_indices(&x, call->in[2].rank);
+    tgi_indices_text(&source, source_at);
+    tg_emit(call, add ? sums[call->out.dtype] : "$y[%s] = $2[%s];", whole_at, source_at, whole_at);
+    close_indices(call, &x);
+}
+
+static void scatter_emit(tg_emit_call *call) {
+    write_scatter(call, false);
+}
+
+static void scatter_add_emit(tg_emit_call *call) {
+    write_scatter(call, true);
+}
+
 tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
     static const tg_op op =
-        {"gather", 2, infer_gather, .kernel = gather_kernel, .rules = chosen_rules, .add_back = gather_add_back};
+        {"gather", 2, infer_gather, .kernel = gather_kernel, .rules = chosen_rules, .add_back = gather_add_back,
+         .emit = gather_emit, .emit_add_back = gather_emit_add_back};
     return record_along(&op, axis, 2, (tg_tensor[]){x, index});
 }
 
@@ -356,7 +450,8 @@ static tg_rule *const scatter_add_rules[] = {scatter_add_rule_x, NULL, scatter_a
 
 tg_tensor(tg_scatter)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
     static const tg_op op =
-        {"scatter", 3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules, .linearity = TG_LINEAR_TOGETHER};
+        {"scatter", 3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules, .linearity = TG_LINEAR_TOGETHER,
+         .emit = scatter_emit};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
@@ -366,7 +461,8 @@ tg_tensor(tg_scatter_add)(tg_tensor x, tg_tensor index, tg_tensor source, int ax
                              tgi_infer_scatter,
                              .kernel = scatter_add_kernel,
                              .rules = scatter_add_rules,
-                             .linearity = TG_LINEAR_TOGETHER};
+                             .linearity = TG_LINEAR_TOGETHER,
+                             .emit = scatter_add_emit};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
@@ -403,8 +499,16 @@ static tg_status one_hot_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+static void one_hot_emit(tg_emit_call *call) {
+    const one_hot_attr *attr = call->attr;
+    tgi_write_index_check(call, 0, attr->classes);
+    tgi_write_zeros(call);
+    tg_emit(call, "$for(i, %" PRId64 ")\nconst $I pos = ($I)$0[#i];\n$y[#i * %" PRId64 " + pos] = 1;\n}",
+            tgi_size(call->in[0].rank, call->in[0].dims), attr->classes);
+}
+
 tg_tensor(tg_one_hot)(tg_tensor index, int64_t classes, tg_dtype dtype) {
-    static const tg_op op = {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel};
+    static const tg_op op = {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel, .emit = one_hot_emit};
     one_hot_attr       attr = {classes, (int64_t)dtype};
     tg_tape           *tape = tgi_tape_of(index);
     if (tgi_check(tape) || (classes >= 0 && tgi_check_known_indices(tape, index, "one_hot", classes))) return tgi_invalid(tape);

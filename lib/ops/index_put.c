@@ -4,9 +4,11 @@
  * rest is done by take, scatter and scatter_add, and by an op that overwrites slices of a leaf.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/c_text.h"
 #include "ops/operands.h"
 
 /* ---- the numbers of the slices ----------------------------------------------------------------------------------- */
@@ -43,7 +45,26 @@ static tg_status ravel_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
-static const tg_op ravel = {"index", -1, infer_ravel, .kernel = ravel_kernel};
+static void ravel_emit(tg_emit_call *call) {
+    const ravel_attr *attr = call->attr;
+    tgi_indices       y = tgi_indices_of(call->out.rank, call->out.dims, 0);
+    char              at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT];
+    tgi_indices_text(&y, y_at);
+    for (int k = 0; k < call->count; k++) {
+        tgi_indices x = tgi_last_indices(&y, call->in[k].rank);
+        tgi_open_loops(call, &y, 0, y.rank, call->out.dims);
+        tg_emit(call, "{\nconst int64_t pos = $%d[%s];", k, tgi_indices_text(&x, at));
+        tg_emit(call, "if (pos < 0 || pos >= %" PRId64 ") {\n$fail(an index is out of range for axis %d of size %" PRId64 ")\n}",
+                attr->dims[k], k, attr->dims[k]);
+        if (k)
+            tg_emit(call, "$y[%s] = $y[%s] * %" PRId64 " + pos;\n}", y_at, y_at, attr->dims[k]);
+        else
+            tg_emit(call, "$y[%s] = pos;\n}", y_at);
+        tgi_close_loops(call, &y, 0, y.rank);
+    }
+}
+
+static const tg_op ravel = {"index", -1, infer_ravel, .kernel = ravel_kernel, .emit = ravel_emit};
 
 /* ---- what both functions begin with ------------------------------------------------------------------------------ */
 
@@ -174,8 +195,16 @@ static tg_status assign_at_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+static void assign_at_emit(tg_emit_call *call) {
+    const assign_at_attr *attr = call->attr;
+    tg_emit(call, "$for(k, %" PRId64 ")\nconst $I pos = ($I)$1[#k];\n$for(i, %" PRId64 ")", tgi_size(call->in[1].rank, call->in[1].dims),
+            attr->size);
+    tg_emit(call, "$y[#pos * %" PRId64 " + i] = $2[#k * %" PRId64 " + i];\n}\n}", attr->size, attr->size);
+}
+
 static void record_assign_at(const choice *c, tg_tensor values, tg_tensor index) {
-    static const tg_op op = {"assign_at", 3, infer_assign_at, .kernel = assign_at_kernel, .effect = TG_ASSIGNS};
+    static const tg_op op = {"assign_at", 3, infer_assign_at, .kernel = assign_at_kernel, .effect = TG_ASSIGNS,
+                           .emit = assign_at_emit};
     assign_at_attr     attr = {.slices = c->slices, .size = slice_size(c)};
     if (!tg_valid(index)) return;
     tg_tensor source = as_slices(c, values, index, tg_size(index), attr.size);

@@ -4,9 +4,12 @@
  * The gradients are slices. Padding, rolling and repeating are views around a concat.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/c_text.h"
 #include "ops/operands.h"
 #include "ops/ops.h"
 
@@ -165,6 +168,37 @@ static tg_status join_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+/* ---- in C -------------------------------------------------------------------------------------------------------- */
+
+/* Each operand is copied to its place: `start` is where along the axis, which a stack has more than its operands. */
+static void write_operand(tg_emit_call *call, int k, int axis, int64_t start, bool stacks) {
+    const tg_type *x = &call->in[k];
+    tgi_indices    at = tgi_indices_of(x->rank, x->dims, 0), y = {.rank = call->out.rank};
+    char           x_at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT];
+    for (int i = 0; i < y.rank; i++)
+        strcpy(y.axis[i], at.axis[stacks && i > axis ? i - 1 : i]);
+    if (stacks)
+        snprintf(y.axis[axis], sizeof y.axis[axis], "%" PRId64, start);
+    else if (start)
+        snprintf(y.axis[axis], sizeof y.axis[axis], "%" PRId64 " + %.8s", start, at.axis[axis]);
+    tgi_open_loops(call, &at, 0, at.rank, x->dims);
+    tg_emit(call, "$y[%s] = $%d[%s];", tgi_indices_text(&y, y_at), k, tgi_indices_text(&at, x_at));
+    tgi_close_loops(call, &at, 0, at.rank);
+}
+
+static void concat_emit(tg_emit_call *call) {
+    const join_attr *attr = call->attr;
+    for (int k = 0; k < call->count; k++)
+        if (tgi_size(call->in[k].rank, call->in[k].dims)) write_operand(call, k, (int)attr->axis, attr->start[k], false);
+}
+
+static void stack_emit(tg_emit_call *call) {
+    for (int k = 0; k < call->count; k++)
+        write_operand(call, k, axis_of(call->attr), k, true);
+}
+
+/* ---- the gradient rules ------------------------------------------------------------------------------------------ */
+
 static tg_tensor concat_rule(const tg_rule_call *call) {
     const join_attr *attr = call->attr;
     int64_t          start = attr->start[call->which], size = tg_shape_of(call->x[call->which]).dims[attr->axis];
@@ -205,7 +239,8 @@ static void find_starts(tg_list list, join_attr *attr) {
 
 tg_tensor(tg_concat)(tg_list list, int axis) {
     static const tg_op op =
-        {"concat", -1, infer_concat, .kernel = join_kernel, .rules = concat_rules, .linearity = TG_LINEAR_TOGETHER};
+        {"concat", -1, infer_concat, .kernel = join_kernel, .rules = concat_rules, .linearity = TG_LINEAR_TOGETHER,
+         .emit = concat_emit};
     tg_tape *tape = list.x ? tgi_tape_of_any(list.count, list.x) : NULL;
     int      at = find_axis(&op, list, axis, 0);
     if (at < 0 || !tape) return at < 0 ? tgi_invalid(tape) : tg_record(NULL, &op, list.count, list.x, NULL, 0);
@@ -224,7 +259,8 @@ tg_tensor(tg_concat)(tg_list list, int axis) {
 
 tg_tensor(tg_stack)(tg_list list, int axis) {
     static const tg_op op =
-        {"stack", -1, infer_stack, .kernel = join_kernel, .rules = stack_rules, .linearity = TG_LINEAR_TOGETHER};
+        {"stack", -1, infer_stack, .kernel = join_kernel, .rules = stack_rules, .linearity = TG_LINEAR_TOGETHER,
+         .emit = stack_emit};
     int at = find_axis(&op, list, axis, 1);
     if (at < 0) return tgi_invalid(tgi_tape_of_any(list.count, list.x));
     return tg_record(NULL, &op, list.count, list.x, &(join_attr){.axis = at}, sizeof(join_attr));

@@ -6,6 +6,7 @@
 #include "kernels/gemm.h"
 #include "kernels/strided.h"
 #include "kernels/threads.h"
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 /* ---- the shape rule: (..., m, k) x (..., k, n) -> (..., m, n) ----------------------------------------------------- */
@@ -227,8 +228,51 @@ static tg_tensor matmul_rule_b(const tg_rule_call *call) {
 
 static tg_rule *const matmul_rules[] = {matmul_rule_a, matmul_rule_b};
 
+/* ---- in C -------------------------------------------------------------------------------------------------------- */
+
+/* The indices of an operand's element: those of the result's axes before the matrix, as far as it has them, and two of its own. */
+static const char *matrix_index(const tgi_indices *y, int stack_rank, int rank, const char *row, const char *column,
+                                char text[TGI_INDICES_TEXT]) {
+    tgi_indices x = {.rank = rank};
+    int         before = rank - 2;
+    for (int i = 0; i < before; i++)
+        strcpy(x.axis[i], y->axis[stack_rank - before + i]);
+    if (rank > 1) strcpy(x.axis[rank - 2], row);
+    strcpy(x.axis[rank - 1], rank > 1 || !*row ? column : row);
+    return tgi_indices_text(&x, text);
+}
+
+/* Rows of b are added up, each times an element of a: neighbours in the result are neighbours in b. Else products of a row and a column. */
+static void matmul_emit(tg_emit_call *call) {
+    const tg_type *a = &call->in[0], *b = &call->in[1], *y = &call->out;
+    bool           is_row = a->rank == 1, is_column = b->rank == 1;
+    int            stack_rank = y->rank - !is_row - !is_column;
+    int64_t        k = a->dims[a->rank - 1], n = is_column ? 1 : b->dims[b->rank - 1];
+    tgi_indices    at = tgi_indices_of(y->rank, y->dims, 0);
+    const char    *i = is_row ? "" : at.axis[stack_rank], *j = is_column ? "" : at.axis[y->rank - 1];
+    char           a_at[TGI_INDICES_TEXT], b_at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT], term[3 * TGI_INDICES_TEXT];
+    bool           by_rows = n > 2 && (tg_emit_stride(call, 1, b->rank - 1) == 1 || tg_emit_stride(call, 1, b->rank - 2) != 1);
+    matrix_index(&at, stack_rank, a->rank, is_row ? "@" : i, "@", a_at);
+    matrix_index(&at, stack_rank, b->rank, "@", is_column ? "@" : j, b_at);
+    tgi_indices_text(&at, y_at);
+    tgi_open_loops(call, &at, 0, by_rows ? y->rank - 1 : y->rank, y->dims);
+    if (by_rows) {
+        tg_emit(call, "$for(%s, %lld)\n$y[%s] = 0;\n}", j, (long long)n, y_at);
+        tg_emit(call, k == 1 ? "{" : "$for(kk, %lld)", (long long)k);
+        tg_emit(call, "const $T acc = $0[%s];", tgi_with_index(a_at, "kk", term));
+        tg_emit(call, "$for(%s, %lld)", j, (long long)n);
+        tg_emit(call, "$y[%s] += acc * $1[%s];\n}\n}", y_at, tgi_with_index(b_at, "kk", term));
+    } else {
+        snprintf(term, sizeof term, "$0[%s] * $1[%s]", a_at, b_at);
+        tg_emit(call, "$T acc = 0;");
+        tgi_write_sum(call, "acc", "kk", k, term);
+        tg_emit(call, "$y[%s] = acc;", y_at);
+    }
+    tgi_close_loops(call, &at, 0, by_rows ? y->rank - 1 : y->rank);
+}
+
 tg_tensor(tg_matmul)(tg_tensor a, tg_tensor b) {
     static const tg_op op = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules, .lead = matmul_lead,
-                             .linearity = TG_LINEAR_EACH};
+                             .linearity = TG_LINEAR_EACH, .emit = matmul_emit};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0);
 }

@@ -19,6 +19,30 @@ static tg_status euclidean_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(x->dtype, tgi_norm, &axes, x->data, call->out.data);
 }
 
+/* In C: squares of float32 neither overflow nor underflow in float64; those of float64 are made of numbers near 1. */
+static void euclidean_emit(tg_emit_call *call) {
+    tgi_reduction_text t = tgi_reduction_text_of(call, call->attr);
+    bool               wide = call->out.dtype == TG_F64;
+    tgi_open_kept(call, &t, t.x.rank);
+    tg_emit(call, "{\ndouble acc = 0;");
+    if (wide) {
+        tg_emit(call, "double most_ = 0;\nint exponent_ = 0;");
+        tgi_open_reduced(call, &t, -1);
+        tg_emit(call, "const double x_ = fabs($0[%s]);\nif (x_ > most_ || x_ != x_) most_ = x_;", t.x_at);
+        tgi_close_reduced(call, &t, -1);
+        tg_emit(call, "if (most_ > 0 && most_ < (double)INFINITY) {\n(void)frexp(most_, &exponent_);");
+    }
+    tgi_open_reduced(call, &t, -1);
+    tg_emit(call, wide ? "const double x_ = ldexp($0[%s], -exponent_);\nacc += x_ * x_;" : "acc += (double)$0[%s] * (double)$0[%s];", t.x_at,
+            t.x_at);
+    tgi_close_reduced(call, &t, -1);
+    if (wide)
+        tg_emit(call, "most_ = ldexp(sqrt(acc), exponent_);\n}\n$y[%s] = most_;\n}", t.y_at);
+    else
+        tg_emit(call, "$y[%s] = (float)sqrt(acc);\n}", t.y_at);
+    tgi_close_kept(call, &t, t.x.rank);
+}
+
 /* g (x / y), and 0 for the zero vector. Before one is divided by y, x and y are brought towards 1, where no reciprocal is infinite
  * or 0. */
 static tg_tensor euclidean_rule(const tg_rule_call *call) {
@@ -33,7 +57,8 @@ static tg_rule *const euclidean_rules[] = {euclidean_rule};
 
 static tg_tensor euclidean(tg_tensor x, tg_axes axes, bool keepdim) {
     static const tg_op op =
-        {"norm", 1, infer_euclidean, .kernel = euclidean_kernel, .rules = euclidean_rules, .lead = tgi_leading_axes};
+        {"norm", 1, infer_euclidean, .kernel = euclidean_kernel, .rules = euclidean_rules, .lead = tgi_leading_axes,
+         .emit = euclidean_emit};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

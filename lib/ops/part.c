@@ -4,9 +4,11 @@
  * two), from a start, by a step.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 typedef struct part {
@@ -197,6 +199,24 @@ static tg_status as_diagonal_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+/* The number of an element of the result which is the one with these indices in the part. */
+static const char *place_text(const tg_emit_call *call, const part *p, const tgi_indices *x, char text[TGI_INDICES_TEXT]) {
+    int64_t whole[TG_MAX_RANK], strides[TG_MAX_RANK];
+    tgi_row_major(call->out.rank, call->out.dims, whole);
+    int64_t offset = locate(p, whole, strides);
+    return tgi_number_text(offset, strides, x, text);
+}
+
+static void as_diagonal_emit(tg_emit_call *call) {
+    const part *p = call->attr;
+    tgi_indices x = tgi_indices_of((int)p->rank, p->dims, 0);
+    char        at[TGI_INDICES_TEXT], place[TGI_INDICES_TEXT];
+    tgi_write_zeros(call);
+    tgi_open_loops(call, &x, 0, x.rank, p->dims);
+    tg_emit(call, "$y[#%s] = $0[%s];", place_text(call, p, &x, place), tgi_indices_text(&x, at));
+    tgi_close_loops(call, &x, 0, x.rank);
+}
+
 static tg_tensor as_diagonal_rule(const tg_rule_call *call) {
     const part *p = call->attr;
     return take_part(p->whole_rank == 2 ? &diag : &diag_embed, call->g, p);
@@ -205,7 +225,8 @@ static tg_tensor as_diagonal_rule(const tg_rule_call *call) {
 static tg_rule *const as_diagonal_rules[] = {as_diagonal_rule};
 
 #define AS_DIAGONAL(name) \
-    { name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules, .linearity = TG_LINEAR_TOGETHER }
+    { name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules, .linearity = TG_LINEAR_TOGETHER, \
+      .emit = as_diagonal_emit }
 
 /* x, which is `node`, is the diagonal of the last two axes; its rank is at least 1. */
 static tg_tensor as_diagonal(const tg_op *op, tg_tensor x, const tgi_node *node, int64_t offset) {
@@ -305,8 +326,19 @@ static tg_status assign_slice_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+static void assign_slice_emit(tg_emit_call *call) {
+    const part *p = &((const assign_slice_attr *)call->attr)->part;
+    tgi_indices x = tgi_indices_of((int)p->rank, p->dims, 0), value = tgi_last_indices(&x, call->in[1].rank);
+    char        at[TGI_INDICES_TEXT], place[TGI_INDICES_TEXT];
+    if (tgi_size(x.rank, p->dims) == 0) return;
+    tgi_open_loops(call, &x, 0, x.rank, p->dims);
+    tg_emit(call, "$y[#%s] = $1[%s];", place_text(call, p, &x, place), tgi_indices_text(&value, at));
+    tgi_close_loops(call, &x, 0, x.rank);
+}
+
 tg_status(tg_assign_slice)(tg_tensor leaf, int axis, int64_t start, int64_t stop, int64_t step, tg_tensor value) {
-    static const tg_op op = {"assign_slice", 2, infer_assign_slice, .kernel = assign_slice_kernel, .effect = TG_ASSIGNS};
+    static const tg_op op = {"assign_slice", 2, infer_assign_slice, .kernel = assign_slice_kernel, .effect = TG_ASSIGNS,
+                                    .emit = assign_slice_emit};
     tg_tape           *tape = tgi_tape_of(leaf) ? tgi_tape_of(leaf) : tgi_tape_of(value);
     assign_slice_attr  attr = {.zero = 0};
     if (tgi_check(tape)) return tg_error_status(tape);
@@ -349,6 +381,19 @@ static tg_status triangle_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+static void triangle_emit(tg_emit_call *call) {
+    const triangle_attr *attr = call->attr;
+    const tg_type       *y = &call->out;
+    int64_t              offset = clamp(attr->offset, -y->dims[y->rank - 2], y->dims[y->rank - 1]);
+    tgi_indices          x = tgi_indices_of(y->rank, y->dims, 0);
+    char                 at[TGI_INDICES_TEXT];
+    tgi_indices_text(&x, at);
+    tgi_open_loops(call, &x, 0, x.rank, y->dims);
+    tg_emit(call, "$y[%s] = %s - %s %s %" PRId64 " ? $0[%s] : 0;", at, x.axis[x.rank - 1], x.axis[x.rank - 2],
+            attr->upper ? ">=" : "<=", offset, at);
+    tgi_close_loops(call, &x, 0, x.rank);
+}
+
 static tg_tensor triangle_rule(const tg_rule_call *call) {
     const triangle_attr *attr = call->attr;
     return attr->upper ? tg_triu(call->g, attr->offset) : tg_tril(call->g, attr->offset);
@@ -358,12 +403,14 @@ static tg_rule *const triangle_rules[] = {triangle_rule};
 
 tg_tensor(tg_tril)(tg_tensor x, int64_t offset) {
     static const tg_op op =
-        {"tril", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_LINEAR_TOGETHER};
+        {"tril", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_LINEAR_TOGETHER,
+         .emit = triangle_emit};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, false}, sizeof(triangle_attr));
 }
 
 tg_tensor(tg_triu)(tg_tensor x, int64_t offset) {
     static const tg_op op =
-        {"triu", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_LINEAR_TOGETHER};
+        {"triu", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_LINEAR_TOGETHER,
+         .emit = triangle_emit};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, true}, sizeof(triangle_attr));
 }

@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: MIT */
 #include "ops/reduce.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
 bool tgi_has_axis(const tgi_axes_attr *attr, int axis) {
@@ -149,6 +153,47 @@ static tg_tensor sum_rule(const tg_rule_call *call) {
 
 static tg_rule *const sum_rules[] = {sum_rule};
 
+/* ---- sum in C ---------------------------------------------------------------------------------------------------- */
+
+/* Neighbours in the result that are neighbours in x are added up as rows. */
+static bool in_rows(const tg_emit_call *call) {
+    const tg_type *x = &call->in[0];
+    int            last = x->rank - 1;
+    return last >= 0 && !tgi_has_axis(call->attr, last) && x->dims[last] >= 4 && tg_emit_stride(call, 0, last) == 1 &&
+           tgi_floating(x->dtype);
+}
+
+static void add_rows(tg_emit_call *call, const tgi_reduction_text *t) {
+    int           last = t->x.rank - 1;
+    const char   *j = t->x.axis[last];
+    const int64_t n = call->in[0].dims[last];
+    tgi_open_kept(call, t, last);
+    tg_emit(call, "$for(%s, %" PRId64 ")\n$y[%s] = 0;\n}", j, n, t->y_at);
+    tgi_open_reduced(call, t, -1);
+    tg_emit(call, "$for(%s, %" PRId64 ")\n$y[%s] += $0[%s];\n}", j, n, t->y_at, t->x_at);
+    tgi_close_reduced(call, t, -1);
+    tgi_close_kept(call, t, last);
+}
+
+/* One element after the other; integers wrap around. */
+static void add_elements(tg_emit_call *call, const tgi_reduction_text *t) {
+    bool whole = call->out.dtype == TG_I64;
+    char term[TGI_INDICES_TEXT + 16];
+    snprintf(term, sizeof term, whole ? "(uint64_t)$0[%s]" : "$0[%s]", t->term_at);
+    tgi_open_kept(call, t, t->x.rank);
+    tg_emit(call, whole ? "uint64_t acc = 0;" : "$T acc = 0;");
+    tgi_open_reduced(call, t, t->inner);
+    tgi_write_sum(call, "acc", t->variable, t->inner < 0 ? 1 : call->in[0].dims[t->inner], term);
+    tgi_close_reduced(call, t, t->inner);
+    tg_emit(call, whole ? "$y[%s] = (int64_t)acc;" : "$y[%s] = acc;", t->y_at);
+    tgi_close_kept(call, t, t->x.rank);
+}
+
+static void sum_emit(tg_emit_call *call) {
+    tgi_reduction_text t = tgi_reduction_text_of(call, call->attr);
+    (in_rows(call) ? add_rows : add_elements)(call, &t);
+}
+
 tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     static const tg_op op = {"sum",
                              1,
@@ -158,7 +203,8 @@ tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
                              .lead = tgi_leading_axes,
                              .reduced = tgi_reduced_axes,
                              .block_reduce = &sum_in_blocks,
-                             .linearity = TG_LINEAR_TOGETHER};
+                             .linearity = TG_LINEAR_TOGETHER,
+                             .emit = sum_emit};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 
@@ -189,4 +235,58 @@ tg_tensor tgi_sum_to(tg_tensor x, tg_tensor to) {
         if (i < missing || (target.dims[i - missing] == 1 && from.dims[i] != 1)) axes.axis[axes.count++] = i;
     tg_tensor total = tg_sum_axes(x, axes, true);
     return from.rank == target.rank ? total : tg_reshape(total, target);
+}
+
+/* ---- reductions in C --------------------------------------------------------------------------------------------- */
+
+/* The axis that is walked along innermost: a reduced one whose elements are neighbours, or else the last one; -1 for none. */
+static int innermost(const tg_emit_call *call, const tgi_axes_attr *attr) {
+    int found = -1;
+    for (int i = 0; i < call->in[0].rank; i++)
+        if (tgi_has_axis(attr, i) && call->in[0].dims[i] != 1 && (found < 0 || tg_emit_stride(call, 0, found) != 1)) found = i;
+    return found;
+}
+
+tgi_reduction_text tgi_reduction_text_of(const tg_emit_call *call, const tgi_axes_attr *attr) {
+    const tg_type     *x = &call->in[0];
+    tgi_reduction_text t = {.attr = attr, .dims = x->dims, .x = tgi_indices_of(x->rank, x->dims, 0), .inner = innermost(call, attr)};
+    tgi_indices        y = {.rank = 0}, term = t.x;
+    for (int i = 0; i < x->rank; i++) {
+        if (!tgi_has_axis(attr, i))
+            strcpy(y.axis[y.rank++], t.x.axis[i]);
+        else if (attr->keepdim)
+            strcpy(y.axis[y.rank++], "0");
+    }
+    if (t.inner >= 0) strcpy(term.axis[t.inner], "@");
+    strcpy(t.variable, t.inner < 0 ? "i" : t.x.axis[t.inner]);
+    tgi_indices_text(&y, t.y_at);
+    tgi_indices_text(&t.x, t.x_at);
+    tgi_indices_text(&term, t.term_at);
+    return t;
+}
+
+static void walk_axes(tg_emit_call *call, const tgi_reduction_text *t, bool reduced, int without, bool open) {
+    for (int i = 0; i < t->x.rank; i++) {
+        if (tgi_has_axis(t->attr, i) != reduced || i == without || t->dims[i] == 1) continue;
+        if (open)
+            tg_emit(call, "$for(%s, %" PRId64 ")", t->x.axis[i], t->dims[i]);
+        else
+            tg_emit(call, "}");
+    }
+}
+
+void tgi_open_kept(tg_emit_call *call, const tgi_reduction_text *t, int without) {
+    walk_axes(call, t, false, without, true);
+}
+
+void tgi_close_kept(tg_emit_call *call, const tgi_reduction_text *t, int without) {
+    walk_axes(call, t, false, without, false);
+}
+
+void tgi_open_reduced(tg_emit_call *call, const tgi_reduction_text *t, int without) {
+    walk_axes(call, t, true, without, true);
+}
+
+void tgi_close_reduced(tg_emit_call *call, const tgi_reduction_text *t, int without) {
+    walk_axes(call, t, true, without, false);
 }

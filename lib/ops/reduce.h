@@ -5,6 +5,7 @@
 #define TGI_OPS_REDUCE_H
 
 #include "kernels/sum.h"
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 /* Bit i of `axes` is set when axis i is reduced; keepdim is 0 or 1. */
@@ -45,5 +46,24 @@ bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepd
  * the first ones. -1 when they are not. */
 int tgi_leading_axes(const tg_type *x, const void *attr);
 int tgi_reduced_axes(const tg_type *x, const void *attr);
+
+/* A reduction in C: the indices of an element, one variable an axis, of the result that it goes to, and with @ in the place of that of the
+ * axis that is walked along innermost: `inner`, -1 for none. */
+typedef struct tgi_reduction_text {
+    const tgi_axes_attr *attr;
+    const int64_t       *dims;
+    tgi_indices          x;
+    int                  inner;
+    char                 variable[TGI_INDEX_TEXT]; /* of that axis */
+    char                 x_at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT], term_at[TGI_INDICES_TEXT];
+} tgi_reduction_text;
+
+tgi_reduction_text tgi_reduction_text_of(const tg_emit_call *call, const tgi_axes_attr *attr);
+
+/* Opens and closes loops over the axes that are kept, and those that are reduced; without one of them, or -1. */
+void tgi_open_kept(tg_emit_call *call, const tgi_reduction_text *t, int without);
+void tgi_close_kept(tg_emit_call *call, const tgi_reduction_text *t, int without);
+void tgi_open_reduced(tg_emit_call *call, const tgi_reduction_text *t, int without);
+void tgi_close_reduced(tg_emit_call *call, const tgi_reduction_text *t, int without);
 
 #endif

@@ -4,6 +4,10 @@
  * are gathered by their indices, which one op finds, without a gradient.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 /* ---- logcumsumexp ------------------------------------------------------------------------------------------------ */
@@ -63,6 +67,29 @@ static tg_status cummin_kernel(tg_kernel_call *call) {
     return run_along(call, false);
 }
 
+/* In C. `after` compares. */
+static void write_running(tg_emit_call *call, const char *after) {
+    const tg_type *y = &call->out;
+    int            axis = (int)((const running_attr *)call->attr)->axis;
+    int64_t        n = y->dims[axis], inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1);
+    char           at[128];
+    snprintf(at, sizeof at, "(o * %" PRId64 " + i) * %" PRId64 " + j", n, inner);
+    if (!n) return;
+    tg_emit(call, "$for(o, %" PRId64 ")\n$for(j, %" PRId64 ")\n$T0 best = $0[#o * %" PRId64 " + j];\n$I pos = 0;\n$for(i, %" PRId64 ")",
+            tgi_size(axis, y->dims), inner, n * inner, n);
+    tg_emit(call, "const $T0 x_ = $0[#%s];", at);
+    tg_emit(call, tgi_floating(call->in[0].dtype) ? "if (x_ != x_ || x_ %s best) {" : "if (x_ %s best) {", after);
+    tg_emit(call, "best = x_;\npos = i;\n}\n$y[#%s] = pos;\n}\n}\n}", at);
+}
+
+static void cummax_emit(tg_emit_call *call) {
+    write_running(call, ">=");
+}
+
+static void cummin_emit(tg_emit_call *call) {
+    write_running(call, "<=");
+}
+
 /* The extremes; their indices go to *indices unless that is NULL. */
 static tg_tensor running_extreme(const tg_op *op, tg_tensor x, int axis, tg_tensor *indices) {
     if (indices) *indices = tgi_invalid(tgi_tape_of(x));
@@ -76,11 +103,11 @@ static tg_tensor running_extreme(const tg_op *op, tg_tensor x, int axis, tg_tens
 }
 
 tg_tensor(tg_cummax)(tg_tensor x, int axis, tg_tensor *indices) {
-    static const tg_op op = {"cummax", 1, infer_running, .kernel = cummax_kernel};
+    static const tg_op op = {"cummax", 1, infer_running, .kernel = cummax_kernel, .emit = cummax_emit};
     return running_extreme(&op, x, axis, indices);
 }
 
 tg_tensor(tg_cummin)(tg_tensor x, int axis, tg_tensor *indices) {
-    static const tg_op op = {"cummin", 1, infer_running, .kernel = cummin_kernel};
+    static const tg_op op = {"cummin", 1, infer_running, .kernel = cummin_kernel, .emit = cummin_emit};
     return running_extreme(&op, x, axis, indices);
 }

@@ -26,12 +26,13 @@ typedef struct adam {
 /* ---- the ops ----------------------------------------------------------------------------------------------------- */
 
 /* No gradient flows through an assign: there are no rules. */
-#define DEFINE_OP(name, arity) \
+#define DEFINE_OP(name, arity, text) \
     static const tg_loops name##_loops = TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64); \
-    static const tg_op    name = {#name, arity, tg_infer_elementwise, .loops = &name##_loops};
-DEFINE_OP(adam_mean, 3)
-DEFINE_OP(adam_square, 4)
-DEFINE_OP(adam_weight, 8)
+    static const tg_op    name = {#name, arity, tg_infer_elementwise, .loops = &name##_loops, .formula = text};
+DEFINE_OP(adam_mean, 3, "m, g, rest: m + rest * (g - m)")
+DEFINE_OP(adam_square, 4, "v, g, beta, rest: beta * v + rest * (g * g)")
+DEFINE_OP(adam_weight, 8,
+          "w, m, v, g, rest, past, size, eps: w - size * (m + rest * (g - m)) / (sqrt(past * v + g * g) + eps)")
 
 /* m + rest (g - m), rest being 1 - beta1 */
 static tg_tensor mean_of(tg_tensor m, tg_tensor g, tg_tensor rest) {

@@ -1,0 +1,20 @@
+/* emit/helpers.h: functions that a C file gets when a formula or a kernel of it uses them.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_EMIT_HELPERS_H
+#define TGI_EMIT_HELPERS_H
+
+/* `text` is the function in C, with T for the type, and its own and other helpers' names as here; or the name of a function of <math.h> that
+ * does the same. */
+typedef struct tgi_helper {
+    const char *name;
+    unsigned    dtypes; /* bit d: for dtype d */
+    const char *text;
+} tgi_helper;
+
+enum { TGI_MOST_HELPERS = 64 };
+
+/* Ended by one without a name. */
+extern const tgi_helper tgi_helpers[];
+
+#endif

@@ -1,0 +1,176 @@
+/* emit/place.c: the third pass: where values are.
+ *
+ * What only its own loop reads is a variable in it. What an output shows is made in the caller's array. All else is in the work memory,
+ * an array for each dtype, from the unit that makes it to the last that reads it; a loop makes a value in the place of another that
+ * it has read for the last time, if it has so many elements. Free places are a list in the order of their addresses, neighbours
+ * joined; the smallest that is large enough is taken.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "emit/program.h"
+
+typedef struct room {
+    int64_t at, size;
+} room;
+
+typedef struct pool {
+    room   *free; /* by address */
+    int64_t count, end;
+} pool;
+
+typedef struct placer {
+    tgi_function *f;
+    pool          pools[TG_DTYPES];
+    uint32_t     *dying, *next_dying; /* of each unit the first value that it reads last; the others follow */
+    int64_t      *spare[TG_DTYPES];   /* places of a loop's size, whose values it has read */
+    int64_t       spare_count[TG_DTYPES];
+} placer;
+
+/* ---- a pool ------------------------------------------------------------------------------------------------------ */
+
+static void remove_room(pool *p, int64_t k) {
+    memmove(&p->free[k], &p->free[k + 1], (size_t)(--p->count - k) * sizeof *p->free);
+}
+
+static int64_t take(pool *p, int64_t size) {
+    int64_t best = -1;
+    for (int64_t k = 0; k < p->count; k++)
+        if (p->free[k].size >= size && (best < 0 || p->free[k].size < p->free[best].size)) best = k;
+    if (best < 0 && p->count && p->free[p->count - 1].at + p->free[p->count - 1].size == p->end) {
+        best = p->count - 1; /* the one at the end grows */
+        p->end = p->free[best].at + size;
+        p->free[best].size = size;
+    }
+    if (best < 0) {
+        p->end += size;
+        return p->end - size;
+    }
+    int64_t at = p->free[best].at;
+    p->free[best].at += size;
+    p->free[best].size -= size;
+    if (!p->free[best].size) remove_room(p, best);
+    return at;
+}
+
+static void give(pool *p, int64_t at, int64_t size) {
+    int64_t k = 0;
+    if (!size) return;
+    while (k < p->count && p->free[k].at < at)
+        k++;
+    bool joins_before = k > 0 && p->free[k - 1].at + p->free[k - 1].size == at;
+    bool joins_after = k < p->count && at + size == p->free[k].at;
+    if (joins_before && joins_after) {
+        p->free[k - 1].size += size + p->free[k].size;
+        remove_room(p, k);
+    } else if (joins_before)
+        p->free[k - 1].size += size;
+    else if (joins_after)
+        p->free[k] = (room){at, size + p->free[k].size};
+    else {
+        memmove(&p->free[k + 1], &p->free[k], (size_t)(p->count++ - k) * sizeof *p->free);
+        p->free[k] = (room){at, size};
+    }
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static void choose_home(tgi_emit_value *v) {
+    if (v->kind == TGI_EMIT_NOTHING || v->node->op->effect) return;
+    v->home = v->is_output ? TGI_VALUE_OUTPUT : v->in_memory ? TGI_VALUE_WORK : TGI_VALUE_LOCAL;
+}
+
+static void list_dying(placer *p) {
+    tgi_function *f = p->f;
+    memset(p->dying, 0xff, f->unit_count * sizeof *p->dying);
+    for (uint32_t i = 0; i < f->value_count; i++) {
+        const tgi_emit_value *v = &f->values[i];
+        if (v->home != TGI_VALUE_WORK) continue;
+        p->next_dying[i] = p->dying[v->last_unit];
+        p->dying[v->last_unit] = i;
+    }
+}
+
+/* Of what unit k reads for the last time: where in it. */
+static void note_last_readers(placer *p, uint32_t k) {
+    const tgi_emit_unit *unit = &p->f->units[k];
+    for (uint32_t i = unit->first; i != TGI_NONE; i = p->f->values[i].next)
+        for (uint32_t j = 0; j < p->f->values[i].source_count; j++) {
+            const tgi_emit_source *s = &p->f->values[i].sources[j];
+            tgi_emit_value        *base = &p->f->values[s->base];
+            if (base->home != TGI_VALUE_WORK || base->last_unit != k) continue;
+            base->last_reader = i;
+            base->other_reads |= !unit->loop || !tgi_is_identical(s, unit->rank, unit->dims);
+        }
+}
+
+static bool leaves_its_place(const placer *p, uint32_t base, uint32_t reader) {
+    const tgi_emit_value *v = &p->f->values[base];
+    return v->home == TGI_VALUE_WORK && v->last_reader == reader && v->last_unit == p->f->values[reader].unit && !v->other_reads &&
+           !v->spared && v->unit != v->last_unit;
+}
+
+/* Puts by the places of what value i of a loop is the last to read. */
+static void collect_spare(placer *p, uint32_t i) {
+    const tgi_emit_value *v = &p->f->values[i];
+    for (uint32_t j = 0; j < v->source_count; j++) {
+        tgi_emit_value *base = &p->f->values[v->sources[j].base];
+        if (!leaves_its_place(p, v->sources[j].base, i)) continue;
+        p->spare[base->node->dtype][p->spare_count[base->node->dtype]++] = base->at;
+        base->spared = true;
+    }
+}
+
+static void take_place(placer *p, tgi_emit_value *v, const tgi_emit_unit *unit) {
+    int dtype = v->node->dtype;
+    if (v->home != TGI_VALUE_WORK) return;
+    if (unit->loop && p->spare_count[dtype])
+        v->at = p->spare[dtype][--p->spare_count[dtype]];
+    else
+        v->at = take(&p->pools[dtype], tgi_node_size(v->node));
+}
+
+static void place_unit(placer *p, uint32_t k) {
+    tgi_function        *f = p->f;
+    const tgi_emit_unit *unit = &f->units[k];
+    int64_t              size = tgi_size(unit->rank, unit->dims);
+    note_last_readers(p, k);
+    for (uint32_t i = unit->first; i != TGI_NONE; i = f->values[i].next) {
+        if (unit->loop) collect_spare(p, i);
+        take_place(p, &f->values[i], unit);
+    }
+    for (int dtype = 0; dtype < TG_DTYPES; dtype++)
+        while (p->spare_count[dtype])
+            give(&p->pools[dtype], p->spare[dtype][--p->spare_count[dtype]], size);
+    for (uint32_t i = p->dying[k]; i != TGI_NONE; i = p->next_dying[i])
+        if (!f->values[i].spared)
+            give(&p->pools[f->values[i].node->dtype], f->values[i].at, tgi_node_size(f->values[i].node));
+}
+
+static tg_status take_tables(placer *p) {
+    tgi_function *f = p->f;
+    p->dying = tgi_emit_take(f->file, f->unit_count, sizeof *p->dying);
+    p->next_dying = tgi_emit_take(f->file, f->value_count, sizeof *p->next_dying);
+    if (!p->dying || !p->next_dying) return f->file->tape->status;
+    for (int dtype = 0; dtype < TG_DTYPES; dtype++) {
+        p->pools[dtype].free = tgi_emit_take(f->file, (size_t)f->value_count + 1, sizeof(room));
+        p->spare[dtype] = tgi_emit_take(f->file, f->value_count, sizeof(int64_t));
+        if (!p->pools[dtype].free || !p->spare[dtype]) return f->file->tape->status;
+    }
+    return TG_OK;
+}
+
+tg_status tgi_place_values(tgi_function *f) {
+    placer p = {.f = f};
+    if (take_tables(&p)) return f->file->tape->status;
+    for (uint32_t i = 0; i < f->value_count; i++)
+        choose_home(&f->values[i]);
+    list_dying(&p);
+    for (uint32_t k = 0; k < f->unit_count; k++)
+        place_unit(&p, k);
+    for (int dtype = 0; dtype < TG_DTYPES; dtype++) {
+        f->work[dtype] = p.pools[dtype].end;
+        if (f->file->work[dtype] < f->work[dtype]) f->file->work[dtype] = f->work[dtype];
+    }
+    return TG_OK;
+}

@@ -1,0 +1,256 @@
+/* emit/write_function.c: a function: its comment and head, the arrays that it works on, and its units.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <string.h>
+
+#include "emit/program.h"
+
+/* ---- names and comments ------------------------------------------------------------------------------------------ */
+
+void tgi_put_array_name(tgi_function *f, tgi_writer *w, uint32_t base) {
+    const tgi_emit_value *v = &f->values[base];
+    const char           *name = v->name ? v->name : tgi_c_name(f->file, base);
+    tgi_put_string(w, name ? name : "");
+}
+
+bool tgi_is_literal(const tgi_function *f, uint32_t base) {
+    return f->values[base].home == TGI_VALUE_LEAF && f->file->home[base] == TGI_LEAF_LITERAL;
+}
+
+void tgi_put_literal_of(const tgi_function *f, tgi_writer *w, uint32_t base) {
+    const tgi_node *node = f->values[base].node;
+    tgi_writer      text = {.memory = w->memory};
+    if (!tgi_node_size(node)) {
+        tgi_put_string(w, "0"); /* of no elements nobody reads one */
+        return;
+    }
+    tgi_put_literal(&text, (tg_dtype)node->dtype, node->data);
+    if (text.text) tgi_put(w, *text.text == '-' ? "(%s)" : "%s", text.text);
+    w->failed |= text.failed;
+    tgi_writer_free(&text);
+}
+
+void tgi_put_address_of(tgi_function *f, tgi_writer *w, uint32_t base) {
+    tgi_file       *file = f->file;
+    const tgi_node *node = f->values[base].node;
+    const char     *name = tgi_c_name(file, base);
+    if (name && !file->numbered[base]) {
+        tgi_put(&file->data, "static const %s %s[1] = {", tgi_c_type((tg_dtype)node->dtype), name);
+        tgi_put_literal_of(f, &file->data, base);
+        tgi_put_string(&file->data, "};\n\n");
+        file->numbered[base] = true;
+    }
+    tgi_put(w, "%s[0]", name ? name : "");
+}
+
+void tgi_put_place(tgi_writer *w, const tgi_node *node) {
+    const char *file = node->file ? node->file : "?", *slash = strrchr(file, '/');
+    tgi_put_comment(w, slash ? slash + 1 : file);
+    tgi_put(w, ":%" PRIu32, node->line);
+}
+
+static void put_place_and_rule(tgi_writer *w, const tg_tape *tape, const tgi_node *node) {
+    tgi_put_place(w, node);
+    if (node->rule_of == TGI_NONE) return;
+    tgi_put_string(w, ", gradient of ");
+    tgi_put_comment(w, tgi_node_at(tape, node->rule_of)->op->name);
+}
+
+void tgi_put_line_of(tgi_writer *w, const tg_tape *tape, const tgi_node *node) {
+    tgi_put_string(w, " /* ");
+    put_place_and_rule(w, tape, node);
+    tgi_put_string(w, " */");
+}
+
+static void put_type(tgi_writer *w, const tgi_node *node) {
+    char text[TGI_TEXT];
+    tgi_put(w, "%s %s", tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text, node->rank, node->dims));
+}
+
+static void put_operand(tgi_function *f, tgi_writer *w, uint32_t index) {
+    if (tgi_is_literal(f, index))
+        tgi_put_literal_of(f, w, index);
+    else
+        tgi_put_array_name(f, w, f->values[index].home == TGI_VALUE_VIEW ? f->values[index].sources[0].base : index);
+}
+
+/* "matmul5 = matmul(x, w1): float32 (100, 32), iris.c:56" */
+void tgi_put_heading(tgi_function *f, uint32_t value) {
+    const tgi_node *node = f->values[value].node;
+    tgi_writer      line = {.memory = f->file->bodies.memory};
+    tgi_put_string(&line, "/* ");
+    tgi_put_array_name(f, &line, node->op->effect ? node->in[0] : value);
+    tgi_put_string(&line, " = ");
+    tgi_put_comment(&line, node->op->name);
+    for (uint32_t j = 0; j < node->count; j++) {
+        tgi_put_string(&line, j ? ", " : "(");
+        if (j == 8) {
+            tgi_put_string(&line, "...");
+            break;
+        }
+        put_operand(f, &line, node->in[j]);
+    }
+    tgi_put_string(&line, node->count ? "): " : "(): ");
+    put_type(&line, node);
+    tgi_put_string(&line, ", ");
+    put_place_and_rule(&line, f->file->tape, node);
+    tgi_put_string(&line, " */");
+    if (line.text) tgi_put_lines(&f->file->bodies, line.text);
+    f->file->bodies.failed |= line.failed;
+    tgi_writer_free(&line);
+}
+
+/* ---- the arguments ----------------------------------------------------------------------------------------------- */
+
+static bool uses(const tgi_function *f, uint32_t index, tgi_leaf_home home) {
+    return f->values[index].home == TGI_VALUE_LEAF && f->file->home[index] == home;
+}
+
+static bool has_state(const tgi_function *f) {
+    bool draws = false;
+    for (uint32_t i = 0; i < f->count; i++) {
+        if (uses(f, i, TGI_LEAF_STATE)) return true;
+        draws |= f->values[i].needed && f->values[i].node->op->random;
+    }
+    return draws;
+}
+
+static bool has_work(const tgi_function *f) {
+    for (int dtype = 0; dtype < TG_DTYPES; dtype++)
+        if (f->work[dtype]) return true;
+    return false;
+}
+
+static void put_comma(tgi_writer *w, bool *first) {
+    if (!*first) tgi_put_string(w, ", ");
+    *first = false;
+}
+
+static void put_head(tgi_function *f, tgi_writer *w) {
+    tgi_file *file = f->file;
+    bool      first = true;
+    tgi_put(w, "%s %s(", f->failures ? "int" : "void", f->name);
+    if (has_state(f)) {
+        tgi_put(w, "%s_state *state", file->prefix);
+        first = false;
+    }
+    for (uint32_t i = 0; i < f->count; i++) {
+        if (!uses(f, i, TGI_LEAF_ARGUMENT)) continue;
+        put_comma(w, &first);
+        tgi_put(w, "const %s *%s", tgi_c_type((tg_dtype)f->values[i].node->dtype), tgi_c_name(file, i));
+    }
+    for (int k = 0; k < f->output_count; k++) {
+        put_comma(w, &first);
+        tgi_put(w, "%s *%s", tgi_c_type((tg_dtype)f->values[f->outputs[k].value].node->dtype), f->outputs[k].name);
+    }
+    if (has_work(f) && file->options.memory == TG_EMIT_REENTRANT) {
+        put_comma(w, &first);
+        tgi_put(w, "%s_work *work", file->prefix);
+    }
+    tgi_put_string(w, first ? "void)" : ")");
+}
+
+static void put_argument(tgi_writer *w, const char *name, const tgi_node *node, const char *way) {
+    tgi_put(w, " *     %-16s %s ", name, way);
+    put_type(w, node);
+    tgi_put_string(w, "\n");
+}
+
+/* The prototype, and above it what it does and what the arguments are. */
+static void put_prototype(tgi_function *f) {
+    tgi_file   *file = f->file;
+    tgi_writer *w = &file->prototypes;
+    tgi_put_string(w, "/* Runs ");
+    if (f->part) {
+        tgi_put_string(w, "the part \"");
+        tgi_put_comment(w, f->part);
+        tgi_put_string(w, "\"");
+    } else
+        tgi_put_string(w, "what stands outside of parts");
+    tgi_put_string(w, " once.\n");
+    for (uint32_t i = 0; i < f->count; i++)
+        if (uses(f, i, TGI_LEAF_ARGUMENT)) put_argument(w, tgi_c_name(file, i), f->values[i].node, "read:   ");
+    for (int k = 0; k < f->output_count; k++)
+        put_argument(w, f->outputs[k].name, f->values[f->outputs[k].value].node, "written:");
+    if (f->failures) {
+        tgi_put_string(w, " * Returns 0, or when it could not be done, with what stands before that done:\n");
+        tgi_put_bytes(w, f->failure_texts.text, f->failure_texts.length);
+    }
+    tgi_put_string(w, " */\n");
+    put_head(f, w);
+    tgi_put_string(w, ";\n\n");
+}
+
+/* ---- the body ---------------------------------------------------------------------------------------------------- */
+
+static const char *pool_name(int dtype) {
+    static const char *const names[TG_DTYPES] = {[TG_F32] = "f32", [TG_F64] = "f64", [TG_I64] = "i64", [TG_BOOL] = "b8"};
+    return names[dtype];
+}
+
+/* Names for the arrays of the state. */
+static void write_state(tgi_function *f) {
+    for (uint32_t i = 0; i < f->count; i++) {
+        const tgi_node *node = f->values[i].node;
+        if (!uses(f, i, TGI_LEAF_STATE)) continue;
+        const char *name = tgi_c_name(f->file, i), *type = tgi_c_type((tg_dtype)node->dtype);
+        tgi_put_line(&f->file->bodies, f->values[i].written ? "%s *const %s = state->%s;" : "const %s *const %s = state->%s;", type, name, name);
+        if (!tgi_node_size(node)) tgi_put_line(&f->file->bodies, "(void)%s;", name);
+    }
+}
+
+/* A name for the place of each value that the unit makes in the work memory. */
+static void write_places(tgi_function *f, const tgi_emit_unit *unit) {
+    for (uint32_t i = unit->first; i != TGI_NONE; i = f->values[i].next) {
+        const tgi_emit_value *v = &f->values[i];
+        if (v->home != TGI_VALUE_WORK) continue;
+        int dtype = v->node->dtype;
+        tgi_put_line(&f->file->bodies, "%s *const %s = work%s%s + %" PRId64 ";", tgi_c_type((tg_dtype)dtype), tgi_c_name(f->file, i),
+                     f->file->options.memory == TG_EMIT_STATIC ? "." : "->", pool_name(dtype), v->at);
+        if (!tgi_node_size(v->node)) tgi_put_line(&f->file->bodies, "(void)%s;", tgi_c_name(f->file, i));
+    }
+}
+
+/* What has no elements is not used, and a compiler would say so. */
+static void note_if_unused(tgi_function *f, const char *name, const tgi_node *node) {
+    tgi_writer *w = &f->file->bodies;
+    if (!w->text || !tgi_node_size(node) || !tgi_has_word(w->text, name)) tgi_put_line(w, "(void)%s;", name);
+}
+
+static void note_unused(tgi_function *f) {
+    for (uint32_t i = 0; i < f->count; i++)
+        if (uses(f, i, TGI_LEAF_ARGUMENT)) note_if_unused(f, tgi_c_name(f->file, i), f->values[i].node);
+    for (int k = 0; k < f->output_count; k++)
+        note_if_unused(f, f->outputs[k].name, f->values[f->outputs[k].value].node);
+}
+
+static void name_outputs(tgi_function *f) {
+    for (int k = 0; k < f->output_count; k++)
+        f->values[f->outputs[k].value].name = f->outputs[k].name;
+}
+
+tg_status tgi_write_function(tgi_function *f) {
+    tgi_file  *file = f->file;
+    tgi_writer body = file->bodies, head = {.memory = &file->tape->memory};
+    name_outputs(f);
+    file->bodies = (tgi_writer){.memory = &file->tape->memory, .indent = 1};
+    write_state(f);
+    for (uint32_t k = 0; k < f->unit_count && !file->tape->status; k++) {
+        if (file->bodies.length) tgi_put_string(&file->bodies, "\n");
+        write_places(f, &f->units[k]);
+        (f->units[k].loop ? tgi_write_loop : tgi_write_kernel)(f, &f->units[k]);
+    }
+    note_unused(f);
+    if (f->failures) tgi_put_lines(&file->bodies, "return 0;");
+    put_head(f, &head); /* which depends on whether the kernels may fail */
+    tgi_put(&body, "%s {\n", head.text ? head.text : "");
+    if (file->bodies.text) tgi_put_string(&body, file->bodies.text);
+    tgi_put_string(&body, "}\n\n");
+    body.failed |= head.failed || file->bodies.failed;
+    tgi_writer_free(&head);
+    tgi_writer_free(&file->bodies);
+    file->bodies = body;
+    put_prototype(f);
+    return file->tape->status;
+}

@@ -1,0 +1,150 @@
+/* tests/emit/emitted.c: a tape as C, compiled and run.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "emit/emitted.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- files and commands ------------------------------------------------------------------------------------------ */
+
+const char *emitted_path(const char *name) {
+    static char path[1024];
+    mkdir(BUILD_DIR "/tests/emitted", 0777);
+    snprintf(path, sizeof path, "%s/tests/emitted/%s", BUILD_DIR, name);
+    return path;
+}
+
+static FILE *open_file(const char *name, const char *suffix, const char *mode) {
+    char text[256];
+    snprintf(text, sizeof text, "%s%s", name, suffix);
+    FILE *file = fopen(emitted_path(text), mode);
+    ck_assert_msg(file != NULL, "%s cannot be opened", emitted_path(text));
+    return file;
+}
+
+static const char *compiler(void) {
+    const char *cc = getenv("CC");
+    return cc && *cc ? cc : "cc";
+}
+
+void run_command(const char *format, ...) {
+    char    command[4096], full[5400], output[2000] = "";
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(command, sizeof command, format, arguments);
+    va_end(arguments);
+    snprintf(full, sizeof full, "{ %s; } >%s 2>&1", command, emitted_path("output"));
+    if (system(full) == 0) return;
+    FILE *file = open_file("output", "", "r");
+    output[fread(output, 1, sizeof output - 1, file)] = 0;
+    fclose(file);
+    ck_abort_msg("%s\n%s", command, output);
+}
+
+/* ---- the program that calls the functions ------------------------------------------------------------------------ */
+
+static const char *c_type(tg_dtype dtype) {
+    static const char *const types[] = {[TG_F32] = "float", [TG_F64] = "double", [TG_I64] = "int64_t", [TG_BOOL] = "bool"};
+    return types[dtype];
+}
+
+/* Whether the prototype of a function has that text. */
+static bool takes(const char *header, const char *name, int k, const char *text) {
+    char call[NAME_TEXT + 16];
+    snprintf(call, sizeof call, " %s_f%d(", name, k);
+    const char *start = strstr(header, call), *end = start ? strchr(start, ';') : NULL, *found = start ? strstr(start, text) : NULL;
+    ck_assert_msg(start != NULL, "the header has no %s", call);
+    return found && found < end;
+}
+
+static void write_call(FILE *out, const char *header, const char *name, int k, const emitted_function *f) {
+    bool state = takes(header, name, k, "_state *"), first = true;
+    for (int j = 0; j < f->count; j++) {
+        int64_t size = tg_size(f->outputs[j]);
+        fprintf(out, "static %s y%d_%d[%lld];\n", c_type(tg_dtype_of(f->outputs[j])), k, j, (long long)(size ? size : 1));
+    }
+    fprintf(out, "static void call%d(void) {\n    %s_f%d(", k, name, k);
+    if (state) fprintf(out, "&state");
+    first = !state;
+    for (int j = 0; j < f->count; j++) {
+        fprintf(out, first ? "y%d_%d" : ", y%d_%d", k, j);
+        first = false;
+    }
+    fprintf(out, ");\n}\n\n");
+}
+
+static void write_program(FILE *out, const char *header, const char *name, int count, const emitted_function *functions, int times) {
+    fprintf(out, "#include \"%s.h\"\n#include <stdio.h>\n\n", name);
+    char type[NAME_TEXT + 16];
+    snprintf(type, sizeof type, "} %s_state;", name);
+    bool state = strstr(header, type) != NULL;
+    if (state) fprintf(out, "static %s_state state;\n", name);
+    for (int k = 0; k < count; k++)
+        write_call(out, header, name, k, &functions[k]);
+    fprintf(out, "int main(void) {\n");
+    if (state) fprintf(out, "    %s_init(&state);\n", name);
+    for (int i = 0; i < times; i++)
+        for (int k = 0; k < count; k++)
+            fprintf(out, "    call%d();\n", k);
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < functions[k].count; j++)
+            if (tg_size(functions[k].outputs[j])) fprintf(out, "    fwrite(y%d_%d, 1, sizeof y%d_%d, stdout);\n", k, j, k, j);
+    fprintf(out, "    return 0;\n}\n");
+}
+
+/* ---- running it -------------------------------------------------------------------------------------------------- */
+
+static char *text_of_file(const char *name, const char *suffix) {
+    FILE *file = open_file(name, suffix, "r");
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    char *text = malloc(size + 1);
+    ck_assert(text && fread(text, 1, size, file) == size);
+    text[size] = 0;
+    fclose(file);
+    return text;
+}
+
+static bool emit(tg_tape *tape, const char *name, int count, const emitted_function *functions) {
+    tg_emit_function *wanted = calloc((size_t)count, sizeof *wanted);
+    char(*names)[16] = calloc((size_t)count, sizeof *names);
+    for (int k = 0; k < count; k++) {
+        snprintf(names[k], sizeof names[k], "f%d", k);
+        wanted[k] = (tg_emit_function){functions[k].part[0] ? functions[k].part : NULL, names[k], functions[k].count, functions[k].outputs};
+    }
+    FILE *source = open_file(name, ".c", "w"), *header = open_file(name, ".h", "w");
+    tg_emit_options o = {.prefix = name, .function_count = count, .functions = wanted, .memory = TG_EMIT_STATIC};
+    tg_emit_c(tape, source, header, &o);
+    fclose(source);
+    fclose(header);
+    free(wanted);
+    free(names);
+    return !tg_error_status(tape);
+}
+
+bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, emitted_function *functions, int times) {
+    if (!emit(tape, name, count, functions)) return false;
+    char *header = text_of_file(name, ".h"), base[1024];
+    FILE *program = open_file(name, "_main.c", "w");
+    write_program(program, header, name, count, functions, times);
+    fclose(program);
+    free(header);
+    snprintf(base, sizeof base, "%s", emitted_path(name));
+    run_command("%s -std=c99 %s %s -c %s.c -o %s.o", compiler(), EMITTED_WARNINGS, flags, base, base);
+    run_command("%s -w -std=c99 %s %s_main.c %s.o -o %s.run -lm", compiler(), flags, base, base, base);
+    run_command("%s.run >%s.out", base, base);
+    FILE *out = open_file(name, ".out", "rb");
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < functions[k].count; j++) {
+            size_t size = (size_t)tg_size(functions[k].outputs[j]), width = tg_dtype_size(tg_dtype_of(functions[k].outputs[j]));
+            functions[k].values[j] = calloc(size + 1, width);
+            ck_assert(fread(functions[k].values[j], width, size, out) == size);
+        }
+    ck_assert_int_eq(fgetc(out), EOF);
+    fclose(out);
+    return true;
+}

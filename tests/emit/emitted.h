@@ -1,0 +1,42 @@
+/* tests/emit/emitted.h: a tape as C, compiled and run, and its values beside those of the library.
+ *
+ * The functions of a file are called one after the other by a program that is written for it, and their outputs are read back from
+ * what it writes.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TESTS_EMIT_EMITTED_H
+#define TESTS_EMIT_EMITTED_H
+
+#include <stdio.h>
+
+#include "support.h"
+
+enum { MOST_OUTPUTS = 8, NAME_TEXT = 64 };
+
+/* A function of the file, in its order: the part, and what it gives. */
+typedef struct emitted_function {
+    char      part[NAME_TEXT];
+    char      what[80]; /* begins the messages */
+    int       count;
+    tg_tensor outputs[MOST_OUTPUTS];
+    void     *values[MOST_OUTPUTS]; /* filled in by run_emitted: the caller frees them */
+} emitted_function;
+
+/* The suites of check_emit. */
+Suite *suite_emit(void);
+
+/* How the C is compiled. */
+#define EMITTED_WARNINGS "-Wall -Wextra -Wpedantic -Wconversion -Werror"
+#define EMITTED_SANITIZERS "-fsanitize=address,undefined -fno-sanitize-recover=all"
+
+/* Writes the functions of the tape as NAME.c and NAME.h in a directory of the build tree, and a program that calls each `times` times;
+ * compiles and runs it with those flags, and reads the outputs. False when the tape cannot be written: it has the error then. */
+bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, emitted_function *functions, int times);
+
+/* Runs a command of the shell; the test fails with its output when it does. */
+void run_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Where files are written: "DIRECTORY/NAME". Valid until the next call. */
+const char *emitted_path(const char *name);
+
+#endif

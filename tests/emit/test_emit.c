@@ -1,0 +1,325 @@
+/* tests/emit/test_emit.c: tg_emit_c: whole programs as C, the order of assigns, names, errors.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emit/emitted.h"
+#include "ops/values.h"
+
+/* ---- programs ---------------------------------------------------------------------------------------------------- */
+
+static void give(emitted_function *f, tg_tensor y) {
+    f->outputs[f->count++] = y;
+    tg_keep(y);
+}
+
+/* Both run so often; then all outputs agree to that many units of the largest element. */
+static void check_program(tg_tape *tape, const char *name, int count, emitted_function *functions, int times, double tolerance) {
+    static double got[MOST_ELEMENTS], expected[MOST_ELEMENTS];
+    ck_assert_str_eq(tg_error(tape), "");
+    ck_assert_msg(run_emitted(tape, name, "-O1 " EMITTED_SANITIZERS, count, functions, times), "%s", tg_error(tape));
+    for (int i = 0; i < times; i++)
+        for (int k = 0; k < count; k++)
+            ck_assert_msg(!(functions[k].part[0] ? tg_run_part(tape, functions[k].part) : tg_run(tape)), "%s", tg_error(tape));
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < functions[k].count; j++) {
+            tg_tensor   y = functions[k].outputs[j];
+            int64_t     size = tg_size(y);
+            const void *data = tg_peek(y);
+            double      most = 0;
+            ck_assert_msg(data && size <= MOST_ELEMENTS, "%s", tg_error(tape));
+            for (int64_t i = 0; i < size; i++) {
+                bool narrow = tg_dtype_of(y) == TG_F32;
+                got[i] = narrow ? (double)((float *)functions[k].values[j])[i] : ((double *)functions[k].values[j])[i];
+                expected[i] = narrow ? (double)((const float *)data)[i] : ((const double *)data)[i];
+                most = fmax(most, fabs(expected[i]));
+            }
+            for (int64_t i = 0; i < size; i++)
+                ck_assert_msg(fabs(got[i] - expected[i]) <= tolerance * most, "%s, function %d, output %d: element %d is %.17g, and %.17g in the library",
+                              name, k, j, (int)i, got[i], expected[i]);
+            free(functions[k].values[j]);
+        }
+}
+
+static tg_tensor random_leaf(tg_tape *tape, const char *name, tg_shape shape) {
+    return tg_parameter(tape, name, tg_randn(tape, TG_F64, shape));
+}
+
+/* A network with Adam: its state is kept from call to call, and another part reads the weights. */
+START_TEST(training_goes_on_from_call_to_call) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_randn(tape, TG_F64, TG_SHAPE(20, 5)), t = tg_randn(tape, TG_F64, TG_SHAPE(20, 3));
+    tg_tensor w1 = random_leaf(tape, "w1", TG_SHAPE(5, 8)), b1 = random_leaf(tape, "b1", TG_SHAPE(8));
+    tg_tensor w2 = random_leaf(tape, "w2", TG_SHAPE(8, 3));
+    emitted_function f[2] = {{.part = "train", .what = "train"}, {.part = "predict", .what = "predict"}};
+    tg_begin_part(tape, "train");
+    tg_tensor loss = tg_mean(tg_square(tg_sub(tg_matmul(tg_tanh(tg_add(tg_matmul(x, w1), b1)), w2), t)));
+    tg_backward(loss);
+    give(&f[0], loss);
+    give(&f[0], tg_grad(w1));
+    (tg_adam_step)(tape, tg_num(0.01), NULL);
+    tg_end_part(tape);
+    tg_begin_part(tape, "predict");
+    give(&f[1], tg_softmax(tg_matmul(tg_tanh(tg_add(tg_matmul(x, w1), b1)), w2), 1));
+    tg_end_part(tape);
+    check_program(tape, "training", 2, f, 4, 1e-12);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(derivatives_of_second_order_are_written) {
+    tg_tape         *tape = tg_tape_new();
+    tg_tensor        x = tg_constant(tape, TG_F64, TG_SHAPE(4), (double[]){0.5, -1, 2, 0.25}), hessian;
+    tg_tensor        p = tg_parameter(tape, "p", x), y = tg_sum(tg_mul(tg_exp(tg_sin(p)), tg_flip(tg_square(p), TG_AXES(0))));
+    emitted_function f = {.what = "hessian"};
+    hessian = tg_hessian(y, p);
+    give(&f, y);
+    give(&f, hessian);
+    check_program(tape, "hessian", 1, &f, 1, 1e-12);
+    finish(tape);
+}
+END_TEST
+
+/* Instructions from before an assign see the old value, those after it the new one, and a view from before it holds what it showed. */
+START_TEST(assigns_happen_where_they_stand) {
+    tg_tape         *tape = tg_tape_new();
+    tg_tensor        w = random_leaf(tape, "w", TG_SHAPE(3, 3)), v = random_leaf(tape, "v", TG_SHAPE(3, 3));
+    emitted_function f = {.what = "order"};
+    tg_tensor        turned = tg_transpose(w, 0, 1), before = tg_mul(w, 2);
+    tg_assign(w, tg_add(turned, v));
+    tg_tensor after = tg_add(w, turned);
+    tg_assign(v, w);
+    tg_assign(w, tg_flip(w, TG_AXES(0)));
+    tg_assign_slice(v, 0, 0, 2, 1, tg_slice(tg_mul(w, v), 0, 1, 3, 1));
+    give(&f, turned);
+    give(&f, before);
+    give(&f, after);
+    give(&f, tg_add(w, v));
+    check_program(tape, "order", 1, &f, 3, 0);
+    finish(tape);
+}
+END_TEST
+
+/* ---- random programs --------------------------------------------------------------------------------------------- */
+
+enum { STEPS = 40, VALUES = STEPS + 8 };
+
+static tg_tensor any(uint32_t *state, const tg_tensor *made, int count) {
+    return made[next_number(state) % (uint32_t)count];
+}
+
+/* Of 4 x 4 matrices another one: elementwise ops, views, reductions, products, parts. */
+static tg_tensor random_value(uint32_t *state, const tg_tensor *made, int count) {
+    tg_tensor a = any(state, made, count), b = any(state, made, count);
+    switch (next_number(state) % 12) {
+    case 0: return tg_add(a, b);
+    case 1: return tg_mul(a, b);
+    case 2: return tg_tanh(tg_sub(a, b));
+    case 3: return tg_transpose(a, 0, 1);
+    case 4: return tg_flip(a, TG_AXES(1));
+    case 5: return tg_tanh(tg_matmul(a, b));
+    case 6: return tg_sub(a, tg_sum_axes(b, TG_AXES(0), true));
+    case 7: return tg_tanh(tg_add(a, tg_max_axes(b, TG_AXES(1), true)));
+    case 8: return tg_concat(TG_LIST(tg_slice(a, 0, 0, 2, 1), tg_slice(b, 0, 1, 3, 1)), 0);
+    case 9: return tg_reshape(tg_transpose(a, 0, 1), TG_SHAPE(4, 4));
+    case 10: return tg_where(tg_gt(a, b), a, tg_neg(b));
+    default: return tg_broadcast_to(tg_slice(a, 1, 1, 2, 1), TG_SHAPE(4, 4));
+    }
+}
+
+START_TEST(random_programs_are_the_librarys) {
+    uint32_t         state = (uint32_t)_i + 1;
+    tg_tape         *tape = tg_tape_new();
+    tg_tensor        made[VALUES], leaves[2];
+    emitted_function f = {.what = "random"};
+    char             name[NAME_TEXT];
+    tg_seed(tape, state);
+    made[0] = leaves[0] = tg_parameter(tape, "a", tg_tanh(tg_randn(tape, TG_F64, TG_SHAPE(4, 4))));
+    made[1] = leaves[1] = tg_parameter(tape, "b", tg_tanh(tg_randn(tape, TG_F64, TG_SHAPE(4, 4))));
+    int count = 2;
+    for (int i = 0; i < STEPS; i++) {
+        if (next_number(&state) % 8 == 0) {
+            tg_tensor value = any(&state, made, count);
+            tg_assign(leaves[next_number(&state) % 2], tg_mul(0.5, value));
+        } else {
+            made[count] = random_value(&state, made, count);
+            count++;
+        }
+    }
+    for (int k = 0; k < 5; k++)
+        give(&f, made[count - 1 - 3 * k]);
+    give(&f, leaves[0]);
+    snprintf(name, sizeof name, "random%d", _i);
+    check_program(tape, name, 1, &f, 2, 1e-11);
+    finish(tape);
+}
+END_TEST
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+/* The header of a tape. */
+static const char *header_of(tg_tape *tape, const tg_emit_options *options) {
+    FILE *source = tmpfile(), *header = tmpfile();
+    ck_assert_msg(!tg_emit_c(tape, source, header, options), "%s", tg_error(tape));
+    fclose(source);
+    return text_of(header);
+}
+
+#define HAS(text, piece) ck_assert_msg(strstr(text, piece) != NULL, "no '%s' in:\n%s", piece, text)
+
+START_TEST(names_become_identifiers) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "net/x.1", TG_F32, TG_SHAPE(2)), y = tg_input(tape, "double", TG_F32, TG_SHAPE(2));
+    tg_set_name(tg_add(x, y), "net x 1");
+    tg_set_name(tg_mul(x, y), "3d");
+    const char *text = header_of(tape, NULL);
+    HAS(text, "void tape_run(const float *net_x_1, const float *double_2, float *net_x_1_2, float *x3d);");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(parts_are_functions) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(2)), twice = tg_mul(x, 2);
+    tg_begin_part(tape, "first part");
+    tg_set_name(tg_add(twice, 1), "y");
+    tg_end_part(tape);
+    const char *text = header_of(tape, &(tg_emit_options){.prefix = "net"});
+    HAS(text, "void net_first_part(const double *x, double *y);");
+    ck_assert_msg(!strstr(text, "net_run"), "%s", text);
+    text = header_of(tape, &(tg_emit_options){.function_count = 1, .functions = &(tg_emit_function){.name = "go", .output_count = 1, .outputs = &twice}});
+    HAS(text, "void tape_go(const double *x, double *mul2);");
+    finish(tape);
+}
+END_TEST
+
+START_TEST(weights_may_be_the_callers) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(2)), w = tg_parameter(tape, "w", tg_constant(tape, TG_F32, TG_SHAPE(2), (float[]){1, 2}));
+    tg_set_name(tg_mul(x, w), "y");
+    HAS(header_of(tape, NULL), "void tape_run(const float *x, float *y);");
+    const char *text = header_of(tape, &(tg_emit_options){.weights = TG_EMIT_CALLERS});
+    HAS(text, "void tape_run(tape_state *state, const float *x, float *y);");
+    HAS(text, "float w[2];");
+    finish(tape);
+}
+END_TEST
+
+/* An index out of range ends the function with a number that the header explains. */
+START_TEST(failures_are_numbers) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor at = tg_input(tape, "at", TG_I64, TG_SHAPE(2)), x = tg_input(tape, "x", TG_F32, TG_SHAPE(3));
+    tg_set_name(tg_take(x, at, 0), "y");
+    const char *text = header_of(tape, NULL);
+    HAS(text, "int tape_run(const int64_t *at, const float *x, float *y);");
+    HAS(text, "1  take at test_emit.c:");
+    HAS(text, "an index is out of range for an axis of size 3");
+    finish(tape);
+}
+END_TEST
+
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(what_cannot_be_written_is_an_error) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(2)), w = tg_parameter(tape, "w", tg_full(tape, TG_F32, TG_SHAPE(2), 1));
+    FILE     *file = tmpfile();
+    FAILS(tape, tg_emit_c(tape, NULL, file, NULL), TG_ERR_ARGUMENT, "emit_c: a file is NULL");
+    FAILS(tape, tg_emit_c(tape, file, file, &(tg_emit_options){.prefix = "3d"}), TG_ERR_ARGUMENT, "emit_c: the prefix '3d' is no name in C");
+    FAILS(tape, tg_emit_c(tape, file, file, NULL), TG_ERR_ARGUMENT,
+          "emit_c: 'tape_run' would give nothing and assign nothing: name its results by tg_set_name");
+    FAILS(tape, tg_emit_c(tape, file, file, &(tg_emit_options){.function_count = 1}), TG_ERR_ARGUMENT, "emit_c: 1 functions in a list");
+    FAILS(tape, tg_emit_c(tape, file, file, &(tg_emit_options){.memory = (tg_emit_memory)2}), TG_ERR_ARGUMENT,
+          "emit_c: the weights or the memory are none of the choices");
+    tg_emit_function f[2] = {{.part = "none"}, {.name = "a b"}};
+    tg_emit_options  o = {.function_count = 1, .functions = f};
+    FAILS(tape, tg_emit_c(tape, file, file, &o), TG_ERR_NAME, "emit_c: there is no part 'none'");
+    o.functions = f + 1;
+    FAILS(tape, tg_emit_c(tape, file, file, &o), TG_ERR_ARGUMENT, "emit_c: 'a b' is no name of a function in C");
+    tg_tensor y = tg_mul(x, w);
+    tg_set_name(y, "y");
+    f[0] = f[1] = (tg_emit_function){.name = NULL};
+    o = (tg_emit_options){.function_count = 2, .functions = f};
+    FAILS(tape, tg_emit_c(tape, file, file, &o), TG_ERR_NAME, "emit_c: two functions would have the name 'tape_run'");
+    f[0].output_count = 1;
+    FAILS(tape, tg_emit_c(tape, file, file, &o), TG_ERR_ARGUMENT, "emit_c: 1 outputs of 'tape_run' in no list");
+    f[0].outputs = &(tg_tensor){0};
+    FAILS(tape, tg_emit_c(tape, file, file, &o), TG_ERR_HANDLE, "emit_c: an output is no tensor: it is zero-initialised, or made of plain numbers alone");
+    fclose(file);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(an_op_without_a_text_is_named) {
+    tg_tape *tape = tg_tape_new();
+    char     expected[200];
+    FILE    *file = tmpfile();
+    int      line = __LINE__ + 1;
+    tg_set_name(tg_argsort(tg_input(tape, "x", TG_F32, TG_SHAPE(3)), 0, false), "order");
+    snprintf(expected, sizeof expected, "emit_c: argsort (3) at %s:%d: the op has no C text", __FILE__, line);
+    FAILS(tape, tg_emit_c(tape, file, file, NULL), TG_ERR_ARGUMENT, expected);
+    ck_assert_int_eq(ftell(file), 0);
+    fclose(file);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(values_from_outside_of_a_part_must_be_what_they_were) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", tg_full(tape, TG_F32, TG_SHAPE(2), 1)), y = tg_mul(w, 2);
+    char      expected[200];
+    FILE     *file = tmpfile();
+    int       line = __LINE__ - 3;
+    tg_begin_part(tape, "part");
+    tg_set_name(tg_exp(y), "z");
+    tg_end_part(tape);
+    tg_assign(w, 0);
+    snprintf(expected, sizeof expected, "emit_c: mul (2) at %s:%d: it is computed outside of the part, from 'w', which the tape overwrites",
+             __FILE__, line);
+    FAILS(tape, tg_emit_c(tape, file, file, NULL), TG_ERR_VALUE, expected);
+    fclose(file);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_written_is_an_error) {
+    FILE *full = fopen("/dev/full", "w"), *file = tmpfile();
+    if (!full) {
+        fclose(file);
+        return;
+    }
+    tg_tape *tape = tg_tape_new();
+    tg_set_name(tg_exp(tg_input(tape, "x", TG_F32, TG_SHAPE(2))), "y");
+    FAILS(tape, tg_emit_c(tape, full, file, NULL), TG_ERR_IO, "emit_c: No space left on device");
+    FAILS(tape, tg_emit_c(tape, file, full, NULL), TG_ERR_IO, "emit_c: No space left on device");
+    fclose(file);
+    fclose(full);
+    finish(tape);
+}
+END_TEST
+
+Suite *suite_emit(void) {
+    Suite *suite = suite_create("emit");
+    TCase *tcase = tcase_create("programs");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, training_goes_on_from_call_to_call);
+    tcase_add_test(tcase, derivatives_of_second_order_are_written);
+    tcase_add_test(tcase, assigns_happen_where_they_stand);
+    tcase_add_loop_test(tcase, random_programs_are_the_librarys, 0, 20);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("names");
+    tcase_add_test(tcase, names_become_identifiers);
+    tcase_add_test(tcase, parts_are_functions);
+    tcase_add_test(tcase, weights_may_be_the_callers);
+    tcase_add_test(tcase, failures_are_numbers);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("errors");
+    tcase_add_test(tcase, what_cannot_be_written_is_an_error);
+    tcase_add_test(tcase, an_op_without_a_text_is_named);
+    tcase_add_test(tcase, values_from_outside_of_a_part_must_be_what_they_were);
+    tcase_add_test(tcase, a_file_that_cannot_be_written_is_an_error);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
