@@ -122,6 +122,13 @@ static tg_status choose(tgi_function *f) {
     return tgi_fail(tape, TG_ERR_ARGUMENT, what, "'%s' would give nothing and assign nothing: name its results by tg_set_name", f->name);
 }
 
+/* The k-th part that has a name; NULL when there is none. The bodies of loops have none. */
+static const char *named_part(const tg_tape *tape, int k) {
+    for (uint16_t i = 1; i <= tape->part_count; i++)
+        if (!tgi_part_at(tape, i)->loop && k-- == 0) return tgi_part_at(tape, i)->name;
+    return NULL;
+}
+
 /* Whether what stands outside of parts has something to do, so that it is a function if nobody said which are. */
 static bool has_something_outside(const tg_tape *tape) {
     for (uint32_t i = 0; i < tape->count; i++) {
@@ -129,12 +136,15 @@ static bool has_something_outside(const tg_tape *tape) {
         if (node->part || !node->op->infer) continue;
         if (node->op->effect || (tape->labels && tgi_name_of(tape, node))) return true;
     }
-    return tape->part_count == 0;
+    return !named_part(tape, 0);
 }
 
 static int count_functions(const tgi_file *file) {
     if (file->options.functions) return file->options.function_count;
-    return file->tape->part_count + has_something_outside(file->tape);
+    int count = 0;
+    while (named_part(file->tape, count))
+        count++;
+    return count + has_something_outside(file->tape);
 }
 
 /* Whether one of so many functions has the name. */
@@ -149,7 +159,7 @@ static bool is_there(const tgi_function *functions, int count, const char *name)
 static tg_status list_functions(tgi_file *file, tgi_function *functions, int count) {
     const tg_emit_function *wanted = file->options.functions;
     for (int k = 0; k < count; k++) {
-        const char *part = wanted ? wanted[k].part : k < file->tape->part_count ? file->tape->parts[k].name : NULL;
+        const char *part = wanted ? wanted[k].part : named_part(file->tape, k);
         if (begin_function(file, &functions[k], part, wanted ? &wanted[k] : NULL)) return file->tape->status;
         if (is_there(functions, k, functions[k].name))
             return tgi_fail(file->tape, TG_ERR_NAME, what, "two functions would have the name '%s'", functions[k].name);

@@ -13,6 +13,7 @@
 #ifndef TGI_EMIT_PROGRAM_H
 #define TGI_EMIT_PROGRAM_H
 
+#include "core/tape_part.h"
 #include "emit/helpers.h"
 #include "emit/writer.h"
 
