@@ -266,6 +266,27 @@ START_TEST(an_op_without_a_text_is_named) {
 }
 END_TEST
 
+static void squares(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)y, (void)context;
+    state[0] = tg_square(state[0]);
+}
+
+/* The body of one is no function; what does not read it can be written. */
+START_TEST(a_loop_is_an_op_without_a_text) {
+    tg_tape     *tape = tg_tape_new();
+    FILE        *file = tmpfile();
+    tg_tensor    x = tg_input(tape, "x", TG_F32, TG_SHAPE(3)), h = x;
+    tg_loop_spec loop = {.body = squares, .steps = 2, .states = 1, .state = &h};
+    tg_scan(tape, &loop);
+    tg_set_name(tg_exp(x), "y");
+    ck_assert_msg(!tg_emit_c(tape, file, file, NULL), "%s", tg_error(tape));
+    tg_set_name(h, "h");
+    FAILS(tape, tg_emit_c(tape, file, file, NULL), TG_ERR_ARGUMENT, "emit_c: scan (3) at ");
+    fclose(file);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(values_from_outside_of_a_part_must_be_what_they_were) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = tg_parameter(tape, "w", tg_full(tape, TG_F32, TG_SHAPE(2), 1)), y = tg_mul(w, 2);
@@ -318,6 +339,7 @@ Suite *suite_emit(void) {
     tcase = tcase_create("errors");
     tcase_add_test(tcase, what_cannot_be_written_is_an_error);
     tcase_add_test(tcase, an_op_without_a_text_is_named);
+    tcase_add_test(tcase, a_loop_is_an_op_without_a_text);
     tcase_add_test(tcase, values_from_outside_of_a_part_must_be_what_they_were);
     tcase_add_test(tcase, a_file_that_cannot_be_written_is_an_error);
     suite_add_tcase(suite, tcase);
