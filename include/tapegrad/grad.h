@@ -81,9 +81,9 @@ tg_status tg_jvp_batch(tg_tape *tape, int64_t count, int n, const tg_tensor *inp
 tg_status tg_hvp(tg_tensor loss, int n, const tg_tensor *inputs, const tg_tensor *vectors, tg_tensor *results);
 
 /* The Jacobian dy/dx as a tensor that has the sizes of y and then those of x: element [i][k] is dy[i] / dx[k], where i stands for
- * the indices of y, and k for those of x. y and x are any tensors of one floating dtype. Zeros where y does not depend on x. It is a
- * loop (tapegrad/loop.h) over the elements of y by backward mode, or, if x has fewer elements, over those of x by forward mode: one pass is
- * recorded. TG_ERR_SHAPE if the ranks add up to more than TG_MAX_RANK. */
+ * the indices of y, and k for those of x. y and x are any tensors of one floating dtype. Zeros where y does not depend on x. It is made
+ * by backward mode of the elements of y, or, if x has fewer elements, by forward mode of those of x: of up to 32 with a pass recorded for
+ * each, of more by a loop (tapegrad/loop.h), whose pass is recorded once. TG_ERR_SHAPE if the ranks add up to more than TG_MAX_RANK. */
 tg_tensor tg_jacobian(tg_tensor y, tg_tensor x);
 
 /* The Hessian of a loss (of its sum, if it has several elements) for x, as the Jacobian of its gradient: a tensor that has the
