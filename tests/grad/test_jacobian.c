@@ -298,11 +298,32 @@ START_TEST(values_that_were_overwritten_are_missed) {
 }
 END_TEST
 
+/* Of many lines, which are a loop: by rows, and by columns; as a tensor, and read. */
+START_TEST(many_lines_are_a_loop) {
+    enum { MOST = 60 };
+    static double w[MOST * MOST], y_at[MOST], found[2][MOST * MOST];
+    tg_tape      *tape = tg_tape_new();
+    int64_t       rows = _i ? 60 : 40, columns = _i ? 40 : 60;
+    tg_tensor     a = tg_mul(0.1, tg_randn(tape, TG_F64, TG_SHAPE(rows, columns))), x = tg_randn(tape, TG_F64, TG_SHAPE(columns));
+    int64_t       count = tg_instruction_count(tape);
+    tg_tensor     y = tg_tanh(tg_matmul(a, x)), j = tg_jacobian(y, x);
+    ck_assert_int_lt(tg_instruction_count(tape), count + 60);
+    ck_assert(!tg_read(a, w, rows * columns) && !tg_read(y, y_at, rows) && !tg_read(j, found[0], rows * columns));
+    ck_assert(!tg_read_jacobian(y, x, found[1], rows * columns));
+    for (int64_t k = 0; k < rows * columns; k++) {
+        double expected = w[k] * (1 - y_at[k / columns] * y_at[k / columns]);
+        ck_assert(fabs(found[0][k] - expected) < 1e-15 && fabs(found[1][k] - expected) < 1e-15);
+    }
+    finish(tape);
+}
+END_TEST
+
 Suite *suite_jacobian(void) {
     Suite *suite = suite_create("grad/jacobian");
     TCase *jacobian = tcase_create("Jacobian"), *tensor = tcase_create("tensors"), *hessian = tcase_create("Hessian");
     TCase *rejected = tcase_create("rejected");
     tcase_add_loop_test(jacobian, jacobian_of_a_matrix_times_a_vector_is_the_matrix, 0, 2);
+    tcase_add_loop_test(jacobian, many_lines_are_a_loop, 0, 2);
     tcase_add_test(jacobian, jacobian_of_a_product_of_matrices);
     tcase_add_loop_test(jacobian, jacobian_is_the_one_that_is_read, 0, sizeof trials / sizeof *trials);
     tcase_add_test(jacobian, jacobian_for_values_in_between_and_in_float32);
