@@ -41,15 +41,14 @@ static void end_walk(walk *w) {
 
 /* ---- tangents so far --------------------------------------------------------------------------------------------- */
 
-/* Whether gradients flow to operand j, of an op that takes a part to the first alone; and whether it has a tangent, too. */
-static bool flows_to(const walk *w, const tgi_node *node, uint32_t j) {
+bool tgi_flows_to(const tg_tape *tape, const tgi_node *node, uint32_t j) {
     tg_rule *rule = tgi_rule_of(node, j);
     if (!rule || (rule == tg_part_rule && j > 0)) return false;
-    return tgi_floating((tg_dtype)tgi_node_at(w->tape, node->in[j])->dtype);
+    return tgi_floating((tg_dtype)tgi_node_at(tape, node->in[j])->dtype);
 }
 
 static bool has_tangent(const walk *w, const tgi_node *node, uint32_t j) {
-    return flows_to(w, node, j) && tgi_is_marked(&w->given, node->in[j]);
+    return tgi_flows_to(w->tape, node, j) && tgi_is_marked(&w->given, node->in[j]);
 }
 
 static tg_tensor tangent_of(const walk *w, uint32_t index) {
@@ -79,9 +78,9 @@ static tg_tensor record_again(tg_tape *tape, const tgi_node *node, const tg_tens
 static void give_linear(walk *w, uint32_t index, const tg_rule_call *call, tg_tensor *in) {
     const tgi_node *node = tgi_node_at(w->tape, index);
     for (uint32_t j = 0; j < node->count; j++)
-        in[j] = has_tangent(w, node, j) ? tangent_of(w, node->in[j])
-                : flows_to(w, node, j)  ? tgi_full_like(call->x[j], 0)
-                                        : call->x[j];
+        in[j] = has_tangent(w, node, j)          ? tangent_of(w, node->in[j])
+                : tgi_flows_to(w->tape, node, j) ? tgi_full_like(call->x[j], 0)
+                                                 : call->x[j];
     give(w, index, record_again(w->tape, node, in));
 }
 
@@ -130,7 +129,7 @@ static bool is_elementwise(const tg_tape *tape, const tgi_node *node) {
 }
 
 static bool is_linear(const tgi_node *node) {
-    if (node->op->linearity == TG_LINEAR_TOGETHER) return true;
+    if (node->op->linearity == TG_LINEAR_TOGETHER || node->op->linearity == TG_MOVES) return true;
     return (node->op->view && node->count == 1) || (node->count && tgi_rule_of(node, 0) == tg_part_rule);
 }
 

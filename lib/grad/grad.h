@@ -20,6 +20,9 @@ tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call);
 uint32_t  tgi_end_of(int count, const tg_tensor *list);
 uint32_t  tgi_first_of(int count, const tg_tensor *list);
 
+/* Whether gradients flow to operand j, of an op that takes a part to the first alone (forward.c). */
+bool tgi_flows_to(const tg_tape *tape, const tgi_node *node, uint32_t j);
+
 /* Marks as wanted what lies on a way from what is to an output. `reached` is an empty set, and is empty again afterwards (backward.c). */
 void tgi_mark_ways(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached, tgi_marks *wanted);
 

@@ -225,7 +225,7 @@ static tg_tensor as_diagonal_rule(const tg_rule_call *call) {
 static tg_rule *const as_diagonal_rules[] = {as_diagonal_rule};
 
 #define AS_DIAGONAL(name) \
-    { name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules, .linearity = TG_LINEAR_TOGETHER, \
+    { name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules, .linearity = TG_MOVES, \
       .emit = as_diagonal_emit }
 
 /* x, which is `node`, is the diagonal of the last two axes; its rank is at least 1. */
@@ -403,14 +403,14 @@ static tg_rule *const triangle_rules[] = {triangle_rule};
 
 tg_tensor(tg_tril)(tg_tensor x, int64_t offset) {
     static const tg_op op =
-        {"tril", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_LINEAR_TOGETHER,
+        {"tril", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_MOVES,
          .emit = triangle_emit};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, false}, sizeof(triangle_attr));
 }
 
 tg_tensor(tg_triu)(tg_tensor x, int64_t offset) {
     static const tg_op op =
-        {"triu", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_LINEAR_TOGETHER,
+        {"triu", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_MOVES,
          .emit = triangle_emit};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, true}, sizeof(triangle_attr));
 }
