@@ -48,6 +48,7 @@
  *     tapegrad/optim.h    optimizers
  *     tapegrad/schedule.h rates that change from step to step
  *     tapegrad/solve.h    minima, least squares, roots
+ *     tapegrad/sparse.h   sparse Jacobians and Hessians
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/emit.h     a tape as plain C
  *     tapegrad/op.h       ops of your own
@@ -80,6 +81,7 @@
 #include <tapegrad/recurrent.h>
 #include <tapegrad/schedule.h>
 #include <tapegrad/solve.h>
+#include <tapegrad/sparse.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>
 #include <tapegrad/transformer.h>

@@ -151,7 +151,10 @@ static tg_status add_parts_kernel(tg_kernel_call *call) {
 /* The same in C, operand 0 of the call being what is added. */
 static void write_through_view(tg_emit_call *call) {
     static char memory[8]; /* stands for that of the result: what counts is the distance from there */
-    tg_array    whole = {.data = memory, .dtype = call->out.dtype, .rank = call->out.rank, .size = tgi_size(call->out.rank, call->out.dims)};
+    tg_array    whole = {.data = memory,
+                         .dtype = call->out.dtype,
+                         .rank = call->out.rank,
+                         .size = tgi_size(call->out.rank, call->out.dims)};
     tg_array    place = {.rank = call->in[0].rank, .size = tgi_size(call->in[0].rank, call->in[0].dims)};
     char        at[TGI_INDICES_TEXT], number[TGI_INDICES_TEXT];
     tgi_copy_sizes(whole.rank, call->out.dims, whole.dims);
@@ -225,8 +228,18 @@ static tg_tensor add_parts_rule(const tg_rule_call *call) {
 
 static tg_rule *const add_parts_rules[] = {add_parts_rule};
 
-static const tg_op add_parts = {"add_parts", -1, infer_add_parts, .kernel = add_parts_kernel, .rules = add_parts_rules,
-                                .emit = add_parts_emit};
+const tg_op tgi_add_parts_op =
+    {"add_parts", -1, infer_add_parts, .kernel = add_parts_kernel, .rules = add_parts_rules, .emit = add_parts_emit};
+
+int tgi_count_of_parts(const tgi_node *node) {
+    return (int)((const parts *)node->attr)->count;
+}
+
+tgi_added_part tgi_added_part_of(const tgi_node *node, int i) {
+    const parts *p = node->attr;
+    const taken *part = &p->part[i];
+    return (tgi_added_part){part->op, attr_of(p, part), (int)part->first, (int)part->operands};
+}
 
 /* ---- recording it ------------------------------------------------------------------------------------------------ */
 
@@ -282,9 +295,9 @@ tg_tensor tgi_add_parts(tg_tape *tape, uint32_t count, const tgi_taken_part *par
     if (p && x) {
         memset(p, 0, r.attr);
         write_parts(tape, count, part, p, x);
-        result = tg_record(tape, &add_parts, (int)r.operands, x, p, r.attr);
+        result = tg_record(tape, &tgi_add_parts_op, (int)r.operands, x, p, r.attr);
     } else
-        tgi_out_of_memory(tape, add_parts.name);
+        tgi_out_of_memory(tape, tgi_add_parts_op.name);
     tgi_pool_give(&tape->pool, p);
     tgi_pool_give(&tape->pool, x);
     return result;

@@ -167,13 +167,14 @@ static tg_status take_add_back(tg_kernel_call *call) {
 /* ---- take in C --------------------------------------------------------------------------------------------------- */
 
 void tgi_write_index_check(tg_emit_call *call, int k, int64_t size) {
-    tg_emit(call, "$for(i, %" PRId64 ")\nif ($%d[#i] < 0 || $%d[#i] >= %" PRId64 ") {", tgi_size(call->in[k].rank, call->in[k].dims), k, k,
-            size);
+    tg_emit(call, "$for(i, %" PRId64 ")\nif ($%d[#i] < 0 || $%d[#i] >= %" PRId64 ") {",
+            tgi_size(call->in[k].rank, call->in[k].dims), k, k, size);
     tg_emit(call, "$fail(an index is out of range for an axis of size %" PRId64 ")\n}\n}", size);
 }
 
 /* For each slice that is taken: what is done with the whole, of that type, and with the slices. */
-static void write_take(tg_emit_call *call, const tg_type *whole, const char *whole_array, const char *with, const char *slices) {
+static void write_take(tg_emit_call *call, const tg_type *whole, const char *whole_array, const char *with,
+                       const char *slices) {
     const tgi_along *attr = call->attr;
     const tg_type   *index = &call->in[1];
     int              axis = (int)attr->axis;
@@ -184,7 +185,8 @@ static void write_take(tg_emit_call *call, const tg_type *whole, const char *who
     snprintf(of_slices, sizeof of_slices, "%s[#(o * %" PRId64 " + k) * %" PRId64 " + i]", slices, count, inner);
     bool back = whole == &call->out;
     tgi_write_index_check(call, 1, attr->size);
-    tg_emit(call, "$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")\nconst $I pos = ($I)$1[#k];\n$for(i, %" PRId64 ")", outer, count, inner);
+    tg_emit(call, "$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")\nconst $I pos = ($I)$1[#k];\n$for(i, %" PRId64 ")", outer, count,
+            inner);
     tg_emit(call, "%s %s %s;\n}\n}\n}", back ? of_whole : of_slices, with, back ? of_slices : of_whole);
 }
 
@@ -199,8 +201,14 @@ static void take_emit_add_back(tg_emit_call *call) {
 /* Of take and gather: the indices choose. */
 static tg_rule *const chosen_rules[] = {tg_part_rule, NULL};
 
-static const tg_op take = {"take", 2, infer_take, .kernel = take_kernel, .rules = chosen_rules, .add_back = take_add_back,
-                           .emit = take_emit, .emit_add_back = take_emit_add_back};
+static const tg_op take = {"take",
+                           2,
+                           infer_take,
+                           .kernel = take_kernel,
+                           .rules = chosen_rules,
+                           .add_back = take_add_back,
+                           .emit = take_emit,
+                           .emit_add_back = take_emit_add_back};
 
 /* Records an op along an axis of its first operand. Where that is no tensor, tg_record says so. */
 static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
@@ -390,7 +398,7 @@ static void write_scatter(tg_emit_call *call, bool add) {
                                                 [TG_F64] = "$y[%s] += $2[%s];",
                                                 [TG_I64] = "$y[%s] = (int64_t)((uint64_t)$2[%s] + (uint64_t)$y[%s]);",
                                                 [TG_BOOL] = "$y[%s] = $2[%s] || $y[%s];"};
-    char at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT], source_at[TGI_INDICES_TEXT];
+    char                     at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT], source_at[TGI_INDICES_TEXT];
     tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = $0[#i];\n}", tgi_size(call->out.rank, call->out.dims));
     tgi_indices x = open_indices(call, at, whole_at), source = tgi_last_indices(&x, call->in[2].rank);
     tgi_indices_text(&source, source_at);
@@ -406,11 +414,17 @@ static void scatter_add_emit(tg_emit_call *call) {
     write_scatter(call, true);
 }
 
+const tg_op tgi_gather_op = {"gather",
+                             2,
+                             infer_gather,
+                             .kernel = gather_kernel,
+                             .rules = chosen_rules,
+                             .add_back = gather_add_back,
+                             .emit = gather_emit,
+                             .emit_add_back = gather_emit_add_back};
+
 tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
-    static const tg_op op =
-        {"gather", 2, infer_gather, .kernel = gather_kernel, .rules = chosen_rules, .add_back = gather_add_back,
-         .emit = gather_emit, .emit_add_back = gather_emit_add_back};
-    return record_along(&op, axis, 2, (tg_tensor[]){x, index});
+    return record_along(&tgi_gather_op, axis, 2, (tg_tensor[]){x, index});
 }
 
 static tg_status scatter_kernel(tg_kernel_call *call) {
@@ -450,20 +464,21 @@ static tg_rule *const scatter_add_rules[] = {scatter_add_rule_x, NULL, scatter_a
 
 tg_tensor(tg_scatter)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
     static const tg_op op =
-        {"scatter", 3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules, .linearity = TG_LINEAR_TOGETHER,
+        {"scatter",           3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules, .linearity = TG_MOVES,
          .emit = scatter_emit};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
+const tg_op tgi_scatter_add_op = {"scatter_add",
+                                  3,
+                                  tgi_infer_scatter,
+                                  .kernel = scatter_add_kernel,
+                                  .rules = scatter_add_rules,
+                                  .linearity = TG_LINEAR_TOGETHER,
+                                  .emit = scatter_add_emit};
+
 tg_tensor(tg_scatter_add)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
-    static const tg_op op = {"scatter_add",
-                             3,
-                             tgi_infer_scatter,
-                             .kernel = scatter_add_kernel,
-                             .rules = scatter_add_rules,
-                             .linearity = TG_LINEAR_TOGETHER,
-                             .emit = scatter_add_emit};
-    return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
+    return record_along(&tgi_scatter_add_op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
 /* ---- one_hot ----------------------------------------------------------------------------------------------------- */

@@ -271,8 +271,15 @@ static void matmul_emit(tg_emit_call *call) {
     tgi_close_loops(call, &at, 0, by_rows ? y->rank - 1 : y->rank);
 }
 
+const tg_op tgi_matmul_op = {"matmul",
+                             2,
+                             infer_matmul,
+                             .kernel = matmul_kernel,
+                             .rules = matmul_rules,
+                             .lead = matmul_lead,
+                             .linearity = TG_LINEAR_EACH,
+                             .emit = matmul_emit};
+
 tg_tensor(tg_matmul)(tg_tensor a, tg_tensor b) {
-    static const tg_op op = {"matmul", 2, infer_matmul, .kernel = matmul_kernel, .rules = matmul_rules, .lead = matmul_lead,
-                             .linearity = TG_LINEAR_EACH, .emit = matmul_emit};
-    return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0);
+    return tg_record(NULL, &tgi_matmul_op, 2, ((tg_tensor[]){a, b}), NULL, 0);
 }

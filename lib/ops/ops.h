@@ -28,6 +28,22 @@ typedef struct tgi_taken_part {
 /* The gradient of a value, as far as it comes from `count` parts of it, added up in their order. */
 tg_tensor tgi_add_parts(tg_tape *tape, uint32_t count, const tgi_taken_part *part);
 
+/* What it records; and its parts: each is what an op would take of the result, which has operands from `first` on, the gradient in the
+ * place of its first one. */
+extern const tg_op tgi_add_parts_op;
+
+typedef struct tgi_added_part {
+    const tg_op *op;
+    const void  *attr;
+    int          first, operands;
+} tgi_added_part;
+
+int            tgi_count_of_parts(const tgi_node *node);
+tgi_added_part tgi_added_part_of(const tgi_node *node, int i);
+
+/* Ops of which it is known otherwise which elements go where: scatter_add adds to what gather would take. */
+extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_matmul_op;
+
 /* Adds x to the elements at `place`, which has its shape and dtype; where several of them are the same one, in row-major order. */
 void tgi_add_to_place(const tg_array *x, const tg_array *place);
 

@@ -96,16 +96,18 @@ static tg_status unpack_kernel(tg_kernel_call *call) {
 static void pack_emit(tg_emit_call *call) {
     const tg_type *x = &call->in[0];
     int64_t        n = x->dims[x->rank - 1];
-    tg_emit(call, "$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")\nfor ($I j = 0; j <= i; j++) {", tgi_size(x->rank - 2, x->dims), n);
-    tg_emit(call, "$y[#k * %" PRId64 " + i * (i + 1) / 2 + j] = $0[#(k * %" PRId64 " + i) * %" PRId64 " + j];\n}\n}\n}", n * (n + 1) / 2, n,
+    tg_emit(call, "$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")\nfor ($I j = 0; j <= i; j++) {", tgi_size(x->rank - 2, x->dims),
             n);
+    tg_emit(call, "$y[#k * %" PRId64 " + i * (i + 1) / 2 + j] = $0[#(k * %" PRId64 " + i) * %" PRId64 " + j];\n}\n}\n}",
+            n * (n + 1) / 2, n, n);
 }
 
 static void unpack_emit(tg_emit_call *call) {
     const tg_type *y = &call->out;
     int64_t        n = y->dims[y->rank - 1];
     tgi_write_zeros(call);
-    tg_emit(call, "$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")\nfor ($I j = 0; j <= i; j++) {", tgi_size(y->rank - 2, y->dims), n);
+    tg_emit(call, "$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")\nfor ($I j = 0; j <= i; j++) {", tgi_size(y->rank - 2, y->dims),
+            n);
     tg_emit(call, "$y[#(k * %" PRId64 " + i) * %" PRId64 " + j] = $0[#k * %" PRId64 " + i * (i + 1) / 2 + j];\n}\n}\n}", n, n,
             n * (n + 1) / 2);
 }
@@ -121,11 +123,15 @@ static tg_tensor unpack_rule(const tg_rule_call *call) {
 static tg_rule *const pack_rules[] = {pack_rule}, *const unpack_rules[] = {unpack_rule};
 
 tg_tensor(tg_tril_pack)(tg_tensor x) {
-    static const tg_op op = {"tril_pack", 1, infer_pack, .kernel = pack_kernel, .rules = pack_rules, .linearity = TG_MOVES, .emit = pack_emit};
+    static const tg_op op = {"tril_pack",      1, infer_pack, .kernel = pack_kernel, .rules = pack_rules, .linearity = TG_MOVES,
+                             .emit = pack_emit};
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }
 
 tg_tensor(tg_tril_unpack)(tg_tensor x) {
-    static const tg_op op = {"tril_unpack", 1, infer_unpack, .kernel = unpack_kernel, .rules = unpack_rules, .linearity = TG_MOVES, .emit = unpack_emit};
+    static const tg_op op = {"tril_unpack",         1,
+                             infer_unpack,          .kernel = unpack_kernel,
+                             .rules = unpack_rules, .linearity = TG_MOVES,
+                             .emit = unpack_emit};
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }

@@ -225,8 +225,10 @@ static tg_tensor as_diagonal_rule(const tg_rule_call *call) {
 static tg_rule *const as_diagonal_rules[] = {as_diagonal_rule};
 
 #define AS_DIAGONAL(name) \
-    { name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules, .linearity = TG_MOVES, \
-      .emit = as_diagonal_emit }
+    { \
+        name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules, .linearity = TG_MOVES, \
+                                    .emit = as_diagonal_emit \
+    }
 
 /* x, which is `node`, is the diagonal of the last two axes; its rank is at least 1. */
 static tg_tensor as_diagonal(const tg_op *op, tg_tensor x, const tgi_node *node, int64_t offset) {
@@ -337,8 +339,9 @@ static void assign_slice_emit(tg_emit_call *call) {
 }
 
 tg_status(tg_assign_slice)(tg_tensor leaf, int axis, int64_t start, int64_t stop, int64_t step, tg_tensor value) {
-    static const tg_op op = {"assign_slice", 2, infer_assign_slice, .kernel = assign_slice_kernel, .effect = TG_ASSIGNS,
-                                    .emit = assign_slice_emit};
+    static const tg_op op = {"assign_slice",       2,
+                             infer_assign_slice,   .kernel = assign_slice_kernel,
+                             .effect = TG_ASSIGNS, .emit = assign_slice_emit};
     tg_tape           *tape = tgi_tape_of(leaf) ? tgi_tape_of(leaf) : tgi_tape_of(value);
     assign_slice_attr  attr = {.zero = 0};
     if (tgi_check(tape)) return tg_error_status(tape);
@@ -402,15 +405,23 @@ static tg_tensor triangle_rule(const tg_rule_call *call) {
 static tg_rule *const triangle_rules[] = {triangle_rule};
 
 tg_tensor(tg_tril)(tg_tensor x, int64_t offset) {
-    static const tg_op op =
-        {"tril", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_MOVES,
-         .emit = triangle_emit};
+    static const tg_op op = {"tril",
+                             1,
+                             infer_triangle,
+                             .kernel = triangle_kernel,
+                             .rules = triangle_rules,
+                             .linearity = TG_MOVES,
+                             .emit = triangle_emit};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, false}, sizeof(triangle_attr));
 }
 
 tg_tensor(tg_triu)(tg_tensor x, int64_t offset) {
-    static const tg_op op =
-        {"triu", 1, infer_triangle, .kernel = triangle_kernel, .rules = triangle_rules, .linearity = TG_MOVES,
-         .emit = triangle_emit};
+    static const tg_op op = {"triu",
+                             1,
+                             infer_triangle,
+                             .kernel = triangle_kernel,
+                             .rules = triangle_rules,
+                             .linearity = TG_MOVES,
+                             .emit = triangle_emit};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, true}, sizeof(triangle_attr));
 }

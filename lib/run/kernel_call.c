@@ -206,6 +206,12 @@ tg_status tgi_call_kernel(tg_tape *tape, const tgi_node *node) {
     return status;
 }
 
+tg_status tgi_call_kernel_on(tg_tape *tape, const tgi_node *node, const tg_array *in, const tg_array *out) {
+    kernel_context context = {.team = &tape->team, .tape = tape, .node = node};
+    tg_kernel_call call = {.out = *out};
+    return call_kernel(&context, in, &call);
+}
+
 void tgi_call_kernel_on_rows(tg_tape *tape, const tgi_node *node, const tgi_tile_rows *tile, const void *const *in, void *out) {
     kernel_context context = {.tape = tape, .node = node, .tile = tile};
     tg_array       arrays[TG_MAX_LOOP_OPERANDS];

@@ -24,6 +24,9 @@ typedef struct tgi_tile_rows {
 /* Calls the instruction's kernel for its whole value, which has its memory; all it needs is resident. */
 tg_status tgi_call_kernel(tg_tape *tape, const tgi_node *node);
 
+/* Calls it for other arrays in the place of its operands and of its result. */
+tg_status tgi_call_kernel_on(tg_tape *tape, const tgi_node *node, const tg_array *in, const tg_array *out);
+
 /* Calls it for the rows of a tile: `in` and `out` are where the operands and the result begin. The first operand has the tile's rows,
  * all others are whole. A failure is noted with the tile. */
 void tgi_call_kernel_on_rows(tg_tape *tape, const tgi_node *node, const tgi_tile_rows *tile, const void *const *in, void *out);

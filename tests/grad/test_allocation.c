@@ -1,6 +1,6 @@
-/* tests/grad/test_allocation.c: loops and their derivatives without memory.
+/* tests/grad/test_allocation.c: loops and their derivatives, and sparse derivatives, without memory.
  *
- * Each is recorded, differentiated twice and run while one allocation after the other fails. Each time there is an error that says so at the
+ * Each is recorded, differentiated and run while one allocation after the other fails. Each time there is an error that says so at the
  * line in this file; after it the same tape gives the same bits, and in the end nothing has leaked.
  *
  * SPDX-License-Identifier: MIT */
@@ -91,8 +91,65 @@ START_TEST(loops_recover_whichever_allocation_fails) {
 }
 END_TEST
 
+/* ---- sparse derivatives ------------------------------------------------------------------------------------------------ */
+
+enum { UNKNOWNS = 40, MOST = UNKNOWNS * 8 };
+
+/* The entries of a Jacobian and of a Hessian, with an index that is computed, parts, joins, sums and products. */
+static int64_t derive(tg_tape *tape, double found[2 * MOST]) {
+    tg_tensor x = tg_parameter(tape, "x", tg_full(tape, TG_F64, TG_SHAPE(UNKNOWNS), 0.7)), square;
+    tg_tensor at = tg_sub(UNKNOWNS - 1, tg_arange(tape, TG_I64, 0, UNKNOWNS, 1)), y, m;
+    y = tg_mul(tg_take(x, at, 0), tg_exp(tg_pad(tg_slice(x, 0, 1, UNKNOWNS, 1), 0, 0, 1, TG_PAD_CONSTANT, 1)));
+    m = tg_reshape(y, TG_SHAPE(UNKNOWNS / 4, 2, 2));
+    square = tg_matmul(m, m);
+    tg_tensor sums = tg_sum_axes(tg_reshape(y, TG_SHAPE(UNKNOWNS / 2, 2)), TG_AXES(1), false);
+    tg_tensor rows = tg_concat(TG_LIST(tg_reshape(square, TG_SHAPE(UNKNOWNS)), sums), 0);
+    tg_csr    csr[2];
+    int64_t   count = 0;
+    memset(found, 0, 2 * MOST * sizeof *found);
+    tg_sparse_jacobian(rows, 1, &x, &csr[0]);
+    tg_sparse_hessian(tg_sum(tg_square(y)), 1, &x, &csr[1]);
+    for (int i = 0; i < 2 && !tg_error_status(tape); i++) {
+        if (count + csr[i].entries <= 2 * MOST) tg_read(csr[i].values, found + count, csr[i].entries);
+        count += csr[i].entries;
+    }
+    return count;
+}
+
+START_TEST(sparse_derivatives_recover_whichever_allocation_fails) {
+    watch();
+    static double expected[2 * MOST], found[2 * MOST];
+    long          failures = 0;
+    tg_tape      *undisturbed = tg_tape_new();
+    int64_t       count = derive(undisturbed, expected);
+    unwatched(ck_assert_str_eq(tg_error(undisturbed), ""));
+    unwatched(ck_assert(count > 4 * UNKNOWNS && count <= 2 * MOST));
+    tg_tape_free(undisturbed);
+    for (bool failed = true; failed; failures += failed) {
+        until_failure = failures + 1;
+        tg_tape *tape = tg_tape_new();
+        if (!tape) continue;
+        derive(tape, found);
+        failed = until_failure == 0;
+        until_failure = 0;
+        if (failed) {
+            unwatched(ck_assert_msg(tg_error_status(tape) == TG_ERR_MEMORY && strstr(tg_error(tape), "test_allocation.c:"),
+                                    "failure %ld: %s", failures, tg_error(tape)));
+            tg_clear_error(tape);
+            tg_rewind(tape, (tg_mark){.tape = tape});
+            derive(tape, found);
+        }
+        unwatched(ck_assert_msg(!memcmp(found, expected, sizeof found), "failure %ld: %s", failures, tg_error(tape)));
+        tg_tape_free(tape);
+        unwatched(ck_assert_int_eq(live, 0));
+    }
+    unwatched(ck_assert_int_gt(failures, 50));
+}
+END_TEST
+
 TCase *loop_allocation(void) {
     TCase *tcase = tcase_create("loops");
+    tcase_add_test(tcase, sparse_derivatives_recover_whichever_allocation_fails);
     tcase_add_loop_test(tcase, loops_recover_whichever_allocation_fails, 0, 2);
     return tcase;
 }

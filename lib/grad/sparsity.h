@@ -1,0 +1,87 @@
+/* grad/sparsity.h: which element of a value depends on which elements of others, and how a matrix of such entries is compressed.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TGI_GRAD_SPARSITY_H
+#define TGI_GRAD_SPARSITY_H
+
+#include "core/marks.h"
+#include "grad/sets.h"
+
+/* ---- dependence (dependence.c) ------------------------------------------------------------------------------------ */
+
+/* For each element of some outputs, one output after the other, the set of the elements of some inputs that it depends on. */
+typedef struct tgi_dependence {
+    tgi_sets  sets;
+    uint32_t *set;
+    int64_t   count; /* of the elements */
+} tgi_dependence;
+
+/* Finds it, on the tape. Runs what is pending where that gives indices by which elements are chosen. tgi_free_dependence is due in any
+ * case. */
+tg_status tgi_find_dependence(tgi_dependence *d, tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m,
+                              const tg_tensor *outputs);
+void      tgi_free_dependence(tgi_dependence *d);
+
+/* An instruction that copies a value which is needed; the one that was recorded before it. */
+typedef struct tgi_index_copy {
+    struct tgi_index_copy *previous;
+    uint32_t               of, copy;
+} tgi_index_copy;
+
+/* What is known while it is looked for. */
+typedef struct tgi_dependence_search {
+    tg_tape    *tape;
+    const char *what;
+    tgi_sets   *sets;
+    tgi_arena   arena; /* of what follows */
+    uint32_t    first, end;
+    tgi_marks   wanted;  /* lies on a way from an input to an output, or is an input */
+    tgi_marks   varying; /* depends on an input, even if no gradient flows */
+    const tg_array *
+        *known; /* by instruction: an array of the numbers of sets in its shape, NULL where all are empty; of one that is not
+                             floating its value, where that is needed */
+    tgi_index_copy *copies;
+} tgi_dependence_search;
+
+/* The sets of an instruction's result, by those of its operands; NULL where they are empty, or on an error (dependence_rules.c). */
+const tg_array *tgi_sets_of_result(tgi_dependence_search *s, const tgi_node *node);
+
+/* Whether they depend on the values of operands through which no gradient flows: those that are not floating are needed then. */
+bool tgi_is_chosen(const tgi_node *node);
+
+/* A new array, not initialised; NULL and an error when there is no memory. And one that has the same set everywhere. */
+tg_array       *tgi_new_sets(tgi_dependence_search *s, int rank, const int64_t *dims);
+const tg_array *tgi_same_set(tgi_dependence_search *s, const tgi_node *node, uint32_t set);
+
+/* ---- matrices of entries (entries.c) ------------------------------------------------------------------------------- */
+
+/* Row after row the columns of its entries, ascending: at[start[i]] .. at[start[i + 1] - 1] for row i. */
+typedef struct tgi_entries {
+    tg_tape  *tape;
+    int64_t   rows, columns, *start;
+    uint32_t *at;
+} tgi_entries;
+
+static inline int64_t tgi_entry_count(const tgi_entries *e) {
+    return e->start[e->rows];
+}
+
+/* Each makes one; tgi_free_entries is due in any case. */
+tg_status tgi_entries_of(tgi_entries *e, const tgi_dependence *d);
+tg_status tgi_transpose(tgi_entries *e, const tgi_entries *of);
+tg_status tgi_unite_entries(tgi_entries *e, const tgi_entries *a, const tgi_entries *b); /* of one shape */
+void      tgi_free_entries(tgi_entries *e);
+
+/* ---- colors (coloring.c) ------------------------------------------------------------------------------------------- */
+
+/* Gives columns that share no row one color, of as few as are found; `transposed` has the rows as columns. Returns how many there are; a
+ * column without entries has the color 0. -1 and an error when there is no memory. */
+int64_t tgi_color_columns(const tgi_entries *e, const tgi_entries *transposed, uint32_t *color);
+
+/* At least so many there must be. */
+int64_t tgi_fewest_colors(const tgi_entries *e);
+
+/* The same for a symmetric matrix whose compressed columns are read from both sides: a star coloring (star_coloring.c). */
+int64_t tgi_color_symmetric(const tgi_entries *e, uint32_t *color);
+
+#endif
