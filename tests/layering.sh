@@ -39,7 +39,7 @@ layer core core public 'kernels/(mt19937|threads)\.h'
 layer run 'core|kernels|run' public
 layer emit 'core|emit|inspect|kernels|run' public
 layer ops 'core|kernels|ops' public
-layer grad 'core|ops|run|grad' public
+layer grad 'core|ops|run|grad' public 'kernels/strided\.h'
 layer random 'core|kernels|random' public
 # On the public headers alone, as their users' own layers and optimizers are.
 layer optim optim public 'core/inside\.h|kernels/(isa|vector)\.h'
@@ -93,7 +93,7 @@ if [ -n "$calls" ]; then
     may_call random 'core|kernels|run' ops
     may_call grad 'core|kernels|run|ops'
     may_call nn 'core|kernels|random' 'ops|run|grad|emit'
-    may_call layers '' 'core|random|ops|run|nn'
+    may_call layers '' 'core|random|ops|run|nn|grad'
     may_call optim 'core|kernels' 'ops|run|grad'
     may_call solve '' 'core|run|ops|grad'
     may_call inspect 'core|kernels|run'

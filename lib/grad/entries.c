@@ -19,7 +19,7 @@ void tgi_free_entries(tgi_entries *e) {
     *e = (tgi_entries){0};
 }
 
-tg_status tgi_entries_of(tgi_entries *e, const tgi_dependence *d) {
+tg_status tgi_sparse_entries(tgi_entries *e, const tgi_dependence *d) {
     const tgi_sets *sets = &d->sets;
     int64_t         count = 0;
     for (int64_t i = 0; i < d->count; i++)

@@ -59,7 +59,7 @@ static tg_status make_symmetric(matrix *m) {
 
 static tg_status find_entries(matrix *m) {
     tgi_dependence d;
-    if (!tgi_find_dependence(&d, m->tape, m->what, m->n, m->inputs, 1, &m->y)) tgi_entries_of(&m->entries, &d);
+    if (!tgi_find_dependence(&d, m->tape, m->what, m->n, m->inputs, 1, &m->y)) tgi_sparse_entries(&m->entries, &d);
     tgi_free_dependence(&d);
     if (m->tape->status) return m->tape->status;
     return m->symmetric ? make_symmetric(m) : tgi_transpose(&m->transposed, &m->entries);

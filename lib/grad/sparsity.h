@@ -67,7 +67,7 @@ static inline int64_t tgi_entry_count(const tgi_entries *e) {
 }
 
 /* Each makes one; tgi_free_entries is due in any case. */
-tg_status tgi_entries_of(tgi_entries *e, const tgi_dependence *d);
+tg_status tgi_sparse_entries(tgi_entries *e, const tgi_dependence *d);
 tg_status tgi_transpose(tgi_entries *e, const tgi_entries *of);
 tg_status tgi_unite_entries(tgi_entries *e, const tgi_entries *a, const tgi_entries *b); /* of one shape */
 void      tgi_free_entries(tgi_entries *e);
