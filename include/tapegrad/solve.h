@@ -1,4 +1,4 @@
-/* tapegrad/solve.h: solvers: minima, nonlinear least squares, roots of equations.
+/* tapegrad/solve.h: solvers: minima, nonlinear least squares, roots of equations, differential equations.
  *
  * A solver changes leaves (parameters and inputs) until a value that was recorded before is as it should be:
  *
@@ -28,9 +28,9 @@
  * A solver returns TG_OK when it has ended by itself, whether it has found what it looked for or not: the report says that. After an
  * error (the tape's status) the leaves are as before.
  *
- * An option that is 0 or left out has its default, and so have all for NULL; where 0 itself is wanted, TG_ZERO stands for it. None
- * may be negative, or NaN: TG_ERR_ARGUMENT. `eps` is the rounding unit of the dtype: 2.2e-16 for float64, and where a leaf or what is
- * solved is float32, 1.2e-7.
+ * An option that is 0 or left out has its default, and so have all for NULL; where 0 itself is wanted, TG_ZERO
+ * (tapegrad/optim.h) stands for it. None may be negative, or NaN: TG_ERR_ARGUMENT. `eps` is the rounding unit of the dtype: 2.2e-16
+ * for float64, and where a leaf or what is solved is float32, 1.2e-7.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_SOLVE_H
@@ -57,7 +57,7 @@ typedef enum tg_stop {
     TG_STOP_CALLBACK,    /* the callback said so */
     TG_STOP_NO_DESCENT,  /* no step along the direction betters the value: often the limit of rounding errors */
     TG_STOP_STUCK,       /* of a root: the squares of the equations have a minimum here that is not 0 */
-    TG_STOP_NOT_FINITE   /* a value or a derivative is NaN or infinite where it began */
+    TG_STOP_NOT_FINITE   /* the value is NaN or infinite where it began, or a derivative is where it came to */
 } tg_stop;
 
 /* The reason in words, "the gradient is within its tolerance" for one. The text is static. */
@@ -70,8 +70,9 @@ typedef struct tg_solve_report {
     int64_t values;     /* evaluations of the value, whether with a gradient or not */
     int64_t gradients;  /* evaluations of a gradient, or of a Jacobian */
     int64_t products;   /* products of a vector and a Hessian or a Jacobian; those of which a Jacobian was made count, too */
-    double  value;   /* of the best point: the loss; half the sum of squares, or of the robust loss; the largest |equation| */
-    double gradient; /* the largest element of its gradient, without the sign; that of half the sum of squares, for equations */
+    double  value;      /* of the best point: the loss; half the sum of squares, or of the robust loss; the largest |equation| */
+    double  gradient;   /* the largest element of its gradient, without the sign; with a dense Jacobian, of the last point for which that
+                           was made; for equations, of half the sum of their squares */
 } tg_solve_report;
 
 /* Called after each iteration, with the report so far and the point, `count` elements in the order of the leaves. The solver stops
@@ -115,11 +116,115 @@ typedef struct tg_minimize_options {
 tg_status tg_minimize(tg_tensor loss, int n, const tg_tensor *parameters, const tg_minimize_options *options,
                       tg_solve_report *report);
 
+/* ---- nonlinear least squares ------------------------------------------------------------------------------------- */
+
+/* How large residuals count: half the sum of  scale^2 rho((r / scale)^2)  is made small, where rho(z) is one of these, as in SciPy's
+ * least_squares. */
+typedef enum tg_robust {
+    TG_ROBUST_NONE,    /* z */
+    TG_ROBUST_HUBER,   /* z up to 1, and then 2 sqrt(z) - 1 */
+    TG_ROBUST_SOFT_L1, /* 2 (sqrt(1 + z) - 1) */
+    TG_ROBUST_CAUCHY   /* log(1 + z) */
+} tg_robust;
+
+/* What is known of the Jacobian. TG_JACOBIAN_DENSE is the whole of it, made of one product with each unit vector: the method is that of
+ * K. Levenberg and D. W. Marquardt as J. J. Moré describes it, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
+ * with a trust region that is scaled by the columns, and QR factors. TG_JACOBIAN_FREE are products with it and with its transpose:
+ * the method is that of TG_NEWTON_CG with the products of Gauss and Newton, J' J v, or J' W J v with the weights rho'.
+ * TG_JACOBIAN_AUTO is the first for up to 300 elements of the leaves, and at most 2^22 of the Jacobian. */
+typedef enum tg_jacobian_form { TG_JACOBIAN_AUTO, TG_JACOBIAN_DENSE, TG_JACOBIAN_FREE } tg_jacobian_form;
+
+typedef struct tg_least_squares_options {
+    tg_robust        robust;
+    double           scale; /* of the robust loss; default 1 */
+    tg_jacobian_form jacobian;
+    double  tolerance_gradient; /* default sqrt(eps): of the largest cosine of the angle between the residuals and a column
+                                              of the Jacobian; of TG_JACOBIAN_FREE, of the gradient's largest element */
+    double  tolerance_value;    /* of a step's change, and of the one that was foretold, times the value; default sqrt(eps) */
+    double  tolerance_step;     /* of the scaled step, times the scaled point; default sqrt(eps). Of TG_JACOBIAN_DENSE */
+    int64_t max_iterations;     /* default 15000 */
+    int64_t max_evaluations;    /* of the residuals; default 15000 */
+    tg_list lower, upper;       /* bounds, as of tg_minimize. Of TG_JACOBIAN_DENSE alone: an element at a bound that the
+                                              gradient pushes against stays, and steps are projected onto the bounds */
+    tg_solve_callback *callback;
+    void              *context;
+} tg_least_squares_options;
+
+/* Makes half the sum of squares of `residuals`, a floating tensor of any shape, or the robust loss of them, as small as it gets near the
+ * point where the n leaves at `parameters` are. There may be fewer residuals than elements. Errors as of tg_minimize. */
+tg_status tg_least_squares(tg_tensor residuals, int n, const tg_tensor *parameters, const tg_least_squares_options *options,
+                           tg_solve_report *report);
+
+/* ---- roots ------------------------------------------------------------------------------------------------------- */
+
+typedef struct tg_root_options {
+    double             tolerance_value; /* of the largest |equation|; default eps^(2/3) */
+    double             tolerance_step;  /* of the largest change of an element, times max(1, |element|); default eps^(2/3) */
+    double             max_step;        /* the most that an element may change by in a step; default: no bound */
+    int64_t            max_iterations;  /* default 1000 */
+    int64_t            max_evaluations; /* of the equations; default 15000 */
+    tg_solve_callback *callback;
+    void              *context;
+} tg_root_options;
+
+/* Finds where all `equations` are 0, a floating tensor with as many elements as the n leaves at `unknowns` have together
+ * (TG_ERR_SHAPE), near the point where they are. By Newton's method, with a line search for half the sum of squares (J. E. Dennis and R.
+ * B. Schnabel, Numerical Methods for Unconstrained Optimization and Nonlinear Equations (1983), algorithms A6.3.1 and D6.1.3); the
+ * Jacobian is dense. Where it is singular, or almost, the step is that of Levenberg and Marquardt with a small parameter, as there
+ * (6.5). Errors as of tg_minimize. */
+tg_status tg_root(tg_tensor equations, int n, const tg_tensor *unknowns, const tg_root_options *options,
+                  tg_solve_report *report);
+
+/* ---- derivatives of roots and minima ----------------------------------------------------------------------------- */
+
+/* Records the root as a function of all else that the equations depend on: roots[j], a tensor of the shape and dtype of unknowns[j],
+ * has its value, for leaves that hold a root, and gradients flow through it by the implicit function theorem,
+ *     d root / d p = - (d equations / d unknowns)^-1  d equations / d p
+ * without differentiating what was done to find it. For a minimum the equations are the gradient of the loss (tg_vjp). Recorded
+ * once, it holds for other p too: write p, call tg_root, run. Derivatives are right to first order. The unknowns themselves get
+ * gradients of 0. (What is recorded is one step of Newton's method, with a Jacobian, by tg_jacobian, that no gradient flows
+ * through.)
+ *
+ * `roots` may be the same array as `unknowns`. After an error the tape is as before, and they are invalid. The run is TG_ERR_NUMERIC
+ * where the Jacobian is singular. Errors as of tg_root and tg_jacobian; the equations and the unknowns have one dtype. */
+tg_status tg_implicit(tg_tensor equations, int n, const tg_tensor *unknowns, tg_tensor *roots);
+
+/* ---- differential equations -------------------------------------------------------------------------------------- */
+
+/* Records dy/dt at a time t, a tensor of rank 0, and a state y, and returns it, of y's dtype and in a shape that broadcasts to y's. It
+ * records, draws no numbers, assigns nothing, and may do nothing else with the tape: see tg_begin_callback in tapegrad/extend.h. */
+typedef tg_tensor tg_ode(tg_tensor t, tg_tensor y, void *context);
+
+typedef struct tg_odeint_options {
+    double  rtol, atol;           /* the error of a step is kept below atol + rtol |y|: default 1e-6 and 1e-9, of float32 1e-4 and 1e-6 */
+    double  first_step, max_step; /* default: found from the rates at the start; no bound */
+    int64_t max_steps;            /* default 10000, rejected ones included */
+} tg_odeint_options;
+
+/* The solution of dy/dt = f(t, y) with the value y0, of any shape, at times[0], at `count` times that rise or fall: a tensor of
+ * shape (count, y0's sizes). By the method of J. R. Dormand and P. J. Prince, "A family of embedded Runge-Kutta formulae" (1980), of
+ * order 5 with an error estimate of order 4, which sets the size of each step by a PI controller; times between steps are interpolated to
+ * order 4 (E. Hairer, S. P. Norsett and G. Wanner, Solving Ordinary Differential Equations I (1993), II.4 to II.6).
+ *
+ * The steps are found now, with the values that y0 and all that f uses have now. What is recorded are the steps that were accepted, with
+ * their sizes as constants: gradients flow through them to y0 and to what f uses, and a run with other values takes the same steps. `f` is
+ * called seven times to record a step that is tried, and six times for each that was accepted. The equations are not to be stiff.
+ *
+ * `report` may be NULL; it receives the steps that were accepted (iterations) and the evaluations of f that it took to find them
+ * (values). TG_ERR_ARGUMENT for fewer
+ * than 1 time, times that are not finite or not in order. TG_ERR_NUMERIC where the steps become too small, or too many. */
+tg_tensor tg_odeint(tg_tensor y0, tg_ode *f, void *context, int count, const double *times, const tg_odeint_options *options,
+                    tg_solve_report *report);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
 
 #define tg_minimize(loss, ...) TG_CALL1_WITH(tg_minimize, loss, __VA_ARGS__)
+#define tg_least_squares(residuals, ...) TG_CALL1_WITH(tg_least_squares, residuals, __VA_ARGS__)
+#define tg_root(equations, ...) TG_CALL1_WITH(tg_root, equations, __VA_ARGS__)
+#define tg_implicit(equations, ...) TG_CALL1_WITH(tg_implicit, equations, __VA_ARGS__)
+#define tg_odeint(y0, ...) TG_CALL1_WITH(tg_odeint, y0, __VA_ARGS__)
 
 #endif

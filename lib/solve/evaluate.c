@@ -119,6 +119,16 @@ void tgi_record_jacobian_product(tgi_problem *p) {
     end_product(p, 1);
 }
 
+void tgi_record_normal_product(tgi_problem *p, tg_tensor weights) {
+    tg_tensor moved;
+    record_directions(p);
+    tg_begin_part(p->tape, product_part);
+    tg_jvp(p->tape, p->n, p->leaves, p->directions, 1, &p->solved, &moved);
+    if (!tg_is_none(weights)) moved = tg_mul(weights, moved);
+    tg_vjp(p->tape, 1, &p->solved, &moved, p->n, p->leaves, p->products);
+    end_product(p, p->n);
+}
+
 /* ---- evaluating -------------------------------------------------------------------------------------------------- */
 
 /* Errors other than an op's have the solver's name. */
@@ -130,7 +140,6 @@ static tg_status run_part(tgi_problem *p, const char *part) {
 
 static tgi_outcome run(tgi_problem *p, const char *part) {
     tg_status status = run_part(p, part);
-    p->current = !status;
     if (status == TG_ERR_NUMERIC && p->begun) {
         tg_clear_error(p->tape);
         return TGI_FAR;
@@ -145,10 +154,15 @@ static tgi_outcome take(tgi_problem *p, int count, const tg_tensor *x, double *v
     return finite ? TGI_FINE : TGI_FAR;
 }
 
+tg_status tgi_run_pending(tgi_problem *p) {
+    return run_part(p, value_part);
+}
+
 tgi_outcome tgi_value_here(tgi_problem *p, double *value) {
     p->report.values += !p->current;
     tgi_outcome outcome = run(p, value_part);
     p->begun = true;
+    p->current = outcome == TGI_FINE;
     return outcome == TGI_FINE ? take(p, 1, &p->value, value) : outcome;
 }
 
@@ -157,6 +171,7 @@ tgi_outcome tgi_value_and_gradient(tgi_problem *p, double *value, double *gradie
     p->report.gradients++;
     tgi_outcome outcome = run(p, gradient_part);
     p->begun = true;
+    p->current = outcome == TGI_FINE;
     if (outcome != TGI_FINE) return outcome;
     outcome = take(p, 1, &p->value_with_gradient, value);
     return outcome == TGI_FINE ? take(p, p->n, p->gradients, gradient) : outcome;
@@ -172,4 +187,15 @@ tgi_outcome tgi_product(tgi_problem *p, double *v, double *product) {
     if (write_all(p, p->directions, v)) return TGI_FAILED;
     tgi_outcome outcome = run(p, product_part);
     return outcome == TGI_FINE ? take(p, p->product_count, p->products, product) : outcome;
+}
+
+tgi_outcome tgi_jacobian_here(tgi_problem *p, double *columns) {
+    tgi_outcome outcome = TGI_FINE;
+    memset(p->unit, 0, (size_t)p->size * sizeof *p->unit);
+    for (int64_t k = 0; k < p->size && outcome == TGI_FINE; k++) {
+        p->unit[k] = 1;
+        outcome = tgi_product(p, p->unit, columns + k * p->rows);
+        p->unit[k] = 0;
+    }
+    return outcome;
 }

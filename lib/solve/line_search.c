@@ -6,7 +6,8 @@
  *     value(step) <= value(0) + DECREASE step slope(0),   |slope(step)| <= CURVATURE |slope(0)|
  * The next step is the minimum of a cubic or a parabola through what is known of the two. Until a step with enough decrease and an
  * upward slope is met, the interval is kept for value(step) - DECREASE step slope(0), as in the paper. The constants are those of
- * L-BFGS-B.
+ * L-BFGS-B. Where the value changes by rounding errors alone, the first condition is that of W. W. Hager and H. Zhang, "A new conjugate
+ * gradient method with guaranteed descent and an efficient line search" (2005), (4.1).
  *
  * SPDX-License-Identifier: MIT */
 #include "solve/line_search.h"
@@ -16,10 +17,11 @@
 static const double DECREASE = 1e-3, CURVATURE = 0.9, NARROW = 0.1;
 enum { MOST_TRIALS = 20 };
 
-tgi_line_search tgi_begin_search(double value, double slope, double step, double longest) {
+tgi_line_search tgi_begin_search(double value, double slope, double noise, double step, double longest) {
     tgi_trial start = {0, value, slope};
     return (tgi_line_search){.value = value,
                              .slope = slope,
+                             .noise = noise,
                              .step = fmin(step, longest),
                              .longest = longest,
                              .best = start,
@@ -119,11 +121,17 @@ static bool is_used_up(const tgi_line_search *s) {
     return s->trials >= MOST_TRIALS || (s->bracketed && (!(s->step > low) || !(s->step < high) || high - low <= NARROW * high));
 }
 
+/* Where values differ by no more than they may be off by, slopes tell more: of a parabola the two say the same. */
+static bool is_enough_by_slopes(const tgi_line_search *s, tgi_trial t) {
+    return fabs(t.value - s->value) < s->noise && t.slope >= CURVATURE * s->slope && t.slope <= (2 * DECREASE - 1) * s->slope;
+}
+
 tgi_search_state tgi_search(tgi_line_search *s, double value, double slope) {
     const double tilt = DECREASE * s->slope, enough = s->value + s->step * tilt;
     tgi_trial    t = {s->step, value, slope};
     s->trials++;
     if (value <= enough && fabs(slope) <= -CURVATURE * s->slope) return TGI_SEARCH_DONE;
+    if (is_enough_by_slopes(s, t)) return TGI_SEARCH_DONE;
     if (value <= enough && slope <= tilt && s->step >= s->longest) return TGI_SEARCH_DONE;
     if (value <= enough && slope >= 0) s->reached = true;
     choose(s, t, !s->reached && value <= s->best.value && value > enough ? tilt : 0);

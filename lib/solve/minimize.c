@@ -8,21 +8,15 @@
 
 static const char name[] = "minimize";
 
-static void read_limits(tgi_problem *p, const tg_minimize_options *o) {
-    p->limits = (tgi_limits){.iterations = tgi_count_option(p, "max_iterations", o->max_iterations, 15000),
-                             .evaluations = tgi_count_option(p, "max_evaluations", o->max_evaluations, 15000),
-                             .callback = o->callback,
-                             .context = o->context};
-}
-
 static void minimize(tgi_problem *p, const tg_minimize_options *o) {
     double  gradient = tgi_number_option(p, "tolerance_gradient", o->tolerance_gradient, sqrt(p->eps));
     double  value = tgi_number_option(p, "tolerance_value", o->tolerance_value, 10 * p->eps);
     double  max_step = tgi_number_option(p, "max_step", o->max_step, INFINITY);
     int64_t history = tgi_count_option(p, "history", o->history, 10);
-    bool    bounded = o->lower.x || o->upper.x;
+    tg_check_option(p->tape, name, "history", (double)history, 1, 1e6, TG_CLOSED);
+    bool bounded = o->lower.x || o->upper.x;
     if (bounded) tgi_read_bounds(p, o->lower, o->upper);
-    read_limits(p, o);
+    p->limits = tgi_limits_of(p, (tgi_limits){o->max_iterations, o->max_evaluations, o->callback, o->context}, 15000);
     if (p->rows != 1)
         tg_fail(p->tape, TG_ERR_SHAPE, name, "the loss has %lld elements, not one: reduce it", (long long)p->rows);
     if (o->method != TG_QUASI_NEWTON && o->method != TG_NEWTON_CG)
@@ -34,9 +28,9 @@ static void minimize(tgi_problem *p, const tg_minimize_options *o) {
     tgi_record_value(p, p->solved);
     tgi_record_gradient(p, p->solved);
     if (o->method == TG_NEWTON_CG) tgi_record_hessian_product(p, p->solved);
-    if (tgi_end_recording(p)) return;
+    if (tgi_start(p)) return;
     if (o->method == TG_NEWTON_CG)
-        tgi_minimize_by_products(p, &(tgi_trust_region){gradient, value, max_step});
+        tgi_minimize_by_products(p, &(tgi_trust_region){gradient, value, max_step, 1});
     else
         tgi_minimize_by_gradients(p, &(tgi_quasi_newton){gradient, value, max_step, history, bounded});
 }

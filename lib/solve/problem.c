@@ -8,6 +8,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ static tg_status check(tgi_problem *p) {
 
 static tg_status take_memory(tgi_problem *p) {
     size_t n = (size_t)p->n, size = (size_t)p->size;
-    p->block = calloc(1, 3 * n * sizeof(tg_tensor) + 5 * size * sizeof(double));
+    p->block = calloc(1, 3 * n * sizeof(tg_tensor) + 6 * size * sizeof(double));
     if (!p->block) return tg_fail(p->tape, TG_ERR_MEMORY, p->name, "out of memory");
     p->gradients = p->block;
     p->directions = p->gradients + n;
@@ -52,7 +53,8 @@ static tg_status take_memory(tgi_problem *p) {
     p->here = p->start + size;
     p->lower = p->here + size;
     p->upper = p->lower + size;
-    p->buffer = p->upper + size;
+    p->unit = p->upper + size;
+    p->buffer = p->unit + size;
     return TG_OK;
 }
 
@@ -61,47 +63,55 @@ tg_status tgi_begin_problem(tgi_problem *p, const char *name, tg_tensor solved, 
     *p = (tgi_problem){.tape = tape, .name = name, .n = n, .leaves = leaves, .solved = solved};
     p->mark = tg_tape_mark(tape);
     if (tg_discard(tape, p->mark)) return tg_error_status(tape); /* not where the end could not do it */
+    p->recorded = true;
     p->scope = tg_begin_scope(tape, name);
     if (check(p) || take_memory(p)) return tg_error_status(tape);
     tgi_peek(n, leaves, p->start);
     if (tg_error_status(tape) == TG_ERR_VALUE) tg_clear_error(tape); /* a leaf has a value: what has none is rejected below */
-    memcpy(p->here, p->start, (size_t)p->size * sizeof *p->here);
-    p->entered = !tgi_write_leaves(p, p->start); /* so that what cannot be written is an error now */
-    return tg_error_status(tape);
+    return tgi_write_leaves(p, p->start);                            /* so that what cannot be written is an error now */
 }
 
-tg_status tgi_end_recording(tgi_problem *p) {
+static tg_status end_recording(tgi_problem *p) {
     tg_status status = p->scope.tape ? tg_end_scope(p->scope) : tg_error_status(p->tape);
     p->scope.tape = NULL;
     return status;
 }
 
-double *tgi_take_work(tgi_problem *p, int64_t count) {
-    p->work = (uint64_t)count < SIZE_MAX / sizeof *p->work ? malloc((size_t)count * sizeof *p->work) : NULL;
+/* What is pending before the value may be an assign to a leaf. */
+tg_status tgi_start(tgi_problem *p) {
+    if (end_recording(p) || tgi_run_pending(p)) return tg_error_status(p->tape);
+    tgi_peek(p->n, p->leaves, p->start);
+    memcpy(p->here, p->start, (size_t)p->size * sizeof *p->here);
+    p->entered = true;
+    return tg_error_status(p->tape);
+}
+
+double *tgi_take_work(tgi_problem *p, double count) {
+    const double most = (double)(INT64_MAX / 2 / (int64_t)sizeof *p->work);
+    p->work = count < most && count < (double)SIZE_MAX / sizeof *p->work ? malloc((size_t)(count + 1) * sizeof *p->work) : NULL;
     if (!p->work) tg_fail(p->tape, TG_ERR_MEMORY, p->name, "out of memory");
     return p->work;
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
-/* Writes the leaves although there is an error, which then is as it was. */
+/* Puts leaves and tape back although there is an error, which then is as it was. */
 static void restore(tgi_problem *p) {
     char      text[1024];
     tg_status status = tg_error_status(p->tape);
-    strncpy(text, tg_error(p->tape), sizeof text - 1);
-    text[sizeof text - 1] = 0;
+    snprintf(text, sizeof text, "%s", tg_error(p->tape));
     tg_clear_error(p->tape);
-    tgi_write_leaves(p, p->start);
+    if (p->entered) tgi_write_leaves(p, p->start);
     tg_discard(p->tape, p->mark);
     tg_at(p->tape, NULL, 0); /* the line is in the text already */
     tg_fail(p->tape, status, NULL, "%s", text);
 }
 
 tg_status tgi_end_problem(tgi_problem *p, tg_solve_report *report) {
-    tg_status status = tgi_end_recording(p);
+    tg_status status = end_recording(p);
     if (!status)
         status = tg_discard(p->tape, p->mark);
-    else if (p->entered)
+    else if (p->recorded)
         restore(p);
     if (status) p->report.stop = TG_STOP_NONE;
     p->report.converged = p->report.stop >= TG_STOP_GRADIENT && p->report.stop <= TG_STOP_STEP;
@@ -115,12 +125,18 @@ tg_status tgi_end_problem(tgi_problem *p, tg_solve_report *report) {
 
 double tgi_number_option(tgi_problem *p, const char *option, double value, double usual) {
     tg_check_option(p->tape, p->name, option, value, 0, INFINITY, TG_RIGHT_OPEN);
-    return value == 0 ? usual : value;
+    return value == 0 ? usual : value <= TG_ZERO ? 0 : value;
 }
 
 int64_t tgi_count_option(tgi_problem *p, const char *option, int64_t value, int64_t usual) {
     tgi_number_option(p, option, (double)value, 0);
     return value ? value : usual;
+}
+
+tgi_limits tgi_limits_of(tgi_problem *p, tgi_limits asked, int64_t usual_iterations) {
+    asked.iterations = tgi_count_option(p, "max_iterations", asked.iterations, usual_iterations);
+    asked.evaluations = tgi_count_option(p, "max_evaluations", asked.evaluations, 15000);
+    return asked;
 }
 
 static void read_bound(tgi_problem *p, const char *role, int i, tg_tensor bound, double none, double *values) {

@@ -38,12 +38,14 @@ typedef struct tgi_problem {
 
     double    *start, *here; /* where the leaves were before, and where they are */
     double    *lower, *upper;
-    void      *block;   /* of all arrays here */
-    void      *buffer;  /* for the elements of one leaf */
-    double    *work;    /* the solver's own */
-    bool       entered; /* `start` is known */
-    bool       current; /* what is solved was computed where the leaves are */
-    bool       begun;   /* a point was evaluated, so that others may be rejected */
+    double    *unit;     /* a vector */
+    void      *block;    /* of all arrays here */
+    void      *buffer;   /* for the elements of one leaf */
+    double    *work;     /* the solver's own */
+    bool       recorded; /* something may be on the tape behind the mark */
+    bool       entered;  /* `start` is known, and the leaves may be elsewhere */
+    bool       current;  /* what is solved was computed where the leaves are */
+    bool       begun;    /* a point was evaluated, so that others may be rejected */
     tgi_limits limits;
 
     tg_solve_report report;
@@ -51,22 +53,26 @@ typedef struct tgi_problem {
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
-/* Begins to work on `solved`: what follows, up to tgi_end_recording, is in a scope of that name. tgi_end_problem is due in any case. Both
+/* Begins to work on `solved`: what is needed of it is recorded from here to tgi_start, in a scope of that name. tgi_start runs what is
+ * pending before its value, after which the leaves have the values that the solver starts with. tgi_end_problem is due in any case. Both
  * return the tape's status. */
 tg_status tgi_begin_problem(tgi_problem *p, const char *name, tg_tensor solved, int n, const tg_tensor *leaves);
-tg_status tgi_end_recording(tgi_problem *p);
+tg_status tgi_start(tgi_problem *p);
 
 /* Forgets what was recorded, gives `report` what is known, and returns the tape's status. After an error the leaves are as they were. */
 tg_status tgi_end_problem(tgi_problem *p, tg_solve_report *report);
 
-/* Memory for the solver, given back in the end. NULL and an error when there is none. */
-double *tgi_take_work(tgi_problem *p, int64_t count);
+/* Memory for so many numbers, more than which no integer need hold, given back in the end. NULL and an error when there is none. */
+double *tgi_take_work(tgi_problem *p, double count);
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
 /* The option or, where it is 0, its default; checked to be at least 0. */
 double  tgi_number_option(tgi_problem *p, const char *option, double value, double usual);
 int64_t tgi_count_option(tgi_problem *p, const char *option, int64_t value, int64_t usual);
+
+/* The same of limits. */
+tgi_limits tgi_limits_of(tgi_problem *p, tgi_limits asked, int64_t usual_iterations);
 
 /* The bounds of each element, from lists of one for each leaf, either of which may be left out. */
 tg_status tgi_read_bounds(tgi_problem *p, tg_list lower, tg_list upper);
@@ -78,6 +84,12 @@ void tgi_record_value(tgi_problem *p, tg_tensor value);
 void tgi_record_gradient(tgi_problem *p, tg_tensor loss);
 void tgi_record_hessian_product(tgi_problem *p, tg_tensor loss);
 void tgi_record_jacobian_product(tgi_problem *p);
+
+/* Of the transposed Jacobian, weights on a diagonal (TG_NONE for ones), and the Jacobian. */
+void tgi_record_normal_product(tgi_problem *p, tg_tensor weights);
+
+/* Runs what is pending before the value that was recorded, and that. */
+tg_status tgi_run_pending(tgi_problem *p);
 
 /* ---- evaluating --------------------------------------------------------------------------------------------------- */
 
@@ -97,8 +109,8 @@ tgi_outcome tgi_value_here(tgi_problem *p, double *value);
 tgi_outcome tgi_value_and_gradient(tgi_problem *p, double *value, double *gradient);
 tgi_outcome tgi_product(tgi_problem *p, double *v, double *product);
 
-/* The Jacobian, (rows, size), column after column. */
-tgi_outcome tgi_jacobian(tgi_problem *p, double *columns);
+/* The Jacobian, (rows, size), column after column, by products. */
+tgi_outcome tgi_jacobian_here(tgi_problem *p, double *columns);
 
 /* ---- going on ----------------------------------------------------------------------------------------------------- */
 

@@ -14,6 +14,9 @@
 #include "solve/minimize.h"
 #include "solve/numbers.h"
 
+static const double NOISE = 1000; /* rounding errors of a value, in rounding units */
+enum { MOST_STALLED = 5 }; /* steps in a row that better neither value nor gradient, which rounding errors may let pass */
+
 /* The pairs are in rings of `history` rows; the newest is at `newest`. A held element is 0 in what is made of them. */
 typedef struct state {
     tgi_problem            *p;
@@ -22,6 +25,7 @@ typedef struct state {
     double                 *x, *g, *trial, *trial_g, *d;
     double                 *s, *y, *weight, *is_free;
     double                  value;
+    int                     stalled;
 } state;
 
 /* ---- bounds ------------------------------------------------------------------------------------------------------ */
@@ -39,10 +43,10 @@ static void find_free(state *m) {
 }
 
 /* The largest element of x - P(x - g): 0 where bounds hold it. */
-static double projected_gradient(const state *m) {
+static double projected_gradient(const state *m, const double *x, const double *g) {
     double largest = 0;
     for (int64_t i = 0; i < m->n; i++) {
-        double moved = m->o->bounded ? m->x[i] - into_bounds(m, i, m->x[i] - m->g[i]) : m->g[i];
+        double moved = m->o->bounded ? x[i] - into_bounds(m, i, x[i] - g[i]) : g[i];
         largest = fmax(largest, fabs(moved));
     }
     return largest;
@@ -146,7 +150,7 @@ static tgi_outcome try_step(state *m, double step, double *value) {
 static bool search(state *m, double slope, double *value) {
     double           longest = fmin(room_along(m), m->o->max_step / tgi_norm_max(m->n, m->d));
     double           first = m->pairs ? 1 : fmin(1, 1 / tgi_norm(m->n, m->d));
-    tgi_line_search  line = tgi_begin_search(m->value, slope, first, fmin(longest, 1e10));
+    tgi_line_search  line = tgi_begin_search(m->value, slope, NOISE * m->p->eps * fabs(m->value), first, fmin(longest, 1e10));
     tgi_search_state going = TGI_SEARCH_ON;
     while (going == TGI_SEARCH_ON) {
         if (!tgi_may_evaluate(m->p)) return false;
@@ -163,12 +167,12 @@ static void accept(state *m, double value) {
     memcpy(m->x, m->trial, (size_t)m->n * sizeof *m->x);
     memcpy(m->g, m->trial_g, (size_t)m->n * sizeof *m->g);
     m->value = m->p->report.value = value;
-    m->p->report.gradient = projected_gradient(m);
+    m->p->report.gradient = projected_gradient(m, m->x, m->g);
 }
 
 /* Whether to go on. Where no step is better, it is tried once more with nothing remembered. */
 static bool iterate(state *m) {
-    double value, before = m->value, slope = find_direction(m);
+    double value = INFINITY, before = m->value, slope = find_direction(m);
     bool   better = slope < 0 && search(m, slope, &value);
     if (!better && m->pairs && !m->p->report.stop && !tg_error_status(m->p->tape)) {
         m->pairs = 0;
@@ -176,6 +180,10 @@ static bool iterate(state *m) {
         better = slope < 0 && search(m, slope, &value);
     }
     if (m->p->report.stop || tg_error_status(m->p->tape)) return false;
+    if (better && value >= before && projected_gradient(m, m->trial, m->trial_g) >= m->p->report.gradient)
+        better = ++m->stalled <= MOST_STALLED;
+    else
+        m->stalled = 0;
     if (!better) {
         tgi_stop(m->p, TG_STOP_NO_DESCENT);
         return false;
@@ -183,7 +191,7 @@ static bool iterate(state *m) {
     accept(m, value);
     if (m->p->report.gradient <= m->o->tolerance_gradient)
         tgi_stop(m->p, TG_STOP_GRADIENT);
-    else if (before - value <= m->o->tolerance_value * fmax(1, fmax(fabs(before), fabs(value))))
+    else if (fabs(before - value) < m->o->tolerance_value * fmax(1, fmax(fabs(before), fabs(value))))
         tgi_stop(m->p, TG_STOP_VALUE);
     return tgi_go_on(m->p, m->x);
 }
@@ -192,7 +200,7 @@ static bool iterate(state *m) {
 
 static bool take_memory(state *m) {
     int64_t n = m->n, history = m->o->history;
-    double *work = tgi_take_work(m->p, (6 + 2 * history) * n + 2 * history);
+    double *work = tgi_take_work(m->p, (6 + 2 * (double)history) * (double)n + 2 * (double)history);
     if (!work) return false;
     m->x = work, m->g = m->x + n, m->trial = m->g + n, m->trial_g = m->trial + n, m->d = m->trial_g + n;
     m->is_free = m->d + n, m->s = m->is_free + n, m->y = m->s + history * n, m->weight = m->y + history * n;
@@ -207,7 +215,7 @@ static bool begin(state *m) {
     if (outcome == TGI_FAR) tgi_stop(m->p, TG_STOP_NOT_FINITE);
     if (outcome != TGI_FINE) return false;
     m->p->report.value = m->value;
-    m->p->report.gradient = projected_gradient(m);
+    m->p->report.gradient = projected_gradient(m, m->x, m->g);
     if (m->p->report.gradient <= m->o->tolerance_gradient) tgi_stop(m->p, TG_STOP_GRADIENT);
     return !m->p->report.stop;
 }

@@ -108,11 +108,12 @@ static void change_radius(state *m, double ratio) {
     m->radius = fmin(m->radius, m->o->max_step);
 }
 
-static bool accept(state *m, double change) {
-    double size = fmax(1, fabs(m->value));
+static bool accept(state *m, double value) {
+    double size = fmax(m->o->least_value, fabs(m->value)), change = m->value - value;
+    m->p->report.value = value;
     memcpy(m->x, m->trial, (size_t)m->n * sizeof *m->x);
     if (!take_gradient(m)) return false;
-    if (!m->p->report.stop && !m->at_surface && change <= m->o->tolerance_value * size) tgi_stop(m->p, TG_STOP_VALUE);
+    if (!m->p->report.stop && !m->at_surface && change < m->o->tolerance_value * size) tgi_stop(m->p, TG_STOP_VALUE);
     return tgi_go_on(m->p, m->x);
 }
 
@@ -123,7 +124,7 @@ static bool iterate(state *m) {
     find_step(m);
     if (tg_error_status(m->p->tape)) return false;
     double expected = foretold(m);
-    bool   still = !m->at_surface && expected <= m->o->tolerance_value * fmax(1, fabs(m->value));
+    bool   still = !m->at_surface && expected < m->o->tolerance_value * fmax(m->o->least_value, fabs(m->value));
     if (still || !(m->radius > smallest)) {
         tgi_stop(m->p, still ? TG_STOP_VALUE : TG_STOP_NO_DESCENT);
         return false;
@@ -132,14 +133,14 @@ static bool iterate(state *m) {
     double ratio = try_step(m, expected, &value);
     if (tg_error_status(m->p->tape)) return false;
     change_radius(m, ratio);
-    return ratio > 0.15 ? accept(m, m->value - value) : true;
+    return ratio > 0.15 ? accept(m, value) : true;
 }
 
 /* ---- the method -------------------------------------------------------------------------------------------------- */
 
 void tgi_minimize_by_products(tgi_problem *p, const tgi_trust_region *o) {
     int64_t n = p->size;
-    double *work = tgi_take_work(p, 8 * n);
+    double *work = tgi_take_work(p, 8 * (double)n);
     state   m = {.p = p, .o = o, .n = n, .radius = fmin(1, o->max_step)};
     if (!work) return;
     m.x = work, m.g = work + n, m.trial = work + 2 * n, m.d = work + 3 * n, m.bd = work + 4 * n;

@@ -228,6 +228,22 @@ START_TEST(a_pending_step_before_the_loss_is_an_error) {
 }
 END_TEST
 
+/* An assign to the leaf that stands before the loss is where it starts from. */
+START_TEST(a_pending_assign_before_the_loss_happens_first) {
+    for (tg_minimizer method = TG_QUASI_NEWTON; method <= TG_NEWTON_CG; method++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor x = tg_parameter(tape, "x", 4.0);
+        tg_assign(x, -4);
+        tg_tensor       loss = tg_square(tg_sub(tg_square(x), 1)); /* minima at -1 and 1 */
+        tg_solve_report report;
+        ck_assert_int_eq(tg_minimize(loss, 1, &x, &(tg_minimize_options){.method = method, .max_step = 0.5}, &report), TG_OK);
+        ck_assert_double_eq_tol(tg_item(x), -1, 1e-5);
+        ck_assert_double_eq(tg_item(loss), report.value);
+        finish(tape);
+    }
+}
+END_TEST
+
 /* ---- far points -------------------------------------------------------------------------------------------------- */
 
 /* x - log(x): the first step of either method leads to where there is no logarithm. */
@@ -304,10 +320,14 @@ START_TEST(limits_are_kept) {
         ck_assert_int_eq(report.iterations, 5);
         ck_assert_double_lt(report.value, before);
         ck_assert_double_eq(tg_item(loss), report.value);
-        tg_minimize(loss, 1, &x, &(tg_minimize_options){.method = method, .max_evaluations = 4}, &report);
-        ck_assert_int_eq(report.stop, TG_STOP_EVALUATIONS);
-        ck_assert_int_eq(report.values, 4);
-        ck_assert_double_eq(tg_item(loss), report.value);
+        for (int most = 1; most < 40; most++) { /* also where the last trial was rejected */
+            tg_write(x, wood->start, 4);
+            tg_minimize(loss, 1, &x, &(tg_minimize_options){.method = method, .max_evaluations = most}, &report);
+            ck_assert_int_eq(report.stop, TG_STOP_EVALUATIONS);
+            ck_assert_int_eq(report.values, most);
+            ck_assert_double_eq(tg_item(loss), report.value);
+            ck_assert_double_le(report.value, before);
+        }
         finish(tape);
     }
 }
@@ -409,6 +429,8 @@ START_TEST(what_does_not_fit_is_rejected) {
     FAILS(tape, tg_minimize(loss, 2, (tg_tensor[]){x, x}, NULL, NULL), TG_ERR_ARGUMENT, "minimize: leaf 1 is leaf 0");
     tg_minimize_options wrong = {.max_iterations = -1};
     FAILS(tape, tg_minimize(loss, 1, &x, &wrong, NULL), TG_ERR_ARGUMENT, "minimize: max_iterations -1");
+    wrong = (tg_minimize_options){.history = 2000000};
+    FAILS(tape, tg_minimize(loss, 1, &x, &wrong, NULL), TG_ERR_ARGUMENT, "minimize: history 2e+06");
     wrong = (tg_minimize_options){.tolerance_gradient = NAN};
     FAILS(tape, tg_minimize(loss, 1, &x, &wrong, NULL), TG_ERR_ARGUMENT, "minimize: tolerance_gradient nan");
     wrong = (tg_minimize_options){.method = (tg_minimizer)7};
@@ -470,6 +492,7 @@ Suite *suite_minimize(void) {
     tcase_add_test(tcase, nothing_else_runs);
     tcase_add_test(tcase, gradients_of_the_users_are_left_alone);
     tcase_add_test(tcase, a_pending_step_before_the_loss_is_an_error);
+    tcase_add_test(tcase, a_pending_assign_before_the_loss_happens_first);
     tcase_add_test(tcase, points_without_a_value_are_too_far);
     tcase_add_test(tcase, a_start_without_a_value_is_reported);
     tcase_add_test(tcase, a_loss_without_a_minimum_ends);
