@@ -22,7 +22,6 @@
 #include "command.h"
 #include "complain.h"
 #include "figure.h"
-#include "minimize.h"
 
 const char program_name[] = "curve_fit";
 
@@ -137,14 +136,18 @@ static void first_guess(const table *t, double theta[PARAMETERS]) {
 
 /* Returns how many iterations it took. */
 static int64_t fit(tg_tape *tape, tg_tensor theta, const table *t, int64_t steps) {
-    const double flat = 1e-7;
-    tg_mark      mark = tg_tape_mark(tape);
-    minimum      m = minimize(tape, tg_neg(log_likelihood(tape, theta, t, steps)), theta, flat, 500);
-    if (!(m.slope <= flat))
-        tg_fail(tape, TG_ERR_NUMERIC, NULL, "the fit does not settle: after %lld iterations the slope is %g",
-                (long long)m.iterations, m.slope);
+    tg_minimize_options options = {.tolerance_gradient = 1e-7,
+                                   .tolerance_value = TG_ZERO,
+                                   .max_step = 1,
+                                   .max_iterations = 500};
+    tg_solve_report     report;
+    tg_mark             mark = tg_tape_mark(tape);
+    tg_tensor           loss = tg_neg(log_likelihood(tape, theta, t, steps));
+    if (tg_minimize(loss, 1, &theta, &options, &report) == TG_OK && !report.converged)
+        tg_fail(tape, TG_ERR_NUMERIC, NULL, "the fit does not settle: after %lld iterations the slope is %g: %s",
+                (long long)report.iterations, report.gradient, tg_stop_text(report.stop));
     tg_discard(tape, mark);
-    return m.iterations;
+    return report.iterations;
 }
 
 /* The covariance of what was fitted: the inverse of the Hessian of minus the logarithm of the likelihood. Where that is not positive

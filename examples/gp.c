@@ -24,7 +24,6 @@
 #include "command.h"
 #include "complain.h"
 #include "figure.h"
-#include "minimize.h"
 
 const char program_name[] = "gp";
 
@@ -128,6 +127,17 @@ static void predict(process g, tg_tensor times, double mean, tg_tensor *means, t
     *deviations = tg_sqrt(tg_sub(variance, tg_sum_axes(tg_square(v), TG_AXES(0), false)));
 }
 
+/* Betters the hyperparameters, which are logarithms, in at most so many iterations, none of which makes one of them grow or shrink to more
+ * than e times what it was. Returns how many there were. */
+static int64_t learn(tg_tape *tape, tg_tensor theta, const table *t, int64_t most) {
+    tg_minimize_options options = {.tolerance_gradient = 1e-4, .max_step = 1, .max_iterations = most};
+    tg_solve_report     report;
+    tg_mark             mark = tg_tape_mark(tape);
+    tg_minimize(tg_neg(log_likelihood(new_process(tape, theta, t), t)), 1, &theta, &options, &report);
+    tg_discard(tape, mark);
+    return report.iterations;
+}
+
 /* ---- the results ------------------------------------------------------------------------------------------------- */
 
 static void print_learned(tg_tensor theta, const table *t, double likelihood, int64_t iterations) {
@@ -189,15 +199,12 @@ static bool run(tg_tape *tape, settings o) {
     for (int i = 0; i < COUNT; i++)
         start[i] = log(hyper[i].start);
     tg_tensor theta = tg_parameter(tape, "theta", tg_constant(tape, TG_F64, TG_SHAPE(COUNT), start));
-    tg_mark   mark = tg_tape_mark(tape);
-    tg_tensor loss = tg_neg(log_likelihood(new_process(tape, theta, &t), &t));
-    minimum   m = minimize(tape, loss, theta, 1e-4, o.iterations);
-    tg_discard(tape, mark);
+    int64_t   iterations = o.iterations ? learn(tape, theta, &t, o.iterations) : 0;
 
     process   g = new_process(tape, theta, &t);
     tg_tensor later = tg_constant(tape, TG_F64, TG_SHAPE(t.months - t.learned), t.year + t.learned), means, deviations;
     predict(g, tg_sub(later, t.center), t.mean, &means, &deviations);
-    print_learned(theta, &t, tg_item(log_likelihood(g, &t)), m.iterations);
+    print_learned(theta, &t, tg_item(log_likelihood(g, &t)), iterations);
     if (tg_run_pending(tape) != TG_OK) return false;
     const double *x = tg_data(means), *s = tg_data(deviations);
     print_predicted(&t, x, s);
