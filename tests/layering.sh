@@ -107,7 +107,7 @@ fi
 system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale'
 threads='pthread|sched|signal|unistd'
 vectors='immintrin|arm_neon'
-files='crt_externs|fcntl|io|jansson|spawn|sys/ioctl|sys/mman|sys/stat|sys/wait|unistd|windows|zlib'
+files='crt_externs|fcntl|io|jansson|pthread|signal|spawn|sys/ioctl|sys/mman|sys/stat|sys/wait|unistd|windows|zlib'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
 report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |

@@ -18,6 +18,11 @@
  *     tg_tensor order = tg_randperm(tape, n);
  *     tg_tensor train = tg_slice(order, 0, 0, 4 * n / 5, 1), valid = tg_slice(order, 0, 4 * n / 5, n, 1);
  *
+ * Prefetching. A step that is short, or data that come from a disk, make loading a part of the time that is worth hiding. With
+ * `prefetch` a thread of the loader's reads the next batch of what is borrowed (tg_borrow, tg_archive_borrow) while the program runs
+ * its step; other data are copied as without it. The batches are the same. The memory that is borrowed must then stay, and not be
+ * changed, until the loader is freed: free the loader before the archive is closed. After fork the child's loader has no thread.
+ *
  * Shuffling takes the tape's generator. The rows come as those of `rows[torch.randperm(n)]` do in PyTorch from the same state of its
  * generator, batch after batch; so a training that goes on from a checkpoint saved between two epochs sees the same batches.
  *
@@ -52,6 +57,7 @@ typedef struct tg_loader_options {
     tg_tensor weight;    /* a float32 or float64 input of shape (batch), written too: 1 for rows that are there, 0 for others */
     bool      shuffle;   /* the order is another one in each epoch */
     bool      drop_last; /* an epoch ends without the last batch, if that is not full */
+    bool      prefetch;  /* a thread copies the rows of the next batch, of borrowed data, while the program goes on */
 } tg_loader_options;
 
 /* Makes a loader, which the caller frees; before the tape or after it. It reads `rows`, copies it, and loads nothing yet. NULL after

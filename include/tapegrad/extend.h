@@ -64,6 +64,11 @@ tg_tensor tg_or_none(tg_tensor x);
 /* What a function returns after an error: a tensor that is an error wherever it is used. */
 tg_tensor tg_invalid(tg_tape *tape);
 
+/* The caller's memory that the elements of x are in, where it is a leaf of tg_borrow or of tg_borrow_parameter; NULL for every other
+ * tensor. Unlike what tg_data gives it stays valid as long as the caller leaves it there, whatever the tape does, and other threads may read
+ * it. */
+const void *tg_borrowed(tg_tensor x);
+
 /* Records the plain number as a tensor of rank 0 of that dtype: for where no other operand says which dtype it takes.
  * tg_broadcast_to gives it any shape, without memory. TG_ERR_DTYPE when the dtype does not hold it. */
 tg_tensor tg_number(tg_tape *tape, tg_dtype dtype, double value);

@@ -193,6 +193,13 @@ tg_dtype(tg_dtype_of)(tg_tensor x) {
     return tgi_is_number(x, &number) ? TG_F64 : TG_DTYPES;
 }
 
+const void *tg_borrowed(tg_tensor x) {
+    tg_tape *tape = tgi_tape_of(x);
+    if (!tape || fault(tape, x)) return NULL;
+    const tgi_node *node = tgi_node_at(tape, tgi_index(x));
+    return tgi_leaf_of(node) && tgi_is_borrowed(node) ? node->data : NULL;
+}
+
 bool tg_requires_grad(tg_tensor x) {
     tg_tape *tape = tgi_tape_of(x);
     return tape && !fault(tape, x) && tgi_node_at(tape, tgi_index(x))->requires_grad;

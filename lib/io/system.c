@@ -50,6 +50,12 @@ void tgi_unmap_file(void *bytes, size_t size) {
     munmap(bytes, size);
 }
 
+/* The page where it begins, as far as its last byte. */
+void tgi_will_need(const void *bytes, size_t size) {
+    size_t within = (size_t)((uintptr_t)bytes % (uintptr_t)sysconf(_SC_PAGESIZE));
+    posix_madvise((char *)(uintptr_t)bytes - within, within + size, POSIX_MADV_WILLNEED);
+}
+
 size_t tgi_directory_length(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? (size_t)(slash - path) + 1 : 0;
@@ -167,6 +173,10 @@ void *tgi_map_file(int fd, size_t size) {
 void tgi_unmap_file(void *bytes, size_t size) {
     (void)size;
     UnmapViewOfFile(bytes);
+}
+
+void tgi_will_need(const void *bytes, size_t size) {
+    (void)bytes, (void)size;
 }
 
 /* The last of the characters that may end it. */

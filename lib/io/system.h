@@ -35,6 +35,9 @@ FILE *tgi_open_nameless(void);
 void *tgi_map_file(int fd, size_t size);
 void  tgi_unmap_file(void *bytes, size_t size);
 
+/* Has the system begin to read what of this memory is a file's and is not in memory. */
+void tgi_will_need(const void *bytes, size_t size);
+
 /* The directory of a path, with its last slash; 0 for the present one. */
 size_t tgi_directory_length(const char *path);
 

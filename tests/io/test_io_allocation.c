@@ -81,8 +81,8 @@ static void load_checkpoint(tg_tape *tape) {
 static void load_batches(tg_tape *tape) {
     static const double data[] = {1, 2, 3};
     tg_mark             mark = tg_tape_mark(tape);
-    tg_tensor           rows = tg_constant(tape, TG_F64, TG_SHAPE(3), data), batch = tg_input(tape, NULL, TG_F64, TG_SHAPE(2));
-    tg_loader_options   options = {.rows = tg_randperm(tape, 3), .shuffle = true};
+    tg_tensor           rows = tg_borrow(tape, TG_F64, TG_SHAPE(3), data), batch = tg_input(tape, NULL, TG_F64, TG_SHAPE(2));
+    tg_loader_options   options = {.rows = tg_randperm(tape, 3), .shuffle = true, .prefetch = true};
     tg_loader          *loader = tg_new_loader(tape, TG_FEEDS({rows, batch}), &options);
     while (tg_next_batch(tape, loader)) {}
     tg_free_loader(loader);

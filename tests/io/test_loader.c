@@ -3,6 +3,12 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 #include <tapegrad/data.h>
+#include <tapegrad/extend.h>
+#include <tapegrad/io.h>
+#ifndef _WIN32
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 #include "files.h"
 
@@ -163,7 +169,8 @@ START_TEST(what_does_not_fit_is_an_error) {
     tg_tensor    five = tg_input(d.tape, NULL, TG_I64, TG_SHAPE(5)), none = tg_input(d.tape, NULL, TG_I64, TG_SHAPE(0));
     tg_tensor    scalar = tg_input(d.tape, NULL, TG_I64, TG_SHAPE()), nine = tg_arange(d.tape, TG_I64, 0, 9, 1);
     REFUSES(d, TG_ERR_ARGUMENT, "new_loader: there are no feeds", TG_FEEDS(), NULL);
-    REFUSES(d, TG_ERR_SHAPE, "new_loader: feed 0: a batch of (4, 3) does not hold rows of (10, 2)", TG_FEEDS({d.pairs, wide}), NULL);
+    REFUSES(d, TG_ERR_SHAPE, "new_loader: feed 0: a batch of (4, 3) does not hold rows of (10, 2)", TG_FEEDS({d.pairs, wide}),
+            NULL);
     REFUSES(d, TG_ERR_SHAPE, "new_loader: feed 1: a batch of (4, 2) does not hold rows of (10)",
             TG_FEEDS({d.labels, d.y}, {d.labels, d.x}), NULL);
     REFUSES(d, TG_ERR_SHAPE, "new_loader: feed 0: a batch of () does not hold rows of ()", TG_FEEDS({scalar, scalar}), NULL);
@@ -173,13 +180,15 @@ START_TEST(what_does_not_fit_is_an_error) {
             TG_FEEDS({d.pairs, d.x}, {nine, d.y}), NULL);
     REFUSES(d, TG_ERR_SHAPE, "new_loader: feed 1: (10) in batches of (5) is not in step with (10, 2) in batches of (4, 2)",
             TG_FEEDS({d.pairs, d.x}, {d.labels, five}), NULL);
-    REFUSES(d, TG_ERR_SHAPE, "new_loader: the weight is (5), not (4)", TG_FEEDS({d.pairs, d.x}), &(tg_loader_options){.weight = five});
+    REFUSES(d, TG_ERR_SHAPE, "new_loader: the weight is (5), not (4)", TG_FEEDS({d.pairs, d.x}),
+            &(tg_loader_options){.weight = five});
     REFUSES(d, TG_ERR_DTYPE, "new_loader: the weight is int64", TG_FEEDS({d.pairs, d.x}), &(tg_loader_options){.weight = d.y});
     REFUSES(d, TG_ERR_SHAPE, "new_loader: the list of rows is (10, 2), not (n)", TG_FEEDS({d.pairs, d.x}),
             &(tg_loader_options){.rows = d.pairs});
     REFUSES(d, TG_ERR_DTYPE, "new_loader: the list of rows is float32, not int64", TG_FEEDS({d.pairs, d.x}),
             &(tg_loader_options){.rows = other});
-    REFUSES(d, TG_ERR_INDEX, "new_loader: row 100 is not one of 10", TG_FEEDS({d.pairs, d.x}), &(tg_loader_options){.rows = d.labels});
+    REFUSES(d, TG_ERR_INDEX, "new_loader: row 100 is not one of 10", TG_FEEDS({d.pairs, d.x}),
+            &(tg_loader_options){.rows = d.labels});
 
     ck_assert_ptr_null(tg_new_loader(NULL, TG_FEEDS({d.pairs, d.x}), NULL));
     ck_assert_int_eq(tg_next_batch(d.tape, NULL), 0);
@@ -213,6 +222,117 @@ START_TEST(batches_that_cannot_be_had) {
 }
 END_TEST
 
+/* ---- reading ahead ----------------------------------------------------------------------------------------------- */
+
+enum { MANY = 1000, WIDE = 2000, FEW = 64 };
+
+/* Rows of borrowed memory that are larger than a page, labels that are the tape's, and weights. */
+typedef struct wide_data {
+    tg_tape   *tape;
+    tg_tensor  x, y, weight;
+    tg_loader *loader;
+} wide_data;
+
+static wide_data prepare_wide(const char *path, tg_archive **archive, bool prefetch) {
+    wide_data d = {.tape = tg_tape_new()};
+    tg_seed(d.tape, 3);
+    *archive = tg_archive_open(path);
+    tg_tensor images = tg_archive_borrow(d.tape, *archive, "images");
+    ck_assert_ptr_nonnull(tg_borrowed(images));
+    d.x = tg_input(d.tape, "x", TG_F32, TG_SHAPE(FEW, WIDE));
+    d.y = tg_input(d.tape, "y", TG_I64, TG_SHAPE(FEW));
+    d.weight = tg_input(d.tape, "weight", TG_F32, TG_SHAPE(FEW));
+    d.loader = tg_new_loader(d.tape, TG_FEEDS({images, d.x}, {tg_arange(d.tape, TG_I64, 0, MANY, 1), d.y}),
+                             &(tg_loader_options){.shuffle = true, .weight = d.weight, .prefetch = prefetch});
+    ck_assert_str_eq(tg_error(d.tape), "");
+    return d;
+}
+
+static void save_wide(const char *path) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor rows = tg_unsqueeze(tg_arange(tape, TG_F32, 0, MANY, 1), 1), columns = tg_arange(tape, TG_F32, 0, WIDE, 1);
+    ck_assert_int_eq(tg_save_safetensors(tape, path, TG_NAMED({"images", tg_add(tg_mul(rows, WIDE), columns)}), TG_METADATA()),
+                     TG_OK);
+    tg_tape_free(tape);
+}
+
+static void check_same_batch(wide_data a, wide_data b) {
+    ck_assert_mem_eq(tg_data(a.x), tg_data(b.x), sizeof(float) * FEW * WIDE);
+    ck_assert_mem_eq(tg_data(a.y), tg_data(b.y), sizeof(int64_t) * FEW);
+    ck_assert_mem_eq(tg_data(a.weight), tg_data(b.weight), sizeof(float) * FEW);
+}
+
+static void end_wide(wide_data d, tg_archive *archive) {
+    ck_assert_str_eq(tg_error(d.tape), "");
+    tg_free_loader(d.loader);
+    tg_tape_free(d.tape);
+    tg_archive_close(archive);
+}
+
+/* Random numbers that the program draws in between come in the same order, too. */
+START_TEST(batches_that_are_read_ahead_are_the_same) {
+    const char *path = scratch("wide.safetensors");
+    tg_archive *archives[2];
+    save_wide(path);
+    wide_data a = prepare_wide(path, &archives[0], false), b = prepare_wide(path, &archives[1], true);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        int64_t count, all = 0;
+        while ((count = tg_next_batch(a.tape, a.loader))) {
+            ck_assert_int_eq(tg_next_batch(b.tape, b.loader), count);
+            check_same_batch(a, b);
+            ck_assert(tg_item(tg_rand(a.tape, TG_F64, TG_SHAPE())) == tg_item(tg_rand(b.tape, TG_F64, TG_SHAPE())));
+            all += count;
+        }
+        ck_assert_int_eq(all, MANY);
+        ck_assert_int_eq(tg_next_batch(b.tape, b.loader), 0);
+    }
+    end_wide(a, archives[0]);
+    end_wide(b, archives[1]);
+}
+END_TEST
+
+/* It is freed while it reads ahead; and in the middle of an epoch an error of the tape does it no harm. */
+START_TEST(a_loader_that_reads_ahead_may_end_at_any_time) {
+    const char *path = scratch("wide.safetensors");
+    save_wide(path);
+    for (int batches = 0; batches < 4; batches++) {
+        tg_archive *archive;
+        wide_data   d = prepare_wide(path, &archive, true);
+        for (int i = 0; i < batches; i++)
+            ck_assert_int_eq(tg_next_batch(d.tape, d.loader), FEW);
+        tg_matmul(d.x, d.x);
+        ck_assert_int_eq(tg_next_batch(d.tape, d.loader), 0);
+        tg_clear_error(d.tape);
+        if (batches > 1) ck_assert_int_eq(tg_next_batch(d.tape, d.loader), FEW);
+        end_wide(d, archive);
+    }
+}
+END_TEST
+
+#ifndef _WIN32
+START_TEST(after_a_fork_the_child_reads_by_itself) {
+    const char *path = scratch("wide.safetensors");
+    tg_archive *archives[2];
+    save_wide(path);
+    wide_data a = prepare_wide(path, &archives[0], false), b = prepare_wide(path, &archives[1], true);
+    tg_next_batch(a.tape, a.loader);
+    tg_next_batch(b.tape, b.loader);
+    pid_t child = fork();
+    if (child == 0) {
+        while (tg_next_batch(a.tape, a.loader) && tg_next_batch(b.tape, b.loader))
+            if (memcmp(tg_data(a.x), tg_data(b.x), sizeof(float) * FEW * WIDE)) _exit(1);
+        tg_free_loader(b.loader);
+        _exit(0);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    end_wide(a, archives[0]);
+    end_wide(b, archives[1]);
+}
+END_TEST
+#endif
+
 Suite *suite_loader(void) {
     Suite *suite = suite_create("io/loader");
     TCase *tcase = tcase_create("loader");
@@ -224,6 +344,11 @@ Suite *suite_loader(void) {
     tcase_add_test(tcase, a_part_runs_on_each_batch);
     tcase_add_test(tcase, what_does_not_fit_is_an_error);
     tcase_add_test(tcase, batches_that_cannot_be_had);
+    tcase_add_test(tcase, batches_that_are_read_ahead_are_the_same);
+    tcase_add_test(tcase, a_loader_that_reads_ahead_may_end_at_any_time);
+#ifndef _WIN32
+    tcase_add_test(tcase, after_a_fork_the_child_reads_by_itself);
+#endif
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,6 +1,8 @@
 /* tests/run/test_record_leaf.c: constants, borrowed memory, inputs, parameters and their names; which leaves can be overwritten.
  *
  * SPDX-License-Identifier: MIT */
+#include <tapegrad/extend.h>
+
 #include "support.h"
 
 #include <math.h>
@@ -108,6 +110,24 @@ START_TEST(a_borrowed_literal_lives_as_long_as_its_block) {
     tg_tensor w = tg_borrow_parameter(tape, "w", TG_F64, TG_SHAPE(2), ((double[]){3, 4}));
     tg_tensor z = tg_borrow(tape, TG_F64, TG_SHAPE(2), ((double[]){5, 6}));
     CHECK_F64(tg_add(tg_mul(x, w), z), 8, 14);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(what_is_borrowed_is_told) {
+    static const double data[] = {1, 2};
+    tg_tape            *tape = tg_tape_new();
+    tg_tensor           x = tg_borrow(tape, TG_F64, TG_SHAPE(2), data), none = {0};
+    ck_assert_ptr_eq(tg_borrowed(x), data);
+    ck_assert_ptr_eq(tg_borrowed(tg_borrow_parameter(tape, "w", TG_F64, TG_SHAPE(2), data)), data);
+    ck_assert_ptr_null(tg_borrowed(tg_neg(x)));
+    ck_assert_ptr_null(tg_borrowed(tg_slice(x, 0, 0, 1, 1)));
+    ck_assert_ptr_null(tg_borrowed(tg_constant(tape, TG_F64, TG_SHAPE(2), data)));
+    ck_assert_ptr_null(tg_borrowed(tg_input(tape, "x", TG_F64, TG_SHAPE(2))));
+    ck_assert_ptr_null(tg_borrowed(tg_num(1)));
+    ck_assert_ptr_null(tg_borrowed(TG_NONE));
+    ck_assert_ptr_null(tg_borrowed(none));
+    CHECK_OK(tape);
     tg_tape_free(tape);
 }
 END_TEST
@@ -395,6 +415,7 @@ Suite *suite_record_leaf(void) {
     suite_add_tcase(suite, constant);
     tcase_add_test(borrowed, borrowed_memory_is_read_in_each_run_and_never_written_or_freed);
     tcase_add_test(borrowed, a_borrowed_literal_lives_as_long_as_its_block);
+    tcase_add_test(borrowed, what_is_borrowed_is_told);
     tcase_add_test(borrowed, many_tapes_may_borrow_the_same_memory);
     tcase_add_test(borrowed, borrowed_memory_must_be_there_and_aligned);
     tcase_add_test(borrowed, what_stands_in_a_struct_can_be_borrowed);
