@@ -4,7 +4,7 @@
  * no more than a few products with it. Which entries there are is found on the tape when it is recorded:
  *
  *     tg_csr j;
- *     tg_sparse_jacobian(y, 1, &x, &j);
+ *     tg_sparse_jacobian(tape, 1, &y, 1, &x, &j);
  *     const int64_t *start = tg_data(j.row_starts), *column = tg_data(j.columns);
  *     const double  *value = tg_data(j.values);
  *     for (int64_t i = 0; i < j.rows; i++)
@@ -38,22 +38,24 @@ typedef struct tg_csr {
     tg_tensor values;     /* (entries), of the dtype of the inputs */
 } tg_csr;
 
-/* Records the Jacobian of y for n inputs: a row for each element of y, and a column for each element of the first input, then of the
- * second, and so on, all row-major. All have one floating dtype (TG_ERR_DTYPE). Inputs may be any tensors, as in tg_vjp; one may be
- * computed from another.
+/* Records the Jacobian of m outputs for n inputs: a row for each element of the first output, then of the second, and so on, and a
+ * column for each element of the inputs, all row-major. All have one floating dtype (TG_ERR_DTYPE). Both may be any tensors, as in
+ * tg_vjp; an input may be computed from another one.
  *
- * Which entries there are is known exactly through elementwise ops, views, parts, joins, reductions, products of matrices and what is
- * added up by index. Elements that are chosen by an index (tg_take, tg_gather, tg_scatter) are those of the index values that are there when it
- * is recorded, and what is pending runs as far as they need it: where such values change later, record the Jacobian anew. Of an index that depends on an input, as in
- * tg_sort, any may be chosen. Of an op that is not known otherwise, and of a loop (tg_scan), each element depends on all of its operands.
+ * Which entries there are is known exactly through elementwise ops, views, parts, joins, reductions along axes, products of
+ * matrices, and what is added up by index. Where an index chooses elements (tg_take, tg_gather, tg_scatter), the entries are those of the
+ * index values that are there when it is recorded, and what is pending runs as far as they need it; where these values change later,
+ * record the Jacobian anew. Where the index depends on an input, as in tg_sort, any element may be chosen. Of an op of which no more is
+ * known, and of a loop (tg_scan), each element depends on all of all operands.
  *
- * Columns that share no row are computed together, by one forward walk, or rows that share no column, by one backward walk, whichever are fewer; in
- * a loop over these colors. On an error, the tape is as it was before, and the tensors are invalid. TG_ERR_ARGUMENT in
- * a callback or in the body of a loop, and for computed indices in a part, which has not run when it is recorded.
+ * Columns that share no row are computed together by one forward walk (tg_jvp), or rows that share no column by one backward walk
+ * (tg_vjp), whichever costs less; more than a few of them in a loop. Several outputs cost less than their tg_concat, where they do not
+ * depend on the same. After an error the tape is as it was before, and the tensors are invalid. TG_ERR_ARGUMENT in a callback, in the
+ * body of a loop, and, in a part, for an index that is computed: the part has not run yet.
  *
- * (The methods: A. R. Curtis, M. J. D. Powell and J. K. Reid, "On the estimation of sparse Jacobian matrices", 1974; T. F. Coleman and J.
- * J. Moré, "Estimation of sparse Jacobian matrices and graph coloring problems", 1983.) */
-tg_status tg_sparse_jacobian(tg_tensor y, int n, const tg_tensor *inputs, tg_csr *jacobian);
+ * (The methods: A. R. Curtis, M. J. D. Powell and J. K. Reid, "On the estimation of sparse Jacobian matrices", 1974; T. F. Coleman and
+ * J. J. Moré, "Estimation of sparse Jacobian matrices and graph coloring problems", 1983.) */
+tg_status tg_sparse_jacobian(tg_tape *tape, int m, const tg_tensor *outputs, int n, const tg_tensor *inputs, tg_csr *jacobian);
 
 /* Records the Hessian of a loss (of its sum, if it has several elements) for n inputs in the same way: symmetric, with both halves, and
  * an entry where the gradient says so. The two halves have the same bits. (The method: star coloring, and direct recovery: A. H.
@@ -65,7 +67,7 @@ tg_status tg_sparse_hessian(tg_tensor loss, int n, const tg_tensor *inputs, tg_c
 }
 #endif
 
-#define tg_sparse_jacobian(y, ...) TG_CALL1_WITH(tg_sparse_jacobian, y, __VA_ARGS__)
+#define tg_sparse_jacobian(tape, ...) TG_TAPE_CALL(tg_sparse_jacobian, tape, __VA_ARGS__)
 #define tg_sparse_hessian(loss, ...) TG_CALL1_WITH(tg_sparse_hessian, loss, __VA_ARGS__)
 
 #endif

@@ -142,6 +142,11 @@ bool tgi_is_chosen(const tgi_node *node) {
            node->op == &tgi_scatter_add_op;
 }
 
+bool tgi_is_moving(const tgi_node *node) {
+    if (node->op->view) return node->count == 1;
+    return takes_part(node) || node->op->linearity == TG_MOVES;
+}
+
 /* Whether it is known which elements are chosen: not by an operand that an input changes, nor by one that is floating. */
 static bool is_known_choice(const search *s, const tgi_node *node) {
     uint32_t floating = 0, moved = 0;

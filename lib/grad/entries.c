@@ -66,3 +66,36 @@ tg_status tgi_unite_entries(tgi_entries *e, const tgi_entries *a, const tgi_entr
     e->start[a->rows] = to - e->at;
     return TG_OK;
 }
+
+/* Their columns in the order of the others. */
+static tg_status move_columns(tgi_entries *e, const tgi_entries *of, int64_t columns, const uint32_t *column) {
+    if (take_entries(e, of->tape, of->rows, columns, tgi_entry_count(of))) return of->tape->status;
+    int64_t next = e->start[0] = 0;
+    for (int64_t i = 0; i < of->rows; i++) {
+        for (int64_t k = of->start[i]; k < of->start[i + 1]; k++)
+            if (column[of->at[k]] != TGI_NONE) e->at[next++] = column[of->at[k]];
+        e->start[i + 1] = next;
+    }
+    return TG_OK;
+}
+
+static void drop_repeated(tgi_entries *e) {
+    int64_t next = 0;
+    for (int64_t i = 0; i < e->rows; i++) {
+        int64_t from = e->start[i];
+        e->start[i] = next;
+        for (int64_t k = from; k < e->start[i + 1]; k++)
+            if (k == from || e->at[k] != e->at[k - 1]) e->at[next++] = e->at[k];
+    }
+    e->start[e->rows] = next;
+}
+
+/* Transposed twice, the columns ascend. */
+tg_status tgi_join_columns(tgi_entries *e, const tgi_entries *of, int64_t columns, const uint32_t *column) {
+    tgi_entries moved = {0}, transposed = {0};
+    if (!move_columns(&moved, of, columns, column) && !tgi_transpose(&transposed, &moved) && !tgi_transpose(e, &transposed))
+        drop_repeated(e);
+    tgi_free_entries(&moved);
+    tgi_free_entries(&transposed);
+    return of->tape->status;
+}

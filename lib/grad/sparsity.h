@@ -49,9 +49,27 @@ const tg_array *tgi_sets_of_result(tgi_dependence_search *s, const tgi_node *nod
 /* Whether they depend on the values of operands through which no gradient flows: those that are not floating are needed then. */
 bool tgi_is_chosen(const tgi_node *node);
 
+/* Whether each element of the result is one of the operands', or depends on none. */
+bool tgi_is_moving(const tgi_node *node);
+
 /* A new array, not initialised; NULL and an error when there is no memory. And one that has the same set everywhere. */
 tg_array       *tgi_new_sets(tgi_dependence_search *s, int rank, const int64_t *dims);
 const tg_array *tgi_same_set(tgi_dependence_search *s, const tgi_node *node, uint32_t set);
+
+/* ---- the cut (cut.c) ------------------------------------------------------------------------------------------------ */
+
+/* The values that are made of elements of the inputs by nothing but moving, and that the outputs are computed from otherwise. */
+typedef struct tgi_cut {
+    tg_tape   *tape;
+    int        count; /* 0: there is none that is any use */
+    tg_tensor *value;
+    int64_t    size; /* their elements */
+} tgi_cut;
+
+/* Finds it; tgi_free_cut is due in any case. */
+tg_status tgi_find_cut(tgi_cut *c, tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m,
+                       const tg_tensor *outputs);
+void      tgi_free_cut(tgi_cut *c);
 
 /* ---- matrices of entries (entries.c) ------------------------------------------------------------------------------- */
 
@@ -70,6 +88,9 @@ static inline int64_t tgi_entry_count(const tgi_entries *e) {
 tg_status tgi_sparse_entries(tgi_entries *e, const tgi_dependence *d);
 tg_status tgi_transpose(tgi_entries *e, const tgi_entries *of);
 tg_status tgi_unite_entries(tgi_entries *e, const tgi_entries *a, const tgi_entries *b); /* of one shape */
+
+/* The entries of a column go to another one, which may get those of several; to none for TGI_NONE. */
+tg_status tgi_join_columns(tgi_entries *e, const tgi_entries *of, int64_t columns, const uint32_t *column);
 void      tgi_free_entries(tgi_entries *e);
 
 /* ---- colors (coloring.c) ------------------------------------------------------------------------------------------- */
@@ -83,5 +104,35 @@ int64_t tgi_fewest_colors(const tgi_entries *e);
 
 /* The same for a symmetric matrix whose compressed columns are read from both sides: a star coloring (star_coloring.c). */
 int64_t tgi_color_symmetric(const tgi_entries *e, uint32_t *color);
+
+/* ---- compression (compress.c) -------------------------------------------------------------------------------------- */
+
+/* The matrix that is asked for: a row for each element of the outputs, a column for each of the inputs. */
+typedef struct tgi_derivative {
+    tg_tape         *tape;
+    const char      *what;
+    int              m, n;
+    const tg_tensor *outputs, *inputs;
+    tg_dtype         dtype;
+    int64_t          rows, columns;
+    bool             symmetric;
+} tgi_derivative;
+
+/* How it is computed: columns of one color together; or rows of one color, which may be those of the derivatives for the cut. */
+typedef struct tgi_compression {
+    tg_tape    *tape;
+    tgi_entries entries, transposed; /* of the matrix */
+    tgi_cut     cut;
+    tgi_entries crossing; /* the entries of the derivatives for the cut, where there is one, */
+    uint32_t   *column;   /* and the column that each of its elements belongs to, or TGI_NONE */
+    bool        by_columns, by_cut;
+    double      cost;
+    int64_t     colors;
+    uint32_t   *color; /* of each column, or of each row */
+} tgi_compression;
+
+/* Finds it; tgi_free_compression is due in any case. */
+tg_status tgi_compress(tgi_compression *c, const tgi_derivative *derivative);
+void      tgi_free_compression(tgi_compression *c);
 
 #endif

@@ -64,7 +64,7 @@ void check_sparse_jacobian(const char *what, tg_tensor y, int n, const tg_tensor
     for (int k = 0; k < n; k++)
         cols += tg_size(inputs[k]);
     double *dense = read_dense(y, n, inputs, cols);
-    ck_assert_msg(tg_sparse_jacobian(y, n, inputs, &csr) == TG_OK, "%s: %s", what, tg_error(y.tape));
+    ck_assert_msg(tg_sparse_jacobian(y.tape, 1, &y, n, inputs, &csr) == TG_OK, "%s: %s", what, tg_error(y.tape));
     check_form(what, &csr, tg_size(y), cols);
     compare(what, &csr, dense, how);
     free(dense);

@@ -107,7 +107,7 @@ static int64_t derive(tg_tape *tape, double found[2 * MOST]) {
     tg_csr    csr[2];
     int64_t   count = 0;
     memset(found, 0, 2 * MOST * sizeof *found);
-    tg_sparse_jacobian(rows, 1, &x, &csr[0]);
+    tg_sparse_jacobian(tape, 1, &rows, 1, &x, &csr[0]);
     tg_sparse_hessian(tg_sum(tg_square(y)), 1, &x, &csr[1]);
     for (int i = 0; i < 2 && !tg_error_status(tape); i++) {
         if (count + csr[i].entries <= 2 * MOST) tg_read(csr[i].values, found + count, csr[i].entries);

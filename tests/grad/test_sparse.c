@@ -181,7 +181,7 @@ START_TEST(a_band_costs_as_many_products_as_it_is_wide) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = parameter(tape, "x", TG_SHAPE(200));
     tg_csr    j;
-    ck_assert_int_eq(tg_sparse_jacobian(tridiagonal(x), 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, (tg_tensor[]){tridiagonal(x)}, 1, &x, &j), TG_OK);
     ck_assert_int_eq(j.entries, 3 * 200 - 2);
     ck_assert_int_le(j.colors, 3);
     check_sparse_jacobian("tridiagonal", tridiagonal(x), 1, &x, EXACT);
@@ -195,10 +195,9 @@ START_TEST(a_dense_row_or_column_does_not_cost_its_length) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = parameter(tape, "x", TG_SHAPE(100)), t = tg_slice(x, 0, 0, 1, 1);
     tg_csr    j;
-    ck_assert_int_eq(tg_sparse_jacobian(tg_mul(x, t), 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, (tg_tensor[]){tg_mul(x, t)}, 1, &x, &j), TG_OK);
     ck_assert_int_eq(j.colors, 2);
-    ck_assert_int_eq(tg_sparse_jacobian(tg_concat(TG_LIST(tg_reshape(tg_sum(x), TG_SHAPE(1)), tg_exp(x)), 0), 1, &x, &j),
-                     TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 2, (tg_tensor[]){tg_sum(x), tg_exp(x)}, 1, &x, &j), TG_OK);
     ck_assert_int_eq(j.colors, 2);
     check_sparse_jacobian("column", tg_mul(x, t), 1, &x, EXACT);
     check_sparse_jacobian("row", tg_concat(TG_LIST(tg_reshape(tg_sum(x), TG_SHAPE(1)), tg_exp(x)), 0), 1, &x, EXACT);
@@ -211,6 +210,40 @@ START_TEST(an_arrow_costs_two_products) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = parameter(tape, "x", TG_SHAPE(100)), t = tg_slice(x, 0, 0, 1, 1);
     ck_assert_int_eq(check_sparse_hessian("arrow", tg_sum(tg_mul(tg_square(x), t)), x, EXACT), 2);
+    finish(tape);
+}
+END_TEST
+
+/* Rows that meet in an element of x need not meet in the parts of it that they are computed from. */
+START_TEST(rows_of_parts_are_computed_together) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = parameter(tape, "x", TG_SHAPE(50)), at = tg_constant(tape, TG_I64, TG_SHAPE(4), (int64_t[]){3, 3, 0, 9});
+    tg_tensor left = tg_slice(x, 0, 0, 49, 1), right = tg_slice(x, 0, 1, 50, 1), pairs = tg_unfold(x, 0, 2, 1);
+    tg_tensor y[] = {tg_mul(left, tg_exp(right)), tg_sum_axes(tg_exp(pairs), TG_AXES(1), false),
+                     tg_mul(tg_take(x, at, 0), tg_exp(tg_flip(tg_take(x, at, 0), TG_AXES(0))))};
+    for (int i = 0; i < 3; i++) {
+        tg_csr j;
+        ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y[i], 1, &x, &j), TG_OK);
+        ck_assert_int_eq(j.colors, 1);
+        check_sparse_jacobian("parts", y[i], 1, &x, EXACT);
+    }
+    finish(tape);
+}
+END_TEST
+
+/* A part of a part that is read itself; an output that is a part, and read; an index that an input changes. */
+START_TEST(parts_that_are_read_where_they_are_cut_further) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = parameter(tape, "x", TG_SHAPE(12)), part = tg_slice(x, 0, 2, 10, 1), row = tg_reshape(part, TG_SHAPE(2, 4));
+    tg_tensor both = tg_mul(tg_exp(part), tg_flip(tg_reshape(tg_transpose(row, 0, 1), TG_SHAPE(8)), TG_AXES(0)));
+    tg_tensor joined = tg_square(tg_concat(TG_LIST(tg_slice(part, 0, 0, 3, 1), tg_exp(tg_slice(part, 0, 1, 2, 1)), x), 0));
+    tg_tensor sorted = tg_sort(x, 0, false, NULL), y;
+    check_sparse_jacobian("both", both, 1, &x, EXACT);
+    check_sparse_jacobian("joined", joined, 1, &x, EXACT);
+    check_sparse_jacobian("part", part, 1, &x, EXACT);
+    check_sparse_jacobian("sorted", tg_mul(tg_slice(sorted, 0, 0, 4, 1), tg_slice(x, 0, 0, 4, 1)), 1, &x, COVERS);
+    y = tg_concat(TG_LIST(part, tg_exp(tg_slice(part, 0, 0, 2, 1)), tg_slice(part, 0, 3, 8, 1)), 0);
+    check_sparse_jacobian("an output and more", y, 2, (tg_tensor[]){part, x}, EXACT);
     finish(tape);
 }
 END_TEST
@@ -239,6 +272,34 @@ START_TEST(an_input_may_be_computed_from_another_or_stand_there_twice) {
     check_sparse_jacobian("between", y, 1, &z, EXACT);
     check_sparse_jacobian("twice", y, 2, (tg_tensor[]){x, x}, EXACT);
     check_sparse_jacobian("backward", x, 1, &z, EXACT);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(outputs_stand_one_below_the_other) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x[2] = {parameter(tape, "a", TG_SHAPE(5)), parameter(tape, "b", TG_SHAPE(5))}, part = tg_slice(x[0], 0, 0, 2, 1);
+    tg_tensor y[4] = {tg_mul(x[0], tg_exp(x[1])), part, tg_sub(tg_slice(x[0], 0, 1, 5, 1), tg_exp(tg_slice(x[0], 0, 0, 4, 1))),
+                      tg_sum(tg_exp(part))};
+    tg_csr    all, one;
+    int64_t   entries = 0, rows = 0;
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 4, y, 2, x, &all), TG_OK);
+    const int64_t *start = tg_data(all.row_starts), *column = tg_data(all.columns);
+    const double  *value = tg_data(all.values);
+    for (int i = 0; i < 4; i++) {
+        check_sparse_jacobian("one", y[i], 2, x, EXACT);
+        ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y[i], 2, x, &one), TG_OK);
+        for (int64_t k = 0; k <= one.rows; k++)
+            ck_assert_int_eq(start[rows + k] - start[rows], ((const int64_t *)tg_data(one.row_starts))[k]);
+        ck_assert(!memcmp(column + entries, tg_data(one.columns), (size_t)one.entries * sizeof *column));
+        for (int64_t k = 0; k < one.entries; k++)
+            ck_assert(fabs(value[entries + k] - ((const double *)tg_data(one.values))[k]) < 1e-13);
+        rows += one.rows;
+        entries += one.entries;
+    }
+    ck_assert(all.rows == rows && all.entries == entries && all.cols == 10);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 0, NULL, 2, x, &all), TG_OK);
+    ck_assert(all.rows == 0 && all.cols == 10 && all.entries == 0);
     finish(tape);
 }
 END_TEST
@@ -274,7 +335,7 @@ START_TEST(float32) {
     tg_tensor x = tg_parameter(tape, "x", F32(tape, 1, 2, 4)),
               y = tg_sub(tg_square(tg_slice(x, 0, 1, 3, 1)), tg_slice(x, 0, 0, 2, 1));
     tg_csr j, h;
-    ck_assert_int_eq(tg_sparse_jacobian(y, 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
     CHECK_IS(j.row_starts, 0, 2, 4);
     CHECK_IS(j.columns, 0, 1, 1, 2);
     CHECK_IS(j.values, -1, 4, -1, 8);
@@ -315,7 +376,7 @@ START_TEST(the_values_run_again_and_stand_in_formulas) {
     tg_tensor           x = tg_parameter(tape, "x", F64(tape, 1, 2, 3)), y = tg_mul(tg_square(x), tg_roll(x, 0, 1));
     tg_gradcheck_report report = {.order = 2};
     tg_csr              j;
-    ck_assert_int_eq(tg_sparse_jacobian(y, 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
     CHECK_IS(j.values, 2 * 3, 1, 4, 4 * 1, 9, 6 * 2);
     ck_assert_msg(tg_gradcheck(tg_square(j.values), 1, &x, &report) == TG_OK, "%s", tg_error(tape));
     tg_write(x, (double[]){0, 1, 2}, 3);
@@ -347,7 +408,7 @@ START_TEST(after_a_rewind_it_is_stale) {
     tg_csr    j;
     double    three[3];
     tg_mark   mark = tg_tape_mark(tape);
-    ck_assert_int_eq(tg_sparse_jacobian(y, 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
     tg_rewind(tape, mark);
     FAILS(tape, tg_read(j.values, three, 3), TG_ERR_HANDLE, "read: the tensor");
     FAILS(tape, tg_read(j.columns, (int64_t *)NULL, 0), TG_ERR_HANDLE, "read: the tensor");
@@ -365,13 +426,13 @@ START_TEST(indices_that_are_computed_are_looked_at) {
     int64_t   count;
     tg_tensor y = tg_exp(tg_take(x, at, 0));
     tg_csr    j;
-    ck_assert_int_eq(tg_sparse_jacobian(y, 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
     CHECK_IS(j.columns, 6, 0, 6, 7, 1, 7);
     check_sparse_jacobian("taken", y, 1, &x, EXACT);
     check_sparse_hessian("taken", tg_sum(y), x, EXACT);
     count = tg_instruction_count(tape);
     tg_begin_part(tape, "part");
-    FAILS(tape, tg_sparse_jacobian(y, 1, &x, &j), TG_ERR_ARGUMENT,
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_ERR_ARGUMENT,
           "sparse_jacobian: which elements it depends on says an index");
     tg_end_part(tape);
     ck_assert_int_eq(tg_instruction_count(tape), count + 1);
@@ -399,8 +460,8 @@ END_TEST
 
 static void derive(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
     tg_csr j;
-    (void)tape, (void)x, (void)y;
-    tg_sparse_jacobian(tg_exp(state[0]), 1, context, &j);
+    (void)x, (void)y;
+    tg_sparse_jacobian(tape, 1, state, 1, context, &j);
 }
 
 /* ---- what is rejected ------------------------------------------------------------------------------------------------------------ */
@@ -411,19 +472,22 @@ START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
     tg_tensor stranger = F64(other, 1), list[2] = {x, half}, state = x;
     int64_t   count = tg_instruction_count(tape);
     tg_csr    j;
-    FAILS(tape, tg_sparse_jacobian(y, 2, list, &j), TG_ERR_DTYPE, "sparse_jacobian: y is float64 and input 1 is float32");
-    FAILS(tape, tg_sparse_jacobian(n, 1, &x, &j), TG_ERR_DTYPE, "sparse_jacobian: output 0 is int64");
-    FAILS(tape, tg_sparse_jacobian(y, 1, &n, &j), TG_ERR_DTYPE, "sparse_jacobian: input 0 is int64");
-    FAILS(tape, tg_sparse_hessian(y, 1, &half, &j), TG_ERR_DTYPE, "sparse_hessian: y is float64 and input 0 is float32");
-    FAILS(tape, tg_sparse_jacobian(y, -1, &x, &j), TG_ERR_ARGUMENT, "sparse_jacobian: -1 inputs");
-    FAILS(tape, tg_sparse_jacobian(y, 1, NULL, &j), TG_ERR_ARGUMENT, "sparse_jacobian: 1 inputs");
-    FAILS(tape, tg_sparse_jacobian(y, 1, &x, NULL), TG_ERR_ARGUMENT, "sparse_jacobian: nowhere to put the matrix");
-    FAILS(tape, tg_sparse_jacobian(y, 1, &stranger, &j), TG_ERR_HANDLE, "sparse_jacobian: input belongs to another tape");
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &y, 2, list, &j), TG_ERR_DTYPE,
+          "sparse_jacobian: input 1 is float32, and what comes before it float64");
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &n, 1, &x, &j), TG_ERR_DTYPE, "sparse_jacobian: output 0 is int64");
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &y, 1, &n, &j), TG_ERR_DTYPE, "sparse_jacobian: input 0 is int64");
+    FAILS(tape, tg_sparse_hessian(y, 1, &half, &j), TG_ERR_DTYPE,
+          "sparse_hessian: input 0 is float32, and what comes before it float64");
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &y, -1, &x, &j), TG_ERR_ARGUMENT, "sparse_jacobian: -1 inputs");
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &y, 1, NULL, &j), TG_ERR_ARGUMENT, "sparse_jacobian: 1 inputs");
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &y, 1, &x, NULL), TG_ERR_ARGUMENT, "sparse_jacobian: nowhere to put the matrix");
+    FAILS(tape, tg_sparse_jacobian(tape, 1, &y, 1, &stranger, &j), TG_ERR_HANDLE,
+          "sparse_jacobian: input belongs to another tape");
     ck_assert(!tg_valid(j.values) && !tg_valid(j.columns) && !tg_valid(j.row_starts));
     ck_assert_int_eq(tg_instruction_count(tape), count);
     tg_scan(tape, &(tg_loop_spec){.body = derive, .context = &x, .steps = 4, .states = 1, .state = &state});
     CHECK_ERROR(tape, TG_ERR_ARGUMENT, "sparse_jacobian: not from inside the body of a loop");
-    ck_assert_int_eq(tg_sparse_jacobian(y, 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
     finish(tape);
     finish(other);
 }
@@ -444,9 +508,12 @@ Suite *suite_sparse(void) {
     tcase_add_test(colors, a_band_costs_as_many_products_as_it_is_wide);
     tcase_add_test(colors, a_dense_row_or_column_does_not_cost_its_length);
     tcase_add_test(colors, an_arrow_costs_two_products);
+    tcase_add_test(colors, rows_of_parts_are_computed_together);
+    tcase_add_test(colors, parts_that_are_read_where_they_are_cut_further);
     suite_add_tcase(suite, colors);
     tcase_add_test(inputs, inputs_stand_side_by_side);
     tcase_add_test(inputs, an_input_may_be_computed_from_another_or_stand_there_twice);
+    tcase_add_test(inputs, outputs_stand_one_below_the_other);
     tcase_add_test(inputs, a_hessian_of_several_inputs);
     tcase_add_test(inputs, float32);
     tcase_add_test(inputs, no_rows_no_columns_no_entries_no_inputs);
