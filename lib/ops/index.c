@@ -56,6 +56,19 @@ static tg_status infer_take(tg_infer *call) {
     return TG_OK;
 }
 
+/* Blocks of so many bytes: of those of single elements the compiler is told. */
+static void take_blocks(int64_t count, const int64_t *at, size_t bytes, const char *from, char *to) {
+    if (bytes == sizeof(uint64_t))
+        for (int64_t k = 0; k < count; k++)
+            memcpy(to + (size_t)k * sizeof(uint64_t), from + (size_t)at[k] * sizeof(uint64_t), sizeof(uint64_t));
+    else if (bytes == sizeof(uint32_t))
+        for (int64_t k = 0; k < count; k++)
+            memcpy(to + (size_t)k * sizeof(uint32_t), from + (size_t)at[k] * sizeof(uint32_t), sizeof(uint32_t));
+    else
+        for (int64_t k = 0; bytes && k < count; k++)
+            memcpy(to + (size_t)k * bytes, from + (size_t)at[k] * bytes, bytes);
+}
+
 static tg_status take_kernel(tg_kernel_call *call) {
     const tgi_along *attr = call->attr;
     const tg_array  *x = &call->in[0], *index = &call->in[1];
@@ -67,9 +80,8 @@ static tg_status take_kernel(tg_kernel_call *call) {
     int64_t outer = tgi_size(axis, x->dims), block = tgi_size(x->rank - axis - 1, x->dims + axis + 1);
     size_t  bytes = (size_t)block * tg_dtype_size(x->dtype);
     char   *to = call->out.data;
-    for (int64_t o = 0; bytes && o < outer; o++)
-        for (int64_t k = 0; k < index->size; k++, to += bytes)
-            memcpy(to, from + (size_t)(o * attr->size + at[k]) * bytes, bytes);
+    for (int64_t o = 0; o < outer; o++, from += (size_t)attr->size * bytes, to += (size_t)index->size * bytes)
+        take_blocks(index->size, at, bytes, from, to);
     return TG_OK;
 }
 
