@@ -7,10 +7,11 @@
 
 enum { FIRST_ROOM = 1 << 10 };
 
-/* Where the key is, or would be. (2^64 over the golden ratio: D. Knuth, The Art of Computer Programming, 6.4.) */
+/* Where the key is, or would be. (2^64 over the golden ratio: D. Knuth, The Art of Computer Programming, 6.4.) The upper half of the
+ * product depends on all bits of the key. */
 static size_t find(const tgi_pairs *pairs, uint64_t key) {
-    size_t mask = pairs->room - 1;
-    size_t at = (size_t)(((key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & mask;
+    uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+    size_t   mask = pairs->room - 1, at = (size_t)(hash ^ hash >> 32) & mask;
     while (pairs->value[at] && pairs->key[at] != key)
         at = (at + 1) & mask;
     return at;

@@ -151,9 +151,9 @@ START_TEST(no_op_has_a_derivative_that_is_missed) {
         tg_tensor leaves[MOST_OPERANDS];
         trial     t = begin(row, i, TG_F64, is_small(&row->cases[i]) ? TRANSPOSED : PLAIN);
         int       count = floating_leaves(row, &t, leaves);
-        bool      large = tg_size(t.y) > 300;
+        bool      large = tg_size(t.y) > 100;
         for (int k = 0; k < count; k++)
-            large |= tg_size(leaves[k]) > 300;
+            large |= tg_size(leaves[k]) > 100;
         if (!large && tg_dtype_of(t.y) == TG_F64) check_sparse_jacobian(t.what, t.y, count, leaves, COVERS);
         finish(t.tape);
     }
