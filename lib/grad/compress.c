@@ -14,8 +14,9 @@
 
 /* To which column each element of the cut belongs. False where one depends on several, or on an error: then there is no cut. */
 static bool find_columns(tgi_compression *c, const tgi_derivative *p) {
-    tgi_dependence d;
-    bool           single = !tgi_find_dependence(&d, p->tape, p->what, p->n, p->inputs, c->cut.count, c->cut.value);
+    tgi_dependence_of of = {p->what, c->cut.count, p->n, p->n, c->cut.value, p->inputs, p->inputs};
+    tgi_dependence    d;
+    bool              single = !tgi_find_dependence(&d, p->tape, &of);
     c->column = single ? tgi_pool_take(&p->tape->pool, (size_t)d.count * sizeof *c->column) : NULL;
     if (single && !c->column) tgi_out_of_memory(p->tape, p->what);
     for (int64_t k = 0; k < d.count && c->column && single; k++) {
@@ -27,8 +28,9 @@ static bool find_columns(tgi_compression *c, const tgi_derivative *p) {
 }
 
 static tg_status find_entries_for(const tgi_derivative *p, int n, const tg_tensor *inputs, tgi_entries *e) {
-    tgi_dependence d;
-    if (!tgi_find_dependence(&d, p->tape, p->what, n, inputs, p->m, p->outputs)) tgi_sparse_entries(e, &d);
+    tgi_dependence_of of = {p->what, p->m, n, p->n, p->outputs, inputs, p->inputs};
+    tgi_dependence    d;
+    if (!tgi_find_dependence(&d, p->tape, &of)) tgi_sparse_entries(e, &d);
     tgi_free_dependence(&d);
     return p->tape->status;
 }

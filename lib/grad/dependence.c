@@ -19,10 +19,11 @@ typedef tgi_dependence_search search;
 
 /* ---- what is looked at --------------------------------------------------------------------------------------------- */
 
-static tg_status begin(search *s, int n, const tg_tensor *inputs, int m, const tg_tensor *outputs) {
+static tg_status begin(search *s, const tgi_dependence_of *of) {
+    uint32_t first = tgi_first_of(of->n, of->inputs), first_root = tgi_first_of(of->roots, of->root);
     s->arena.memory = &s->tape->memory;
-    s->first = tgi_first_of(n, inputs);
-    s->end = tgi_end_of(m, outputs);
+    s->first = first < first_root ? first : first_root;
+    s->end = tgi_end_of(of->m, of->outputs);
     if (s->first > s->end) s->first = s->end;
     size_t    words = tgi_words_of_marks(s->first, s->end);
     uint64_t *marks = tgi_arena_take(&s->arena, 3 * words * sizeof *marks);
@@ -33,11 +34,11 @@ static tg_status begin(search *s, int n, const tg_tensor *inputs, int m, const t
     s->wanted = (tgi_marks){marks, s->first, s->end};
     s->varying = (tgi_marks){marks + words, s->first, s->end};
     tgi_marks reached = {marks + 2 * words, s->first, s->end};
-    for (int i = 0; i < n; i++) {
-        tgi_mark(&s->wanted, tgi_index(inputs[i]));
-        tgi_mark(&s->varying, tgi_index(inputs[i]));
-    }
-    tgi_mark_ways(s->tape, m, outputs, &reached, &s->wanted);
+    for (int k = 0; k < of->n; k++)
+        tgi_mark(&s->wanted, tgi_index(of->inputs[k]));
+    for (int k = 0; k < of->roots; k++)
+        tgi_mark(&s->varying, tgi_index(of->root[k]));
+    tgi_mark_ways(s->tape, of->m, of->outputs, &reached, &s->wanted);
     return TG_OK;
 }
 
@@ -152,23 +153,23 @@ static tg_status take_outputs(const search *s, int m, const tg_tensor *outputs, 
     return TG_OK;
 }
 
-static tg_status search_for(search *s, int n, const tg_tensor *inputs, int m, const tg_tensor *outputs, tgi_dependence *d) {
-    if (begin(s, n, inputs, m, outputs)) return s->tape->status;
+static tg_status search_for(search *s, const tgi_dependence_of *of, tgi_dependence *d) {
+    if (begin(s, of)) return s->tape->status;
     mark_varying(s);
-    if (know_indices(s) || walk(s, n, inputs)) return s->tape->status;
-    return take_outputs(s, m, outputs, d);
+    if (know_indices(s) || walk(s, of->n, of->inputs)) return s->tape->status;
+    return take_outputs(s, of->m, of->outputs, d);
 }
 
-tg_status tgi_find_dependence(tgi_dependence *d, tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m,
-                              const tg_tensor *outputs) {
+tg_status tgi_find_dependence(tgi_dependence *d, tg_tape *tape, const tgi_dependence_of *of) {
     int64_t  columns = 0;
     uint32_t start = tape->count;
-    search   s = {.tape = tape, .what = what, .sets = &d->sets};
+    search   s = {.tape = tape, .what = of->what, .sets = &d->sets};
     *d = (tgi_dependence){0};
-    for (int k = 0; k < n; k++)
-        columns += tg_size(inputs[k]);
-    if (columns >= TGI_MOST_SETS) return tgi_fail(tape, TG_ERR_SHAPE, what, "%lld columns are too many", (long long)columns);
-    if (!tgi_make_sets(&d->sets, tape, (uint32_t)columns)) search_for(&s, n, inputs, m, outputs, d);
+    for (int k = 0; k < of->n; k++)
+        columns += tg_size(of->inputs[k]);
+    if (columns >= TGI_MOST_SETS)
+        return tgi_fail(tape, TG_ERR_SHAPE, of->what, "%lld columns are too many", (long long)columns);
+    if (!tgi_make_sets(&d->sets, tape, (uint32_t)columns)) search_for(&s, of, d);
     tgi_arena_free(&s.arena);
     if (tape->count > start) tgi_truncate(tape, start);
     return tape->status;

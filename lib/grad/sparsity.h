@@ -16,10 +16,16 @@ typedef struct tgi_dependence {
     int64_t   count; /* of the elements */
 } tgi_dependence;
 
+/* Of which outputs, on which inputs; and what the values of the inputs come from, which an index that chooses elements may depend on. */
+typedef struct tgi_dependence_of {
+    const char      *what; /* for errors */
+    int              m, n, roots;
+    const tg_tensor *outputs, *inputs, *root;
+} tgi_dependence_of;
+
 /* Finds it, on the tape. Runs what is pending where that gives indices by which elements are chosen. tgi_free_dependence is due in any
  * case. */
-tg_status tgi_find_dependence(tgi_dependence *d, tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m,
-                              const tg_tensor *outputs);
+tg_status tgi_find_dependence(tgi_dependence *d, tg_tape *tape, const tgi_dependence_of *of);
 void      tgi_free_dependence(tgi_dependence *d);
 
 /* An instruction that copies a value which is needed; the one that was recorded before it. */
@@ -36,11 +42,12 @@ typedef struct tgi_dependence_search {
     tgi_arena   arena; /* of what follows */
     uint32_t    first, end;
     tgi_marks   wanted;  /* lies on a way from an input to an output, or is an input */
-    tgi_marks   varying; /* depends on an input, even if no gradient flows */
-    const tg_array *
-        *known; /* by instruction: an array of the numbers of sets in its shape, NULL where all are empty; of one that is not
-                             floating its value, where that is needed */
-    tgi_index_copy *copies;
+    tgi_marks   varying; /* depends on a root, even if no gradient flows */
+
+    /* By instruction: an array of the numbers of sets in its shape, or NULL where all are empty; and of one that is not floating its
+     * value, where that is needed. */
+    const tg_array **known;
+    tgi_index_copy  *copies;
 } tgi_dependence_search;
 
 /* The sets of an instruction's result, by those of its operands; NULL where they are empty, or on an error (dependence_rules.c). */

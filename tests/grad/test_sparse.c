@@ -440,6 +440,21 @@ START_TEST(indices_that_are_computed_are_looked_at) {
 }
 END_TEST
 
+/* What is chosen by the order of x may be another element for another x, whatever part of x it is taken of. */
+START_TEST(what_is_chosen_by_an_input_may_be_any) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_parameter(tape, "x", F64(tape, 1, 2, 3, 4)), part = tg_slice(x, 0, 0, 3, 1);
+    tg_tensor order = tg_argsort(tg_slice(x, 0, 1, 4, 1), 0, true), y = tg_gather(tg_exp(part), order, 0);
+    tg_csr    j;
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
+    ck_assert_int_eq(j.entries, 9);
+    tg_write(x, (double[]){3, 1, 2, 0}, 4);
+    tg_run(tape);
+    CHECK_IS(j.values, 0, exp(1), 0, exp(3), 0, 0, 0, 0, exp(2));
+    finish(tape);
+}
+END_TEST
+
 /* ---- loops --------------------------------------------------------------------------------------------------------------------- */
 
 static void decay(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
@@ -522,6 +537,7 @@ Suite *suite_sparse(void) {
     tcase_add_test(tensors, a_part_computes_it_by_itself);
     tcase_add_test(tensors, after_a_rewind_it_is_stale);
     tcase_add_test(tensors, indices_that_are_computed_are_looked_at);
+    tcase_add_test(tensors, what_is_chosen_by_an_input_may_be_any);
     tcase_add_test(tensors, through_loops_and_checkpoints);
     suite_add_tcase(suite, tensors);
     tcase_add_test(rejected, errors_name_the_call_and_leave_the_tape_as_it_was);
