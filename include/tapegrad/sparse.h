@@ -44,8 +44,8 @@ typedef struct tg_csr {
  *
  * Which entries there are is known exactly through elementwise ops, views, parts, joins, reductions along axes, products of
  * matrices, and what is added up by index. Where an index chooses elements (tg_take, tg_gather, tg_scatter), the entries are those of the
- * index values that are there when it is recorded, and what is pending runs as far as they need it; where these values change later,
- * record the Jacobian anew. Where the index depends on an input, as in tg_sort, any element may be chosen. Of an op of which no more is
+ * index values that are there when it is recorded, and what is pending runs as far as they need it; a run in which these values are
+ * others fails with TG_ERR_VALUE: then record the Jacobian anew. Where the index depends on an input, as in tg_sort, any element may be chosen. Of an op of which no more is
  * known, and of a loop (tg_scan), each element depends on all of all operands.
  *
  * Columns that share no row are computed together by one forward walk (tg_jvp), or rows that share no column by one backward walk

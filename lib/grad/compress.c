@@ -14,7 +14,7 @@
 
 /* To which column each element of the cut belongs. False where one depends on several, or on an error: then there is no cut. */
 static bool find_columns(tgi_compression *c, const tgi_derivative *p) {
-    tgi_dependence_of of = {p->what, c->cut.count, p->n, p->n, c->cut.value, p->inputs, p->inputs};
+    tgi_dependence_of of = {p->what, c->cut.count, p->n, p->n, c->cut.value, p->inputs, p->inputs, &c->seen};
     tgi_dependence    d;
     bool              single = !tgi_find_dependence(&d, p->tape, &of);
     c->column = single ? tgi_pool_take(&p->tape->pool, (size_t)d.count * sizeof *c->column) : NULL;
@@ -27,8 +27,8 @@ static bool find_columns(tgi_compression *c, const tgi_derivative *p) {
     return single && c->column;
 }
 
-static tg_status find_entries_for(const tgi_derivative *p, int n, const tg_tensor *inputs, tgi_entries *e) {
-    tgi_dependence_of of = {p->what, p->m, n, p->n, p->outputs, inputs, p->inputs};
+static tg_status find_entries_for(tgi_compression *c, const tgi_derivative *p, int n, const tg_tensor *inputs, tgi_entries *e) {
+    tgi_dependence_of of = {p->what, p->m, n, p->n, p->outputs, inputs, p->inputs, &c->seen};
     tgi_dependence    d;
     if (!tgi_find_dependence(&d, p->tape, &of)) tgi_sparse_entries(e, &d);
     tgi_free_dependence(&d);
@@ -36,7 +36,7 @@ static tg_status find_entries_for(const tgi_derivative *p, int n, const tg_tenso
 }
 
 static tg_status find_entries_by_cut(tgi_compression *c, const tgi_derivative *p) {
-    if (find_entries_for(p, c->cut.count, c->cut.value, &c->crossing)) return p->tape->status;
+    if (find_entries_for(c, p, c->cut.count, c->cut.value, &c->crossing)) return p->tape->status;
     return tgi_join_columns(&c->entries, &c->crossing, p->columns, c->column);
 }
 
@@ -50,11 +50,12 @@ static tg_status make_symmetric(tgi_compression *c, tg_tape *tape) {
 }
 
 static tg_status find_entries(tgi_compression *c, const tgi_derivative *p) {
-    if (p->symmetric) return find_entries_for(p, p->n, p->inputs, &c->entries) ? p->tape->status : make_symmetric(c, p->tape);
+    if (p->symmetric)
+        return find_entries_for(c, p, p->n, p->inputs, &c->entries) ? p->tape->status : make_symmetric(c, p->tape);
     if (tgi_find_cut(&c->cut, p->tape, p->what, p->n, p->inputs, p->m, p->outputs)) return p->tape->status;
     if (c->cut.count && !find_columns(c, p)) tgi_free_cut(&c->cut);
     if (p->tape->status) return p->tape->status;
-    if (c->cut.count ? find_entries_by_cut(c, p) : find_entries_for(p, p->n, p->inputs, &c->entries)) return p->tape->status;
+    if (c->cut.count ? find_entries_by_cut(c, p) : find_entries_for(c, p, p->n, p->inputs, &c->entries)) return p->tape->status;
     return tgi_transpose(&c->transposed, &c->entries);
 }
 
@@ -122,5 +123,10 @@ void tgi_free_compression(tgi_compression *c) {
     tgi_free_cut(&c->cut);
     tgi_pool_give(&c->tape->pool, c->column);
     tgi_pool_give(&c->tape->pool, c->color);
+    while (c->seen) {
+        tgi_index_value *value = c->seen;
+        c->seen = value->previous;
+        tgi_pool_give(&c->tape->pool, value);
+    }
     *c = (tgi_compression){0};
 }

@@ -90,16 +90,32 @@ static tg_status ask_for_value(search *s, uint32_t index) {
     return is_there ? know_value(s, index, node->data) : record_copy(s, index);
 }
 
-static tg_status know_indices(search *s) {
+/* So that a later run can tell whether it is still the same. */
+static tg_status note_value(const search *s, uint32_t index, const void *data, tgi_index_value **seen) {
+    size_t bytes = tgi_node_bytes(tgi_node_at(s->tape, index));
+    for (const tgi_index_value *v = *seen; v; v = v->previous)
+        if (v->index == index) return TG_OK;
+    tgi_index_value *value = tgi_pool_take(&s->tape->pool, sizeof *value + bytes);
+    if (!value) return tgi_out_of_memory(s->tape, s->what);
+    *value = (tgi_index_value){.previous = *seen, .index = index};
+    if (bytes) memcpy(value->data, data, bytes);
+    *seen = value;
+    return TG_OK;
+}
+
+static tg_status know_indices(search *s, tgi_index_value **seen) {
     for (uint32_t i = s->first; (i = tgi_marked_from(&s->wanted, i)) != TGI_NONE; i++) {
         const tgi_node *node = tgi_node_at(s->tape, i);
         for (uint32_t j = 0; j < node->count && tgi_is_chosen(node); j++)
             if (ask_for_value(s, node->in[j])) return s->tape->status;
     }
     if (s->copies && tgi_run_for(s->tape, s->copies->copy, s->what)) return s->tape->status;
-    for (const tgi_index_copy *c = s->copies; c; c = c->previous)
-        ((tg_array *)s->known[c->of])->data = tgi_node_at(s->tape, c->copy)->data;
-    return TG_OK;
+    for (const tgi_index_copy *c = s->copies; c && !s->tape->status; c = c->previous) {
+        void *data = tgi_node_at(s->tape, c->copy)->data;
+        ((tg_array *)s->known[c->of])->data = data;
+        note_value(s, c->of, data, seen);
+    }
+    return s->tape->status;
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------------------- */
@@ -156,7 +172,7 @@ static tg_status take_outputs(const search *s, int m, const tg_tensor *outputs, 
 static tg_status search_for(search *s, const tgi_dependence_of *of, tgi_dependence *d) {
     if (begin(s, of)) return s->tape->status;
     mark_varying(s);
-    if (know_indices(s) || walk(s, of->n, of->inputs)) return s->tape->status;
+    if (know_indices(s, of->seen) || walk(s, of->n, of->inputs)) return s->tape->status;
     return take_outputs(s, of->m, of->outputs, d);
 }
 

@@ -23,6 +23,7 @@ typedef struct recording {
     const tg_tensor *inputs;
     int              ends; /* what is seeded: the inputs, or the outputs, */
     const tg_tensor *end;
+    tg_tensor        guard;          /* a 0 that is added to seeds; or TG_NONE */
     tg_tensor       *mask;           /* the colors of each, in its shape, */
     tg_tensor       *seeded, *seeds; /* and room for as many */
     tg_tensor       *lines;          /* for what FEW_COLORS walks give */
@@ -102,7 +103,13 @@ static tg_status record_line(const recording *r, int ends, const tg_tensor *end,
 }
 
 static tg_tensor seed(const recording *r, int k, tg_tensor color) {
+    if (!tgi_is_none(r->guard)) color = tg_add(r->guard, color);
     return tg_cast(tg_eq(r->mask[k], color), r->of.dtype);
+}
+
+/* Where all elements have the color. */
+static tg_tensor whole_seed(const recording *r) {
+    return tgi_is_none(r->guard) ? tg_num(1) : tg_cast(tg_add(r->guard, 1), r->of.dtype);
 }
 
 /* For a color that is known, some ends need not be seeded, and others wholly. */
@@ -116,7 +123,7 @@ static tg_status record_known_line(const recording *r, uint32_t color, tg_tensor
         of += size;
         if (!count) continue;
         r->seeded[ends] = r->end[k];
-        r->seeds[ends++] = count == size ? tg_num(1) : seed(r, k, tg_num(color));
+        r->seeds[ends++] = count == size ? whole_seed(r) : seed(r, k, tg_num(color));
     }
     return record_line(r, ends, r->seeded, r->seeds, line);
 }
@@ -134,6 +141,7 @@ static tg_tensor record_lines(recording *r) {
     tg_tape  *tape = r->of.tape;
     tg_tensor lines = tgi_invalid(tape), colors;
     int       pieces = pieces_of(r);
+    r->guard = tgi_guard_indices(tape, r->of.what, r->by.seen);
     if (record_masks(r)) return lines;
     if (r->by.colors <= FEW_COLORS) {
         for (int64_t c = 0; c < r->by.colors; c++)

@@ -16,11 +16,19 @@ typedef struct tgi_dependence {
     int64_t   count; /* of the elements */
 } tgi_dependence;
 
+/* The value of an index by which elements were chosen, when that is no constant: it may be another one later. */
+typedef struct tgi_index_value {
+    struct tgi_index_value *previous;
+    uint32_t                index; /* its instruction */
+    _Alignas(8) char data[];
+} tgi_index_value;
+
 /* Of which outputs, on which inputs; and what the values of the inputs come from, which an index that chooses elements may depend on. */
 typedef struct tgi_dependence_of {
-    const char      *what; /* for errors */
-    int              m, n, roots;
-    const tg_tensor *outputs, *inputs, *root;
+    const char       *what; /* for errors */
+    int               m, n, roots;
+    const tg_tensor  *outputs, *inputs, *root;
+    tgi_index_value **seen; /* the values that were looked at are added to it: buffers of the pool */
 } tgi_dependence_of;
 
 /* Finds it, on the tape. Runs what is pending where that gives indices by which elements are chosen. tgi_free_dependence is due in any
@@ -127,19 +135,25 @@ typedef struct tgi_derivative {
 
 /* How it is computed: columns of one color together; or rows of one color, which may be those of the derivatives for the cut. */
 typedef struct tgi_compression {
-    tg_tape    *tape;
-    tgi_entries entries, transposed; /* of the matrix */
-    tgi_cut     cut;
-    tgi_entries crossing; /* the entries of the derivatives for the cut, where there is one, */
-    uint32_t   *column;   /* and the column that each of its elements belongs to, or TGI_NONE */
-    bool        by_columns, by_cut;
-    double      cost;
-    int64_t     colors;
-    uint32_t   *color; /* of each column, or of each row */
+    tg_tape         *tape;
+    tgi_entries      entries, transposed; /* of the matrix */
+    tgi_cut          cut;
+    tgi_entries      crossing; /* the entries of the derivatives for the cut, where there is one, */
+    uint32_t        *column;   /* and the column that each of its elements belongs to, or TGI_NONE */
+    bool             by_columns, by_cut;
+    double           cost;
+    int64_t          colors;
+    uint32_t        *color; /* of each column, or of each row */
+    tgi_index_value *seen;  /* all this holds as long as they are the same */
 } tgi_compression;
 
 /* Finds it; tgi_free_compression is due in any case. */
 tg_status tgi_compress(tgi_compression *c, const tgi_derivative *derivative);
 void      tgi_free_compression(tgi_compression *c);
+
+/* ---- indices that must stay (index_guard.c) -------------------------------------------------------------------------- */
+
+/* Records a 0, int64, which fails a run in which one of these indices has another value; TG_NONE where there are none. */
+tg_tensor tgi_guard_indices(tg_tape *tape, const char *what, const tgi_index_value *seen);
 
 #endif

@@ -430,12 +430,32 @@ START_TEST(indices_that_are_computed_are_looked_at) {
     CHECK_IS(j.columns, 6, 0, 6, 7, 1, 7);
     check_sparse_jacobian("taken", y, 1, &x, EXACT);
     check_sparse_hessian("taken", tg_sum(y), x, EXACT);
+    tg_write(from, (int64_t[]){3, 0, 3}, 3);
+    ck_assert_int_eq(tg_run(tape), TG_OK);
     count = tg_instruction_count(tape);
     tg_begin_part(tape, "part");
     FAILS(tape, tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_ERR_ARGUMENT,
           "sparse_jacobian: which elements it depends on says an index");
     tg_end_part(tape);
     ck_assert_int_eq(tg_instruction_count(tape), count + 1);
+    finish(tape);
+}
+END_TEST
+
+/* In loops over colors, and where an output is seeded wholly. */
+START_TEST(indices_that_have_changed_are_an_error) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = parameter(tape, "x", TG_SHAPE(30)), at = tg_input(tape, "at", TG_I64, TG_SHAPE(2)), far = tg_neg(at);
+    tg_tensor y = tg_square(tg_take(x, tg_neg(far), 0));
+    tg_csr    j;
+    if (_i)
+        y = tg_mul(tg_take(x, at, 0),
+                   tg_exp(tg_matmul(tg_reshape(tg_slice(x, 0, 0, 26, 1), TG_SHAPE(2, 13)), tg_slice(x, 0, 0, 13, 1))));
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
+    ck_assert_int_eq(tg_run(tape), TG_OK);
+    tg_write(at, (int64_t[]){0, 7}, 2);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_VALUE);
+    CHECK_ERROR(tape, TG_ERR_VALUE, "sparse_jacobian: an index by which elements are chosen has other values than");
     finish(tape);
 }
 END_TEST
@@ -537,6 +557,7 @@ Suite *suite_sparse(void) {
     tcase_add_test(tensors, a_part_computes_it_by_itself);
     tcase_add_test(tensors, after_a_rewind_it_is_stale);
     tcase_add_test(tensors, indices_that_are_computed_are_looked_at);
+    tcase_add_loop_test(tensors, indices_that_have_changed_are_an_error, 0, 2);
     tcase_add_test(tensors, what_is_chosen_by_an_input_may_be_any);
     tcase_add_test(tensors, through_loops_and_checkpoints);
     suite_add_tcase(suite, tensors);
