@@ -47,7 +47,7 @@ static tgi_entries make(tg_tape *tape, int64_t rows, int64_t columns, rule *is_e
             if (is_entry(i, j, seed)) tgi_add_to_union(&d.sets, j + 1);
         d.set[i] = tgi_end_union(&d.sets);
     }
-    ck_assert_int_eq(tgi_entries_of(&e, &d), TG_OK);
+    ck_assert_int_eq(tgi_sparse_entries(&e, &d), TG_OK);
     tgi_free_dependence(&d);
     return e;
 }
