@@ -23,6 +23,9 @@ TCase *steady_models(void);
 /* Those of solvers (tests/solve/test_allocation.c). */
 TCase *solver_allocation(void);
 
+/* Those of tapes as C (tests/emit/test_allocation.c). */
+TCase *emit_allocation(void);
+
 /* Those of all layers (tests/layers/test_allocation.c). */
 TCase *layer_allocation(void);
 

@@ -26,7 +26,7 @@ static const char *const reserved[] = {
     "trunc",    "fmod",     "copysign", "ldexp",     "frexp",    "lgamma",   "tgamma",   "gamma",    "y0",       "y1",
     "yn",       "j0",       "j1",       "jn",        "signgam",  "isnan",    "isinf",    "isfinite", "NAN",      "INFINITY",
     "round",    "abs",      "div",      "linux",     "unix",     "ii",       "jj",       "kk",       "ll",       "acc",
-    "lanes",    "lane",     "block",    "end",       "best",     "pos",      "generator"};
+    "lanes",    "lane",     "block",    "end",       "best",     "pos",      "random_words", "random_next"};
 
 static bool is_reserved(const char *name) {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)

@@ -275,6 +275,8 @@ static void write_state_type(const tgi_file *file, tgi_writer *w) {
         put_leaf_comment(w, node);
         tgi_put_string(w, "\n");
     }
+    if (file->draws)
+        tgi_put(w, "    uint32_t random_words[%d]; /* of the generator, */\n    int random_next; /* and which comes next */\n", TGI_MT19937_WORDS);
     tgi_put(w, "} %s_state;\n\n", file->prefix);
 }
 
@@ -298,6 +300,16 @@ static void put_initial_value(tgi_file *file, tgi_writer *w, uint32_t i) {
     tgi_put(w, "        for (i = 0; i < %" PRId64 "; i++) state->%s[i] = %s_values[i];\n    }\n", size, name, name);
 }
 
+static void put_generator(const tgi_file *file, tgi_writer *w) {
+    enum { IN_A_LINE = 8 };
+    const tgi_mt19937 *generator = &file->tape->generator;
+    tgi_put(w, "    {\n        static const uint32_t words[%d] = {", TGI_MT19937_WORDS);
+    for (int i = 0; i < TGI_MT19937_WORDS; i++)
+        tgi_put(w, "%s0x%08" PRIx32 "u%s", i % IN_A_LINE ? " " : "\n            ", generator->state[i], i + 1 < TGI_MT19937_WORDS ? "," : "};\n");
+    tgi_put(w, "        for (i = 0; i < %d; i++) state->random_words[i] = words[i];\n        state->random_next = %d;\n    }\n",
+            TGI_MT19937_WORDS, generator->next);
+}
+
 static void write_init(tgi_file *file, tgi_writer *w) {
     tgi_put(w, "void %s_init(%s_state *state) {\n    %s i;\n", file->prefix, file->prefix, file->wide ? "int64_t" : "int");
     bool any = false;
@@ -306,7 +318,8 @@ static void write_init(tgi_file *file, tgi_writer *w) {
         put_initial_value(file, w, i);
         any = true;
     }
-    if (!any) tgi_put_string(w, "    (void)i;\n    (void)state;\n");
+    if (file->draws) put_generator(file, w);
+    if (!any && !file->draws) tgi_put_string(w, "    (void)i;\n    (void)state;\n");
     tgi_put_string(w, "}\n\n");
 }
 

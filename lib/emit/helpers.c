@@ -1,4 +1,4 @@
-/* emit/helpers.c: what C files get of their own: what <math.h> does not have, or does otherwise than a tape.
+/* emit/helpers.c: what C files get of their own: what <math.h> does not have, or does otherwise than a tape; and random numbers.
  *
  * The formulas are those of ops/elementwise_loops.c and kernels/, whose comments say why they are so.
  *
@@ -159,6 +159,33 @@ const tgi_helper tgi_helpers[] = {
      "static T LOGIT_SLOPE(T z, T yes, T no) {\n"
      "const T power = exp(z > 0 ? -z : z), near = 1 / (1 + power), far = power * near;\n"
      "return no * (z > 0 ? near : far) - yes * (z > 0 ? far : near);\n"
+     "}\n"},
+
+    /* ---- random numbers: the Mersenne Twister of kernels/mt19937.c, whose state is the file's ---- */
+    {"RANDOM_WORD", F64,
+     "/* By M. Matsumoto and T. Nishimura, \"Mersenne Twister\", ACM Transactions on Modeling and Computer Simulation 8 (1998). */\n"
+     "static uint32_t RANDOM_WORD(uint32_t *words, int *next) {\n"
+     "uint32_t y;\n"
+     "int i;\n"
+     "for (i = 0; i < 624 && *next == 624; i++) {\n"
+     "const uint32_t joined = (words[i] & 0x80000000u) | (words[(i + 1) % 624] & 0x7fffffffu);\n"
+     "words[i] = words[(i + 397) % 624] ^ (joined >> 1) ^ ((joined & 1u) ? 0x9908b0dfu : 0u);\n"
+     "}\n"
+     "if (*next == 624) *next = 0;\n"
+     "y = words[(*next)++];\n"
+     "y ^= y >> 11;\n"
+     "y ^= (y << 7) & 0x9d2c5680u;\n"
+     "y ^= (y << 15) & 0xefc60000u;\n"
+     "return y ^ (y >> 18);\n"
+     "}\n"},
+    {"uniform_f32", F64,
+     "static float uniform_f32(uint32_t *words, int *next) {\n"
+     "return (float)(RANDOM_WORD(words, next) & 0xffffffu) / 16777216.0f;\n"
+     "}\n"},
+    {"uniform_f64", F64,
+     "static double uniform_f64(uint32_t *words, int *next) {\n"
+     "const uint64_t high = RANDOM_WORD(words, next), low = RANDOM_WORD(words, next);\n"
+     "return (double)(((high << 32) | low) & 0x1fffffffffffffu) / 9007199254740992.0;\n"
      "}\n"},
     {0},
 };

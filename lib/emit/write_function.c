@@ -22,7 +22,7 @@ void tgi_put_literal_of(const tgi_function *f, tgi_writer *w, uint32_t base) {
     const tgi_node *node = f->values[base].node;
     tgi_writer      text = {.memory = w->memory};
     if (!tgi_node_size(node)) {
-        tgi_put_string(w, "0"); /* of no elements nobody reads one */
+        tgi_put_string(w, node->dtype == TG_F32 ? "0.0f" : node->dtype == TG_F64 ? "0.0" : "0"); /* of no elements nobody reads one */
         return;
     }
     tgi_put_literal(&text, (tg_dtype)node->dtype, node->data);
@@ -247,7 +247,7 @@ tg_status tgi_write_function(tgi_function *f) {
     tgi_put(&body, "%s {\n", head.text ? head.text : "");
     if (file->bodies.text) tgi_put_string(&body, file->bodies.text);
     tgi_put_string(&body, "}\n\n");
-    body.failed |= head.failed || file->bodies.failed;
+    body.failed |= head.failed || file->bodies.failed || f->failure_texts.failed;
     tgi_writer_free(&head);
     tgi_writer_free(&file->bodies);
     file->bodies = body;

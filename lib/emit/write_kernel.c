@@ -73,15 +73,27 @@ static size_t trimmed(const char *text, size_t length) {
     return length;
 }
 
+static void put_expanded(kernel *k, tgi_writer *w, const char *text, size_t length);
+
+/* A piece of an index, in which elements may stand themselves: what stands for it in C. The caller frees it. */
+static tgi_writer expanded(kernel *k, const char *text, size_t length) {
+    tgi_writer piece = {.memory = k->w->memory};
+    put_expanded(k, &piece, text, length);
+    return piece;
+}
+
 /* By indices: one an axis. */
-static const char *put_by_indices(tgi_writer *w, const tgi_emit_source *s, const char *text) {
+static const char *put_by_indices(kernel *k, tgi_writer *w, const tgi_emit_source *s, const char *text) {
     bool first = true;
     if (s->offset) tgi_put(w, "%" PRId64, s->offset);
     first = !s->offset;
     for (int axis = 0; *text && *text != ']'; axis++) {
         text += strspn(text, " ");
         size_t length = index_length(text);
-        if (axis < s->node->rank && s->node->dims[axis] != 1) put_term(w, text, trimmed(text, length), s->strides[axis], &first);
+        tgi_writer index = expanded(k, text, trimmed(text, length));
+        if (axis < s->node->rank && s->node->dims[axis] != 1 && index.text) put_term(w, index.text, index.length, s->strides[axis], &first);
+        w->failed |= index.failed;
+        tgi_writer_free(&index);
         text += length + (text[length] == ',');
     }
     if (first) tgi_put_string(w, "0");
@@ -89,29 +101,35 @@ static const char *put_by_indices(tgi_writer *w, const tgi_emit_source *s, const
 }
 
 /* By the number in row-major order. */
-static const char *put_by_number(tgi_writer *w, const tgi_emit_source *s, const char *text) {
-    text += 1 + strspn(text + 1, " ");
-    size_t   length = index_length(text), taken = trimmed(text, length);
+static void put_number(tgi_writer *w, const tgi_emit_source *s, const char *number) {
     tgi_walk walk = tgi_walk_of(1, s->node->rank, s->node->dims, s->strides);
     if (tgi_walk_is_contiguous(&walk) || !tgi_node_size(s->node)) walk = (tgi_walk){.rank = 1, .dims = {1}, .strides = {1}};
-    int64_t  inner = 1;
-    bool     first = !s->offset;
+    int64_t inner = 1;
+    bool    first = !s->offset;
     if (s->offset) tgi_put(w, "%" PRId64, s->offset);
     for (int a = walk.rank - 1; a >= 0; a--) {
-        char index[512];
-        int  n = a == walk.rank - 1 ? snprintf(index, sizeof index, "%.*s", (int)taken, text)
-                                    : snprintf(index, sizeof index, "(%.*s) / %" PRId64, (int)taken, text, inner);
-        if (a && n > 0 && (size_t)n < sizeof index) {
-            char whole[512];
-            memcpy(whole, index, sizeof whole);
-            n = snprintf(index, sizeof index, is_atom(whole, (size_t)n) ? "%.*s %% %" PRId64 : "(%.*s) %% %" PRId64, 470, whole,
-                         walk.dims[a]);
-        }
-        w->failed |= n < 0 || (size_t)n >= sizeof index;
-        put_term(w, index, strlen(index), walk.strides[a], &first);
+        tgi_writer index = {.memory = w->memory};
+        bool       atom = is_atom(number, strlen(number));
+        if (inner == 1)
+            tgi_put(&index, atom || !a ? "%s" : "(%s)", number);
+        else
+            tgi_put(&index, atom ? "%s / %" PRId64 : "(%s) / %" PRId64, number, inner);
+        if (a) tgi_put(&index, " %% %" PRId64, walk.dims[a]);
+        if (index.text) put_term(w, index.text, index.length, walk.strides[a], &first);
+        w->failed |= index.failed;
+        tgi_writer_free(&index);
         inner *= walk.dims[a];
     }
     if (first) tgi_put_string(w, "0");
+}
+
+static const char *put_by_number(kernel *k, tgi_writer *w, const tgi_emit_source *s, const char *text) {
+    text += 1 + strspn(text + 1, " ");
+    size_t     length = index_length(text);
+    tgi_writer number = expanded(k, text, trimmed(text, length));
+    put_number(w, s, number.text ? number.text : "0");
+    w->failed |= number.failed;
+    tgi_writer_free(&number);
     return text + length;
 }
 
@@ -142,7 +160,7 @@ static const char *put_element(kernel *k, tgi_writer *w, int operand, const char
     tgi_put_array_name(k->f, w, s.base);
     if (*text != '[') return text;
     tgi_put_string(w, "[");
-    text = text[1] == '#' ? put_by_number(w, &s, text + 1) : put_by_indices(w, &s, text + 1);
+    text = text[1] == '#' ? put_by_number(k, w, &s, text + 1) : put_by_indices(k, w, &s, text + 1);
     tgi_put_string(w, "]");
     return text + (*text == ']');
 }
@@ -211,8 +229,24 @@ static const char *put_special(kernel *k, tgi_writer *w, const char *text) {
         tgi_put_string(w, tgi_c_type(dtype_of(k, operand)));
         return text + length;
     }
+    if (length == 11 && (begins(text, "uniform_f32") || begins(text, "uniform_f64"))) {
+        tgi_put_function(k->f->file, w, text, length, TG_F64);
+        tgi_put_string(w, "(state->random_words, &state->random_next)");
+        return text + length;
+    }
     if (!length || !tgi_put_function(k->f->file, w, text, length, working_dtype(k))) tgi_put_bytes(w, text, length);
     return text + length;
+}
+
+static void put_expanded(kernel *k, tgi_writer *w, const char *text, size_t length) {
+    const char *end = text + length;
+    while (text < end) {
+        size_t plain = strcspn(text, "$");
+        if (plain > (size_t)(end - text)) plain = (size_t)(end - text);
+        tgi_put_bytes(w, text, plain);
+        text += plain;
+        if (text < end) text = put_special(k, w, text + 1);
+    }
 }
 
 /* A call for some of the operands is one whose types are those. */
@@ -229,15 +263,10 @@ void tg_emit(tg_emit_call *call, const char *format, ...) {
     va_list    arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int   length = vsnprintf(few, sizeof few, format, arguments);
+    int   length = tgi_format(few, sizeof few, format, arguments);
     char *formatted = length < 0 ? NULL : tgi_memory_take(k->w->memory, (size_t)length + 1);
-    if (formatted) vsnprintf(formatted, (size_t)length + 1, format, again);
-    for (const char *c = formatted; c && *c;) {
-        size_t plain = strcspn(c, "$");
-        tgi_put_bytes(&text, c, plain);
-        c += plain;
-        if (*c) c = put_special(k, &text, c + 1);
-    }
+    if (formatted) tgi_format(formatted, (size_t)length + 1, format, again);
+    if (formatted) put_expanded(k, &text, formatted, strlen(formatted));
     if (text.text && !text.failed) tgi_put_lines(k->w, text.text);
     k->w->failed |= text.failed || !formatted;
     tgi_writer_free(&text);

@@ -47,8 +47,15 @@ static tg_status mask_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+static void mask_emit(tg_emit_call *call) {
+    const mask_attr *attr = call->attr;
+    tg_emit(call, "$for(i, %lld)\n$y[#i] = $uniform_f64 < %.17g ? 1 / ($T)%.17g : 0;\n}",
+            (long long)tg_shape_size(tg_shape_from(call->out.rank, call->out.dims)), attr->p, attr->p);
+}
+
 static tg_tensor random_mask(tg_tape *tape, const tg_type *x, double p) {
-    static const tg_op op = {"random_mask", 0, infer_mask, .kernel = mask_kernel, .random = true};
+    static const tg_op op = {"random_mask", 0, infer_mask, .kernel = mask_kernel, .random = true,
+                              .emit = mask_emit};
     mask_attr          attr = {.p = p, .dtype = x->dtype, .rank = x->rank};
     for (int i = 0; i < x->rank; i++)
         attr.dims[i] = x->dims[i];

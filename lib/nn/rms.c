@@ -5,6 +5,8 @@
 #include "nn/rms.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "kernels/sum.h"
 
@@ -58,6 +60,40 @@ static tg_status rms_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+/* In C, axis by axis; the norm is made of numbers near 1, in float64. */
+static void rms_emit(tg_emit_call *call) {
+    static const char *const variables[TG_MAX_RANK] = {"i", "j", "k", "l", "m", "n", "o", "p"};
+    const rms_attr          *attr = call->attr;
+    const tg_type           *x = &call->in[0];
+    char                     x_at[64] = "", y_at[64] = "";
+    int                      kept = 0;
+    for (int i = 0; i < x->rank; i++) {
+        snprintf(x_at + strlen(x_at), sizeof x_at - strlen(x_at), i ? ", %s" : "%s", variables[i]);
+        snprintf(y_at + strlen(y_at), sizeof y_at - strlen(y_at), i ? ", %s" : "%s", is_reduced(attr, i) ? "0" : variables[i]);
+        if (is_reduced(attr, i)) continue;
+        tg_emit(call, "$for(%s, %lld)", variables[i], (long long)x->dims[i]);
+        kept++;
+    }
+    tg_emit(call, "double most_ = 0, acc = 0, norm_;\nint exponent_ = 0;");
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < x->rank; i++)
+            if (is_reduced(attr, i)) tg_emit(call, "$for(%s, %lld)", variables[i], (long long)x->dims[i]);
+        if (!pass)
+            tg_emit(call, "const double x_ = fabs((double)$0[%s]);\nif (x_ > most_ || x_ != x_) most_ = x_;", x_at);
+        else
+            tg_emit(call, "const double x_ = ldexp((double)$0[%s], -exponent_);\nacc += x_ * x_;", x_at);
+        for (int i = 0; i < x->rank; i++)
+            if (is_reduced(attr, i)) tg_emit(call, "}");
+        if (!pass) tg_emit(call, "if (most_ > 0 && most_ < (double)INFINITY) (void)frexp(most_, &exponent_);");
+    }
+    tg_emit(call, "norm_ = most_ > 0 && most_ < (double)INFINITY ? ldexp(sqrt(acc), exponent_) : most_;");
+    tg_emit(call, "if (norm_ == 0 || (norm_ > 1e-150 && norm_ < 1e150)) {\n$y[%s] = ($T)(1 / sqrt(norm_ * norm_ / (double)%.17g + %.17g));\n} else {", y_at,
+            attr->count, attr->eps);
+    tg_emit(call, "$y[%s] = ($T)(1 / hypot(norm_ / sqrt(%.17g), sqrt(%.17g)));\n}", y_at, attr->count, attr->eps);
+    while (kept-- > 0)
+        tg_emit(call, "}");
+}
+
 /* -x y^3 / n, where x y is no larger than sqrt(n). */
 static tg_tensor rms_rule(const tg_rule_call *call) {
     const rms_attr *attr = call->attr;
@@ -78,7 +114,8 @@ static int leading_axes(const tg_type *x, const void *attr) {
 }
 
 tg_tensor tgi_inverse_rms(tg_tensor x, tg_axes axes, double eps) {
-    static const tg_op op = {"inverse_rms", 1, infer_rms, .kernel = rms_kernel, .rules = rms_rules, .lead = leading_axes};
+    static const tg_op op = {"inverse_rms", 1, infer_rms, .kernel = rms_kernel, .rules = rms_rules, .lead = leading_axes,
+                                       .emit = rms_emit};
     tg_shape           shape = tg_shape_of(x);
     rms_attr           attr = {.count = 1, .eps = eps};
     for (int i = 0; i < axes.count; i++) {

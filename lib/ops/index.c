@@ -193,12 +193,11 @@ static void write_take(tg_emit_call *call, const tg_type *whole, const char *who
     int64_t          outer = tgi_size(axis, whole->dims), inner = tgi_size(whole->rank - axis - 1, whole->dims + axis + 1);
     int64_t          count = tgi_size(index->rank, index->dims);
     char             of_whole[128], of_slices[128];
-    snprintf(of_whole, sizeof of_whole, "%s[#(o * %" PRId64 " + pos) * %" PRId64 " + i]", whole_array, attr->size, inner);
+    snprintf(of_whole, sizeof of_whole, "%s[#(o * %" PRId64 " + ($I)$1[#k]) * %" PRId64 " + i]", whole_array, attr->size, inner);
     snprintf(of_slices, sizeof of_slices, "%s[#(o * %" PRId64 " + k) * %" PRId64 " + i]", slices, count, inner);
     bool back = whole == &call->out;
     tgi_write_index_check(call, 1, attr->size);
-    tg_emit(call, "$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")\nconst $I pos = ($I)$1[#k];\n$for(i, %" PRId64 ")", outer, count,
-            inner);
+    tg_emit(call, "$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")", outer, count, inner);
     tg_emit(call, "%s %s %s;\n}\n}\n}", back ? of_whole : of_slices, with, back ? of_slices : of_whole);
 }
 
@@ -371,22 +370,22 @@ static tg_status gather_add_back(tg_kernel_call *call) {
 
 /* ---- gather and scatter in C ------------------------------------------------------------------------------------- */
 
-/* The loops over the indices of operand 1, each of which becomes `pos`; and in text the indices of an element of the whole. */
+/* Opens the loops over the indices of operand 1, and gives those of an index and, in text, the indices of an element of the whole. */
 static tgi_indices open_indices(tg_emit_call *call, char at[TGI_INDICES_TEXT], char whole_at[TGI_INDICES_TEXT]) {
     const tgi_along *attr = call->attr;
     const tg_type   *index = &call->in[1];
     tgi_indices      x = tgi_indices_of(index->rank, index->dims, 0), whole = x;
-    strcpy(whole.axis[attr->axis], "pos");
     tgi_indices_text(&x, at);
-    tgi_indices_text(&whole, whole_at);
+    strcpy(whole.axis[attr->axis], "@");
+    char pattern[TGI_INDICES_TEXT], index_text[TGI_INDICES_TEXT + 16];
+    snprintf(index_text, sizeof index_text, "($I)$1[%s]", at);
+    tgi_with_index(tgi_indices_text(&whole, pattern), index_text, whole_at);
     tgi_write_index_check(call, 1, attr->size);
     tgi_open_loops(call, &x, 0, index->rank, index->dims);
-    tg_emit(call, "{\nconst $I pos = ($I)$1[%s];", at);
     return x;
 }
 
 static void close_indices(tg_emit_call *call, const tgi_indices *x) {
-    tg_emit(call, "}");
     tgi_close_loops(call, x, 0, x->rank);
 }
 
@@ -530,7 +529,7 @@ static void one_hot_emit(tg_emit_call *call) {
     const one_hot_attr *attr = call->attr;
     tgi_write_index_check(call, 0, attr->classes);
     tgi_write_zeros(call);
-    tg_emit(call, "$for(i, %" PRId64 ")\nconst $I pos = ($I)$0[#i];\n$y[#i * %" PRId64 " + pos] = 1;\n}",
+    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i * %" PRId64 " + ($I)$0[#i]] = 1;\n}",
             tgi_size(call->in[0].rank, call->in[0].dims), attr->classes);
 }
 

@@ -197,9 +197,9 @@ static tg_status assign_at_kernel(tg_kernel_call *call) {
 
 static void assign_at_emit(tg_emit_call *call) {
     const assign_at_attr *attr = call->attr;
-    tg_emit(call, "$for(k, %" PRId64 ")\nconst $I pos = ($I)$1[#k];\n$for(i, %" PRId64 ")", tgi_size(call->in[1].rank, call->in[1].dims),
+    tg_emit(call, "$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")", tgi_size(call->in[1].rank, call->in[1].dims),
             attr->size);
-    tg_emit(call, "$y[#pos * %" PRId64 " + i] = $2[#k * %" PRId64 " + i];\n}\n}", attr->size, attr->size);
+    tg_emit(call, "$y[#($I)$1[#k] * %" PRId64 " + i] = $2[#k * %" PRId64 " + i];\n}\n}", attr->size, attr->size);
 }
 
 static void record_assign_at(const choice *c, tg_tensor values, tg_tensor index) {

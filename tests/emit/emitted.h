@@ -24,6 +24,7 @@ typedef struct emitted_function {
 
 /* The suites of check_emit. */
 Suite *suite_emit(void);
+Suite *suite_emit_ops(void);
 
 /* How the C is compiled. */
 #define EMITTED_WARNINGS "-Wall -Wextra -Wpedantic -Wconversion -Werror"

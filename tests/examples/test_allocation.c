@@ -432,6 +432,7 @@ int main(void) {
     tcase_add_loop_test(tcase, each_allocation_that_fails_in_the_iris_example_is_one_clear_line, 0, 2);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, layer_allocation());
+    suite_add_tcase(suite, emit_allocation());
     suite_add_tcase(suite, op_allocation());
     suite_add_tcase(suite, optimizer_allocation());
     suite_add_tcase(suite, loop_allocation());

@@ -172,15 +172,20 @@ void expect(const op_row *row, const op_case *c, const values *x, values *y) {
 
 values operands[MOST_OPERANDS];
 
-trial place(const op_row *row, int which, tg_dtype dtype, layout as) {
+trial place_on(tg_tape *tape, const op_row *row, int which, tg_dtype dtype, layout as) {
     static const char *const names[LAYOUTS] = {"plain", "transposed", "stretched", "reshaped", "stepped"};
-    trial                    t = {.tape = tg_tape_new()};
-    tg_seed(t.tape, TRIAL_SEED);
+    trial                    t = {.tape = tape};
     snprintf(t.what, sizeof t.what, "%s %s case %d %s", row->name, tg_dtype_name(dtype), which, names[as]);
     fill_operands(row, &row->cases[which], dtype, operands);
     for (int k = 0; k < row->arity; k++)
         t.x[k] = lay_out(t.tape, as, &operands[k], &t.leaf[k]);
     return t;
+}
+
+trial place(const op_row *row, int which, tg_dtype dtype, layout as) {
+    tg_tape *tape = tg_tape_new();
+    tg_seed(tape, TRIAL_SEED);
+    return place_on(tape, row, which, dtype, as);
 }
 
 trial begin(const op_row *row, int which, tg_dtype dtype, layout as) {

@@ -28,7 +28,8 @@ bool is_small(const op_case *c);
 /* A dtype that the row takes: this one if it does. */
 tg_dtype dtype_for(const op_row *row, tg_dtype wanted);
 
-/* Makes the operands of a case. */
+/* Makes the operands of a case, on a tape that is there, or on one of its own. */
+trial place_on(tg_tape *tape, const op_row *row, int which, tg_dtype dtype, layout as);
 trial place(const op_row *row, int which, tg_dtype dtype, layout as);
 
 /* And records it; y is invalid where the row rejects the dtype. */
