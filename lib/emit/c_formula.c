@@ -49,10 +49,11 @@ static bool is_word(const char *text, size_t length, const char *word) {
 }
 
 static bool is_math(const char *name, size_t length) {
-    static const char *const functions[] = {"exp",  "exp2",  "expm1", "log",   "log2",  "log10", "log1p", "sin",  "cos",      "tan",
-                                            "asin", "acos",  "atan",  "sinh",  "cosh",  "tanh",  "asinh", "acosh", "atanh",   "erf",
-                                            "erfc", "cbrt",  "sqrt",  "pow",   "atan2", "hypot", "fabs",  "floor", "ceil",    "rint",
-                                            "fmax", "trunc", "fmod",  "ldexp", "fmin",  "round", "lgamma", "copysign"};
+    static const char *const functions[] = {"exp",   "exp2",  "expm1", "log",   "log2",   "log10",   "log1p", "sin",
+                                            "cos",   "tan",   "asin",  "acos",  "atan",   "sinh",    "cosh",  "tanh",
+                                            "asinh", "acosh", "atanh", "erf",   "erfc",   "cbrt",    "sqrt",  "pow",
+                                            "atan2", "hypot", "fabs",  "floor", "ceil",   "rint",    "fmax",  "trunc",
+                                            "fmod",  "ldexp", "fmin",  "round", "lgamma", "copysign"};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (is_word(name, length, functions[i])) return true;
     return false;
@@ -152,7 +153,8 @@ bool tgi_formula_uses(const char *formula, int operand) {
     return false;
 }
 
-bool tgi_put_formula(tgi_file *file, tgi_writer *w, const char *formula, tg_dtype dtype, int count, const char *const *operands) {
+bool tgi_put_formula(tgi_file *file, tgi_writer *w, const char *formula, tg_dtype dtype, int count,
+                     const char *const *operands) {
     const char *colon = strchr(formula, ':');
     if (!colon) return false;
     const char *text = formula_for(colon + 1 + strspn(colon + 1, " "), dtype);

@@ -37,7 +37,8 @@ static tg_status check_outside(tgi_function *f, const tgi_node *node) {
     for (uint32_t j = 0; j < node->count; j++) {
         const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, node->in[j]));
         if (leaf && leaf->last_assign != TGI_NONE)
-            return tgi_emit_fail(f->file, TG_ERR_VALUE, node, "it is computed outside of the part, from '%s', which the tape overwrites",
+            return tgi_emit_fail(f->file, TG_ERR_VALUE, node,
+                                 "it is computed outside of the part, from '%s', which the tape overwrites",
                                  leaf->name ? leaf->name : "");
     }
     return TG_OK;

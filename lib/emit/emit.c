@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "emit/program.h"
 #include "core/residency.h"
+#include "emit/program.h"
 #include "run/initial_value.h"
 
 static const char what[] = "emit_c";
@@ -119,7 +119,8 @@ static tg_status choose(tgi_function *f) {
     tg_tape *tape = f->file->tape;
     if (tgi_choose_values(f)) return tape->status;
     if (!gives_nothing(f)) return TG_OK;
-    return tgi_fail(tape, TG_ERR_ARGUMENT, what, "'%s' would give nothing and assign nothing: name its results by tg_set_name", f->name);
+    return tgi_fail(tape, TG_ERR_ARGUMENT, what, "'%s' would give nothing and assign nothing: name its results by tg_set_name",
+                    f->name);
 }
 
 /* The k-th part that has a name; NULL when there is none. The bodies of loops have none. */
@@ -209,7 +210,7 @@ static tg_status find_homes(tgi_file *file, const tgi_function *functions, int c
 static tg_status name_outputs(tgi_function *f) {
     for (int k = 0; k < f->output_count; k++) {
         tgi_emit_output *o = &f->outputs[k];
-        bool again = !tgi_node_at(f->file->tape, o->index)->op->infer;
+        bool             again = !tgi_node_at(f->file->tape, o->index)->op->infer;
         for (int other = 0; other < k; other++)
             again |= f->outputs[other].index == o->index;
         o->name = again ? tgi_another_c_name(f->file, o->index) : tgi_c_name(f->file, o->index);
@@ -249,7 +250,8 @@ static void put_leaf_comment(tgi_writer *w, const tgi_node *node) {
 static void write_data(tgi_file *file) {
     for (uint32_t i = 0; i < file->tape->count; i++) {
         const tgi_node *node = tgi_node_at(file->tape, i);
-        if (file->home[i] != TGI_LEAF_DATA || !file->bodies.text || !tgi_has_word(file->bodies.text, tgi_c_name(file, i))) continue;
+        if (file->home[i] != TGI_LEAF_DATA || !file->bodies.text || !tgi_has_word(file->bodies.text, tgi_c_name(file, i)))
+            continue;
         put_leaf_comment(&file->data, node);
         tgi_put_string(&file->data, "\n");
         put_data(&file->data, "", tgi_c_name(file, i), "", node);
@@ -266,7 +268,8 @@ static bool has_state(const tgi_file *file) {
 }
 
 static void write_state_type(const tgi_file *file, tgi_writer *w) {
-    tgi_put(w, "/* What the functions read and overwrite from one call to the next. */\ntypedef struct %s_state {\n", file->prefix);
+    tgi_put(w, "/* What the functions read and overwrite from one call to the next. */\ntypedef struct %s_state {\n",
+            file->prefix);
     for (uint32_t i = 0; i < file->tape->count; i++) {
         const tgi_node *node = tgi_node_at(file->tape, i);
         if (file->home[i] != TGI_LEAF_STATE) continue;
@@ -276,7 +279,8 @@ static void write_state_type(const tgi_file *file, tgi_writer *w) {
         tgi_put_string(w, "\n");
     }
     if (file->draws)
-        tgi_put(w, "    uint32_t random_words[%d]; /* of the generator, */\n    int random_next; /* and which comes next */\n", TGI_MT19937_WORDS);
+        tgi_put(w, "    uint32_t random_words[%d]; /* of the generator, */\n    int random_next; /* and which comes next */\n",
+                TGI_MT19937_WORDS);
     tgi_put(w, "} %s_state;\n\n", file->prefix);
 }
 
@@ -305,7 +309,8 @@ static void put_generator(const tgi_file *file, tgi_writer *w) {
     const tgi_mt19937 *generator = &file->tape->generator;
     tgi_put(w, "    {\n        static const uint32_t words[%d] = {", TGI_MT19937_WORDS);
     for (int i = 0; i < TGI_MT19937_WORDS; i++)
-        tgi_put(w, "%s0x%08" PRIx32 "u%s", i % IN_A_LINE ? " " : "\n            ", generator->state[i], i + 1 < TGI_MT19937_WORDS ? "," : "};\n");
+        tgi_put(w, "%s0x%08" PRIx32 "u%s", i % IN_A_LINE ? " " : "\n            ", generator->state[i],
+                i + 1 < TGI_MT19937_WORDS ? "," : "};\n");
     tgi_put(w, "        for (i = 0; i < %d; i++) state->random_words[i] = words[i];\n        state->random_next = %d;\n    }\n",
             TGI_MT19937_WORDS, generator->next);
 }
@@ -338,9 +343,11 @@ static bool has_work(const tgi_file *file) {
 
 static void write_work_type(const tgi_file *file, tgi_writer *w) {
     static const char *const names[TG_DTYPES] = {[TG_F32] = "f32", [TG_F64] = "f64", [TG_I64] = "i64", [TG_BOOL] = "b8"};
-    tgi_put(w, "/* Memory for what is in between. It holds nothing from one call to the next. */\ntypedef struct %s_work {\n", file->prefix);
+    tgi_put(w, "/* Memory for what is in between. It holds nothing from one call to the next. */\ntypedef struct %s_work {\n",
+            file->prefix);
     for (int dtype = 0; dtype < TG_DTYPES; dtype++)
-        if (file->work[dtype]) tgi_put(w, "    %s %s[%" PRId64 "];\n", tgi_c_type((tg_dtype)dtype), names[dtype], file->work[dtype]);
+        if (file->work[dtype])
+            tgi_put(w, "    %s %s[%" PRId64 "];\n", tgi_c_type((tg_dtype)dtype), names[dtype], file->work[dtype]);
     tgi_put(w, "} %s_work;\n", file->prefix);
     tgi_put_string(w, "#define ");
     put_macro(w, file->prefix, "_WORK_BYTES");
@@ -355,7 +362,8 @@ static void write_header(tgi_file *file, tgi_writer *w) {
     tgi_put_string(w, "#include <stdbool.h>\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     if (has_state(file)) {
         write_state_type(file, w);
-        tgi_put(w, "/* Gives all of it the values that the tape had. */\nvoid %s_init(%s_state *state);\n\n", file->prefix, file->prefix);
+        tgi_put(w, "/* Gives all of it the values that the tape had. */\nvoid %s_init(%s_state *state);\n\n", file->prefix,
+                file->prefix);
     }
     if (has_work(file) && file->options.memory == TG_EMIT_REENTRANT) write_work_type(file, w);
     tgi_put_string(w, file->prototypes.text ? file->prototypes.text : "");
@@ -443,18 +451,25 @@ tg_status(tg_emit_c)(tg_tape *tape, FILE *source, FILE *header, const tg_emit_op
     if (!source || !header) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "a file is NULL");
     if (check_options(tape, &o)) return tape->status;
     tgi_writer empty = {.memory = &tape->memory};
-    tgi_file   file = {.tape = tape, .options = o, .prefix = o.prefix ? o.prefix : "tape", .arena = {.memory = &tape->memory},
-                       .helpers = empty, .data = empty, .bodies = empty, .prototypes = empty};
-    int count = count_functions(&file);
+    tgi_file   file = {.tape = tape,
+                       .options = o,
+                       .prefix = o.prefix ? o.prefix : "tape",
+                       .arena = {.memory = &tape->memory},
+                       .helpers = empty,
+                       .data = empty,
+                       .bodies = empty,
+                       .prototypes = empty};
+    int        count = count_functions(&file);
     file.home = tgi_emit_take(&file, tape->count, sizeof *file.home);
     file.assigned = tgi_emit_take(&file, tape->count, sizeof *file.assigned);
     file.numbered = tgi_emit_take(&file, tape->count, sizeof *file.numbered);
     file.names = tgi_emit_take(&file, tape->count, sizeof *file.names);
-    tgi_function *functions = tgi_emit_take(&file, (size_t)count, sizeof *functions);
+    tgi_function            *functions = tgi_emit_take(&file, (size_t)count, sizeof *functions);
     static const char *const own[] = {"init", "state", "work"};
     for (size_t i = 0; i < sizeof own / sizeof *own && functions; i++)
         if (!reserve_own(&file, own[i])) functions = NULL;
-    if (file.home && file.assigned && file.numbered && file.names && functions) (void)write_all(&file, functions, count, source, header);
+    if (file.home && file.assigned && file.numbered && file.names && functions)
+        (void)write_all(&file, functions, count, source, header);
     end_file(&file, functions, functions ? count : 0);
     return tgi_done(tape, tape->status);
 }

@@ -131,7 +131,8 @@ static void add(grouper *g, uint32_t i) {
     for (uint32_t j = first_read(v); j < v->source_count; j++)
         note_reading(g, &v->sources[j], k, domain);
     v->read_in_loop = v->first_reader == k;
-    v->in_memory = v->kind == TGI_EMIT_KERNEL || v->is_output || changes_shape(v) || (v->last_unit != TGI_NONE && v->last_unit != k);
+    v->in_memory =
+        v->kind == TGI_EMIT_KERNEL || v->is_output || changes_shape(v) || (v->last_unit != TGI_NONE && v->last_unit != k);
     if (v->kind == TGI_EMIT_KERNEL) g->barrier = k + 1;
     if (v->node->op->effect) g->leaves[v->node->in[0]].writer = earlier(g->leaves[v->node->in[0]].writer, k);
 }

@@ -119,7 +119,8 @@ const tgi_helper tgi_helpers[] = {
      "return x < 0 ? -y : y;\n"
      "}\n"},
     {"tgi_digamma", F64,
-     "/* The recurrence up to 12, and the asymptotic series there (Abramowitz & Stegun 6.3.5, 6.3.18); below 0 the reflection (6.3.7). */\n"
+     "/* The recurrence up to 12, and the asymptotic series there (Abramowitz & Stegun 6.3.5, 6.3.18); below 0 the reflection "
+     "(6.3.7). */\n"
      "static double tgi_digamma(double x) {\n"
      "static const double bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, "
      "-3617.0 / 510, 43867.0 / 798, -174611.0 / 330, 854513.0 / 138, -236364091.0 / 2730};\n"
@@ -163,7 +164,8 @@ const tgi_helper tgi_helpers[] = {
 
     /* ---- random numbers: the Mersenne Twister of kernels/mt19937.c, whose state is the file's ---- */
     {"RANDOM_WORD", F64,
-     "/* By M. Matsumoto and T. Nishimura, \"Mersenne Twister\", ACM Transactions on Modeling and Computer Simulation 8 (1998). */\n"
+     "/* By M. Matsumoto and T. Nishimura, \"Mersenne Twister\", ACM Transactions on Modeling and Computer Simulation 8 "
+     "(1998). */\n"
      "static uint32_t RANDOM_WORD(uint32_t *words, int *next) {\n"
      "uint32_t y;\n"
      "int i;\n"

@@ -106,8 +106,8 @@ static void note_last_readers(placer *p, uint32_t k) {
 
 static bool leaves_its_place(const placer *p, uint32_t base, uint32_t reader) {
     const tgi_emit_value *v = &p->f->values[base];
-    return v->home == TGI_VALUE_WORK && v->last_reader == reader && v->last_unit == p->f->values[reader].unit && !v->other_reads &&
-           !v->spared && v->unit != v->last_unit;
+    return v->home == TGI_VALUE_WORK && v->last_reader == reader && v->last_unit == p->f->values[reader].unit &&
+           !v->other_reads && !v->spared && v->unit != v->last_unit;
 }
 
 /* Puts by the places of what value i of a loop is the last to read. */
@@ -143,8 +143,7 @@ static void place_unit(placer *p, uint32_t k) {
         while (p->spare_count[dtype])
             give(&p->pools[dtype], p->spare[dtype][--p->spare_count[dtype]], size);
     for (uint32_t i = p->dying[k]; i != TGI_NONE; i = p->next_dying[i])
-        if (!f->values[i].spared)
-            give(&p->pools[f->values[i].node->dtype], f->values[i].at, tgi_node_size(f->values[i].node));
+        if (!f->values[i].spared) give(&p->pools[f->values[i].node->dtype], f->values[i].at, tgi_node_size(f->values[i].node));
 }
 
 static tg_status take_tables(placer *p) {

@@ -22,7 +22,13 @@
 /* ---- what a file has --------------------------------------------------------------------------------------------- */
 
 /* Where a leaf is, for all functions of the file. */
-typedef enum tgi_leaf_home { TGI_LEAF_UNUSED, TGI_LEAF_LITERAL, TGI_LEAF_DATA, TGI_LEAF_STATE, TGI_LEAF_ARGUMENT } tgi_leaf_home;
+typedef enum tgi_leaf_home {
+    TGI_LEAF_UNUSED,
+    TGI_LEAF_LITERAL,
+    TGI_LEAF_DATA,
+    TGI_LEAF_STATE,
+    TGI_LEAF_ARGUMENT
+} tgi_leaf_home;
 
 /* An identifier that is taken. */
 typedef struct tgi_taken_name {
@@ -34,15 +40,15 @@ typedef struct tgi_file {
     tg_tape              *tape;
     const char           *prefix;
     const tg_emit_options options;
-    tgi_arena             arena;     /* holds all of this but the texts */
-    uint8_t              *home;      /* of each instruction that is a leaf: a tgi_leaf_home */
-    bool                 *assigned;  /* by one of the functions: leaves */
-    bool                 *numbered;  /* whose one number is an array of the file, too */
-    bool                  draws;     /* random numbers */
-    const char          **names;     /* of instructions: C identifiers; NULL until one is asked for */
-    tgi_taken_name       *taken;     /* uthash */
+    tgi_arena             arena;           /* holds all of this but the texts */
+    uint8_t              *home;            /* of each instruction that is a leaf: a tgi_leaf_home */
+    bool                 *assigned;        /* by one of the functions: leaves */
+    bool                 *numbered;        /* whose one number is an array of the file, too */
+    bool                  draws;           /* random numbers */
+    const char          **names;           /* of instructions: C identifiers; NULL until one is asked for */
+    tgi_taken_name       *taken;           /* uthash */
     int64_t               work[TG_DTYPES]; /* elements: the most of all functions */
-    bool                  wide;      /* arrays have elements that an int does not count */
+    bool                  wide;            /* arrays have elements that an int does not count */
     tgi_writer            helpers, data, bodies, prototypes;
     bool                  helper_is_there[TG_DTYPES][TGI_MOST_HELPERS];
 } tgi_file;
@@ -71,7 +77,7 @@ typedef enum tgi_emit_kind { TGI_EMIT_NOTHING, TGI_EMIT_LOOP, TGI_EMIT_COPY, TGI
 
 typedef struct tgi_emit_value {
     const tgi_node  *node;
-    const char      *name;   /* in C; NULL until it has one */
+    const char      *name;    /* in C; NULL until it has one */
     tgi_emit_source *sources; /* what it is computed from; of a view one, where its elements are */
     uint32_t         source_count;
     uint8_t          home, kind;
@@ -94,7 +100,7 @@ typedef struct tgi_emit_unit {
 } tgi_emit_unit;
 
 typedef struct tgi_emit_output {
-    uint32_t index, value; /* the instruction that is wanted, and the value that is in its array */
+    uint32_t    index, value; /* the instruction that is wanted, and the value that is in its array */
     const char *name;
 } tgi_emit_output;
 
@@ -103,7 +109,7 @@ typedef struct tgi_function {
     const char      *name; /* in C */
     const char      *part; /* NULL: what stands outside */
     uint16_t         part_number;
-    uint32_t         count;       /* of instructions; values from there on are copies for outputs */
+    uint32_t         count; /* of instructions; values from there on are copies for outputs */
     uint32_t         value_count;
     tgi_emit_value  *values;
     tgi_emit_output *outputs;
@@ -170,7 +176,8 @@ void tgi_put_address_of(tgi_function *f, tgi_writer *w, uint32_t base);
 bool tgi_formula_uses(const char *formula, int operand);
 
 /* Appends a formula for operands of that dtype, which are written as `operands` say; false when it is none. */
-bool tgi_put_formula(tgi_file *file, tgi_writer *w, const char *formula, tg_dtype dtype, int count, const char *const *operands);
+bool tgi_put_formula(tgi_file *file, tgi_writer *w, const char *formula, tg_dtype dtype, int count,
+                     const char *const *operands);
 
 /* Appends the name of a function of <math.h>, or of a helper, which the file then has; false when there is none of that name. */
 bool tgi_put_function(tgi_file *file, tgi_writer *w, const char *name, size_t length, tg_dtype dtype);

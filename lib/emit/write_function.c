@@ -22,7 +22,9 @@ void tgi_put_literal_of(const tgi_function *f, tgi_writer *w, uint32_t base) {
     const tgi_node *node = f->values[base].node;
     tgi_writer      text = {.memory = w->memory};
     if (!tgi_node_size(node)) {
-        tgi_put_string(w, node->dtype == TG_F32 ? "0.0f" : node->dtype == TG_F64 ? "0.0" : "0"); /* of no elements nobody reads one */
+        tgi_put_string(w, node->dtype == TG_F32   ? "0.0f"
+                          : node->dtype == TG_F64 ? "0.0"
+                                                  : "0"); /* of no elements nobody reads one */
         return;
     }
     tgi_put_literal(&text, (tg_dtype)node->dtype, node->data);
@@ -195,7 +197,8 @@ static void write_state(tgi_function *f) {
         const tgi_node *node = f->values[i].node;
         if (!uses(f, i, TGI_LEAF_STATE)) continue;
         const char *name = tgi_c_name(f->file, i), *type = tgi_c_type((tg_dtype)node->dtype);
-        tgi_put_line(&f->file->bodies, f->values[i].written ? "%s *const %s = state->%s;" : "const %s *const %s = state->%s;", type, name, name);
+        tgi_put_line(&f->file->bodies, f->values[i].written ? "%s *const %s = state->%s;" : "const %s *const %s = state->%s;",
+                     type, name, name);
         if (!tgi_node_size(node)) tgi_put_line(&f->file->bodies, "(void)%s;", name);
     }
 }
@@ -206,8 +209,8 @@ static void write_places(tgi_function *f, const tgi_emit_unit *unit) {
         const tgi_emit_value *v = &f->values[i];
         if (v->home != TGI_VALUE_WORK) continue;
         int dtype = v->node->dtype;
-        tgi_put_line(&f->file->bodies, "%s *const %s = work%s%s + %" PRId64 ";", tgi_c_type((tg_dtype)dtype), tgi_c_name(f->file, i),
-                     f->file->options.memory == TG_EMIT_STATIC ? "." : "->", pool_name(dtype), v->at);
+        tgi_put_line(&f->file->bodies, "%s *const %s = work%s%s + %" PRId64 ";", tgi_c_type((tg_dtype)dtype),
+                     tgi_c_name(f->file, i), f->file->options.memory == TG_EMIT_STATIC ? "." : "->", pool_name(dtype), v->at);
         if (!tgi_node_size(v->node)) tgi_put_line(&f->file->bodies, "(void)%s;", tgi_c_name(f->file, i));
     }
 }

@@ -17,9 +17,9 @@ typedef struct kernel {
     tgi_function         *f;
     const tgi_emit_value *value;
     uint32_t              index;
-    const tg_type        *types; /* of all operands */
+    const tg_type        *types;   /* of all operands */
     const char           *refusal; /* the first one's text */
-    int                   first; /* of a call for some of them: its operand 0 */
+    int                   first;   /* of a call for some of them: its operand 0 */
     tgi_writer           *w;
 } kernel;
 
@@ -89,9 +89,10 @@ static const char *put_by_indices(kernel *k, tgi_writer *w, const tgi_emit_sourc
     first = !s->offset;
     for (int axis = 0; *text && *text != ']'; axis++) {
         text += strspn(text, " ");
-        size_t length = index_length(text);
+        size_t     length = index_length(text);
         tgi_writer index = expanded(k, text, trimmed(text, length));
-        if (axis < s->node->rank && s->node->dims[axis] != 1 && index.text) put_term(w, index.text, index.length, s->strides[axis], &first);
+        if (axis < s->node->rank && s->node->dims[axis] != 1 && index.text)
+            put_term(w, index.text, index.length, s->strides[axis], &first);
         w->failed |= index.failed;
         tgi_writer_free(&index);
         text += length + (text[length] == ',');
@@ -181,8 +182,8 @@ static void put_for(kernel *k, tgi_writer *w, const char *text, size_t length) {
     size_t      name = length_to(text, ",");
     const char *count = text + name + 1 + strspn(text + name + 1, " ");
     int         rest = (int)(length - (size_t)(count - text));
-    tgi_put(w, "for (%s %.*s = 0; %.*s < %.*s; %.*s++) {", k->f->file->wide ? "int64_t" : "int", (int)name, text, (int)name, text,
-            rest, count, (int)name, text);
+    tgi_put(w, "for (%s %.*s = 0; %.*s < %.*s; %.*s++) {", k->f->file->wide ? "int64_t" : "int", (int)name, text, (int)name,
+            text, rest, count, (int)name, text);
 }
 
 static void put_failure(kernel *k, tgi_writer *w, const char *text, size_t length) {
@@ -320,8 +321,8 @@ void tgi_write_kernel(tgi_function *f, const tgi_emit_unit *unit) {
                          .attr = v->node->attr,
                          .emitter = &k};
     tgi_put_heading(f, unit->first);
-    tgi_writer   *bodies = k.w, text = {.memory = bodies->memory};
-    tgi_callback  outer = tgi_enter(f->file->tape, "an op's C text", false);
+    tgi_writer  *bodies = k.w, text = {.memory = bodies->memory};
+    tgi_callback outer = tgi_enter(f->file->tape, "an op's C text", false);
     k.w = &text;
     v->node->op->emit(&call);
     (void)tgi_leave(f->file->tape, outer);

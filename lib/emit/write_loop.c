@@ -183,8 +183,8 @@ void tgi_write_loop(tgi_function *f, const tgi_emit_unit *unit) {
     tgi_put_line(l.w, "/* %s */", tgi_shape_text(text, unit->rank, unit->dims));
     if (!l.rank) tgi_put_lines(l.w, "{");
     for (int a = 0; a < l.rank; a++)
-        tgi_put_line(l.w, "for (%s %s = 0; %s < %" PRId64 "; %s++) {", f->file->wide ? "int64_t" : "int", variables[a], variables[a],
-                     l.dims[a], variables[a]);
+        tgi_put_line(l.w, "for (%s %s = 0; %s < %" PRId64 "; %s++) {", f->file->wide ? "int64_t" : "int", variables[a],
+                     variables[a], l.dims[a], variables[a]);
     write_statements(&l);
     for (int a = 0; a < (l.rank ? l.rank : 1); a++)
         tgi_put_lines(l.w, "}");

@@ -102,7 +102,8 @@ void tgi_put_comment(tgi_writer *w, const char *text) {
 /* ---- elements ---------------------------------------------------------------------------------------------------- */
 
 const char *tgi_c_type(tg_dtype dtype) {
-    static const char *const types[TG_DTYPES] = {[TG_F32] = "float", [TG_F64] = "double", [TG_I64] = "int64_t", [TG_BOOL] = "bool"};
+    static const char *const types[TG_DTYPES] =
+        {[TG_F32] = "float", [TG_F64] = "double", [TG_I64] = "int64_t", [TG_BOOL] = "bool"};
     return types[dtype];
 }
 

@@ -180,8 +180,8 @@ static tg_status check_options(tg_dtype dtype, const tg_csv_options *o, tgi_fail
 }
 
 /* Numbers are written as in C, whatever the user's locale is. */
-static tg_status read_input(tg_dtype dtype, const tg_csv_options *o, const tgi_input_file *input, void **elements, tg_shape *shape,
-                            tgi_failure *failure) {
+static tg_status read_input(tg_dtype dtype, const tg_csv_options *o, const tgi_input_file *input, void **elements,
+                            tg_shape *shape, tgi_failure *failure) {
     reader       r = {input->bytes, input->bytes + input->size, o->separator ? o->separator : ',', 1, "", AT_LINE, failure};
     numbers      n = {.dtype = dtype};
     tgi_c_locale c;

@@ -54,8 +54,7 @@ static void mask_emit(tg_emit_call *call) {
 }
 
 static tg_tensor random_mask(tg_tape *tape, const tg_type *x, double p) {
-    static const tg_op op = {"random_mask", 0, infer_mask, .kernel = mask_kernel, .random = true,
-                              .emit = mask_emit};
+    static const tg_op op = {"random_mask", 0, infer_mask, .kernel = mask_kernel, .random = true, .emit = mask_emit};
     mask_attr          attr = {.p = p, .dtype = x->dtype, .rank = x->rank};
     for (int i = 0; i < x->rank; i++)
         attr.dims[i] = x->dims[i];

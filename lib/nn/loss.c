@@ -44,8 +44,12 @@ static tg_rule *const weigh_rules[] = {weigh_rule, weigh_rule};
 
 tg_tensor tgi_weigh(tg_tensor weight, tg_tensor x) {
     static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_weigh_f32, [TG_F64] = tgi_weigh_f64);
-    static const tg_op    op = {"weigh", 2, tg_infer_elementwise, .loops = &loops, .rules = weigh_rules,
-                                       .formula = "weight, x: weight == 0 && x == x ? 0 : weight * x"};
+    static const tg_op    op = {"weigh",
+                                2,
+                                tg_infer_elementwise,
+                                .loops = &loops,
+                                .rules = weigh_rules,
+                                .formula = "weight, x: weight == 0 && x == x ? 0 : weight * x"};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){weight, x}), NULL, 0);
 }
 
@@ -139,8 +143,8 @@ static tg_rule *const bce_rules[] = {bce_rule_p, bce_rule_target};
 
 static tg_tensor bce(tg_tensor p, tg_tensor target) {
     static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_bce_f32, [TG_F64] = tgi_bce_f64);
-    static const tg_op    op = {"bce", 2, tg_infer_elementwise, .loops = &loops, .rules = bce_rules,
-                                       .formula = "p, target: BCE(p, target)"};
+    static const tg_op    op =
+        {"bce", 2, tg_infer_elementwise, .loops = &loops, .rules = bce_rules, .formula = "p, target: BCE(p, target)"};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){p, target}), NULL, 0);
 }
 
@@ -166,8 +170,9 @@ static tg_rule *const slope_rules[] = {slope_rule, slope_rule, slope_rule};
 
 static tg_tensor logit_rule(const tg_rule_call *call) {
     static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_logit_slope_f32, [TG_F64] = tgi_logit_slope_f64);
-    static const tg_op    slope = {"logit_slope", 3, tg_infer_elementwise, .loops = &loops, .rules = slope_rules,
-                                          .formula = "z, yes, no: LOGIT_SLOPE(z, yes, no)"};
+    static const tg_op    slope = {"logit_slope",        3,
+                                   tg_infer_elementwise, .loops = &loops,
+                                   .rules = slope_rules, .formula = "z, yes, no: LOGIT_SLOPE(z, yes, no)"};
     tg_tensor             z = call->x[Z];
     if (call->which == Z) return tg_mul(call->g, tg_record(NULL, &slope, 3, call->x, NULL, 0));
     return tgi_weigh(call->g, tg_logaddexp(call->which == YES ? tg_neg(z) : z, 0));
@@ -188,8 +193,9 @@ static tg_tensor one_less(tg_tensor a) {
 
 static tg_tensor bce_of_logits(tg_tensor z, tg_tensor target, tg_tensor pos_weight) {
     static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_logit_bce_f32, [TG_F64] = tgi_logit_bce_f64);
-    static const tg_op    op = {"logit_bce", 3, tg_infer_elementwise, .loops = &loops, .rules = logit_rules,
-                                       .formula = "z, yes, no: LOGIT_BCE(z, yes, no)"};
+    static const tg_op    op = {"logit_bce",          3,
+                                tg_infer_elementwise, .loops = &loops,
+                                .rules = logit_rules, .formula = "z, yes, no: LOGIT_BCE(z, yes, no)"};
     tg_tensor             yes = tg_is_none(pos_weight) ? target : times(pos_weight, target);
     return tg_record(NULL, &op, 3, ((tg_tensor[]){z, yes, one_less(target)}), NULL, 0);
 }

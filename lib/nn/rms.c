@@ -87,8 +87,10 @@ static void rms_emit(tg_emit_call *call) {
         if (!pass) tg_emit(call, "if (most_ > 0 && most_ < (double)INFINITY) (void)frexp(most_, &exponent_);");
     }
     tg_emit(call, "norm_ = most_ > 0 && most_ < (double)INFINITY ? ldexp(sqrt(acc), exponent_) : most_;");
-    tg_emit(call, "if (norm_ == 0 || (norm_ > 1e-150 && norm_ < 1e150)) {\n$y[%s] = ($T)(1 / sqrt(norm_ * norm_ / (double)%.17g + %.17g));\n} else {", y_at,
-            attr->count, attr->eps);
+    tg_emit(call,
+            "if (norm_ == 0 || (norm_ > 1e-150 && norm_ < 1e150)) {\n$y[%s] = ($T)(1 / sqrt(norm_ * norm_ / (double)%.17g + "
+            "%.17g));\n} else {",
+            y_at, attr->count, attr->eps);
     tg_emit(call, "$y[%s] = ($T)(1 / hypot(norm_ / sqrt(%.17g), sqrt(%.17g)));\n}", y_at, attr->count, attr->eps);
     while (kept-- > 0)
         tg_emit(call, "}");
@@ -114,8 +116,8 @@ static int leading_axes(const tg_type *x, const void *attr) {
 }
 
 tg_tensor tgi_inverse_rms(tg_tensor x, tg_axes axes, double eps) {
-    static const tg_op op = {"inverse_rms", 1, infer_rms, .kernel = rms_kernel, .rules = rms_rules, .lead = leading_axes,
-                                       .emit = rms_emit};
+    static const tg_op op = {"inverse_rms",   1, infer_rms, .kernel = rms_kernel, .rules = rms_rules, .lead = leading_axes,
+                             .emit = rms_emit};
     tg_shape           shape = tg_shape_of(x);
     rms_attr           attr = {.count = 1, .eps = eps};
     for (int i = 0; i < axes.count; i++) {

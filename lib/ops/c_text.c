@@ -36,9 +36,13 @@ const char *tgi_number_text(int64_t offset, const int64_t *strides, const tgi_in
         if (!strcmp(x->axis[i], "0") || !strides[i]) continue;
         if (length == 1 && *text == '0' && strides[i] > 0) length = 0;
         length += (size_t)snprintf(text + length, TGI_INDICES_TEXT - length, "%s%s",
-                                   !length ? "" : strides[i] < 0 ? " - " : " + ", x->axis[i]);
+                                   !length          ? ""
+                                   : strides[i] < 0 ? " - "
+                                                    : " + ",
+                                   x->axis[i]);
         if (strides[i] != 1 && strides[i] != -1)
-            length += (size_t)snprintf(text + length, TGI_INDICES_TEXT - length, " * %" PRId64, strides[i] < 0 ? -strides[i] : strides[i]);
+            length += (size_t)snprintf(text + length, TGI_INDICES_TEXT - length, " * %" PRId64,
+                                       strides[i] < 0 ? -strides[i] : strides[i]);
     }
     return text;
 }
@@ -98,7 +102,9 @@ static void write_lanes(tg_emit_call *call, const char *sum, const char *variabl
         tg_emit(call, "for ($I %s = 0; %s < %" PRId64 "; %s += %d) {", variable, variable, n, variable, LANES);
     tg_emit(call, "$for(lane, %d)", LANES);
     write_term(call, "lanes[lane]", term, index);
-    tg_emit(call, "}\n}\n%s += ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));", sum);
+    tg_emit(call,
+            "}\n}\n%s += ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));",
+            sum);
     if (blocks) tg_emit(call, "}");
 }
 

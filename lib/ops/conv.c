@@ -246,9 +246,11 @@ static void open_positions(tg_emit_call *call, int a, const char *tap, const cha
     const conv_attr *attr = call->attr;
     int64_t          stride = attr->stride[a];
     if (attr->padding[a]) {
-        tg_emit(call, "const $I low%d_ = %" PRId64 " - %s * %" PRId64 " + %" PRId64 ";", a, attr->padding[a], tap, attr->dilation[a], stride - 1);
-        tg_emit(call, "const $I from%d_ = low%d_ > 0 ? low%d_ / %" PRId64 " : 0, ends%d_ = (low%d_ + %" PRId64 ") / %" PRId64 ";", a, a, a, stride,
-                a, a, across, stride);
+        tg_emit(call, "const $I low%d_ = %" PRId64 " - %s * %" PRId64 " + %" PRId64 ";", a, attr->padding[a], tap,
+                attr->dilation[a], stride - 1);
+        tg_emit(call,
+                "const $I from%d_ = low%d_ > 0 ? low%d_ / %" PRId64 " : 0, ends%d_ = (low%d_ + %" PRId64 ") / %" PRId64 ";", a,
+                a, a, stride, a, a, across, stride);
         tg_emit(call, "const $I end%d_ = ends%d_ < %" PRId64 " ? ends%d_ : %" PRId64 ";", a, a, windows, a, windows);
         tg_emit(call, "for ($I %s = from%d_; %s < end%d_; %s++) {", position, a, position, a, position);
     } else
@@ -258,12 +260,14 @@ static void open_positions(tg_emit_call *call, int a, const char *tap, const cha
 /* Opens the loops over all terms of the form that x, w and y make: images n, groups m, channels o of the result and k of the image,
  * elements of the kernel, and of the result those whose element of x exists. The numbers of a term's elements go to x_at, w_at and y_at.
  * Returns how many braces are open. */
-static int open_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, const tg_type *y, char *x_at, char *w_at, char *y_at) {
+static int open_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, const tg_type *y, char *x_at, char *w_at,
+                      char *y_at) {
     static const char *const taps[] = {"i", "j", "l"}, *const positions[] = {"ii", "jj", "kk"};
-    const conv_attr         *attr = call->attr;
-    int                      axes = (int)attr->axes;
-    int64_t                  in = w->dims[1], out = w->dims[0] / attr->groups, images = x->rank == axes + 2 ? x->dims[0] : 1;
-    tg_emit(call, "$for(n, %" PRId64 ")\n$for(m, %" PRId64 ")\n$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")", images, attr->groups, out, in);
+    const conv_attr *attr = call->attr;
+    int              axes = (int)attr->axes;
+    int64_t          in = w->dims[1], out = w->dims[0] / attr->groups, images = x->rank == axes + 2 ? x->dims[0] : 1;
+    tg_emit(call, "$for(n, %" PRId64 ")\n$for(m, %" PRId64 ")\n$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")", images,
+            attr->groups, out, in);
     snprintf(x_at, NUMBER_TEXT, "n * %" PRId64 " + m", attr->groups);
     snprintf(y_at, NUMBER_TEXT, "n * %" PRId64 " + m", attr->groups);
     snprintf(w_at, NUMBER_TEXT, "m * %" PRId64 " + o", out);
@@ -278,7 +282,8 @@ static int open_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, co
         int64_t across = last_dims(x, axes)[a], windows = last_dims(y, axes)[a];
         open_positions(call, a, taps[a], positions[a], across, windows);
         char place[64];
-        snprintf(place, sizeof place, "%s * %" PRId64 " + %s * %" PRId64, positions[a], attr->stride[a], taps[a], attr->dilation[a]);
+        snprintf(place, sizeof place, "%s * %" PRId64 " + %s * %" PRId64, positions[a], attr->stride[a], taps[a],
+                 attr->dilation[a]);
         if (attr->padding[a]) snprintf(place + strlen(place), sizeof place - strlen(place), " - %" PRId64, attr->padding[a]);
         add_axis(x_at, across, place);
         add_axis(y_at, windows, positions[a]);
@@ -301,7 +306,8 @@ static void write_bias(tg_emit_call *call) {
 }
 
 /* Each term is added where it belongs. */
-static void write_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, const tg_type *y, char sum, char first, char second) {
+static void write_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, const tg_type *y, char sum, char first,
+                        char second) {
     char              at[3][NUMBER_TEXT];
     const char *const text[128] = {['x'] = at[0], ['w'] = at[1], ['y'] = at[2]};
     if (tgi_size(call->out.rank, call->out.dims) == 0) return;
@@ -419,8 +425,7 @@ static tg_rule *const weight_rules[] = {weight_rule_x, weight_rule_y};
                                       .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR, .emit = transpose_emit \
     }
 #define WEIGHT(name) \
-    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules, .linearity = TG_LINEAR_EACH, \
-      .emit = weight_emit }
+    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules, .linearity = TG_LINEAR_EACH, .emit = weight_emit }
 
 static int operands_with(tg_tensor bias) {
     return tgi_is_none(bias) ? 2 : 3;

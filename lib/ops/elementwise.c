@@ -163,9 +163,9 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
 #define TERNARY(name, dtypes, expression, ...) \
     tg_tensor(tg_##name)(tg_tensor x, tg_tensor low, tg_tensor high) { \
         static const tg_loops loops = LOOPS_##dtypes(name); \
-        static const tg_op    op = {#name, 3, tg_infer_elementwise, .loops = &loops, .rules = name##_rules, \
-                                       .formula = "x, low, high: " #expression}; \
-        tg_tensor             y; \
+        static const tg_op    op = \
+            {#name, 3, tg_infer_elementwise, .loops = &loops, .rules = name##_rules, .formula = "x, low, high: " #expression}; \
+        tg_tensor y; \
         if (name##_whole(x, &low, high, &y)) return y; \
         return tg_record(NULL, &op, 3, ((tg_tensor[]){x, low, high}), NULL, 0); \
     }
@@ -199,9 +199,10 @@ static tg_rule *const where_rules[] = {NULL, where_rule_a, where_rule_b};
 
 tg_tensor(tg_where)(tg_tensor condition, tg_tensor a, tg_tensor b) {
     static const tg_loops loops = LOOPS_ANY(where);
-    static const tg_op    op = {"where", 3, infer_where, .loops = &loops, .rules = where_rules, .formula = "condition, a, b: condition ? a : b"};
-    double                number;
-    tg_tape              *tape = tgi_tape_of(condition);
+    static const tg_op    op =
+        {"where", 3, infer_where, .loops = &loops, .rules = where_rules, .formula = "condition, a, b: condition ? a : b"};
+    double   number;
+    tg_tape *tape = tgi_tape_of(condition);
     if (tgi_is_number(a, &number) && tgi_is_number(b, &number)) {
         tgi_fail(tape, TG_ERR_ARGUMENT, "where",
                  "both values are plain numbers: give one as a tensor, so that its dtype is known");
@@ -231,8 +232,13 @@ static tg_rule *const cast_rules[] = {cast_rule};
         return tgi_require_loop(call, call->in[0].dtype); \
     } \
     static const tg_loops to_##to##_loops = TG_LOOPS(__VA_ARGS__); \
-    static const tg_op    cast_to_##to = {"cast", 1, infer_cast_to_##to, .loops = &to_##to##_loops, .rules = cast_rules, \
-                                           .linearity = TG_LINEAR_TOGETHER, .formula = "x: " text};
+    static const tg_op    cast_to_##to = {"cast", \
+                                          1, \
+                                          infer_cast_to_##to, \
+                                          .loops = &to_##to##_loops, \
+                                          .rules = cast_rules, \
+                                          .linearity = TG_LINEAR_TOGETHER, \
+                                          .formula = "x: " text};
 #define FROM_ANY(to) \
     [TG_F32] = tgi_f32_to_##to, [TG_F64] = tgi_f64_to_##to, [TG_I64] = tgi_i64_to_##to, [TG_BOOL] = tgi_b8_to_##to
 DEFINE_CAST(f32, TG_F32, "(float)x", FROM_ANY(f32))

@@ -144,7 +144,8 @@ static void write_extreme(tg_emit_call *call, const char *beats, bool where) {
     if (where) tg_emit(call, "int64_t pos = 0;");
     tgi_open_reduced(call, &t, -1);
     tg_emit(call, "const $T0 x_ = $0[%s];", t.x_at);
-    tg_emit(call, tgi_floating(call->in[0].dtype) ? "if (x_ %s best || (x_ != x_ && best == best)) {" : "if (x_ %s best) {", beats);
+    tg_emit(call, tgi_floating(call->in[0].dtype) ? "if (x_ %s best || (x_ != x_ && best == best)) {" : "if (x_ %s best) {",
+            beats);
     tg_emit(call, "best = x_;");
     if (where) tg_emit(call, "pos = %s;", t.x.axis[axis]);
     tg_emit(call, "}");
@@ -199,10 +200,10 @@ static tg_tensor extreme_rule(const tg_rule_call *call) {
 
 static tg_rule *const extreme_rules[] = {extreme_rule};
 
-static const tg_op max = {"max", 1, infer_extreme, .kernel = max_kernel, .rules = extreme_rules, .lead = tgi_leading_axes,
-                          .emit = max_emit};
-static const tg_op min = {"min", 1, infer_extreme, .kernel = min_kernel, .rules = extreme_rules, .lead = tgi_leading_axes,
-                          .emit = min_emit};
+static const tg_op max =
+    {"max", 1, infer_extreme, .kernel = max_kernel, .rules = extreme_rules, .lead = tgi_leading_axes, .emit = max_emit};
+static const tg_op min =
+    {"min", 1, infer_extreme, .kernel = min_kernel, .rules = extreme_rules, .lead = tgi_leading_axes, .emit = min_emit};
 
 tg_tensor(tg_max_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     return tgi_reduce(&max, x, axes, keepdim);

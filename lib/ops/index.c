@@ -193,7 +193,8 @@ static void write_take(tg_emit_call *call, const tg_type *whole, const char *who
     int64_t          outer = tgi_size(axis, whole->dims), inner = tgi_size(whole->rank - axis - 1, whole->dims + axis + 1);
     int64_t          count = tgi_size(index->rank, index->dims);
     char             of_whole[128], of_slices[128];
-    snprintf(of_whole, sizeof of_whole, "%s[#(o * %" PRId64 " + ($I)$1[#k]) * %" PRId64 " + i]", whole_array, attr->size, inner);
+    snprintf(of_whole, sizeof of_whole, "%s[#(o * %" PRId64 " + ($I)$1[#k]) * %" PRId64 " + i]", whole_array, attr->size,
+             inner);
     snprintf(of_slices, sizeof of_slices, "%s[#(o * %" PRId64 " + k) * %" PRId64 " + i]", slices, count, inner);
     bool back = whole == &call->out;
     tgi_write_index_check(call, 1, attr->size);

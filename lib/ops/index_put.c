@@ -54,7 +54,8 @@ static void ravel_emit(tg_emit_call *call) {
         tgi_indices x = tgi_last_indices(&y, call->in[k].rank);
         tgi_open_loops(call, &y, 0, y.rank, call->out.dims);
         tg_emit(call, "{\nconst int64_t pos = $%d[%s];", k, tgi_indices_text(&x, at));
-        tg_emit(call, "if (pos < 0 || pos >= %" PRId64 ") {\n$fail(an index is out of range for axis %d of size %" PRId64 ")\n}",
+        tg_emit(call,
+                "if (pos < 0 || pos >= %" PRId64 ") {\n$fail(an index is out of range for axis %d of size %" PRId64 ")\n}",
                 attr->dims[k], k, attr->dims[k]);
         if (k)
             tg_emit(call, "$y[%s] = $y[%s] * %" PRId64 " + pos;\n}", y_at, y_at, attr->dims[k]);
@@ -197,14 +198,13 @@ static tg_status assign_at_kernel(tg_kernel_call *call) {
 
 static void assign_at_emit(tg_emit_call *call) {
     const assign_at_attr *attr = call->attr;
-    tg_emit(call, "$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")", tgi_size(call->in[1].rank, call->in[1].dims),
-            attr->size);
+    tg_emit(call, "$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")", tgi_size(call->in[1].rank, call->in[1].dims), attr->size);
     tg_emit(call, "$y[#($I)$1[#k] * %" PRId64 " + i] = $2[#k * %" PRId64 " + i];\n}\n}", attr->size, attr->size);
 }
 
 static void record_assign_at(const choice *c, tg_tensor values, tg_tensor index) {
-    static const tg_op op = {"assign_at", 3, infer_assign_at, .kernel = assign_at_kernel, .effect = TG_ASSIGNS,
-                           .emit = assign_at_emit};
+    static const tg_op op = {"assign_at",           3, infer_assign_at, .kernel = assign_at_kernel, .effect = TG_ASSIGNS,
+                             .emit = assign_at_emit};
     assign_at_attr     attr = {.slices = c->slices, .size = slice_size(c)};
     if (!tg_valid(index)) return;
     tg_tensor source = as_slices(c, values, index, tg_size(index), attr.size);

@@ -33,8 +33,9 @@ static void euclidean_emit(tg_emit_call *call) {
         tg_emit(call, "if (most_ > 0 && most_ < (double)INFINITY) {\n(void)frexp(most_, &exponent_);");
     }
     tgi_open_reduced(call, &t, -1);
-    tg_emit(call, wide ? "const double x_ = ldexp($0[%s], -exponent_);\nacc += x_ * x_;" : "acc += (double)$0[%s] * (double)$0[%s];", t.x_at,
-            t.x_at);
+    tg_emit(call,
+            wide ? "const double x_ = ldexp($0[%s], -exponent_);\nacc += x_ * x_;" : "acc += (double)$0[%s] * (double)$0[%s];",
+            t.x_at, t.x_at);
     tgi_close_reduced(call, &t, -1);
     if (wide)
         tg_emit(call, "most_ = ldexp(sqrt(acc), exponent_);\n}\n$y[%s] = most_;\n}", t.y_at);
@@ -56,9 +57,13 @@ static tg_tensor euclidean_rule(const tg_rule_call *call) {
 static tg_rule *const euclidean_rules[] = {euclidean_rule};
 
 static tg_tensor euclidean(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op =
-        {"norm", 1, infer_euclidean, .kernel = euclidean_kernel, .rules = euclidean_rules, .lead = tgi_leading_axes,
-         .emit = euclidean_emit};
+    static const tg_op op = {"norm",
+                             1,
+                             infer_euclidean,
+                             .kernel = euclidean_kernel,
+                             .rules = euclidean_rules,
+                             .lead = tgi_leading_axes,
+                             .emit = euclidean_emit};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

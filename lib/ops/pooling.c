@@ -225,8 +225,8 @@ static void largest_emit(tg_emit_call *call) {
     open_windows(call, &call->out, attr);
     tg_emit(call, "$I pos = -1;\n$T0 best = 0;");
     for (int a = 0; a < axes; a++) {
-        tg_emit(call, "$for(%s, %" PRId64 ")\nconst $I p%d_ = %s * %" PRId64 " + %s * %" PRId64 " - %" PRId64 ";", inside[a], attr->window[a], a,
-                positions[a], attr->stride[a], inside[a], attr->dilation[a], attr->padding[a]);
+        tg_emit(call, "$for(%s, %" PRId64 ")\nconst $I p%d_ = %s * %" PRId64 " + %s * %" PRId64 " - %" PRId64 ";", inside[a],
+                attr->window[a], a, positions[a], attr->stride[a], inside[a], attr->dilation[a], attr->padding[a]);
         tg_emit(call, "if (p%d_ < 0 || p%d_ >= %" PRId64 ") continue;", a, a, x->dims[x->rank - axes + a]);
     }
     tg_emit(call, "{\nconst $T0 x_ = $0[#%s];\nif (pos < 0 || x_ > best || x_ != x_) {\nbest = x_;", x_at);
@@ -238,16 +238,16 @@ static void largest_emit(tg_emit_call *call) {
 
 static void pick_emit(tg_emit_call *call) {
     int64_t y_size = size_of_images(&call->out, call->attr), x_size = size_of_images(&call->in[0], call->attr);
-    tg_emit(call, "$for(n, %" PRId64 ")\n$for(i, %" PRId64 ")\nconst $I pos = ($I)$1[#n * %" PRId64 " + i];", count_of_images(&call->out, call->attr),
-            y_size, y_size);
+    tg_emit(call, "$for(n, %" PRId64 ")\n$for(i, %" PRId64 ")\nconst $I pos = ($I)$1[#n * %" PRId64 " + i];",
+            count_of_images(&call->out, call->attr), y_size, y_size);
     tg_emit(call, "$y[#n * %" PRId64 " + i] = pos < 0 ? -($T)INFINITY : $0[#n * %" PRId64 " + pos];\n}\n}", y_size, x_size);
 }
 
 static void unpick_emit(tg_emit_call *call) {
     int64_t y_size = size_of_images(&call->in[0], call->attr), x_size = size_of_images(&call->out, call->attr);
     tgi_write_zeros(call);
-    tg_emit(call, "$for(n, %" PRId64 ")\n$for(i, %" PRId64 ")\nconst $I pos = ($I)$1[#n * %" PRId64 " + i];", count_of_images(&call->out, call->attr),
-            y_size, y_size);
+    tg_emit(call, "$for(n, %" PRId64 ")\n$for(i, %" PRId64 ")\nconst $I pos = ($I)$1[#n * %" PRId64 " + i];",
+            count_of_images(&call->out, call->attr), y_size, y_size);
     tg_emit(call, "if (pos >= 0) $y[#n * %" PRId64 " + pos] += $0[#n * %" PRId64 " + i];\n}\n}", x_size, y_size);
 }
 
@@ -295,7 +295,7 @@ static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr) {
 
 static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr) {
     static const tg_op op =
-        {"max_pool_back", 2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules, .linearity = TG_LINEAR_TOGETHER,
+        {"max_pool_back",    2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules, .linearity = TG_LINEAR_TOGETHER,
          .emit = unpick_emit};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){y, index}), attr, sizeof *attr);
 }
@@ -397,20 +397,21 @@ static void write_window(tg_emit_call *call, int a, int64_t size, int64_t count)
     if (attr->adaptive) {
         int64_t whole = size / count, rest = size % count;
         tg_emit(call, "const $I from%d_ = %s * %" PRId64 " + %s * %" PRId64 " / %" PRId64 ";", a, p, whole, p, rest, count);
-        tg_emit(call, "const $I end%d_ = (%s + 1) * %" PRId64 " + ((%s + 1) * %" PRId64 " + %" PRId64 ") / %" PRId64 ";", a, p, whole, p, rest,
-                count - 1, count);
+        tg_emit(call, "const $I end%d_ = (%s + 1) * %" PRId64 " + ((%s + 1) * %" PRId64 " + %" PRId64 ") / %" PRId64 ";", a, p,
+                whole, p, rest, count - 1, count);
         tg_emit(call, "const $I count%d_ = end%d_ - from%d_;", a, a, a);
         return;
     }
     int64_t most = size + attr->padding[a];
-    tg_emit(call, "const $I start%d_ = %s * %" PRId64 " - %" PRId64 ", last%d_ = start%d_ + %" PRId64 ";", a, p, attr->stride[a], attr->padding[a],
-            a, a, attr->window[a]);
+    tg_emit(call, "const $I start%d_ = %s * %" PRId64 " - %" PRId64 ", last%d_ = start%d_ + %" PRId64 ";", a, p,
+            attr->stride[a], attr->padding[a], a, a, attr->window[a]);
     tg_emit(call, "const $I from%d_ = start%d_ < 0 ? 0 : start%d_;", a, a, a);
     tg_emit(call, "const $I end%d_ = last%d_ > %" PRId64 " ? %" PRId64 " : last%d_;", a, a, size, size, a);
     if (attr->exclude_pad)
         tg_emit(call, "const $I count%d_ = end%d_ > from%d_ ? end%d_ - from%d_ : 0;", a, a, a, a, a);
     else
-        tg_emit(call, "const $I count%d_ = (last%d_ > %" PRId64 " ? %" PRId64 " : last%d_) - start%d_;", a, a, most, most, a, a);
+        tg_emit(call, "const $I count%d_ = (last%d_ > %" PRId64 " ? %" PRId64 " : last%d_) - start%d_;", a, a, most, most, a,
+                a);
 }
 
 /* For each window, called by the indices of its mean: the loops over its elements of the image. */
@@ -440,7 +441,8 @@ static void means_back_emit(tg_emit_call *call) {
     const pool_attr *attr = call->attr;
     char             x_at[256], y_at[256], before[400];
     tgi_write_zeros(call);
-    snprintf(before, sizeof before, "const $T acc = count_ ? $0[#%s] / ($T)count_ : 0;", element_text(&call->in[0], attr, positions, y_at));
+    snprintf(before, sizeof before, "const $T acc = count_ ? $0[#%s] / ($T)count_ : 0;",
+             element_text(&call->in[0], attr, positions, y_at));
     open_elements(call, &call->out, &call->in[0], before);
     tg_emit(call, "$y[#%s] += acc;", element_text(&call->out, attr, inside, x_at));
     close_braces(call, 2 * (int)attr->axes + 1);

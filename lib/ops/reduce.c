@@ -249,7 +249,10 @@ static int innermost(const tg_emit_call *call, const tgi_axes_attr *attr) {
 
 tgi_reduction_text tgi_reduction_text_of(const tg_emit_call *call, const tgi_axes_attr *attr) {
     const tg_type     *x = &call->in[0];
-    tgi_reduction_text t = {.attr = attr, .dims = x->dims, .x = tgi_indices_of(x->rank, x->dims, 0), .inner = innermost(call, attr)};
+    tgi_reduction_text t = {.attr = attr,
+                            .dims = x->dims,
+                            .x = tgi_indices_of(x->rank, x->dims, 0),
+                            .inner = innermost(call, attr)};
     tgi_indices        y = {.rank = 0}, term = t.x;
     for (int i = 0; i < x->rank; i++) {
         if (!tgi_has_axis(attr, i))

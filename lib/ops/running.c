@@ -75,7 +75,9 @@ static void write_running(tg_emit_call *call, const char *after) {
     char           at[128];
     snprintf(at, sizeof at, "(o * %" PRId64 " + i) * %" PRId64 " + j", n, inner);
     if (!n) return;
-    tg_emit(call, "$for(o, %" PRId64 ")\n$for(j, %" PRId64 ")\n$T0 best = $0[#o * %" PRId64 " + j];\n$I pos = 0;\n$for(i, %" PRId64 ")",
+    tg_emit(call,
+            "$for(o, %" PRId64 ")\n$for(j, %" PRId64 ")\n$T0 best = $0[#o * %" PRId64 " + j];\n$I pos = 0;\n$for(i, %" PRId64
+            ")",
             tgi_size(axis, y->dims), inner, n * inner, n);
     tg_emit(call, "const $T0 x_ = $0[#%s];", at);
     tg_emit(call, tgi_floating(call->in[0].dtype) ? "if (x_ != x_ || x_ %s best) {" : "if (x_ %s best) {", after);

@@ -32,19 +32,21 @@ static tg_status cumsum_kernel(tg_kernel_call *call) {
 
 /* In C: float32 is added up in float64, float64 by Neumaier's compensation, as in kernels/sum.c; integers wrap around. */
 static void cumsum_emit(tg_emit_call *call) {
-    static const char *const starts[] = {[TG_F32] = "double acc = 0;", [TG_F64] = "double acc = 0, lost_ = 0;", [TG_I64] = "uint64_t acc = 0;"};
-    static const char *const steps[] = {
-        [TG_F32] = "acc += (double)$0[#%s];\n$y[#%s] = (float)acc;",
-        [TG_F64] = "const double x_ = $0[#%s], after_ = acc + x_, kept_ = after_ - acc;\n"
-                   "const double loss_ = (acc - (after_ - kept_)) + (x_ - kept_);\n"
-                   "acc = after_;\nlost_ += loss_ == loss_ ? loss_ : 0;\n$y[#%s] = acc + lost_;",
-        [TG_I64] = "acc += (uint64_t)$0[#%s];\n$y[#%s] = (int64_t)acc;"};
-    const tg_type *y = &call->out;
-    int            axis = (int)((const scan_attr *)call->attr)->axis;
-    int64_t        n = y->dims[axis], inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1);
-    char           at[128];
+    static const char *const starts[] =
+        {[TG_F32] = "double acc = 0;", [TG_F64] = "double acc = 0, lost_ = 0;", [TG_I64] = "uint64_t acc = 0;"};
+    static const char *const steps[] = {[TG_F32] = "acc += (double)$0[#%s];\n$y[#%s] = (float)acc;",
+                                        [TG_F64] =
+                                            "const double x_ = $0[#%s], after_ = acc + x_, kept_ = after_ - acc;\n"
+                                            "const double loss_ = (acc - (after_ - kept_)) + (x_ - kept_);\n"
+                                            "acc = after_;\nlost_ += loss_ == loss_ ? loss_ : 0;\n$y[#%s] = acc + lost_;",
+                                        [TG_I64] = "acc += (uint64_t)$0[#%s];\n$y[#%s] = (int64_t)acc;"};
+    const tg_type           *y = &call->out;
+    int                      axis = (int)((const scan_attr *)call->attr)->axis;
+    int64_t                  n = y->dims[axis], inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1);
+    char                     at[128];
     snprintf(at, sizeof at, "(o * %" PRId64 " + i) * %" PRId64 " + j", n, inner);
-    tg_emit(call, "$for(o, %" PRId64 ")\n$for(j, %" PRId64 ")\n%s\n$for(i, %" PRId64 ")", tgi_size(axis, y->dims), inner, starts[y->dtype], n);
+    tg_emit(call, "$for(o, %" PRId64 ")\n$for(j, %" PRId64 ")\n%s\n$for(i, %" PRId64 ")", tgi_size(axis, y->dims), inner,
+            starts[y->dtype], n);
     tg_emit(call, steps[y->dtype], at, at);
     tg_emit(call, "}\n}\n}");
 }
@@ -59,7 +61,7 @@ static tg_rule *const cumsum_rules[] = {cumsum_rule};
 
 tg_tensor(tg_cumsum)(tg_tensor x, int axis) {
     static const tg_op op =
-        {"cumsum", 1, infer_cumsum, .kernel = cumsum_kernel, .rules = cumsum_rules, .linearity = TG_LINEAR_TOGETHER,
+        {"cumsum",           1, infer_cumsum, .kernel = cumsum_kernel, .rules = cumsum_rules, .linearity = TG_LINEAR_TOGETHER,
          .emit = cumsum_emit};
     scan_attr attr = {tgi_resolve_axis(x, "cumsum", axis)};
     return attr.axis < 0 ? tgi_invalid(tgi_tape_of(x)) : tg_record(NULL, &op, 1, &x, &attr, sizeof attr);

@@ -31,8 +31,7 @@ typedef struct adam {
     static const tg_op    name = {#name, arity, tg_infer_elementwise, .loops = &name##_loops, .formula = text};
 DEFINE_OP(adam_mean, 3, "m, g, rest: m + rest * (g - m)")
 DEFINE_OP(adam_square, 4, "v, g, beta, rest: beta * v + rest * (g * g)")
-DEFINE_OP(adam_weight, 8,
-          "w, m, v, g, rest, past, size, eps: w - size * (m + rest * (g - m)) / (sqrt(past * v + g * g) + eps)")
+DEFINE_OP(adam_weight, 8, "w, m, v, g, rest, past, size, eps: w - size * (m + rest * (g - m)) / (sqrt(past * v + g * g) + eps)")
 
 /* m + rest (g - m), rest being 1 - beta1 */
 static tg_tensor mean_of(tg_tensor m, tg_tensor g, tg_tensor rest) {

@@ -61,8 +61,7 @@ static void uniform_emit(tg_emit_call *call) {
 }
 
 tg_tensor(tg_sample_uniform)(tg_tape *tape, tg_dtype dtype, tg_shape shape) {
-    static const tg_op op = {"sample_uniform", 0, infer_noise, .kernel = uniform_kernel, .random = true,
-                              .emit = uniform_emit};
+    static const tg_op op = {"sample_uniform", 0, infer_noise, .kernel = uniform_kernel, .random = true, .emit = uniform_emit};
     return noise(tape, &op, dtype, shape);
 }
 
@@ -112,14 +111,16 @@ static tg_status bernoulli_kernel(tg_kernel_call *call) {
 
 static void bernoulli_emit(tg_emit_call *call) {
     int64_t size = tg_shape_size(tg_shape_from(call->out.rank, call->out.dims));
-    tg_emit(call, "$for(i, %" PRId64 ")\nif (!($0[#i] >= 0 && $0[#i] <= 1)) {\n$fail(a probability is not between 0 and 1)\n}\n}", size);
+    tg_emit(call,
+            "$for(i, %" PRId64 ")\nif (!($0[#i] >= 0 && $0[#i] <= 1)) {\n$fail(a probability is not between 0 and 1)\n}\n}",
+            size);
     tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = %s < $0[#i] ? 1 : 0;\n}", size,
             call->out.dtype == TG_F32 ? "$uniform_f32" : "$uniform_f64");
 }
 
 tg_tensor(tg_sample_bernoulli)(tg_tensor p) {
-    static const tg_op op = {"sample_bernoulli", 1, infer_bernoulli, .kernel = bernoulli_kernel, .random = true,
-                              .emit = bernoulli_emit};
+    static const tg_op op = {"sample_bernoulli",    1, infer_bernoulli, .kernel = bernoulli_kernel, .random = true,
+                             .emit = bernoulli_emit};
     return tg_record(NULL, &op, 1, &p, NULL, 0);
 }
 
