@@ -169,6 +169,13 @@ static tg_status fail_without_text(tgi_function *f, const tgi_node *node) {
     return tgi_emit_fail(f->file, TG_ERR_ARGUMENT, node, "the op has no C text");
 }
 
+/* The library would put the leaf aside first. */
+static bool reads_what_it_assigns(const tgi_node *node) {
+    for (uint32_t j = 1; j < node->count && node->op->effect && node->op->kernel; j++)
+        if (node->in[j] == node->in[0]) return true;
+    return false;
+}
+
 static tg_status resolve(tgi_function *f, uint32_t i) {
     tgi_emit_value *v = &f->values[i];
     const tg_op    *op = v->node->op;
@@ -178,6 +185,8 @@ static tg_status resolve(tgi_function *f, uint32_t i) {
     }
     if (op->effect && tgi_changes_nothing(v->node)) return TG_OK;
     if (op->view) return resolve_view(f, i);
+    if (reads_what_it_assigns(v->node))
+        return tgi_emit_fail(f->file, TG_ERR_ARGUMENT, v->node, "a part of a leaf is made of the leaf itself: assign a copy of it");
     bool is_loop = op->loops && v->node->count > 0;
     v->kind = op->effect && !op->kernel ? TGI_EMIT_ASSIGN : is_loop ? TGI_EMIT_LOOP : TGI_EMIT_KERNEL;
     if (v->kind == TGI_EMIT_LOOP ? !op->formula : v->kind == TGI_EMIT_KERNEL && !op->emit) return fail_without_text(f, v->node);

@@ -266,6 +266,17 @@ START_TEST(an_op_without_a_text_is_named) {
 }
 END_TEST
 
+START_TEST(a_leaf_in_a_part_of_itself_is_an_error) {
+    tg_tape  *tape = tg_tape_new();
+    FILE     *file = tmpfile();
+    tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(3));
+    tg_assign_slice(x, 0, TG_END, TG_BEGIN, -1, x);
+    FAILS(tape, tg_emit_c(tape, file, file, NULL), TG_ERR_ARGUMENT, "emit_c: assign_slice (3) at ");
+    fclose(file);
+    finish(tape);
+}
+END_TEST
+
 static void squares(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
     (void)tape, (void)x, (void)y, (void)context;
     state[0] = tg_square(state[0]);
@@ -339,6 +350,7 @@ Suite *suite_emit(void) {
     tcase = tcase_create("errors");
     tcase_add_test(tcase, what_cannot_be_written_is_an_error);
     tcase_add_test(tcase, an_op_without_a_text_is_named);
+    tcase_add_test(tcase, a_leaf_in_a_part_of_itself_is_an_error);
     tcase_add_test(tcase, a_loop_is_an_op_without_a_text);
     tcase_add_test(tcase, values_from_outside_of_a_part_must_be_what_they_were);
     tcase_add_test(tcase, a_file_that_cannot_be_written_is_an_error);
