@@ -182,9 +182,12 @@ static tg_status plant_tangents(walk *w, int n, const tg_tensor *inputs, const t
 }
 
 static tg_status walk_forward(walk *w) {
-    for (uint32_t i = w->first; (i = tgi_marked_from(&w->wanted, i)) != TGI_NONE; i++)
-        if (differentiate(w, i)) return w->tape->status;
-    return TG_OK;
+    const tgi_marks *outer = w->tape->wanted; /* of a backward walk whose rule this is in */
+    w->tape->wanted = NULL;
+    for (uint32_t i = w->first; !w->tape->status && (i = tgi_marked_from(&w->wanted, i)) != TGI_NONE; i++)
+        differentiate(w, i);
+    w->tape->wanted = outer;
+    return w->tape->status;
 }
 
 static void collect(walk *w, int m, const tg_tensor *outputs, tg_tensor *results) {

@@ -114,8 +114,9 @@ tgi_loop_attr tgi_saving(const tg_tape *tape, const tgi_loop_attr *attr) {
 bool tgi_make_saving(tg_tensor packed, const tgi_loop_attr *saving) {
     tgi_node *node = tgi_node_at(packed.tape, tgi_index(packed));
     if (tgi_index(packed) < packed.tape->touched || saving->size < 0) return false;
-    *(tgi_loop_attr *)node->attr = *saving;
-    *(int64_t *)node->dims = saving->size;
+    tgi_loop_attr *attr = (tgi_loop_attr *)node->attr;
+    *attr = *saving;
+    node->dims = &attr->size; /* its gradient has the sizes that it had, and perhaps in the same place */
     return true;
 }
 

@@ -161,10 +161,11 @@ static void step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor 
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
-/* A loop that does not save its states does so from now on, or when it has run already is run once more by another instruction. */
+/* A loop that does not save its states does so from now on, or when it has run already is run once more by another instruction. So it is in
+ * forward mode, too, which has the size of the result by then. */
 static tg_tensor saving_result(const tg_rule_call *call, const tgi_loop_attr *saving) {
     tg_tape *tape = call->g.tape;
-    if (((const tgi_loop_attr *)call->attr)->saves || tgi_make_saving(call->y, saving)) return call->y;
+    if (((const tgi_loop_attr *)call->attr)->saves || (tape->wanted && tgi_make_saving(call->y, saving))) return call->y;
     return (tg_record)(tape, &tgi_loop_op, call->count, call->x, saving, sizeof *saving);
 }
 

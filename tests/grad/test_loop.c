@@ -160,6 +160,23 @@ START_TEST(forward_mode_goes_through) {
 }
 END_TEST
 
+/* Of a gradient, which is a loop: its product with a tangent is that of the Hessian. */
+START_TEST(forward_mode_goes_through_a_gradient) {
+    tg_tape     *tape = tg_tape_new();
+    tg_tensor    w = VECTOR(tape, 0.5, 0.6), h = tg_input(tape, "h", TG_F64, TG_SHAPE(2)), last = h, y, g, jv, hv;
+    tg_tensor    context[2] = {tg_full(tape, TG_F64, TG_SHAPE(2, 2), 0.5), w}, x = tg_full(tape, TG_F64, TG_SHAPE(3, 2), 0.3);
+    tg_loop_spec spec = {.body = cell, .context = context, .steps = 3, .states = 1, .inputs = 1, .outputs = 1, .state = &last, .x = &x,
+                         .y = &y};
+    tg_write(h, ((double[]){0.1, 0.4}), 2);
+    ck_assert(!tg_scan(tape, &spec));
+    tg_tensor loss = tg_add(tg_sum(tg_square(last)), tg_sum(y));
+    ck_assert(!tg_vjp(tape, 1, &loss, NULL, 1, &h, &g) && !tg_hvp(loss, 1, &h, NULL, &hv));
+    ck_assert_msg(!tg_jvp(tape, 1, &h, NULL, 1, &g, &jv), "%s", tg_error(tape));
+    ck_assert(difference(jv, hv) < 1e-14);
+    finish(tape);
+}
+END_TEST
+
 /* ---- kinds of bodies --------------------------------------------------------------------------------------------- */
 
 static tg_loop_spec loop(tg_loop_body *body, void *context, int64_t steps, int states, tg_tensor *state) {
@@ -522,6 +539,7 @@ Suite *suite_loop(void) {
     tcase_add_loop_test(tcase, a_loop_has_the_values_and_gradients_of_its_steps, 0, VARIANTS);
     tcase_add_loop_test(tcase, third_derivatives_are_right, 0, 2);
     tcase_add_test(tcase, forward_mode_goes_through);
+    tcase_add_test(tcase, forward_mode_goes_through_a_gradient);
     tcase_add_test(tcase, states_can_change_places);
     tcase_add_test(tcase, outputs_can_be_inputs_states_views_and_values_from_outside);
     tcase_add_test(tcase, a_loop_without_states_is_a_map);
