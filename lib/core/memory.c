@@ -23,8 +23,8 @@ void *tgi_memory_take(tgi_memory *memory, size_t bytes) {
 }
 
 void tgi_memory_give(tgi_memory *memory, void *block, size_t bytes) {
-    const tg_host *host = &memory->host;
     if (!block) return;
+    const tg_host *host = &memory->host;
     memory->bytes -= bytes;
     if (host->release)
         host->release(host->context, block, bytes);
