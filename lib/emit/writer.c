@@ -37,7 +37,7 @@ static bool has_room(tgi_writer *w, size_t more) {
 
 void tgi_put_bytes(tgi_writer *w, const char *text, size_t length) {
     if (!has_room(w, length)) return;
-    memcpy(w->text + w->length, text, length);
+    if (length) memcpy(w->text + w->length, text, length);
     w->length += length;
     w->text[w->length] = 0;
 }
