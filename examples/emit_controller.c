@@ -8,11 +8,11 @@
  *     cc -O3 -o controller controller.c examples/emitted/controller_main.c -I . -lm
  *
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <stdlib.h>
 #include <tapegrad.h>
 
 #include "complain.h"
+#include "write_c.h"
 
 const char program_name[] = "emit_controller";
 
@@ -34,26 +34,10 @@ static void record_cost(tg_tape *tape) {
     tg_set_name(tg_hessian(cost, torque), "hessian");
 }
 
-static FILE *create(const char *directory, const char *name) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "w");
-    if (!file) perror(path);
-    return file;
-}
-
 int main(int argc, char **argv) {
-    const char *directory = argc > 1 ? argv[1] : ".";
-    FILE       *source = create(directory, "controller.c"), *header = source ? create(directory, "controller.h") : NULL;
-    if (!header) return EXIT_FAILURE;
-
     tg_tape *tape = tg_tape_new();
     record_cost(tape);
-    static const tg_emit_function look = {.name = "look_ahead"};
-    bool failed = tg_emit_c(tape, source, header, &(tg_emit_options){.prefix = "controller", .function_count = 1, .functions = &look});
-    if (failed) complain("%s", tg_error(tape));
-    failed |= fclose(source) != 0;
-    failed |= fclose(header) != 0;
+    bool written = write_c(tape, argc > 1 ? argv[1] : ".", "controller", "look_ahead");
     tg_tape_free(tape);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return written ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,12 +7,12 @@
  *     cc -O3 -o iris iris.c examples/emitted/iris_main.c -I . -lm
  *
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <stdlib.h>
 #include <tapegrad.h>
 
 #include "complain.h"
 #include "iris_data.h"
+#include "write_c.h"
 
 const char program_name[] = "emit_iris";
 
@@ -22,7 +22,8 @@ enum { HIDDEN = 32 };
 static void record_step(tg_tape *tape, const iris_data *data) {
     tg_seed(tape, 2);
     tg_randn(tape, TG_F32, TG_SHAPE(IRIS_FEATURES, HIDDEN));
-    tg_tensor first = tg_randn(tape, TG_F32, TG_SHAPE(IRIS_FEATURES, HIDDEN)), second = tg_randn(tape, TG_F32, TG_SHAPE(HIDDEN, 1));
+    tg_tensor first = tg_randn(tape, TG_F32, TG_SHAPE(IRIS_FEATURES, HIDDEN)),
+              second = tg_randn(tape, TG_F32, TG_SHAPE(HIDDEN, 1));
 
     tg_tensor x = tg_cast(tg_constant(tape, TG_F64, TG_SHAPE(IRIS_SAMPLES, IRIS_FEATURES), data->x), TG_F32);
     tg_tensor y = tg_cast(tg_constant(tape, TG_F64, TG_SHAPE(IRIS_SAMPLES, 1), data->y), TG_F32);
@@ -36,28 +37,12 @@ static void record_step(tg_tape *tape, const iris_data *data) {
     tg_set_name(bce, "loss");
 }
 
-static FILE *create(const char *directory, const char *name) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "w");
-    if (!file) perror(path);
-    return file;
-}
-
 int main(int argc, char **argv) {
-    const char *directory = argc > 1 ? argv[1] : ".";
-    iris_data   data;
+    iris_data data;
     if (!iris_data_read(&data, IRIS_CSV)) return EXIT_FAILURE;
-    FILE *source = create(directory, "iris.c"), *header = source ? create(directory, "iris.h") : NULL;
-    if (!header) return EXIT_FAILURE;
-
     tg_tape *tape = tg_tape_new();
     record_step(tape, &data);
-    static const tg_emit_function step = {.name = "step"};
-    bool failed = tg_emit_c(tape, source, header, &(tg_emit_options){.prefix = "iris", .function_count = 1, .functions = &step});
-    if (failed) complain("%s", tg_error(tape));
-    failed |= fclose(source) != 0;
-    failed |= fclose(header) != 0;
+    bool written = write_c(tape, argc > 1 ? argv[1] : ".", "iris", "step");
     tg_tape_free(tape);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return written ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -32,7 +32,7 @@ const char *tgi_number_text(int64_t offset, const int64_t *strides, const tgi_in
 /* Writes zeros into all of the result. */
 void tgi_write_zeros(tg_emit_call *call);
 
-/* Fails when an element of operand k, which has indices, is none of an axis of that size (index.c). */
+/* Fails when an element of operand k, which has indices, is none of an axis of that size (index_text.c). */
 void tgi_write_index_check(tg_emit_call *call, int k, int64_t size);
 
 /* Opens the loops over axes from .. to - 1 of that shape, and closes so many as there are loops. */

@@ -11,6 +11,7 @@
 #include "core/residency.h"
 #include "kernels/strided.h"
 #include "ops/c_text.h"
+#include "ops/index.h"
 #include "ops/ops.h"
 
 static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
@@ -176,40 +177,6 @@ static tg_status take_add_back(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(out->dtype, add_groups, outer, index->size, attr->size, inner, &p, g, out->data);
 }
 
-/* ---- take in C --------------------------------------------------------------------------------------------------- */
-
-void tgi_write_index_check(tg_emit_call *call, int k, int64_t size) {
-    tg_emit(call, "$for(i, %" PRId64 ")\nif ($%d[#i] < 0 || $%d[#i] >= %" PRId64 ") {",
-            tgi_size(call->in[k].rank, call->in[k].dims), k, k, size);
-    tg_emit(call, "$fail(an index is out of range for an axis of size %" PRId64 ")\n}\n}", size);
-}
-
-/* For each slice that is taken: what is done with the whole, of that type, and with the slices. */
-static void write_take(tg_emit_call *call, const tg_type *whole, const char *whole_array, const char *with,
-                       const char *slices) {
-    const tgi_along *attr = call->attr;
-    const tg_type   *index = &call->in[1];
-    int              axis = (int)attr->axis;
-    int64_t          outer = tgi_size(axis, whole->dims), inner = tgi_size(whole->rank - axis - 1, whole->dims + axis + 1);
-    int64_t          count = tgi_size(index->rank, index->dims);
-    char             of_whole[128], of_slices[128];
-    snprintf(of_whole, sizeof of_whole, "%s[#(o * %" PRId64 " + ($I)$1[#k]) * %" PRId64 " + i]", whole_array, attr->size,
-             inner);
-    snprintf(of_slices, sizeof of_slices, "%s[#(o * %" PRId64 " + k) * %" PRId64 " + i]", slices, count, inner);
-    bool back = whole == &call->out;
-    tgi_write_index_check(call, 1, attr->size);
-    tg_emit(call, "$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")\n$for(i, %" PRId64 ")", outer, count, inner);
-    tg_emit(call, "%s %s %s;\n}\n}\n}", back ? of_whole : of_slices, with, back ? of_slices : of_whole);
-}
-
-static void take_emit(tg_emit_call *call) {
-    write_take(call, &call->in[0], "$0", "=", "$y");
-}
-
-static void take_emit_add_back(tg_emit_call *call) {
-    write_take(call, &call->out, "$y", "+=", "$0");
-}
-
 /* Of take and gather: the indices choose. */
 static tg_rule *const chosen_rules[] = {tg_part_rule, NULL};
 
@@ -219,8 +186,8 @@ static const tg_op take = {"take",
                            .kernel = take_kernel,
                            .rules = chosen_rules,
                            .add_back = take_add_back,
-                           .emit = take_emit,
-                           .emit_add_back = take_emit_add_back};
+                           .emit = tgi_take_emit,
+                           .emit_add_back = tgi_take_emit_add_back};
 
 /* Records an op along an axis of its first operand. Where that is no tensor, tg_record says so. */
 static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
@@ -369,71 +336,14 @@ static tg_status gather_add_back(tg_kernel_call *call) {
     return scatter_into(call, 0, true);
 }
 
-/* ---- gather and scatter in C ------------------------------------------------------------------------------------- */
-
-/* Opens the loops over the indices of operand 1, and gives those of an index and, in text, the indices of an element of the whole. */
-static tgi_indices open_indices(tg_emit_call *call, char at[TGI_INDICES_TEXT], char whole_at[TGI_INDICES_TEXT]) {
-    const tgi_along *attr = call->attr;
-    const tg_type   *index = &call->in[1];
-    tgi_indices      x = tgi_indices_of(index->rank, index->dims, 0), whole = x;
-    tgi_indices_text(&x, at);
-    strcpy(whole.axis[attr->axis], "@");
-    char pattern[TGI_INDICES_TEXT], index_text[TGI_INDICES_TEXT + 16];
-    snprintf(index_text, sizeof index_text, "($I)$1[%s]", at);
-    tgi_with_index(tgi_indices_text(&whole, pattern), index_text, whole_at);
-    tgi_write_index_check(call, 1, attr->size);
-    tgi_open_loops(call, &x, 0, index->rank, index->dims);
-    return x;
-}
-
-static void close_indices(tg_emit_call *call, const tgi_indices *x) {
-    tgi_close_loops(call, x, 0, x->rank);
-}
-
-static void gather_emit(tg_emit_call *call) {
-    char        at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT];
-    tgi_indices x = open_indices(call, at, whole_at);
-    tg_emit(call, "$y[%s] = $0[%s];", at, whole_at);
-    close_indices(call, &x);
-}
-
-static void gather_emit_add_back(tg_emit_call *call) {
-    char        at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT];
-    tgi_indices x = open_indices(call, at, whole_at);
-    tg_emit(call, "$y[%s] += $0[%s];", whole_at, at);
-    close_indices(call, &x);
-}
-
-/* The source, operand 2, broadcasts to the shape of the indices. Sums of integers wrap around, those of bool are "or". */
-static void write_scatter(tg_emit_call *call, bool add) {
-    static const char *const sums[TG_DTYPES] = {[TG_F32] = "$y[%s] += $2[%s];",
-                                                [TG_F64] = "$y[%s] += $2[%s];",
-                                                [TG_I64] = "$y[%s] = (int64_t)((uint64_t)$2[%s] + (uint64_t)$y[%s]);",
-                                                [TG_BOOL] = "$y[%s] = $2[%s] || $y[%s];"};
-    char                     at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT], source_at[TGI_INDICES_TEXT];
-    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = $0[#i];\n}", tgi_size(call->out.rank, call->out.dims));
-    tgi_indices x = open_indices(call, at, whole_at), source = tgi_last_indices(&x, call->in[2].rank);
-    tgi_indices_text(&source, source_at);
-    tg_emit(call, add ? sums[call->out.dtype] : "$y[%s] = $2[%s];", whole_at, source_at, whole_at);
-    close_indices(call, &x);
-}
-
-static void scatter_emit(tg_emit_call *call) {
-    write_scatter(call, false);
-}
-
-static void scatter_add_emit(tg_emit_call *call) {
-    write_scatter(call, true);
-}
-
 const tg_op tgi_gather_op = {"gather",
                              2,
                              infer_gather,
                              .kernel = gather_kernel,
                              .rules = chosen_rules,
                              .add_back = gather_add_back,
-                             .emit = gather_emit,
-                             .emit_add_back = gather_emit_add_back};
+                             .emit = tgi_gather_emit,
+                             .emit_add_back = tgi_gather_emit_add_back};
 
 tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
     return record_along(&tgi_gather_op, axis, 2, (tg_tensor[]){x, index});
@@ -475,9 +385,13 @@ static tg_rule *const scatter_rules[] = {scatter_rule_x, NULL, scatter_rule_sour
 static tg_rule *const scatter_add_rules[] = {scatter_add_rule_x, NULL, scatter_add_rule_source};
 
 tg_tensor(tg_scatter)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
-    static const tg_op op =
-        {"scatter",           3, tgi_infer_scatter, .kernel = scatter_kernel, .rules = scatter_rules, .linearity = TG_MOVES,
-         .emit = scatter_emit};
+    static const tg_op op = {"scatter",
+                             3,
+                             tgi_infer_scatter,
+                             .kernel = scatter_kernel,
+                             .rules = scatter_rules,
+                             .linearity = TG_MOVES,
+                             .emit = tgi_scatter_emit};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
@@ -487,7 +401,7 @@ const tg_op tgi_scatter_add_op = {"scatter_add",
                                   .kernel = scatter_add_kernel,
                                   .rules = scatter_add_rules,
                                   .linearity = TG_LINEAR_TOGETHER,
-                                  .emit = scatter_add_emit};
+                                  .emit = tgi_scatter_add_emit};
 
 tg_tensor(tg_scatter_add)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
     return record_along(&tgi_scatter_add_op, axis, 3, (tg_tensor[]){x, index, source});

@@ -11,23 +11,14 @@
 
 #include <tapegrad/conv.h>
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "ops/c_text.h"
 #include "ops/ops.h"
+#include "ops/pooling.h"
 
-/* The windows: per axis of the image, one to three of them. `size` is that of the image that a transpose gives; adaptive windows
- * have the result's sizes in `window`, and nothing else. */
-typedef struct pool_attr {
-    int64_t axes, window[3], stride[3], padding[3], dilation[3], size[3];
-    int64_t ceil_mode, exclude_pad, adaptive;
-} pool_attr;
-
-static pool_attr attr_of(int axes, const int64_t *window, const tg_pool_options *options) {
+static tgi_pool_attr attr_of(int axes, const int64_t *window, const tg_pool_options *options) {
     tg_pool_options o = options ? *options : (tg_pool_options){0};
-    pool_attr       attr = {.axes = axes, .ceil_mode = o.ceil_mode, .exclude_pad = o.exclude_pad};
+    tgi_pool_attr   attr = {.axes = axes, .ceil_mode = o.ceil_mode, .exclude_pad = o.exclude_pad};
     for (int i = 0; i < axes; i++) {
         attr.window[i] = window[i];
         attr.stride[i] = o.stride[i] ? o.stride[i] : attr.window[i];
@@ -41,14 +32,14 @@ static pool_attr attr_of(int axes, const int64_t *window, const tg_pool_options 
 
 static tg_status check_image(const tg_infer *call) {
     const tg_type *x = &call->in[0];
-    int            axes = (int)((const pool_attr *)call->attr)->axes;
+    int            axes = (int)((const tgi_pool_attr *)call->attr)->axes;
     if (tgi_require_dtype(call, x->dtype, TGI_FLOATS)) return call->tape->status;
     if (x->rank == axes + 1 || x->rank == axes + 2) return TG_OK;
     return tg_refuse(call, TG_ERR_SHAPE, "the image is %s", tgi_image_text(axes));
 }
 
 static tg_status check_settings(const tg_infer *call) {
-    const pool_attr *attr = call->attr;
+    const tgi_pool_attr *attr = call->attr;
     for (int i = 0; i < attr->axes; i++) {
         if (tgi_check_setting(call, "window", attr->window[i], 1) || tgi_check_setting(call, "stride", attr->stride[i], 1) ||
             tgi_check_setting(call, "padding", attr->padding[i], 0) ||
@@ -62,7 +53,7 @@ static tg_status check_settings(const tg_infer *call) {
 }
 
 /* How many windows there are along an axis of `size` elements; 0 or less for none. */
-static int64_t windows_along(const pool_attr *attr, int i, int64_t size) {
+static int64_t windows_along(const tgi_pool_attr *attr, int i, int64_t size) {
     int64_t room = size + 2 * attr->padding[i] - attr->dilation[i] * (attr->window[i] - 1) - 1;
     if (room < 0 && !(attr->ceil_mode && room > -attr->stride[i])) return 0;
     int64_t count = (room + (attr->ceil_mode ? attr->stride[i] - 1 : 0)) / attr->stride[i] + 1;
@@ -72,9 +63,9 @@ static int64_t windows_along(const pool_attr *attr, int i, int64_t size) {
 
 /* The result has the image's axes, and along the last ones the sizes of the windows' result. */
 static tg_status infer_windows(tg_infer *call, tg_dtype dtype) {
-    const pool_attr *attr = call->attr;
-    const tg_type   *x = &call->in[0];
-    int              before = x->rank - (int)attr->axes;
+    const tgi_pool_attr *attr = call->attr;
+    const tg_type       *x = &call->in[0];
+    int                  before = x->rank - (int)attr->axes;
     call->out = (tg_type){.dtype = dtype, .rank = x->rank, .dims = call->dims};
     memcpy(call->dims, x->dims, (size_t)before * sizeof(int64_t));
     for (int i = 0; i < attr->axes; i++) {
@@ -96,14 +87,14 @@ static tg_status infer_pool(tg_infer *call) {
 
 /* PyTorch has no mean with dilation. */
 static tg_status infer_average(tg_infer *call) {
-    const pool_attr *attr = call->attr;
+    const tgi_pool_attr *attr = call->attr;
     for (int i = 0; i < attr->axes; i++)
         if (attr->dilation[i] != 1) return tg_refuse(call, TG_ERR_ARGUMENT, "dilation is for max_pool");
     return infer_pool(call);
 }
 
 static tg_status infer_adaptive(tg_infer *call) {
-    const pool_attr *attr = call->attr;
+    const tgi_pool_attr *attr = call->attr;
     if (check_image(call)) return call->tape->status;
     for (int i = 0; i < attr->axes; i++)
         if (tgi_check_setting(call, "size", attr->window[i], 1)) return call->tape->status;
@@ -112,7 +103,7 @@ static tg_status infer_adaptive(tg_infer *call) {
 
 static tg_status infer_largest(tg_infer *call) {
     const tg_type *x = &call->in[0];
-    int            axes = (int)((const pool_attr *)call->attr)->axes;
+    int            axes = (int)((const tgi_pool_attr *)call->attr)->axes;
     if (infer_pool(call)) return call->tape->status;
     call->out.dtype = TG_I64;
     if (tgi_size(axes, x->dims + x->rank - axes) <= TGI_LARGEST_SETTING) return TG_OK;
@@ -121,9 +112,9 @@ static tg_status infer_largest(tg_infer *call) {
 
 /* A transpose's result: the image. */
 static tg_status infer_back(tg_infer *call) {
-    const pool_attr *attr = call->attr;
-    const tg_type   *y = &call->in[0];
-    int              before = y->rank - (int)attr->axes;
+    const tgi_pool_attr *attr = call->attr;
+    const tg_type       *y = &call->in[0];
+    int                  before = y->rank - (int)attr->axes;
     call->out = (tg_type){.dtype = y->dtype, .rank = y->rank, .dims = call->dims};
     memcpy(call->dims, y->dims, (size_t)before * sizeof(int64_t));
     memcpy(call->dims + before, attr->size, (size_t)attr->axes * sizeof(int64_t));
@@ -136,7 +127,7 @@ static tg_status infer_pick(tg_infer *call) {
 }
 
 /* Notes the size of the image, for transposes. */
-static void set_size(pool_attr *attr, tg_tensor x) {
+static void set_size(tgi_pool_attr *attr, tg_tensor x) {
     const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
     for (int i = 0; i < attr->axes; i++)
         attr->size[i] = node->dims[node->rank - attr->axes + i];
@@ -145,19 +136,19 @@ static void set_size(pool_attr *attr, tg_tensor x) {
 /* ---- max_pool ---------------------------------------------------------------------------------------------------- */
 
 /* How many images there are, and how many elements one has. */
-static int64_t image_size(const tg_array *x, const pool_attr *attr) {
+static int64_t image_size(const tg_array *x, const tgi_pool_attr *attr) {
     return tgi_size((int)attr->axes, x->dims + x->rank - attr->axes);
 }
 
-static int64_t images_of(const tg_array *x, const pool_attr *attr) {
+static int64_t images_of(const tg_array *x, const tgi_pool_attr *attr) {
     return tgi_size(x->rank - (int)attr->axes, x->dims);
 }
 
 static tg_status largest_kernel(tg_kernel_call *call) {
-    const pool_attr *attr = call->attr;
-    const tg_array  *x = &call->in[0], *y = &call->out;
-    const void      *from = tg_contiguous(call, 0);
-    tgi_windows      w = {.images = images_of(x, attr)};
+    const tgi_pool_attr *attr = call->attr;
+    const tg_array      *x = &call->in[0], *y = &call->out;
+    const void          *from = tg_contiguous(call, 0);
+    tgi_windows          w = {.images = images_of(x, attr)};
     for (int a = 0; a < 3; a++) {
         int i = a - (3 - (int)attr->axes);
         w.x[a] = i < 0 ? 1 : x->dims[x->rank - attr->axes + i];
@@ -180,81 +171,10 @@ static tg_status pick_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(x->dtype, tgi_pick, images, x_size, y_size, from, index, y->data, tgi_team_of(call));
 }
 
-/* ---- max_pool in C ----------------------------------------------------------------------------------------------- */
-
-static const char *const positions[] = {"i", "j", "l"}, *const inside[] = {"ii", "jj", "kk"};
-
-static int64_t size_of_images(const tg_type *x, const pool_attr *attr) {
-    return tgi_size((int)attr->axes, x->dims + x->rank - attr->axes);
-}
-
-static int64_t count_of_images(const tg_type *x, const pool_attr *attr) {
-    return tgi_size(x->rank - (int)attr->axes, x->dims);
-}
-
-/* The number of an element of the images or of the results: n, then one variable an axis. */
-static const char *element_text(const tg_type *x, const pool_attr *attr, const char *const *variables, char text[256]) {
-    char before[220];
-    snprintf(text, 256, "n");
-    for (int a = 0; a < attr->axes; a++) {
-        snprintf(before, sizeof before, "%s", text);
-        snprintf(text, 256, "(%s) * %" PRId64 " + %.8s", before, x->dims[x->rank - attr->axes + a], variables[a]);
-    }
-    return text;
-}
-
-static void close_braces(tg_emit_call *call, int count) {
-    while (count-- > 0)
-        tg_emit(call, "}");
-}
-
-/* Opens the loops over images and windows. */
-static void open_windows(tg_emit_call *call, const tg_type *y, const pool_attr *attr) {
-    tg_emit(call, "$for(n, %" PRId64 ")", count_of_images(y, attr));
-    for (int a = 0; a < attr->axes; a++)
-        tg_emit(call, "$for(%s, %" PRId64 ")", positions[a], y->dims[y->rank - attr->axes + a]);
-}
-
-static void largest_emit(tg_emit_call *call) {
-    static const char *const places[] = {"p0_", "p1_", "p2_"};
-    const pool_attr         *attr = call->attr;
-    const tg_type           *x = &call->in[0];
-    int                      axes = (int)attr->axes;
-    char                     x_at[256], y_at[256];
-    element_text(x, attr, places, x_at);
-    open_windows(call, &call->out, attr);
-    tg_emit(call, "$I pos = -1;\n$T0 best = 0;");
-    for (int a = 0; a < axes; a++) {
-        tg_emit(call, "$for(%s, %" PRId64 ")\nconst $I p%d_ = %s * %" PRId64 " + %s * %" PRId64 " - %" PRId64 ";", inside[a],
-                attr->window[a], a, positions[a], attr->stride[a], inside[a], attr->dilation[a], attr->padding[a]);
-        tg_emit(call, "if (p%d_ < 0 || p%d_ >= %" PRId64 ") continue;", a, a, x->dims[x->rank - axes + a]);
-    }
-    tg_emit(call, "{\nconst $T0 x_ = $0[#%s];\nif (pos < 0 || x_ > best || x_ != x_) {\nbest = x_;", x_at);
-    tg_emit(call, "pos = (%s) - n * %" PRId64 ";\n}\n}", x_at, size_of_images(x, attr));
-    close_braces(call, axes);
-    tg_emit(call, "$y[#%s] = pos;", element_text(&call->out, attr, positions, y_at));
-    close_braces(call, axes + 1);
-}
-
-static void pick_emit(tg_emit_call *call) {
-    int64_t y_size = size_of_images(&call->out, call->attr), x_size = size_of_images(&call->in[0], call->attr);
-    tg_emit(call, "$for(n, %" PRId64 ")\n$for(i, %" PRId64 ")\nconst $I pos = ($I)$1[#n * %" PRId64 " + i];",
-            count_of_images(&call->out, call->attr), y_size, y_size);
-    tg_emit(call, "$y[#n * %" PRId64 " + i] = pos < 0 ? -($T)INFINITY : $0[#n * %" PRId64 " + pos];\n}\n}", y_size, x_size);
-}
-
-static void unpick_emit(tg_emit_call *call) {
-    int64_t y_size = size_of_images(&call->in[0], call->attr), x_size = size_of_images(&call->out, call->attr);
-    tgi_write_zeros(call);
-    tg_emit(call, "$for(n, %" PRId64 ")\n$for(i, %" PRId64 ")\nconst $I pos = ($I)$1[#n * %" PRId64 " + i];",
-            count_of_images(&call->out, call->attr), y_size, y_size);
-    tg_emit(call, "if (pos >= 0) $y[#n * %" PRId64 " + pos] += $0[#n * %" PRId64 " + i];\n}\n}", x_size, y_size);
-}
-
 /* ---- its ops ----------------------------------------------------------------------------------------------------- */
 
 /* Whether an element can be in so many windows that a float32 sum of what they give back, made one by one, would show it. */
-static bool many_overlap(const pool_attr *attr) {
+static bool many_overlap(const tgi_pool_attr *attr) {
     double windows = 1;
     for (int i = 0; i < attr->axes; i++)
         windows *= (double)((attr->window[i] - 1) * attr->dilation[i] / attr->stride[i] + 1);
@@ -271,8 +191,8 @@ static tg_status unpick_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, tgi_team_of(call), sums);
 }
 
-static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr);
-static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr);
+static tg_tensor pick(tg_tensor x, tg_tensor index, const tgi_pool_attr *attr);
+static tg_tensor unpick(tg_tensor y, tg_tensor index, const tgi_pool_attr *attr);
 
 static tg_tensor pick_rule(const tg_rule_call *call) {
     return unpick(call->g, call->x[1], call->attr);
@@ -285,26 +205,26 @@ static tg_tensor unpick_rule(const tg_rule_call *call) {
 static tg_rule *const pick_rules[] = {pick_rule, NULL};
 static tg_rule *const unpick_rules[] = {unpick_rule, NULL};
 
-static tg_tensor pick(tg_tensor x, tg_tensor index, const pool_attr *attr) {
-    static const tg_op op = {"max_pool",          2,
-                             infer_pick,          .kernel = pick_kernel,
-                             .rules = pick_rules, .linearity = TG_LINEAR_TOGETHER,
-                             .emit = pick_emit};
+static tg_tensor pick(tg_tensor x, tg_tensor index, const tgi_pool_attr *attr) {
+    static const tg_op op = {"max_pool",           2,
+                             infer_pick,           .kernel = pick_kernel,
+                             .rules = pick_rules,  .linearity = TG_LINEAR_TOGETHER,
+                             .emit = tgi_pick_emit};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){x, index}), attr, sizeof *attr);
 }
 
-static tg_tensor unpick(tg_tensor y, tg_tensor index, const pool_attr *attr) {
+static tg_tensor unpick(tg_tensor y, tg_tensor index, const tgi_pool_attr *attr) {
     static const tg_op op =
-        {"max_pool_back",    2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules, .linearity = TG_LINEAR_TOGETHER,
-         .emit = unpick_emit};
+        {"max_pool_back",        2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules, .linearity = TG_LINEAR_TOGETHER,
+         .emit = tgi_unpick_emit};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){y, index}), attr, sizeof *attr);
 }
 
 /* The shape rule of the first op checks everything. The indices go to *indices unless that is NULL. */
-static tg_tensor max_pool(tg_tensor x, pool_attr *attr, tg_tensor *indices) {
-    static const tg_op ops[3] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel, .emit = largest_emit},
-                                 {"max_pool2d", 1, infer_largest, .kernel = largest_kernel, .emit = largest_emit},
-                                 {"max_pool3d", 1, infer_largest, .kernel = largest_kernel, .emit = largest_emit}};
+static tg_tensor max_pool(tg_tensor x, tgi_pool_attr *attr, tg_tensor *indices) {
+    static const tg_op ops[3] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit},
+                                 {"max_pool2d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit},
+                                 {"max_pool3d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit}};
     tg_tape           *tape = tgi_tape_of(x);
     if (indices) *indices = tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, ops[attr->axes - 1].name);
@@ -318,7 +238,7 @@ static tg_tensor max_pool(tg_tensor x, pool_attr *attr, tg_tensor *indices) {
 /* ---- avg_pool ---------------------------------------------------------------------------------------------------- */
 
 /* The windows along an axis of `size` elements; one for an axis that is not there. */
-static void find_windows(const pool_attr *attr, int axis, int64_t size, int64_t count, tgi_window *windows) {
+static void find_windows(const tgi_pool_attr *attr, int axis, int64_t size, int64_t count, tgi_window *windows) {
     for (int64_t i = 0; i < count; i++) {
         int64_t from, to, all;
         if (axis < 0) {
@@ -340,15 +260,15 @@ static void find_windows(const pool_attr *attr, int axis, int64_t size, int64_t 
 
 /* The windows along axis `a` of three. NULL, with the error noted, when there is no memory. */
 static tgi_window *windows_of(tg_kernel_call *call, const tgi_means *m, int a) {
-    const pool_attr *attr = call->attr;
-    tgi_window      *windows = tg_scratch(call, (size_t)m->y[a] * sizeof *windows);
+    const tgi_pool_attr *attr = call->attr;
+    tgi_window          *windows = tg_scratch(call, (size_t)m->y[a] * sizeof *windows);
     if (windows) find_windows(attr, a - (3 - (int)attr->axes), m->x[a], m->y[a], windows);
     return windows;
 }
 
 /* The sizes of images and results, and the windows. False, with the error noted, when there is no memory. */
 static bool begin_means(tg_kernel_call *call, const tg_array *x, const tg_array *y, tgi_means *m) {
-    const pool_attr *attr = call->attr;
+    const tgi_pool_attr *attr = call->attr;
     m->images = images_of(x, attr);
     for (int a = 0; a < 3; a++) {
         int axis = a - (3 - (int)attr->axes);
@@ -390,68 +310,10 @@ static tg_status means_back_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(call->out.dtype, tgi_means_back, &m, &back, y, call->out.data, tgi_team_of(call), scratch);
 }
 
-/* In C: the window of a position along axis a, from%d_ to end%d_, and count%d_, what a mean is divided by. */
-static void write_window(tg_emit_call *call, int a, int64_t size, int64_t count) {
-    const pool_attr *attr = call->attr;
-    const char      *p = positions[a];
-    if (attr->adaptive) {
-        int64_t whole = size / count, rest = size % count;
-        tg_emit(call, "const $I from%d_ = %s * %" PRId64 " + %s * %" PRId64 " / %" PRId64 ";", a, p, whole, p, rest, count);
-        tg_emit(call, "const $I end%d_ = (%s + 1) * %" PRId64 " + ((%s + 1) * %" PRId64 " + %" PRId64 ") / %" PRId64 ";", a, p,
-                whole, p, rest, count - 1, count);
-        tg_emit(call, "const $I count%d_ = end%d_ - from%d_;", a, a, a);
-        return;
-    }
-    int64_t most = size + attr->padding[a];
-    tg_emit(call, "const $I start%d_ = %s * %" PRId64 " - %" PRId64 ", last%d_ = start%d_ + %" PRId64 ";", a, p,
-            attr->stride[a], attr->padding[a], a, a, attr->window[a]);
-    tg_emit(call, "const $I from%d_ = start%d_ < 0 ? 0 : start%d_;", a, a, a);
-    tg_emit(call, "const $I end%d_ = last%d_ > %" PRId64 " ? %" PRId64 " : last%d_;", a, a, size, size, a);
-    if (attr->exclude_pad)
-        tg_emit(call, "const $I count%d_ = end%d_ > from%d_ ? end%d_ - from%d_ : 0;", a, a, a, a, a);
-    else
-        tg_emit(call, "const $I count%d_ = (last%d_ > %" PRId64 " ? %" PRId64 " : last%d_) - start%d_;", a, a, most, most, a,
-                a);
-}
-
-/* For each window, called by the indices of its mean: the loops over its elements of the image. */
-static void open_elements(tg_emit_call *call, const tg_type *x, const tg_type *y, const char *before) {
-    const pool_attr *attr = call->attr;
-    int              axes = (int)attr->axes;
-    open_windows(call, y, attr);
-    for (int a = 0; a < axes; a++)
-        write_window(call, a, x->dims[x->rank - axes + a], y->dims[y->rank - axes + a]);
-    tg_emit(call, "const $I count_ = count0_%s%s;", axes > 1 ? " * count1_" : "", axes > 2 ? " * count2_" : "");
-    tg_emit(call, "%s", before);
-    for (int a = 0; a < axes; a++)
-        tg_emit(call, "for ($I %s = from%d_; %s < end%d_; %s++) {", inside[a], a, inside[a], a, inside[a]);
-}
-
-static void means_emit(tg_emit_call *call) {
-    const pool_attr *attr = call->attr;
-    char             x_at[256], y_at[256];
-    open_elements(call, &call->in[0], &call->out, "$T acc = 0;");
-    tg_emit(call, "acc += $0[#%s];", element_text(&call->in[0], attr, inside, x_at));
-    close_braces(call, (int)attr->axes);
-    tg_emit(call, "$y[#%s] = count_ ? acc / ($T)count_ : 0;", element_text(&call->out, attr, positions, y_at));
-    close_braces(call, (int)attr->axes + 1);
-}
-
-static void means_back_emit(tg_emit_call *call) {
-    const pool_attr *attr = call->attr;
-    char             x_at[256], y_at[256], before[400];
-    tgi_write_zeros(call);
-    snprintf(before, sizeof before, "const $T acc = count_ ? $0[#%s] / ($T)count_ : 0;",
-             element_text(&call->in[0], attr, positions, y_at));
-    open_elements(call, &call->out, &call->in[0], before);
-    tg_emit(call, "$y[#%s] += acc;", element_text(&call->out, attr, inside, x_at));
-    close_braces(call, 2 * (int)attr->axes + 1);
-}
-
-static tg_tensor means_back(tg_tensor y, const pool_attr *attr);
+static tg_tensor means_back(tg_tensor y, const tgi_pool_attr *attr);
 
 static tg_tensor means_rule(const tg_rule_call *call) {
-    pool_attr attr = *(const pool_attr *)call->attr;
+    tgi_pool_attr attr = *(const tgi_pool_attr *)call->attr;
     set_size(&attr, call->x[0]);
     return means_back(call->g, &attr);
 }
@@ -459,14 +321,14 @@ static tg_tensor means_rule(const tg_rule_call *call) {
 static tg_rule *const means_rules[] = {means_rule};
 
 #define MEANS(name, infer) \
-    { name, 1, infer, .kernel = means_kernel, .rules = means_rules, .linearity = TG_LINEAR_TOGETHER, .emit = means_emit }
+    { name, 1, infer, .kernel = means_kernel, .rules = means_rules, .linearity = TG_LINEAR_TOGETHER, .emit = tgi_means_emit }
 static const tg_op averages[3] = {MEANS("avg_pool1d", infer_average), MEANS("avg_pool2d", infer_average),
                                   MEANS("avg_pool3d", infer_average)};
 static const tg_op adaptive_averages[3] = {MEANS("adaptive_avg_pool1d", infer_adaptive),
                                            MEANS("adaptive_avg_pool2d", infer_adaptive),
                                            MEANS("adaptive_avg_pool3d", infer_adaptive)};
 
-static tg_tensor record_means(tg_tensor x, const pool_attr *attr) {
+static tg_tensor record_means(tg_tensor x, const tgi_pool_attr *attr) {
     const tg_op *ops = attr->adaptive ? adaptive_averages : averages;
     return tg_record(NULL, &ops[attr->axes - 1], 1, &x, attr, sizeof *attr);
 }
@@ -477,14 +339,14 @@ static tg_tensor means_back_rule(const tg_rule_call *call) {
 
 static tg_rule *const means_back_rules[] = {means_back_rule};
 
-static tg_tensor means_back(tg_tensor y, const pool_attr *attr) {
+static tg_tensor means_back(tg_tensor y, const tgi_pool_attr *attr) {
     static const tg_op op = {"avg_pool_back",
                              1,
                              infer_back,
                              .kernel = means_back_kernel,
                              .rules = means_back_rules,
                              .linearity = TG_LINEAR_TOGETHER,
-                             .emit = means_back_emit};
+                             .emit = tgi_means_back_emit};
     return tg_record(NULL, &op, 1, &y, attr, sizeof *attr);
 }
 
@@ -492,7 +354,7 @@ static tg_tensor means_back(tg_tensor y, const pool_attr *attr) {
 
 static tg_tensor new_max_pool(tg_tensor x, int axes, const int64_t *window, const tg_pool_options *options,
                               tg_tensor *indices) {
-    pool_attr attr = attr_of(axes, window, options);
+    tgi_pool_attr attr = attr_of(axes, window, options);
     return max_pool(x, &attr, indices);
 }
 
@@ -523,7 +385,7 @@ tg_tensor(tg_max_pool3d_with_indices)(tg_tensor x, int64_t depth, int64_t height
 }
 
 static tg_tensor avg_pool(tg_tensor x, int axes, const int64_t *window, const tg_pool_options *options) {
-    pool_attr attr = attr_of(axes, window, options);
+    tgi_pool_attr attr = attr_of(axes, window, options);
     return record_means(x, &attr);
 }
 
@@ -540,13 +402,13 @@ tg_tensor(tg_avg_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t wid
 }
 
 tg_tensor(tg_adaptive_avg_pool1d)(tg_tensor x, int64_t size) {
-    return record_means(x, &(pool_attr){.axes = 1, .window = {size}, .adaptive = 1});
+    return record_means(x, &(tgi_pool_attr){.axes = 1, .window = {size}, .adaptive = 1});
 }
 
 tg_tensor(tg_adaptive_avg_pool2d)(tg_tensor x, int64_t height, int64_t width) {
-    return record_means(x, &(pool_attr){.axes = 2, .window = {height, width}, .adaptive = 1});
+    return record_means(x, &(tgi_pool_attr){.axes = 2, .window = {height, width}, .adaptive = 1});
 }
 
 tg_tensor(tg_adaptive_avg_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t width) {
-    return record_means(x, &(pool_attr){.axes = 3, .window = {depth, height, width}, .adaptive = 1});
+    return record_means(x, &(tgi_pool_attr){.axes = 3, .window = {depth, height, width}, .adaptive = 1});
 }

@@ -22,4 +22,7 @@ report $? "they are compiled without a warning"
 status=$?
 [ $status = 0 ] || sed 's/^/# /' "$root/out"
 report $status "the pendulum comes to rest upright"
+"$builddir/examples/emit_controller" "$root/none" 2>"$root/err"
+[ $? = 1 ] && [ "$(wc -l <"$root/err")" -eq 1 ] && grep -q 'none/controller.c: No such file or directory' "$root/err"
+report $? "a directory that is not there is an error"
 finish

@@ -8,19 +8,19 @@ program=optimal_control
 
 . "${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}/tests/examples/fit.sh"
 
-# less NAME FIELD LIMIT: of the line that starts with NAME, this field is smaller.
-less() {
+# below NAME FIELD LIMIT: of the line that starts with NAME, this field is smaller.
+below() {
     awk -v name="$1" -v field="$2" -v limit="$3" '
         index($0, name) == 1 { found = $field; exit }
         END { if (found != "" && found < limit) exit 0; print "# found " found; exit 1 }' "$root/out"
-    report $? "$1, field $2, is less than $3"
+    report $? "$1, field $2, is below $3"
 }
 
 run
 report $? "the program ends well"
 near '400 choices' 10 0.408 1e-9 # the motor is too weak to lift the pendulum,
-less 'At the end' 7 1            # and yet it stands
-less 'Cost' 2 10.5
+below 'At the end' 7 1           # and yet it stands
+below 'Cost' 2 10.5
 near 'It swings' 6 4 0.6 # which minimum near by it finds hangs on the last bits
 
 # A motor that is strong enough lifts it at once: no swing.
@@ -28,7 +28,7 @@ run --strength 30 --time 2
 report $? "a strong motor"
 grep -q '^It swings through the bottom 0 times$' "$root/out"
 report $? 'it does not swing'
-less 'At the end' 7 1
+below 'At the end' 7 1
 
 draws --steps 50
 refuses "--strength: expected a number from 0.1 on" --strength 0

@@ -115,6 +115,9 @@ START_TEST(what_does_not_fit_is_rejected) {
     FAILS(tape, tg_jvp_batch(tape, 3, 1, &x, &y, 1, &y, &r), TG_ERR_SHAPE, "jvp_batch: the tangent 0 is (2), not (3, 2)");
     FAILS(tape, tg_jvp_batch(tape, -1, 1, &x, &seed, 1, &y, &r), TG_ERR_ARGUMENT, "jvp_batch: -1 times");
     FAILS(tape, tg_vjp_batch(tape, 3, 1, &y, NULL, 1, &x, &r), TG_ERR_ARGUMENT, "vjp_batch: 3 times");
+    tg_tensor many = tg_reshape(tg_sum(x), TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1));
+    FAILS(tape, tg_vjp_batch(tape, 3, 1, &many, &seed, 1, &x, &r), TG_ERR_SHAPE,
+          "vjp_batch: there is no axis left for the seeds");
     FAILS(tape, tg_map(tape, NULL, NULL, 0, 1, &x, 1, &r), TG_ERR_ARGUMENT, "map: no function");
     FAILS(tape, tg_map(tape, middle, NULL, 1, 1, &x, 1, &r), TG_ERR_SHAPE, "map: ");
     FAILS(tape, tg_map(tape, middle, NULL, 0, 2, other, 1, &r), TG_ERR_SHAPE, "map: operand 1 has 3 parts");

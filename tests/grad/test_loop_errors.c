@@ -5,11 +5,8 @@
 
 #include <string.h>
 
+#include "grad/loops.h"
 #include "ops/values.h"
-
-static tg_loop_spec loop(tg_loop_body *body, void *context, int64_t steps, int states, tg_tensor *state) {
-    return (tg_loop_spec){.body = body, .context = context, .steps = steps, .states = states, .state = state};
-}
 
 static void takes_an_input(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
     (void)tape, (void)context;
@@ -68,6 +65,24 @@ static void leaks(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor
     *(tg_tensor *)context = state[0] = tg_exp(state[0]);
 }
 
+static void gives_its_state(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)context;
+    y[0] = state[0];
+}
+
+static void has_many_axes(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)context;
+    y[0] = tg_reshape(tg_sum(state[0]), TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1));
+}
+
+/* Hands on what the body of a loop in it recorded. */
+static void hands_on_from_within(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    tg_tensor    within, h = state[0];
+    tg_loop_spec inner = loop(leaks, &within, 2, 1, &h);
+    (void)x, (void)y, (void)context;
+    if (!tg_scan(tape, &inner)) state[0] = within;
+}
+
 typedef struct fault {
     tg_loop_body *body;
     int           states, inputs, outputs;
@@ -84,6 +99,9 @@ static const fault faults[] = {
     {takes_an_input, 1, 1, 0, 4, TG_ERR_SHAPE, "scan: input 0 is (3, 2): its first axis must be that of the 4 steps"},
     {too_long, 1, 0, 0, 3, TG_ERR_SHAPE, "scan: a state is (2) before a step, and (4) after it"},
     {of_float32, 1, 0, 0, 3, TG_ERR_DTYPE, "scan: a state after a step is float32, and what came before it float64"},
+    {gives_its_state, 1, 0, 1, INT64_MAX, TG_ERR_SHAPE, "scan: (2): 9223372036854775807 steps have too many elements"},
+    {has_many_axes, 1, 0, 1, 3, TG_ERR_SHAPE, "scan: an output of a step has 8 axes"},
+    {hands_on_from_within, 1, 0, 0, 3, TG_ERR_HANDLE, "scan: a state after a step was recorded in the body of another loop"},
     {draws, 1, 0, 0, 3, TG_ERR_ARGUMENT, "scan: the body draws numbers"},
     {assigns, 1, 0, 0, 3, TG_ERR_ARGUMENT, "assign: not in the body of a loop"},
     {makes_an_input, 1, 0, 0, 3, TG_ERR_ARGUMENT, "scan: the body records input"},
@@ -105,6 +123,29 @@ START_TEST(what_cannot_be_a_loop_is_rejected) {
     FAILS(tape, tg_scan(tape, &spec), f->status, f->text);
     ck_assert_int_eq(tg_instruction_count(tape), count);
     ck_assert(tg_valid(last) && tg_item(tg_sum(last)) == 3);
+    finish(tape);
+}
+END_TEST
+
+START_TEST(states_of_two_dtypes_are_rejected) {
+    tg_tape     *tape = tg_tape_new();
+    tg_tensor    state[2] = {VECTOR(tape, 1, 2), tg_full(tape, TG_F32, TG_SHAPE(2), 1)};
+    tg_loop_spec spec = loop(leaks, &(tg_tensor){0}, 3, 2, state);
+    FAILS(tape, tg_scan(tape, &spec), TG_ERR_DTYPE, "scan: state 1 is float32, and the first one float64");
+    finish(tape);
+}
+END_TEST
+
+/* Segments take an axis more. */
+START_TEST(an_input_of_8_axes_has_no_room_for_segments) {
+    tg_tape     *tape = tg_tape_new();
+    tg_tensor    h = tg_full(tape, TG_F64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1), 1);
+    tg_tensor    x = tg_full(tape, TG_F64, TG_SHAPE(9, 1, 1, 1, 1, 1, 1, 1), 1), y;
+    tg_loop_spec spec = loop(takes_an_input, NULL, 9, 1, &h);
+    spec.inputs = 1, spec.x = &x, spec.outputs = 1, spec.y = &y, spec.memory = 1;
+    FAILS(tape, tg_scan(tape, &spec), TG_ERR_SHAPE, "scan: an input of rank 8 cannot be cut into segments");
+    spec.memory = 0;
+    ck_assert_msg(!tg_scan(tape, &spec), "%s", tg_error(tape));
     finish(tape);
 }
 END_TEST
@@ -160,6 +201,8 @@ Suite *suite_loop_errors(void) {
     Suite *suite = suite_create("grad/loop_errors");
     TCase *tcase = tcase_create("loop_errors");
     tcase_add_loop_test(tcase, what_cannot_be_a_loop_is_rejected, 0, FAULTS);
+    tcase_add_test(tcase, states_of_two_dtypes_are_rejected);
+    tcase_add_test(tcase, an_input_of_8_axes_has_no_room_for_segments);
     tcase_add_test(tcase, what_a_body_recorded_stays_in_the_loop);
     tcase_add_test(tcase, a_step_that_fails_fails_the_run);
     tcase_add_test(tcase, a_nan_in_a_step_is_found);

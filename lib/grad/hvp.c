@@ -1,4 +1,4 @@
-/* grad/derivatives.c: products with second derivatives: H v is a walk through the gradient.
+/* grad/hvp.c: products with second derivatives: H v is a walk through the gradient.
  *
  * SPDX-License-Identifier: MIT */
 #include "grad/grad.h"
