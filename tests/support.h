@@ -7,6 +7,10 @@
 
 #include "suites.h"
 
+/* The most elements of a shape, and half as many and one. */
+#define LARGEST_SIZE ((int64_t)(PTRDIFF_MAX / 16))
+#define HALF_THE_LARGEST (LARGEST_SIZE / 2 + 1)
+
 /* A float64 constant of rank 1: VECTOR(tape, 1, 2, 3). */
 tg_tensor f64_vector(tg_tape *tape, int64_t n, const double *values);
 #define DOUBLES(...) \

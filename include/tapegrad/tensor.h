@@ -78,7 +78,7 @@ typedef struct tg_shape {
 tg_shape tg_shape_from(int rank, const int64_t *dims);
 
 /* The number of elements: the product of the sizes. -1 for an invalid shape: one with a negative size, with a rank that is out of
- * range, or with more than 2^59 elements (where sizes of 0 count as 1). */
+ * range, or with 2^59 elements or more (2^27 where an address has 32 bits; sizes of 0 count as 1). */
 int64_t tg_shape_size(tg_shape shape);
 
 /* Whether rank and sizes are the same. */

@@ -45,7 +45,7 @@ static tgi_buffer *new_buffer(tgi_pool *pool, int size_class) {
 }
 
 void *tgi_pool_take(tgi_pool *pool, size_t bytes) {
-    if (bytes > SIZE_MAX / 4) return NULL;
+    if (bytes > TGI_MOST_BYTES) return NULL;
     int         size_class = tgi_size_class(bytes, SMALLEST);
     tgi_buffer *buffer = pool->free[size_class];
     if (buffer)

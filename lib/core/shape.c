@@ -20,7 +20,7 @@ int64_t tgi_checked_size(int rank, const int64_t *dims) {
     for (int i = 0; i < rank; i++) {
         if (dims[i] < 0) return -1;
         empty |= dims[i] == 0;
-        if (dims[i] > 0 && (__builtin_mul_overflow(size, dims[i], &size) || size > INT64_MAX / 16)) return -1;
+        if (dims[i] > 0 && (__builtin_mul_overflow(size, dims[i], &size) || size > TGI_MOST_ELEMENTS)) return -1;
     }
     return empty ? 0 : size;
 }

@@ -7,15 +7,24 @@
 #define TGI_CORE_SIZE_CLASS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { TGI_SIZE_CLASSES = 256 };
+
+/* The most bytes that have a class, and that a pool gives. */
+#define TGI_MOST_BYTES (SIZE_MAX / 4)
+
+/* The sum, or where it is past TGI_MOST_BYTES, one more than that, which no pool gives. Neither of the two is larger. */
+static inline size_t tgi_add_bytes(size_t a, size_t b) {
+    return a + b <= TGI_MOST_BYTES ? a + b : TGI_MOST_BYTES + 1;
+}
 
 /* Class 4 e + q has (4 + q) 2^e quarters of `smallest`, a power of two of at least 4: 1, 1.25, 1.5, 1.75, 2, 2.5, ... of it. */
 static inline size_t tgi_size_class_bytes(int size_class, size_t smallest) {
     return ((size_t)(4 + size_class % 4) << (size_class / 4)) * (smallest / 4);
 }
 
-/* The class of the least size that holds so much; `bytes` is at most a quarter of SIZE_MAX. */
+/* The class of the least size that holds so much; `bytes` is at most TGI_MOST_BYTES. */
 static inline int tgi_size_class(size_t bytes, size_t smallest) {
     int size_class = 0;
     while (tgi_size_class_bytes(size_class + 4, smallest) <= bytes)

@@ -314,7 +314,11 @@ static inline bool tgi_is_closed(const tg_tape *tape) {
 /* Product of the sizes, which are known to be valid. */
 int64_t tgi_size(int rank, const int64_t *dims);
 
-/* The same; -1 when a size is negative, or what stands in memory could not be counted in bytes. */
+/* The most elements of a value, be it in memory or not: so many of the widest dtype, and an index for each, are counted in bytes by a
+ * size_t, of 32 bits too. */
+#define TGI_MOST_ELEMENTS ((int64_t)(PTRDIFF_MAX / 16))
+
+/* The same; -1 when a size is negative, or there are more than TGI_MOST_ELEMENTS. */
 int64_t tgi_checked_size(int rank, const int64_t *dims);
 
 static inline bool tgi_same_dims(int a_rank, const int64_t *a, int b_rank, const int64_t *b) {

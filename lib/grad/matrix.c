@@ -177,7 +177,7 @@ static tg_status read_matrix(tg_tensor y, tg_tensor x, const char *what, void *v
     const tgi_node *node[2];
     if (resolve_pair(tape, what, y, x, node)) return tape->status;
     int64_t rows = tgi_node_size(node[0]), columns = tgi_node_size(node[1]), size;
-    if (__builtin_mul_overflow(rows, columns, &size))
+    if (__builtin_mul_overflow(rows, columns, &size) || size > TGI_MOST_ELEMENTS)
         return tgi_fail(tape, TG_ERR_SHAPE, what, "%lld times %lld values are too many", (long long)rows, (long long)columns);
     if (count != size)
         return tgi_fail(tape, TG_ERR_SHAPE, what, "room for %lld values, where there are %lld", (long long)count,

@@ -67,7 +67,7 @@ size_t tgi_stored_width(tgi_stored type) {
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 bool tgi_add_axis(tgi_array *array, uint64_t size) {
-    const uint64_t most = (uint64_t)1 << 59; /* as in tg_shape_size */
+    const uint64_t most = PTRDIFF_MAX / 16; /* as in tg_shape_size */
     if (size > most) return false;
     if (array->shape.rank < TG_MAX_RANK) array->shape.dims[array->shape.rank] = (int64_t)size;
     if (array->shape.rank <= TG_MAX_RANK) array->shape.rank++;

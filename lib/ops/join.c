@@ -42,7 +42,7 @@ static tg_status infer_concat(tg_infer *call) {
         for (int k = 0; k < x->rank; k++)
             if (k != axis && x->dims[k] != first->dims[k])
                 return tg_refuse(call, TG_ERR_SHAPE, "sizes differ along axis %d, not just along axis %d", k, axis);
-        if (x->dims[axis] > INT64_MAX / 16 - call->dims[axis])
+        if (x->dims[axis] > TGI_MOST_ELEMENTS - call->dims[axis])
             return tg_refuse(call, TG_ERR_SHAPE, "the result would have too many elements");
         call->dims[axis] += x->dims[axis];
     }
@@ -233,7 +233,8 @@ static void find_starts(tg_list list, join_attr *attr) {
         bool            usable = tgi_tape_of(list.x[i]) && tg_valid(list.x[i]);
         const tgi_node *node = usable ? tgi_node_at(list.x[i].tape, tgi_index(list.x[i])) : NULL;
         attr->start[i] = start;
-        if (node && attr->axis < node->rank && node->dims[attr->axis] < INT64_MAX / 16 - start) start += node->dims[attr->axis];
+        if (node && attr->axis < node->rank && node->dims[attr->axis] < TGI_MOST_ELEMENTS - start)
+            start += node->dims[attr->axis];
     }
 }
 
@@ -362,7 +363,7 @@ static tg_tensor margin(tg_tensor x, int axis, int64_t count, bool before, tg_pa
 }
 
 static tg_status check_pad(tg_tensor x, int64_t size, int64_t before, int64_t after, tg_pad_mode mode) {
-    int64_t most = INT64_MAX / 16;
+    int64_t most = TGI_MOST_ELEMENTS;
     if (mode == TG_PAD_REFLECT) most = size ? size - 1 : 0;
     if (mode == TG_PAD_EDGE && size == 0) most = 0;
     if ((unsigned)mode > TG_PAD_EDGE) return tgi_fail(x.tape, TG_ERR_ARGUMENT, "pad", "%d is no mode", (int)mode);
@@ -410,7 +411,7 @@ static tg_tensor repeat(tg_tensor x, const char *what, int axis, int64_t count, 
     int at = tgi_resolve_axis(x, what, axis);
     if (at < 0) return tgi_invalid(tgi_tape_of(x));
     int64_t size = tg_shape_of(x).dims[at];
-    if (count < 0 || count > INT64_MAX / 16 / (size ? size : 1)) {
+    if (count < 0 || count > TGI_MOST_ELEMENTS / (size ? size : 1)) {
         tgi_fail(x.tape, TG_ERR_ARGUMENT, what, "%lld times an axis of size %lld", (long long)count, (long long)size);
         return tgi_invalid(x.tape);
     }

@@ -233,7 +233,7 @@ static tg_rule *const as_diagonal_rules[] = {as_diagonal_rule};
 /* x, which is `node`, is the diagonal of the last two axes; its rank is at least 1. */
 static tg_tensor as_diagonal(const tg_op *op, tg_tensor x, const tgi_node *node, int64_t offset) {
     int     rank = node->rank;
-    int64_t most = INT64_MAX / 16, n = node->dims[rank - 1], size = most, dims[TG_MAX_RANK + 1];
+    int64_t most = TGI_MOST_ELEMENTS, n = node->dims[rank - 1], size = most, dims[TG_MAX_RANK + 1];
     if (offset >= -most && offset <= most) size = n + (offset < 0 ? -offset : offset);
     memcpy(dims, node->dims, (size_t)rank * sizeof *dims);
     dims[rank - 1] = dims[rank] = size;

@@ -186,7 +186,8 @@ static tg_status unpick_kernel(tg_kernel_call *call) {
     bool            exactly = x->dtype == TG_F32 && many_overlap(call->attr);
     const void     *from = tg_contiguous(call, 0), *index = tg_contiguous(call, 1);
     int64_t         images = images_of(x, call->attr), x_size = image_size(x, call->attr), y_size = image_size(y, call->attr);
-    double         *sums = exactly ? tg_scratch(call, (size_t)tg_kernel_threads(call) * (size_t)x_size * sizeof *sums) : NULL;
+    size_t          bytes = (size_t)x_size * sizeof(double), threads = (size_t)tg_kernel_threads(call);
+    double         *sums = exactly ? tg_scratch(call, bytes <= SIZE_MAX / threads ? threads * bytes : SIZE_MAX) : NULL;
     if (!from || !index || (exactly && !sums)) return TG_ERR_MEMORY;
     return TGI_DISPATCH_FLOATS(x->dtype, tgi_unpick, images, x_size, y_size, from, index, x->data, tgi_team_of(call), sums);
 }

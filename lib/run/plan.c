@@ -58,7 +58,8 @@ void tgi_free_plan(tg_tape *tape, tgi_plan *plan) {
 /* ---- what the passes share --------------------------------------------------------------------------------------- */
 
 static void *take(tgi_plan_builder *b, tgi_arena *arena, size_t count, size_t size) {
-    void *items = tgi_arena_take(arena, count * size);
+    size_t bytes;
+    void  *items = __builtin_mul_overflow(count, size, &bytes) ? NULL : tgi_arena_take(arena, bytes);
     if (!items) tgi_out_of_memory(b->tape, "run");
     return items;
 }

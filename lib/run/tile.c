@@ -259,7 +259,8 @@ static tg_status write_operands(tiler *t, const reading *r, const tgi_fusion *v,
 static void place_blocks(tgi_group *g, tgi_fused_op *op, bool whole) {
     op->blocks = whole ? (g->rows * g->columns - 1) / TG_BLOCK_ELEMENTS + 1 : (g->rows - 1) / TG_BLOCK_ROWS + 1;
     op->partial = g->partial_bytes;
-    g->partial_bytes += ((size_t)(op->blocks * (whole ? 1 : g->columns)) * op->width + 63) & ~(size_t)63;
+    g->partial_bytes =
+        tgi_add_bytes(g->partial_bytes, ((size_t)(op->blocks * (whole ? 1 : g->columns)) * op->width + 63) & ~(size_t)63);
 }
 
 static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {

@@ -43,8 +43,9 @@ static tg_status check(tgi_problem *p) {
 }
 
 static tg_status take_memory(tgi_problem *p) {
-    size_t n = (size_t)p->n, size = (size_t)p->size;
-    p->block = calloc(1, 3 * n * sizeof(tg_tensor) + 6 * size * sizeof(double));
+    size_t n = (size_t)p->n, size = (size_t)p->size, handles = 3 * n * sizeof(tg_tensor);
+    size_t most = (SIZE_MAX - handles) / (6 * sizeof(double));
+    p->block = (uint64_t)p->size <= most ? calloc(1, handles + 6 * size * sizeof(double)) : NULL;
     if (!p->block) return tg_fail(p->tape, TG_ERR_MEMORY, p->name, "out of memory");
     p->gradients = p->block;
     p->directions = p->gradients + n;

@@ -50,6 +50,9 @@ START_TEST(what_is_no_shape_has_size_minus_1) {
     ck_assert_int_eq(tg_shape_size(TG_SHAPE(INT64_MAX, 2)), -1);
     ck_assert_int_eq(tg_shape_size(TG_SHAPE((int64_t)1 << 32, (int64_t)1 << 32)), -1);
     ck_assert_int_eq(tg_shape_size(TG_SHAPE((int64_t)1 << 32, (int64_t)1 << 32, 0)), -1);
+    ck_assert_int_eq(tg_shape_size(TG_SHAPE(LARGEST_SIZE)), LARGEST_SIZE);
+    ck_assert_int_eq(tg_shape_size(TG_SHAPE(LARGEST_SIZE + 1)), -1);
+    ck_assert_int_eq(tg_shape_size(TG_SHAPE(2, HALF_THE_LARGEST)), -1);
     ck_assert(!tg_shape_equal((tg_shape){.rank = 9}, (tg_shape){.rank = 9}));
     ck_assert(!tg_shape_equal((tg_shape){.rank = -1}, (tg_shape){.rank = -1}));
 }

@@ -263,12 +263,12 @@ START_TEST(errors_name_the_call_and_leave_the_tape_as_it_was) {
     tg_tensor x = PARAMETER(tape, "x", 1, 2), y = tg_exp(x), n = I64(tape, 1, 2), half = F32(tape, 1, 2), stranger = F64(other, 1);
     tg_tensor five = tg_parameter(tape, "five", tg_full(tape, TG_F64, TG_SHAPE(1, 2, 1, 1, 1), 1)), deep = tg_exp(five);
     tg_tensor four = tg_reshape(deep, TG_SHAPE(2, 1, 1, 1)), loss = tg_sum(deep);
-    tg_tensor wide = tg_broadcast_to(tg_sum(x), TG_SHAPE((int64_t)1 << 58)), nobody = {0};
+    tg_tensor wide = tg_broadcast_to(tg_sum(x), TG_SHAPE(HALF_THE_LARGEST)), nobody = {0};
     REFUSED(tg_jacobian(y, half), TG_ERR_DTYPE, "jacobian: y is float64 and x float32: both must be");
     REFUSED(tg_jacobian(n, x), TG_ERR_DTYPE, "jacobian: y is int64 and x float64");
     REFUSED(tg_jacobian(n, n), TG_ERR_DTYPE, "jacobian: y is int64 and x int64");
     REFUSED(tg_jacobian(four, five), TG_ERR_SHAPE, "jacobian: (2, 1, 1, 1) x (1, 2, 1, 1, 1): the result would have 9 axes, and 8");
-    REFUSED(tg_jacobian(wide, x), TG_ERR_SHAPE, "jacobian: (288230376151711744) x (2): the result would have too many elements");
+    REFUSED(tg_jacobian(wide, x), TG_ERR_SHAPE, "jacobian: (", ") x (2): the result would have too many elements");
     REFUSED(tg_hessian(loss, five), TG_ERR_SHAPE, "hessian: (1, 2, 1, 1, 1) x (1, 2, 1, 1, 1): the result would have 10 axes");
     REFUSED(tg_hessian(loss, half), TG_ERR_DTYPE, "hessian: ", "float32");
     REFUSED(tg_hessian(n, x), TG_ERR_DTYPE, "hessian: ", "int64");

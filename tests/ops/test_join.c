@@ -220,7 +220,7 @@ START_TEST(lists_that_do_not_fit_are_rejected) {
     CHECK_ERROR(tape, TG_ERR_SHAPE, "concat: (2, 3) x (): the ranks differ");
     ck_assert(!tg_valid(tg_concat(TG_LIST(x, foreign), 0)));
     CHECK_ERROR(tape, TG_ERR_HANDLE, "concat: operand 2", "another tape");
-    tg_tensor large = tg_broadcast_to(tg_full(tape, TG_F32, TG_SHAPE(1), 1), TG_SHAPE(1ll << 58));
+    tg_tensor large = tg_broadcast_to(tg_full(tape, TG_F32, TG_SHAPE(1), 1), TG_SHAPE(HALF_THE_LARGEST));
     tg_tensor lots[40];
     for (int i = 0; i < 40; i++)
         lots[i] = large;
@@ -403,12 +403,12 @@ START_TEST(what_does_not_go_around_is_rejected) {
     REFUSED(tg_pad(x, 1, 1, 1, (tg_pad_mode)3, 0), TG_ERR_ARGUMENT, "pad: 3 is no mode");
     REFUSED(tg_pad(x, 1, 1, 1, TG_PAD_CONSTANT, 0.5), TG_ERR_DTYPE, "pad: the number 0.5 is no int64");
     REFUSED(tg_pad(x, 1, INT64_MAX, INT64_MAX, TG_PAD_CONSTANT, 0), TG_ERR_ARGUMENT, "pad: ");
-    REFUSED(tg_pad(x, 1, 1ll << 58, 1ll << 58, TG_PAD_CONSTANT, 0), TG_ERR_SHAPE, "pad: ", "too many elements");
+    REFUSED(tg_pad(x, 1, HALF_THE_LARGEST, HALF_THE_LARGEST, TG_PAD_CONSTANT, 0), TG_ERR_SHAPE, "pad: ", "too many elements");
     REFUSED(tg_roll(x, -3, 1), TG_ERR_SHAPE, "roll: axis -3");
     REFUSED(tg_repeat(x, 2, 1), TG_ERR_SHAPE, "repeat: axis 2");
     REFUSED(tg_repeat(x, 0, -1), TG_ERR_ARGUMENT, "repeat: -1 times");
     REFUSED(tg_tile(x, 0, INT64_MAX), TG_ERR_ARGUMENT, "tile: 9223372036854775807 times an axis of size 2");
-    REFUSED(tg_tile(x, 0, 1ll << 57), TG_ERR_SHAPE, "tile: ", "too many elements");
+    REFUSED(tg_tile(x, 0, LARGEST_SIZE / 4), TG_ERR_SHAPE, "tile: ", "too many elements");
     finish(tape);
 }
 END_TEST

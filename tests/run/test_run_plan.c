@@ -344,6 +344,22 @@ START_TEST(a_value_that_is_kept_or_needed_later_has_memory_of_its_own) {
 }
 END_TEST
 
+/* ---- too much ------------------------------------------------------------------------------------------------------ */
+
+/* What each takes can be counted, and not what all take together. The sums go over whole rows, and so need whole values. */
+START_TEST(values_that_are_too_large_together_are_an_error) {
+    tg_tape  *tape = new_tape(TG_KEEP_ASKED);
+    tg_tensor one = counting(tape, 1), large[4], sum = one;
+    for (int i = 0; i < 4; i++)
+        large[i] = tg_cumsum(tg_broadcast_to(tg_add(one, i), TG_SHAPE(LARGEST_SIZE)), 0);
+    for (int i = 0; i < 4; i++)
+        sum = tg_add(sum, tg_sum(large[i]));
+    kept(sum);
+    FAILS(tape, tg_run(tape), TG_ERR_MEMORY, "run: out of memory");
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* ---- views ------------------------------------------------------------------------------------------------------- */
 
 /* The bits of a sum depend on how its operand lies: a view of a view that has its copy is shown in that, not copied again. */
@@ -369,6 +385,7 @@ END_TEST
 Suite *suite_run_plan(void) {
     Suite *suite = suite_create("run/run plan");
     TCase *dropped = tcase_create("dropped"), *failures = tcase_create("failures"), *in_place = tcase_create("in place");
+    tcase_add_test(failures, values_that_are_too_large_together_are_an_error);
     tcase_add_test(dropped, a_view_of_a_detached_view_lies_as_one_by_one);
     tcase_add_test(dropped, it_is_lost_when_an_assign_has_overwritten_a_leaf);
     tcase_add_test(dropped, it_is_computed_afresh_when_a_leaf_was_written);
