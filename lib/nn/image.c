@@ -101,6 +101,7 @@ static tg_tensor padded(const blocks *b, tg_tensor x) {
 
 /* Of padded images (..., H, W) the columns (..., KH, KW, LH, LW), a view. */
 static tg_tensor columns_of(const blocks *b, tg_tensor x) {
+    if (!tg_valid(x)) return x;
     int rank = tg_shape_of(x).rank;
     for (int i = 0; i < 2; i++) {
         tg_tensor windows = tg_unfold(x, rank - 2 + i, b->dilation[i] * (b->kernel[i] - 1) + 1, b->stride[i]);
