@@ -66,6 +66,12 @@ typedef struct tg_host {
     /* Called in a run before each instruction, or group of them that run together: how many instructions of the tape, or of the part
      * that runs, stand before it, and how many there are. It should return soon: it may be called a million times a second. */
     void (*progress)(void *context, int64_t done, int64_t count);
+
+    /* Threads of the host's, in place of the tape's own: calls share(job, i) for i = 0 ... count - 1, each once, on any threads, at the
+     * same time or not, and returns when all these calls have returned. count is at least 2, and at most the number of
+     * tg_set_threads. The thread that runs the tape calls it. What is left out, because the pool is closed, say, that thread does itself.
+     * The results have the same bits as with the tape's threads. A library that was built without threads does not call it. */
+    void (*parallel_for)(void *context, int count, void (*share)(void *job, int i), void *job);
 } tg_host;
 
 /* A new, empty tape with that host, of which it keeps a copy; NULL stands for none, as in tg_tape_new. NULL when there is no memory,
@@ -203,11 +209,11 @@ tg_status tg_run_part(tg_tape *tape, const char *name);
  * environment has it, as for programs with OpenMP, else as many as there are processors that this process may use; more than 1024
  * count as 1024. Small work stays on one thread. The results have the same bits for any number. TG_ERR_ARGUMENT for a negative count.
  *
- * The threads belong to the tape: the first run that has work for them makes them, they sleep between runs, and tg_tape_free ends them,
- * as do tg_trim and this function; the next run makes others. Where one cannot be made, or a library was built without threads, the
- * others do its work. They take no signals. After fork the child's runs use the caller's thread alone, until tg_trim. A BLAS starts
- * threads of its own, which this number does not limit, and may give other bits with another number of them: see the settings of the
- * BLAS. */
+ * The threads belong to the tape, unless its host lends some (tg_host.parallel_for): the first run that has work for them makes them, they
+ * sleep between runs, and tg_tape_free ends them, as do tg_trim and this function; the next run makes others. Where one cannot be made,
+ * or a library was built without threads, the others do its work. They take no signals. After fork the child's runs use the caller's
+ * thread alone, until tg_trim. A BLAS starts threads of its own, which this number does not limit, and may give other bits with another
+ * number of them: see the settings of the BLAS. */
 tg_status tg_set_threads(tg_tape *tape, int count);
 
 /* Records that `leaf` is overwritten by `value`. The leaf is an input or a parameter in the tape's own memory. The value has the

@@ -38,6 +38,7 @@ tg_tape *tgi_new_tape(const tgi_executor *executor, const tg_host *host) {
     tape->arena.memory = tape->pool.memory = &tape->memory;
     tgi_lock_begin(&tape->lock);
     tgi_team_begin(&tape->team, 0);
+    tape->team.lender = (tgi_lender){memory.host.context, memory.host.parallel_for};
     tape->executor = executor;
     tape->generation = 1;
     tape->rule_of = TGI_NONE;

@@ -47,6 +47,15 @@ tgi_steps tgi_steps_of(const tgi_walk *walk) {
     return (tgi_steps){.walk = *walk};
 }
 
+void tgi_seek(tgi_steps *s, int64_t n) {
+    s->offset = 0;
+    for (int i = s->walk.rank - 1; i >= 0; i--) {
+        s->index[i] = n % s->walk.dims[i];
+        s->offset += s->index[i] * s->walk.strides[i];
+        n /= s->walk.dims[i];
+    }
+}
+
 /* ---- gathering --------------------------------------------------------------------------------------------------- */
 
 /* Elements along both sides of the squares in which a transposed matrix is copied: as many as fill a line of the cache. */

@@ -43,6 +43,9 @@ static inline int64_t tgi_next(tgi_steps *s) {
     return here;
 }
 
+/* Goes to the n-th element. */
+void tgi_seek(tgi_steps *s, int64_t n);
+
 /* Strides of a row-major array. */
 void tgi_row_major(int rank, const int64_t *dims, int64_t *strides);
 

@@ -16,6 +16,8 @@
  * The first worker is made by the caller, every other one by the worker before it, which also waits for its end: so they need no memory
  * but their stacks. One that cannot be made, and those after it, are missing.
  *
+ * Where threads are lent, the team makes none: each share is a call that the lender makes, and claims chunks from a counter.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* for sched_getaffinity */
@@ -185,11 +187,13 @@ static void wake(tgi_team *team, int workers) {
 
 /* ---- the team ---------------------------------------------------------------------------------------------------- */
 
+/* A unit that cancels its thread would take the chunk in hand along: that waits for the end. */
 static void *be_worker(void *argument) {
     tgi_team *team = argument;
     member    self = {0};
     pthread_t next;
-    bool      has_next = atomic_fetch_add(&team->count, 1) + 2 < team->threads && !pthread_create(&next, NULL, be_worker, team);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    bool has_next = atomic_fetch_add(&team->count, 1) + 2 < team->threads && !pthread_create(&next, NULL, be_worker, team);
     while (wait_for_work(team, &self))
         do_chunks(team, &self);
     if (has_next) pthread_join(next, NULL);
@@ -224,7 +228,8 @@ static bool has_workers(tgi_team *team) {
 }
 
 /* In another process they are left as they are. */
-void tgi_team_end(tgi_team *team) {
+void tgi_team_resize(tgi_team *team, int threads) {
+    tgi_lender lender = team->lender;
     if (team->started && team->process == getpid()) {
         pthread_mutex_lock(&team->workers_lock);
         atomic_store(&team->ending, true);
@@ -236,12 +241,54 @@ void tgi_team_end(tgi_team *team) {
         pthread_cond_destroy(&team->work_begun);
         pthread_cond_destroy(&team->work_done);
     }
-    tgi_team_begin(team, team->threads);
+    tgi_team_begin(team, threads);
+    team->lender = lender;
+}
+
+/* ---- threads that are lent --------------------------------------------------------------------------------------- */
+
+typedef struct lent_job {
+    const tgi_team *team;
+    int             shares;
+    atomic_int      next_share, next_chunk;
+} lent_job;
+
+static void do_lent_chunks(lent_job *l, int share) {
+    const tgi_team *team = l->team;
+    for (int i; (i = atomic_fetch_add(&l->next_chunk, 1)) < team->chunks;)
+        team->work(team->job, share, start_of(i, team->chunks, team->units), start_of(i + 1, team->chunks, team->units));
+}
+
+/* A share gets its number here, so that no two have the same whatever the lender says. */
+static void do_lent_share(void *job, int i) {
+    lent_job *l = job;
+    int       share = atomic_fetch_add(&l->next_share, 1);
+    (void)i;
+    if (share < l->shares) do_lent_chunks(l, share);
+}
+
+/* What the lender has left out is done by the caller. */
+static void share_out_to_lent(tgi_team *team, int shares) {
+    lent_job job = {.team = team, .shares = shares};
+    team->lender.parallel_for(team->lender.context, shares, do_lent_share, &job);
+    do_lent_chunks(&job, 0);
+}
+
+/* ---- a job ------------------------------------------------------------------------------------------------------- */
+
+static void share_out_to_workers(tgi_team *team, int shares) {
+    atomic_store(&team->unfinished, (int)team->chunks);
+    member self = {.job = ++team->jobs};
+    atomic_store(&team->open, self.job << 2 * PART_BITS | (uint64_t)(shares - 1) << PART_BITS | (uint64_t)team->chunks);
+    wake(team, shares - 1);
+    do_chunks(team, &self);
+    wait_for_others(team);
 }
 
 /* What a unit shares out in its turn is done by its own thread. */
 void tgi_share_out(tgi_team *team, int shares, int64_t units, tgi_units *work, const void *job) {
-    if (!team || shares <= 1 || team->work || !has_workers(team)) {
+    bool is_lent = team && team->lender.parallel_for;
+    if (!team || shares <= 1 || team->work || (!is_lent && !has_workers(team))) {
         work(job, 0, 0, units);
         return;
     }
@@ -249,12 +296,7 @@ void tgi_share_out(tgi_team *team, int shares, int64_t units, tgi_units *work, c
     if (chunks > units) chunks = units;
     if (chunks > MOST_CHUNKS) chunks = MOST_CHUNKS;
     team->work = work, team->job = job, team->units = units, team->chunks = chunks;
-    atomic_store(&team->unfinished, (int)chunks);
-    member self = {.job = ++team->jobs};
-    atomic_store(&team->open, self.job << 2 * PART_BITS | (uint64_t)(shares - 1) << PART_BITS | (uint64_t)chunks);
-    wake(team, shares - 1);
-    do_chunks(team, &self);
-    wait_for_others(team);
+    is_lent ? share_out_to_lent(team, shares) : share_out_to_workers(team, shares);
     team->work = NULL;
 }
 
@@ -285,8 +327,8 @@ void tgi_share_out(tgi_team *team, int shares, int64_t units, tgi_units *work, c
     work(job, 0, 0, units);
 }
 
-void tgi_team_end(tgi_team *team) {
-    (void)team;
+void tgi_team_resize(tgi_team *team, int threads) {
+    tgi_team_begin(team, threads);
 }
 
 static long default_threads(void) {
@@ -297,6 +339,10 @@ static long default_threads(void) {
 
 void tgi_team_begin(tgi_team *team, int threads) {
     *team = (tgi_team){.threads = threads < MOST_THREADS ? threads : MOST_THREADS};
+}
+
+void tgi_team_end(tgi_team *team) {
+    tgi_team_resize(team, team->threads);
 }
 
 int tgi_team_size(tgi_team *team) {

@@ -22,9 +22,17 @@
  * it is used by one thread at a time. */
 typedef void tgi_units(const void *job, int share, int64_t from, int64_t to);
 
-/* The thread that calls, and workers: those are made by the first work that is for two. */
+/* Threads of somebody else's: calls share(job, i) for i = 0 ... count - 1, on any threads and in any order, and returns when all these calls
+ * have. NULL: there are none. */
+typedef struct tgi_lender {
+    void *context;
+    void (*parallel_for)(void *context, int count, void (*share)(void *job, int i), void *job);
+} tgi_lender;
+
+/* The thread that calls, and workers: those are made by the first work that is for two, or lent. */
 typedef struct tgi_team {
-    int threads; /* at most; 0 as long as nobody has asked how many processors there are */
+    int        threads; /* at most; 0 as long as nobody has asked how many processors there are */
+    tgi_lender lender;
 #ifdef TGI_HAVE_THREADS
     /* the job: threads.c says who may read it when */
     tgi_units       *work; /* NULL: there is none */
@@ -47,11 +55,14 @@ typedef struct tgi_team {
 } tgi_team;
 
 /* A team of at most so many threads, 0 meaning as many as there are processors for this process, or OMP_NUM_THREADS. It has no threads
- * and no memory yet. */
+ * and no memory yet, and no lender, which may be set then. */
 void tgi_team_begin(tgi_team *team, int threads);
 
-/* Ends its threads, and waits for that. It may go on: the next work makes others. */
+/* Ends its own threads, and waits for that. It may go on, with the same lender: the next work makes others. */
 void tgi_team_end(tgi_team *team);
+
+/* The same, and it has at most so many from then on. */
+void tgi_team_resize(tgi_team *team, int threads);
 
 /* How many threads it may have, that of the caller included; 1 for NULL. */
 int tgi_team_size(tgi_team *team);

@@ -70,19 +70,36 @@ static void take_blocks(int64_t count, const int64_t *at, size_t bytes, const ch
             memcpy(to + (size_t)k * bytes, from + (size_t)at[k] * bytes, bytes);
 }
 
+/* Block o * count + k of the result is block at[k] of the o-th part of x. */
+typedef struct taker {
+    const int64_t *at;
+    int64_t        count;
+    size_t         bytes, part; /* of a block, and of a part of x */
+    const char    *from;
+    char          *to;
+} taker;
+
+static void take_some(const void *job, int share, int64_t first, int64_t end) {
+    const taker *t = job;
+    (void)share;
+    for (int64_t k = first % t->count, o = first / t->count, n; first < end; first += n, k = 0, o++) {
+        n = t->count - k < end - first ? t->count - k : end - first;
+        take_blocks(n, t->at + k, t->bytes, t->from + (size_t)o * t->part, t->to + (size_t)first * t->bytes);
+    }
+}
+
 static tg_status take_kernel(tg_kernel_call *call) {
     const tgi_along *attr = call->attr;
     const tg_array  *x = &call->in[0], *index = &call->in[1];
     int              axis = (int)attr->axis;
-    const char      *from = tg_contiguous(call, 0);
-    const int64_t   *at = tg_contiguous(call, 1);
-    if (!from || !at) return TG_ERR_MEMORY;
-    if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
-    int64_t outer = tgi_size(axis, x->dims), block = tgi_size(x->rank - axis - 1, x->dims + axis + 1);
-    size_t  bytes = (size_t)block * tg_dtype_size(x->dtype);
-    char   *to = call->out.data;
-    for (int64_t o = 0; o < outer; o++, from += (size_t)attr->size * bytes, to += (size_t)index->size * bytes)
-        take_blocks(index->size, at, bytes, from, to);
+    taker t = {.at = tg_contiguous(call, 1), .count = index->size, .from = tg_contiguous(call, 0), .to = call->out.data};
+    if (!t.from || !t.at) return TG_ERR_MEMORY;
+    if (check_indices(call, t.at, index->size, attr->size)) return TG_ERR_INDEX;
+    int64_t blocks = tgi_size(axis, x->dims) * index->size;
+    t.bytes = (size_t)tgi_size(x->rank - axis - 1, x->dims + axis + 1) * tg_dtype_size(x->dtype);
+    t.part = (size_t)attr->size * t.bytes;
+    if (blocks > 0)
+        tg_share_out(call, tg_share_count(call, blocks, 2 + (double)t.bytes / sizeof(uint64_t)), blocks, take_some, &t);
     return TG_OK;
 }
 
@@ -109,6 +126,14 @@ static bool group_places(tg_kernel_call *call, const int64_t *at, int64_t count,
         p->order[next[at[k]]++] = k;
     return true;
 }
+
+/* Slice u of the result is slice u % size of its part u / size. */
+typedef struct group_adder {
+    int64_t     count, size, inner;
+    places      places;
+    const void *g;
+    void       *out;
+} group_adder;
 
 /* Sums of slices are added to the result: one by one where none can be of many, else slice by slice of the result, in strips. */
 #define DEFINE_ADD_SLICES(suffix, T) \
@@ -139,23 +164,24 @@ static bool group_places(tg_kernel_call *call, const int64_t *at, int64_t count,
         for (int64_t i = 0; i < width; i++) \
             out[i] = (T)sum[i]; \
     } \
-    static void add_groups_##suffix(int64_t outer, int64_t count, int64_t size, int64_t inner, const places *p, const T *g, \
-                                    T *out) { \
-        T sum[STRIP]; \
-        for (int64_t o = 0; o < outer; o++, g += count * inner) \
-            for (int64_t i = 0; i < size; i++, out += inner) { \
-                const int64_t *order = p->order + p->first[i]; \
-                int64_t        many = p->first[i + 1] - p->first[i]; \
-                for (int64_t j = 0; many > 0 && j < inner; j += STRIP) { \
-                    int64_t width = inner - j < STRIP ? inner - j : STRIP; \
-                    if (many <= FEW) \
-                        add_few_##suffix(many, order, width, inner, g + j, sum); \
-                    else \
-                        add_many_##suffix(many, order, width, inner, g + j, sum); \
-                    for (int64_t k = 0; k < width; k++) \
-                        out[j + k] += sum[k]; \
-                } \
+    static void add_groups_##suffix(const void *job, int share, int64_t first, int64_t end) { \
+        const group_adder *a = job; \
+        T                  sum[STRIP], *out = (T *)a->out + first * a->inner; \
+        (void)share; \
+        for (int64_t u = first; u < end; u++, out += a->inner) { \
+            const T       *g = (const T *)a->g + u / a->size * a->count * a->inner; \
+            const int64_t *first_place = a->places.first + u % a->size, *order = a->places.order + *first_place; \
+            int64_t        many = first_place[1] - first_place[0]; \
+            for (int64_t j = 0; many > 0 && j < a->inner; j += STRIP) { \
+                int64_t width = a->inner - j < STRIP ? a->inner - j : STRIP; \
+                if (many <= FEW) \
+                    add_few_##suffix(many, order, width, a->inner, g + j, sum); \
+                else \
+                    add_many_##suffix(many, order, width, a->inner, g + j, sum); \
+                for (int64_t k = 0; k < width; k++) \
+                    out[j + k] += sum[k]; \
             } \
+        } \
     }
 enum { STRIP = 128 };
 DEFINE_ADD_SLICES(f32, float)
@@ -167,14 +193,17 @@ static tg_status take_add_back(tg_kernel_call *call) {
     int              axis = (int)attr->axis;
     const void      *g = tg_contiguous(call, 0);
     const int64_t   *at = tg_contiguous(call, 1);
-    places           p;
     if (!g || !at) return TG_ERR_MEMORY;
     if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
     int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
     if (index->size <= FEW)
         return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
-    if (!group_places(call, at, index->size, attr->size, &p)) return TG_ERR_MEMORY;
-    return TGI_DISPATCH_FLOATS(out->dtype, add_groups, outer, index->size, attr->size, inner, &p, g, out->data);
+    group_adder a = {index->size, attr->size, inner, .g = g, .out = out->data};
+    if (!group_places(call, at, index->size, attr->size, &a.places)) return TG_ERR_MEMORY;
+    double steps = 2 + (double)inner * (double)index->size / (double)attr->size;
+    int    shares = tg_share_count(call, outer * attr->size, steps);
+    tg_share_out(call, shares, outer * attr->size, out->dtype == TG_F32 ? add_groups_f32 : add_groups_f64, &a);
+    return TG_OK;
 }
 
 /* Of take and gather: the indices choose. */
@@ -232,6 +261,24 @@ static tgi_steps beside(const tg_array *array, const tg_array *index, int axis) 
     return tgi_steps_of(&walk);
 }
 
+typedef struct gatherer {
+    const tg_array *x;
+    const int64_t  *at;
+    tgi_steps       steps;
+    int64_t         stride; /* of x, along the axis */
+    char           *to;
+} gatherer;
+
+static void gather_some(const void *job, int share, int64_t first, int64_t end) {
+    const gatherer *g = job;
+    ptrdiff_t       width = (ptrdiff_t)tg_dtype_size(g->x->dtype);
+    tgi_steps       steps = g->steps;
+    (void)share;
+    tgi_seek(&steps, first);
+    for (int64_t i = first; i < end; i++)
+        memcpy(g->to + i * width, (const char *)g->x->data + (tgi_next(&steps) + g->at[i] * g->stride) * width, (size_t)width);
+}
+
 static tg_status gather_kernel(tg_kernel_call *call) {
     const tgi_along *attr = call->attr;
     const tg_array  *x = &call->in[0], *index = &call->in[1];
@@ -239,11 +286,8 @@ static tg_status gather_kernel(tg_kernel_call *call) {
     int              axis = (int)attr->axis;
     if (!at) return TG_ERR_MEMORY;
     if (check_indices(call, at, index->size, attr->size)) return TG_ERR_INDEX;
-    tgi_steps steps = beside(x, index, axis);
-    ptrdiff_t width = (ptrdiff_t)tg_dtype_size(x->dtype);
-    char     *to = call->out.data;
-    for (int64_t i = 0; i < index->size; i++, to += width)
-        memcpy(to, (const char *)x->data + (tgi_next(&steps) + at[i] * x->strides[axis]) * width, (size_t)width);
+    gatherer g = {x, at, beside(x, index, axis), x->strides[axis], call->out.data};
+    if (index->size > 0) tg_share_out(call, tg_share_count(call, index->size, 4), index->size, gather_some, &g);
     return TG_OK;
 }
 

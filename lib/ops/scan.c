@@ -21,13 +21,29 @@ static tg_status infer_cumsum(tg_infer *call) {
     return tgi_require_dtype(call, call->out.dtype, TGI_NUMBERS);
 }
 
+typedef struct summer {
+    tg_dtype    dtype;
+    int64_t     n, inner;
+    const char *x;
+    char       *y;
+} summer;
+
+static void sum_some(const void *job, int share, int64_t first, int64_t end) {
+    const summer *s = job;
+    int64_t       start = first * s->n * s->inner * (int64_t)tg_dtype_size(s->dtype);
+    (void)share;
+    (void)TGI_DISPATCH_NUMBERS(s->dtype, tgi_cumsum, end - first, s->n, s->inner, (const void *)(s->x + start),
+                               (void *)(s->y + start));
+}
+
 static tg_status cumsum_kernel(tg_kernel_call *call) {
     const tg_array *y = &call->out;
     int             axis = (int)((const scan_attr *)call->attr)->axis;
-    const void     *x = tg_contiguous(call, 0);
-    if (!x) return TG_ERR_MEMORY;
-    int64_t outer = tgi_size(axis, y->dims), inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1), n = y->dims[axis];
-    return TGI_DISPATCH_NUMBERS(y->dtype, tgi_cumsum, outer, n, inner, x, y->data);
+    int64_t         outer = tgi_size(axis, y->dims), inner = tgi_size(y->rank - axis - 1, y->dims + axis + 1);
+    summer          s = {y->dtype, y->dims[axis], inner, tg_contiguous(call, 0), y->data};
+    if (!s.x) return TG_ERR_MEMORY;
+    tg_share_out(call, tg_share_count(call, outer, (double)s.n * (double)inner), outer, sum_some, &s);
+    return TG_OK;
 }
 
 /* In C: float32 is added up in float64, float64 by Neumaier's compensation, as in kernels/sum.c; integers wrap around. */

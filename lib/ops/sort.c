@@ -53,33 +53,61 @@ DEFINE_SORT(b8, uint8_t)
 
 /* ---- the kernel: row by row, each gathered first ----------------------------------------------------------------- */
 
-static tg_status argsort_kernel(tg_kernel_call *call) {
-    const sort_attr *attr = call->attr;
-    const tg_array  *x = &call->in[0], *out = &call->out;
-    int              axis = (int)attr->axis;
-    int64_t          n = x->dims[axis], rows = out->size ? out->size / n : 0, stride = out->strides[axis];
-    if (rows == 0) return TG_OK;
-    size_t   width = tg_dtype_size(x->dtype);
-    int64_t *index = tg_scratch(call, (size_t)n * 2 * sizeof *index);
-    void    *row = tg_scratch(call, (size_t)n * width);
-    if (!index || !row) return TG_ERR_MEMORY;
+typedef struct sorter {
+    const tg_array *x, *out;
+    int             axis;
+    bool            descending;
+    tgi_walk        along;    /* a row */
+    tgi_steps       from, to; /* from row to row */
+    char           *spare;    /* of each share: indices twice, and a row */
+    size_t          spare_bytes;
+} sorter;
 
-    tgi_walk along = tgi_walk_of(width, 1, &x->dims[axis], &x->strides[axis]), from = {.rank = x->rank}, to = {.rank = x->rank};
-    memcpy(from.dims, x->dims, sizeof from.dims);
-    memcpy(from.strides, x->strides, sizeof from.strides);
-    from.dims[axis] = 1;
-    to = from;
-    memcpy(to.strides, out->strides, sizeof to.strides);
-    tgi_steps f = tgi_steps_of(&from), t = tgi_steps_of(&to);
-    tg_status status = TG_OK;
-    for (; rows > 0 && !status; rows--) {
-        int64_t *put = (int64_t *)out->data + tgi_next(&t);
-        tgi_gather(&along, (const char *)x->data + tgi_next(&f) * (int64_t)width, 0, n, row);
-        status = TGI_DISPATCH_ANY(x->dtype, sort, row, n, index, index + n, attr->descending != 0);
+static void sort_rows(const void *job, int share, int64_t first, int64_t end) {
+    const sorter *s = job;
+    int64_t       n = s->x->dims[s->axis], stride = s->out->strides[s->axis];
+    int64_t      *index = (int64_t *)(void *)(s->spare + (size_t)share * s->spare_bytes);
+    void         *row = index + 2 * n;
+    tgi_steps     from = s->from, to = s->to;
+    tgi_seek(&from, first);
+    tgi_seek(&to, first);
+    for (int64_t r = first; r < end; r++) {
+        int64_t *put = (int64_t *)s->out->data + tgi_next(&to);
+        tgi_gather(&s->along, (const char *)s->x->data + tgi_next(&from) * (int64_t)tg_dtype_size(s->x->dtype), 0, n, row);
+        (void)TGI_DISPATCH_ANY(s->x->dtype, sort, row, n, index, index + n, s->descending);
         for (int64_t i = 0; i < n; i++)
             put[i * stride] = index[i];
     }
-    return status;
+}
+
+/* What the sorting of n elements costs. */
+static double steps_of(int64_t n) {
+    double steps = 4 * (double)n;
+    for (int64_t run = 1; run < n; run *= 2)
+        steps += 4 * (double)n;
+    return steps;
+}
+
+static tg_status argsort_kernel(tg_kernel_call *call) {
+    const sort_attr *attr = call->attr;
+    sorter           s = {.x = &call->in[0], .out = &call->out, .axis = (int)attr->axis, .descending = attr->descending != 0};
+    int64_t          n = s.x->dims[s.axis], rows = call->out.size ? call->out.size / n : 0;
+    tgi_walk         walk = {.rank = s.x->rank};
+    if (rows == 0) return TG_OK;
+    int shares = tg_share_count(call, rows, steps_of(n));
+    s.spare_bytes = (size_t)n * 3 * sizeof(int64_t);
+    s.spare = tg_scratch(call, (size_t)shares * s.spare_bytes);
+    if (!s.spare) return TG_ERR_MEMORY;
+
+    s.along = tgi_walk_of(tg_dtype_size(s.x->dtype), 1, &s.x->dims[s.axis], &s.x->strides[s.axis]);
+    memcpy(walk.dims, s.x->dims, sizeof walk.dims);
+    walk.dims[s.axis] = 1;
+    memcpy(walk.strides, s.x->strides, sizeof walk.strides);
+    s.from = tgi_steps_of(&walk);
+    memcpy(walk.strides, s.out->strides, sizeof walk.strides);
+    s.to = tgi_steps_of(&walk);
+    tg_share_out(call, shares, rows, sort_rows, &s);
+    return TG_OK;
 }
 
 /* ---- recording functions ----------------------------------------------------------------------------------------- */

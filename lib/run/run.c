@@ -223,8 +223,7 @@ tg_status(tg_abandon)(tg_tape *tape) {
 tg_status(tg_set_threads)(tg_tape *tape, int count) {
     if (tgi_check(tape)) return tg_error_status(tape);
     if (count < 0) return tgi_fail(tape, TG_ERR_ARGUMENT, "set_threads", "%d threads", count);
-    tgi_team_end(&tape->team);
-    tgi_team_begin(&tape->team, count);
+    tgi_team_resize(&tape->team, count);
     return tgi_done(tape, TG_OK);
 }
 

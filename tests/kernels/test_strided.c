@@ -109,6 +109,20 @@ START_TEST(gathers_nothing_of_an_empty_array) {
 }
 END_TEST
 
+START_TEST(a_walk_goes_on_from_any_element) {
+    tgi_walk  walk = {.element = 1, .rank = 3, .dims = {2, 3, 4}, .strides = {-1, 100, 7}};
+    tgi_steps from_start = tgi_steps_of(&walk);
+    for (int64_t n = 0; n < 24; n++) {
+        tgi_steps sought = tgi_steps_of(&walk), rest = from_start;
+        tgi_next(&sought); /* wherever it was */
+        tgi_seek(&sought, n);
+        for (int64_t i = n; i < 24; i++)
+            ck_assert_int_eq(tgi_next(&sought), tgi_next(&rest));
+        tgi_next(&from_start);
+    }
+}
+END_TEST
+
 START_TEST(row_major_strides) {
     int64_t strides[4] = {9, 9, 9, 9};
     tgi_row_major(0, NULL, strides);
@@ -171,6 +185,7 @@ Suite *suite_strided(void) {
     tcase_add_loop_test(gather, gathers_transposed_matrices, 0, 4);
     tcase_add_loop_test(gather, gathers_nothing_of_an_empty_array, 0, 5);
     suite_add_tcase(suite, gather);
+    tcase_add_test(walk, a_walk_goes_on_from_any_element);
     tcase_add_test(walk, row_major_strides);
     tcase_add_test(walk, a_walk_has_as_few_axes_as_can_be);
     tcase_add_test(walk, contiguous_is_one_after_the_other);

@@ -205,6 +205,29 @@ END_TEST
 
 #endif
 
+/* ---- a thread that is cancelled ---------------------------------------------------------------------------------- */
+
+/* A worker's first unit cancels its thread, as a kernel could that does not know on which it is. */
+static void cancel_self(const void *job, int share, int64_t from, int64_t to) {
+    if (share > 0) {
+        pthread_cancel(pthread_self());
+        pthread_testcancel();
+    }
+    note_units(job, share, from, to);
+}
+
+START_TEST(a_worker_that_is_cancelled_does_its_units) {
+    tgi_team team;
+    tgi_team_begin(&team, 3);
+    for (int i = 0; i < 200; i++) {
+        record r = {0};
+        tgi_share_out(&team, 3, UNITS, cancel_self, &r);
+        ck_assert(is_right(&r, 3, UNITS));
+    }
+    tgi_team_end(&team);
+}
+END_TEST
+
 #ifdef __GLIBC__
 /* Stacks that no memory holds. */
 START_TEST(threads_that_cannot_be_made_are_not_needed) {
@@ -222,6 +245,79 @@ START_TEST(threads_that_cannot_be_made_are_not_needed) {
 }
 END_TEST
 #endif
+
+/* ---- threads that are lent --------------------------------------------------------------------------------------- */
+
+/* A pool that makes a thread for each share; does them one by one, from the end; the first one alone; none; each twice. */
+typedef enum lending { TOGETHER, BACKWARDS, THE_FIRST, NOTHING, TWICE, LENDINGS } lending;
+
+enum { MOST_LENT = 8 };
+
+typedef struct lent_share {
+    void (*share)(void *job, int i);
+    void *job;
+    int   i;
+} lent_share;
+
+typedef struct pool {
+    lending how;
+    int     asked, largest; /* how often, and for how many at most */
+} pool;
+
+static void *do_lent(void *share) {
+    lent_share *s = share;
+    s->share(s->job, s->i);
+    return NULL;
+}
+
+static void lend(void *context, int count, void (*share)(void *job, int i), void *job) {
+    pool      *p = context;
+    pthread_t  threads[MOST_LENT];
+    lent_share shares[MOST_LENT];
+    p->asked++;
+    if (count > p->largest) p->largest = count;
+    for (int i = count - 1; i >= 0 && (p->how == BACKWARDS || p->how == TWICE); i--)
+        share(job, i), p->how == TWICE ? share(job, i) : (void)0;
+    if (p->how == THE_FIRST) share(job, 0);
+    for (int i = 0; i < count && p->how == TOGETHER; i++) {
+        shares[i] = (lent_share){share, job, i};
+        if (pthread_create(&threads[i], NULL, do_lent, &shares[i])) abort();
+    }
+    for (int i = 0; i < count && p->how == TOGETHER; i++)
+        pthread_join(threads[i], NULL);
+}
+
+START_TEST(lent_threads_do_each_unit_once) {
+    for (lending how = TOGETHER; how < LENDINGS; how++) {
+        pool     p = {.how = how};
+        tgi_team team;
+        tgi_team_begin(&team, 4);
+        team.lender = (tgi_lender){&p, lend};
+        for (int shares = 1; shares <= 4; shares++)
+            for (int64_t units = 0; units <= UNITS; units += 7)
+                ck_assert_msg(shares_out(&team, shares, units), "%d shares, %d units, pool %d", shares, (int)units, how);
+        tgi_team_resize(&team, 3);
+        ck_assert(shares_out(&team, 3, UNITS)); /* by the same lender */
+        ck_assert_int_eq(p.largest, HAS_THREADS ? 4 : 0);
+        ck_assert(!HAS_THREADS || p.asked > 3 * UNITS / 7);
+        tgi_team_end(&team);
+    }
+}
+END_TEST
+
+START_TEST(what_lent_threads_share_out_they_do_alone) {
+    record   r = {0};
+    record  *of[] = {&r};
+    pool     p = {.how = TOGETHER};
+    tgi_team team;
+    tgi_team_begin(&team, 4);
+    team.lender = (tgi_lender){&p, lend};
+    tgi_share_out(&team, 4, 1, share_out_again, (void *[]){&team, of});
+    ck_assert(is_right(&r, 1, UNITS));
+    ck_assert_int_eq(p.asked, HAS_THREADS);
+    tgi_team_end(&team);
+}
+END_TEST
 
 /* ---- teams side by side ------------------------------------------------------------------------------------------ */
 
@@ -297,9 +393,12 @@ Suite *suite_threads(void) {
 #ifndef _WIN32
     tcase_add_test(team, a_child_goes_on_without_the_workers);
 #endif
+    tcase_add_test(team, a_worker_that_is_cancelled_does_its_units);
 #ifdef __GLIBC__
     tcase_add_test(team, threads_that_cannot_be_made_are_not_needed);
 #endif
+    tcase_add_test(units, lent_threads_do_each_unit_once);
+    tcase_add_test(units, what_lent_threads_share_out_they_do_alone);
     tcase_add_test(team, teams_do_not_disturb_each_other);
     tcase_add_test(team, the_environment_says_how_many);
     suite_add_tcase(suite, units);

@@ -102,20 +102,33 @@ static void borrowed(tg_tape *tape, tg_tensor *x) {
     tg_sgd_step(tape, 0.01);
 }
 
+/* Elements that are chosen by index, and put back; rows that are sorted, and added up. */
+static void chosen(tg_tape *tape, tg_tensor *x) {
+    tg_tensor numbers = tg_randint(tape, TG_I64, TG_SHAPE(2 * ROWS), 0, ROWS), order;
+    x[0] = parameter(tape, "x", TG_F32, TG_SHAPE(ROWS, COLUMNS));
+    tg_tensor taken = tg_take(tg_sin(x[0]), numbers, 0), across = tg_take(tg_transpose(x[0], 0, 1), numbers, 1);
+    x[1] = tg_cumsum(tg_sort(taken, 1, true, &order), 1);
+    x[2] = tg_sort(x[0], 0, false, NULL);
+    x[3] = tg_add(tg_sum(tg_mul(x[1], tg_cast(order, TG_F32))), tg_sum(tg_square(tg_cumsum(across, 0))));
+    tg_backward(tg_add(x[3], tg_sum(tg_square(x[2]))));
+    tg_sgd_step(tape, 1e-9);
+}
+
 typedef void program(tg_tape *tape, tg_tensor *x);
 
-static program *const programs[] = {elements, rows, long_rows, columns, views, assigns, borrowed};
+static program *const programs[] = {elements, rows, long_rows, columns, views, assigns, borrowed, chosen};
 
 enum { PROGRAMS = sizeof programs / sizeof *programs };
 
 /* ---- what a program does ----------------------------------------------------------------------------------------- */
 
 typedef struct job {
-    program *program;
-    int      threads;
-    uint64_t digest; /* of all results (FNV-1a, by Fowler, Noll and Vo) */
-    int      most;   /* threads that a group would take, were there THREADS */
-    char     error[200];
+    program       *program;
+    int            threads;
+    const tg_host *host;
+    uint64_t       digest; /* of all results (FNV-1a, by Fowler, Noll and Vo) */
+    int            most;   /* threads that a group would take, were there THREADS */
+    char           error[200];
 } job;
 
 static void digest(job *j, tg_tensor x) {
@@ -133,7 +146,7 @@ static void note_shares(job *j, const tgi_plan *plan) {
 }
 
 static void perform(job *j) {
-    tg_tape  *tape = tg_tape_new();
+    tg_tape  *tape = tg_tape_new_with(j->host);
     tg_tensor x[RESULTS] = {0};
     j->digest = 0xcbf29ce484222325u;
     tg_seed(tape, 7);
@@ -151,8 +164,8 @@ static void perform(job *j) {
     tg_tape_free(tape);
 }
 
-static job performed(int which, int threads) {
-    job j = {.program = programs[which], .threads = threads};
+static job performed(int which, int threads, const tg_host *host) {
+    job j = {.program = programs[which], .threads = threads, .host = host};
     perform(&j);
     ck_assert_str_eq(j.error, "");
     return j;
@@ -162,9 +175,80 @@ static job performed(int which, int threads) {
 
 START_TEST(a_program_gives_the_same_bits_on_four_threads) {
     fill_shared();
-    job one = performed(_i, 1), four = performed(_i, THREADS);
+    job one = performed(_i, 1, NULL), four = performed(_i, THREADS, NULL);
     ck_assert_int_eq(four.most, THREADS);
     ck_assert(one.digest == four.digest);
+}
+END_TEST
+
+/* ---- threads of the host ----------------------------------------------------------------------------------------- */
+
+typedef struct errand {
+    void (*share)(void *job, int i);
+    void *job;
+    int   i;
+} errand;
+
+/* The host's pool: how often it was asked, and for how much at most. */
+typedef struct pool {
+    int asked, largest;
+} pool;
+
+static void *run_errand(void *errand_of) {
+    errand *e = errand_of;
+    e->share(e->job, e->i);
+    return NULL;
+}
+
+static void share_among_new_threads(void *context, int count, void (*share)(void *job, int i), void *shared_job) {
+    pool     *p = context;
+    pthread_t threads[THREADS];
+    errand    errands[THREADS];
+    int       made = 0;
+    p->asked++;
+    if (count > p->largest) p->largest = count;
+    for (; made < count && made < THREADS; made++) {
+        errands[made] = (errand){share, shared_job, made};
+        if (pthread_create(&threads[made], NULL, run_errand, &errands[made])) break;
+    }
+    for (int i = 0; i < made; i++)
+        pthread_join(threads[i], NULL);
+}
+
+START_TEST(the_threads_of_a_host_give_the_same_bits) {
+    pool    p = {0};
+    tg_host host = {.context = &p, .parallel_for = share_among_new_threads};
+    fill_shared();
+    job own = performed(_i, 1, NULL), lent = performed(_i, THREADS, &host);
+    ck_assert(own.digest == lent.digest);
+#ifdef TGI_HAVE_THREADS
+    ck_assert_int_gt(p.asked, 0);
+    ck_assert_int_eq(p.largest, THREADS);
+#else
+    ck_assert_int_eq(p.asked, 0);
+#endif
+}
+END_TEST
+
+/* A host that calls the tape while it runs. */
+static void run_inside(void *context, int count, void (*share)(void *job, int i), void *shared_job) {
+    (void)count, (void)share, (void)shared_job;
+    tg_run(*(tg_tape **)context);
+}
+
+START_TEST(what_a_host_must_not_call_is_rejected) {
+    tg_tape  *tape;
+    tg_host   host = {.context = &tape, .parallel_for = run_inside};
+    tg_tensor x[RESULTS];
+    tape = tg_tape_new_with(&host);
+    tg_set_threads(tape, THREADS);
+    elements(tape, x);
+    tg_run(tape);
+#ifdef TGI_HAVE_THREADS
+    ck_assert_int_eq(tg_error_status(tape), TG_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(tg_error(tape), "not from inside a run"));
+#endif
+    tg_tape_free(tape);
 }
 END_TEST
 
@@ -209,7 +293,7 @@ START_TEST(tapes_at_the_same_time_give_the_bits_that_each_gives_alone) {
         ck_assert(!pthread_join(threads[i], NULL));
     for (int i = 0; i < TAPES; i++) {
         ck_assert_str_eq(jobs[i].error, "");
-        ck_assert_msg(jobs[i].digest == performed(i % PROGRAMS, 1).digest, "program %d", i % PROGRAMS);
+        ck_assert_msg(jobs[i].digest == performed(i % PROGRAMS, 1, NULL).digest, "program %d", i % PROGRAMS);
     }
 }
 END_TEST
@@ -255,6 +339,8 @@ Suite *suite_races(void) {
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, many_threads_may_come_first);
     tcase_add_loop_test(tcase, a_program_gives_the_same_bits_on_four_threads, 0, PROGRAMS);
+    tcase_add_loop_test(tcase, the_threads_of_a_host_give_the_same_bits, 0, PROGRAMS);
+    tcase_add_test(tcase, what_a_host_must_not_call_is_rejected);
     tcase_add_test(tcase, tapes_at_the_same_time_give_the_bits_that_each_gives_alone);
     suite_add_tcase(suite, tcase);
     return suite;
