@@ -91,7 +91,7 @@ if [ -n "$calls" ]; then
     may_call emit 'core|inspect|kernels|run'
     may_call ops 'core|kernels' 'run|emit'
     may_call random 'core|kernels|run' 'ops|emit'
-    may_call grad 'core|kernels|run|ops'
+    may_call grad 'core|kernels|run|ops' emit
     may_call nn 'core|kernels|random' 'ops|run|grad|emit'
     may_call layers '' 'core|random|ops|run|nn|grad'
     may_call optim 'core|kernels' 'ops|run|grad'

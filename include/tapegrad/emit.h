@@ -23,7 +23,7 @@
  *   float32, float64, int64, bool     float, double, int64_t, bool
  *
  * The text is C99, and C++ too, without a warning of -Wall -Wextra -Wpedantic -Wconversion. Neighbouring elementwise ops are one loop.
- * Comments have shapes and the lines that recorded an op. Values are the library's up to rounding: the functions are those of
+ * Loops (tapegrad/loop.h) are loops. Comments have shapes and the lines that recorded an op. Values are the library's up to rounding: the functions are those of
  * <math.h>, and sums are made in another order.
  *
  * SPDX-License-Identifier: MIT */
@@ -106,7 +106,8 @@ struct tg_emit_call {
  *     $I            the type of indices
  *     $for(i, n)    for (int i = 0; i < n; i++) {
  *     $sqrt         sqrtf or sqrt, by the dtype of operand 0, or of the result where there is none; so all functions of <math.h>
- *     $uniform_f32  the next random number in [0, 1), of float32; $uniform_f64 of float64. For ops that are random
+ *     $uniform_f32  the next random number in [0, 1), of float32; $uniform_f64 of float64; and $normal_f64 one of the normal
+ *                   distribution. For ops that are random
  *     $fail(what)   leaves the function, which returns a number that stands for this failure: the header says `what`
  * Names that the text declares are its own: it stands in braces. */
 void tg_emit(tg_emit_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));

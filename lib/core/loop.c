@@ -86,3 +86,48 @@ tg_tensor tgi_captured_tensor(tg_tape *tape, const char *what, tg_tensor x) {
     if (tgi_capture_value(tape, what, tgi_index(x))) return tgi_invalid(tape);
     return tgi_tensor(tape, tgi_captured(tape, tgi_index(x)));
 }
+
+/* ---- the instruction that runs a body ---------------------------------------------------------------------------- */
+
+const tgi_part *tgi_body_of(const tg_tape *tape, const tgi_loop_attr *attr) {
+    return tgi_part_at(tape, tgi_node_at(tape, attr->body)->part);
+}
+
+uint32_t tgi_index_in(const tgi_loop *loop, tgi_loop_section section, uint32_t i) {
+    switch (section) {
+    case TGI_OUTPUTS: return loop->result[loop->states + i];
+    case TGI_SAVED_PRODUCTS: return loop->product[i];
+    default: return loop->given[i];
+    }
+}
+
+uint32_t tgi_count_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section) {
+    const tgi_loop *loop = tgi_body_of(tape, attr)->loop;
+    switch (section) {
+    case TGI_OUTPUTS: return loop->outputs;
+    case TGI_SAVED_STATES: return attr->saves ? loop->states : 0;
+    case TGI_SAVED_PRODUCTS: return attr->saves && !attr->thrifty ? loop->products : 0;
+    default: return loop->states;
+    }
+}
+
+tgi_loop_range tgi_range_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section, uint32_t i) {
+    const tgi_loop *loop = tgi_body_of(tape, attr)->loop;
+    tgi_loop_range  range = {0, 0};
+    for (tgi_loop_section s = TGI_LAST_STATES; s <= section; s++) {
+        uint32_t count = s == section ? i + 1 : tgi_count_in(tape, attr, s);
+        for (uint32_t j = 0; j < count; j++) {
+            range.from += range.size;
+            range.size = tgi_node_size(tgi_node_at(tape, tgi_index_in(loop, s, j))) * (s == TGI_LAST_STATES ? 1 : attr->steps);
+        }
+    }
+    return range;
+}
+
+const tgi_loop_attr *tgi_loop_attr_of(const tgi_node *node) {
+    return node->op->emit == tgi_emit_loop ? node->attr : NULL;
+}
+
+void tgi_emit_loop(tg_emit_call *call) {
+    (void)call;
+}

@@ -53,4 +53,47 @@ static inline bool tgi_is_before_loop(const tg_tape *tape, uint32_t index) {
     return index < tape->loop_start;
 }
 
+/* ---- the instruction that runs a body ---------------------------------------------------------------------------- */
+
+/* Its operands are the states before the first step, the inputs of all steps, and what the body captured. */
+typedef struct tgi_loop_attr {
+    uint32_t body; /* where it begins */
+    uint32_t dtype;
+    uint32_t reverse, saves;
+    uint32_t thrifty; /* it saves states alone */
+    uint32_t zero;    /* in the place of padding */
+    int64_t  steps;
+    int64_t  size; /* of the result */
+} tgi_loop_attr;
+
+const tgi_part *tgi_body_of(const tg_tape *tape, const tgi_loop_attr *attr);
+
+/* Its result is a vector that holds, one after the other, the states after the last step; of each output what the steps gave; and where
+ * it saves, of each state what it was before each step, and what the products in each step came to. */
+typedef enum tgi_loop_section {
+    TGI_LAST_STATES,
+    TGI_OUTPUTS,
+    TGI_SAVED_STATES,
+    TGI_SAVED_PRODUCTS,
+    TGI_SECTIONS
+} tgi_loop_section;
+
+/* How many there are of a section. */
+uint32_t tgi_count_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section);
+
+/* Where the i-th one of a section begins, and its elements. */
+typedef struct tgi_loop_range {
+    int64_t from, size;
+} tgi_loop_range;
+
+tgi_loop_range tgi_range_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section, uint32_t i);
+
+/* The instruction of the body whose values are the i-th of a section. */
+uint32_t tgi_index_in(const tgi_loop *loop, tgi_loop_section section, uint32_t i);
+
+/* The attr of an instruction that runs a body; NULL of any other. What tells them apart is their C text, which is this: lib/emit
+ * knows of it, and writes the body. */
+const tgi_loop_attr *tgi_loop_attr_of(const tgi_node *node);
+void                 tgi_emit_loop(tg_emit_call *call);
+
 #endif

@@ -81,7 +81,7 @@ static const tgi_helper *find_helper(const char *name, size_t length, tg_dtype d
 static void put_helper_name(tgi_writer *w, const char *name, tg_dtype dtype) {
     static const char *const suffixes[TG_DTYPES] = {[TG_F32] = "f32", [TG_F64] = "f64", [TG_I64] = "i64", [TG_BOOL] = "bool"};
     if (!strncmp(name, "tgi_", 4)) name += 4;
-    if (!strncmp(name, "uniform_", 8)) { /* which has its dtype in its name */
+    if (!strncmp(name, "uniform_", 8) || !strcmp(name, "normal_f64")) { /* which have their dtype in their names */
         tgi_put_string(w, name);
         return;
     }

@@ -167,7 +167,8 @@ static const char *const reserved[] = {"alignas",
                                        "best",
                                        "pos",
                                        "random_words",
-                                       "random_next"};
+                                       "random_next",
+                                       "random_normal"};
 
 static bool is_reserved(const char *name) {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
@@ -232,6 +233,10 @@ const char *tgi_c_name(tgi_file *file, uint32_t index) {
     snprintf(first, sizeof first, "%s", wanted);
     if (!name) snprintf(first, sizeof first, "%s%" PRIu32, wanted, index);
     return file->names[index] = take_free_name(file, wanted, first);
+}
+
+const char *tgi_new_c_name(tgi_file *file, const char *text) {
+    return take_free_name(file, text, text);
 }
 
 const char *tgi_another_c_name(tgi_file *file, uint32_t index) {

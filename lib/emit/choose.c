@@ -44,9 +44,22 @@ static tg_status check_outside(tgi_function *f, const tgi_node *node) {
     return TG_OK;
 }
 
+void tgi_need_operands(tgi_function *f, uint32_t block, const tgi_node *node) {
+    for (uint32_t j = 0; j < node->count; j++) {
+        if (!reads_operand(node, j)) continue;
+        tgi_emit_value *v = &f->values[tgi_value_in(f, block, node->in[j])];
+        v->needed = true;
+        if (block && is_leaf(v->node) && v->block != block) v->home = TGI_VALUE_LEAF;
+        if (tgi_loop_attr_of(v->node)) v->packed |= !tgi_shows_an_item(f, node, v->node, NULL);
+    }
+}
+
 static tg_status find_needed(tgi_function *f) {
-    for (int k = 0; k < f->output_count; k++)
-        f->values[f->outputs[k].index].needed = true;
+    for (int k = 0; k < f->output_count; k++) {
+        tgi_emit_value *v = &f->values[f->outputs[k].index];
+        v->needed = true;
+        v->packed = tgi_loop_attr_of(v->node) != NULL;
+    }
     for (uint32_t i = f->count; i-- > 0;) {
         tgi_emit_value *v = &f->values[i];
         const tgi_node *node = v->node;
@@ -54,9 +67,11 @@ static tg_status find_needed(tgi_function *f) {
         v->needed |= inside && is_assign(node);
         if (!v->needed || is_leaf(node)) continue;
         if (!inside && check_outside(f, node)) return f->file->tape->status;
-        for (uint32_t j = 0; j < node->count; j++)
-            if (reads_operand(node, j)) f->values[node->in[j]].needed = true;
-        if (node->op->effect) f->values[node->in[0]].written = f->file->assigned[node->in[0]] = true;
+        tgi_need_operands(f, 0, node);
+        if (node->op->effect) {
+            v->target = node->in[0];
+            f->values[v->target].written = f->file->assigned[v->target] = true;
+        }
         if (node->op->random) f->file->draws = true;
     }
     return TG_OK;
@@ -110,12 +125,16 @@ bool tgi_is_identical(const tgi_emit_source *s, int rank, const int64_t *dims) {
     return true;
 }
 
-static tgi_emit_source source_of(const tgi_function *f, uint32_t index) {
-    const tgi_emit_value *v = &f->values[index];
-    tgi_emit_source       s = {.node = v->node, .base = index};
-    if (v->home == TGI_VALUE_VIEW) return v->sources[0];
-    tgi_row_major(s.node->rank, s.node->dims, s.strides);
+static tgi_emit_source row_major_source(const tgi_node *node, uint32_t base) {
+    tgi_emit_source s = {.node = node, .base = base};
+    tgi_row_major(node->rank, node->dims, s.strides);
     return s;
+}
+
+tgi_emit_source tgi_source_of(const tgi_function *f, uint32_t value) {
+    const tgi_emit_value *v = &f->values[value];
+    bool                  elsewhere = v->home == TGI_VALUE_VIEW || (v->home == TGI_VALUE_GIVEN && v->sources);
+    return elsewhere ? v->sources[0] : row_major_source(v->node, value);
 }
 
 /* What the view shows of its operand, which *shown is; false when strides cannot express it. */
@@ -134,12 +153,40 @@ static bool look_through(const tgi_node *view, tgi_emit_source *shown, tgi_view_
     return true;
 }
 
+bool tgi_shows_an_item(const tgi_function *f, const tgi_node *view, const tgi_node *loop, uint32_t *item) {
+    tgi_emit_source s = row_major_source(loop, 0);
+    tgi_view_answer answer;
+    int64_t         strides[TG_MAX_RANK];
+    if (!view->op->view || !look_through(view, &s, &answer)) return false;
+    tgi_row_major(view->rank, view->dims, strides);
+    for (int i = 0; i < view->rank; i++)
+        if (view->dims[i] != 1 && s.strides[i] != strides[i]) return false;
+    return tgi_find_item(f->file->tape, tgi_loop_attr_of(loop), (tgi_loop_range){s.offset, tgi_node_size(view)}, item);
+}
+
+/* The first that shows an item of a loop is that item; others show the first. */
+static bool is_item(tgi_function *f, uint32_t i, uint32_t loop) {
+    tgi_emit_value *v = &f->values[i];
+    uint32_t        k;
+    if (!f->values[loop].loop || f->values[loop].packed || !tgi_shows_an_item(f, v->node, f->values[loop].node, &k))
+        return false;
+    tgi_emit_item *item = &f->blocks[f->values[loop].loop].items[k];
+    v->home = item->owner == TGI_NONE ? TGI_VALUE_UNUSED : TGI_VALUE_VIEW;
+    v->kind = item->owner == TGI_NONE ? TGI_EMIT_ITEM : TGI_EMIT_NOTHING;
+    if (item->owner == TGI_NONE) item->owner = i;
+    v->sources[0] = row_major_source(v->node, item->owner);
+    v->source_count = v->kind == TGI_EMIT_ITEM ? 0 : 1;
+    return true;
+}
+
 static tg_status resolve_view(tgi_function *f, uint32_t i) {
     tgi_emit_value *v = &f->values[i];
     tgi_view_answer answer;
+    uint32_t        operand = tgi_value_in(f, v->block, v->node->in[0]);
     v->sources = tgi_emit_take(f->file, 1, sizeof *v->sources);
     if (!v->sources) return f->file->tape->status;
-    v->sources[0] = source_of(f, v->node->in[0]);
+    if (is_item(f, i, operand)) return TG_OK;
+    v->sources[0] = tgi_source_of(f, operand);
     v->source_count = 1;
     bool shows = look_through(v->node, &v->sources[0], &answer);
     if (answer == TGI_VIEW_WRONG)
@@ -161,7 +208,7 @@ static tg_status resolve_sources(tgi_function *f, uint32_t i) {
     while (read > 1 && !reads_operand(node, read - 1))
         read--;
     for (uint32_t j = 0; j < node->count; j++)
-        v->sources[j] = source_of(f, node->in[reads_operand(node, j) ? j : read - 1]);
+        v->sources[j] = tgi_source_of(f, tgi_value_in(f, v->block, node->in[reads_operand(node, j) ? j : read - 1]));
     return TG_OK;
 }
 
@@ -176,7 +223,7 @@ static bool reads_what_it_assigns(const tgi_node *node) {
     return false;
 }
 
-static tg_status resolve(tgi_function *f, uint32_t i) {
+tg_status tgi_resolve_value(tgi_function *f, uint32_t i) {
     tgi_emit_value *v = &f->values[i];
     const tg_op    *op = v->node->op;
     if (is_leaf(v->node)) {
@@ -186,7 +233,8 @@ static tg_status resolve(tgi_function *f, uint32_t i) {
     if (op->effect && tgi_changes_nothing(v->node)) return TG_OK;
     if (op->view) return resolve_view(f, i);
     if (reads_what_it_assigns(v->node))
-        return tgi_emit_fail(f->file, TG_ERR_ARGUMENT, v->node, "a part of a leaf is made of the leaf itself: assign a copy of it");
+        return tgi_emit_fail(f->file, TG_ERR_ARGUMENT, v->node,
+                             "a part of a leaf is made of the leaf itself: assign a copy of it");
     bool is_loop = op->loops && v->node->count > 0;
     v->kind = op->effect && !op->kernel ? TGI_EMIT_ASSIGN : is_loop ? TGI_EMIT_LOOP : TGI_EMIT_KERNEL;
     if (v->kind == TGI_EMIT_LOOP ? !op->formula : v->kind == TGI_EMIT_KERNEL && !op->emit) return fail_without_text(f, v->node);
@@ -195,34 +243,47 @@ static tg_status resolve(tgi_function *f, uint32_t i) {
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
 
-/* What is computed is computed in the caller's array; what is not, or is wanted twice, is copied there. */
-static tg_status resolve_output(tgi_function *f, tgi_emit_output *o) {
-    tgi_emit_value *v = &f->values[o->index];
+tg_status tgi_resolve_output(tgi_function *f, tgi_emit_output *o, uint32_t place) {
+    tgi_emit_value *v = &f->values[o->index], *copy = &f->values[place];
     bool            is_computed = v->home == TGI_VALUE_UNUSED && v->kind != TGI_EMIT_NOTHING && !v->is_output;
-    o->value = is_computed ? o->index : f->value_count++;
+    o->value = is_computed ? o->index : place;
     f->values[o->value].is_output = true;
     if (is_computed) return TG_OK;
-    tgi_emit_value *copy = &f->values[o->value];
-    copy->node = v->node;
+    return tgi_make_copy(f, copy, v->node, tgi_source_of(f, o->index));
+}
+
+tg_status tgi_make_copy(tgi_function *f, tgi_emit_value *copy, const tgi_node *node, tgi_emit_source source) {
+    copy->node = node;
     copy->needed = true;
     copy->kind = TGI_EMIT_COPY;
     copy->sources = tgi_emit_take(f->file, 1, sizeof *copy->sources);
     if (!copy->sources) return f->file->tape->status;
-    copy->sources[0] = source_of(f, o->index);
+    copy->sources[0] = source;
     copy->source_count = 1;
     return TG_OK;
 }
 
-tg_status tgi_choose_values(tgi_function *f) {
-    f->values = tgi_emit_take(f->file, (size_t)f->count + (size_t)f->output_count, sizeof *f->values);
-    if (!f->values) return f->file->tape->status;
+static tg_status choose_function(tgi_function *f) {
     for (uint32_t i = 0; i < f->count; i++)
-        f->values[i].node = tgi_node_at(f->file->tape, i);
-    if (find_needed(f) || find_copied(f)) return f->file->tape->status;
-    for (uint32_t i = 0; i < f->count; i++)
-        if (f->values[i].needed && resolve(f, i)) return f->file->tape->status;
-    f->value_count = f->count;
+        if (f->values[i].needed && tgi_resolve_value(f, i)) return f->file->tape->status;
     for (int k = 0; k < f->output_count; k++)
-        if (resolve_output(f, &f->outputs[k])) return f->file->tape->status;
+        if (tgi_resolve_output(f, &f->outputs[k], f->count + (uint32_t)k)) return f->file->tape->status;
+    return TG_OK;
+}
+
+tg_status tgi_choose_values(tgi_function *f) {
+    f->value_count = f->count + (uint32_t)f->output_count;
+    f->values = tgi_emit_take(f->file, f->value_count, sizeof *f->values);
+    f->blocks = tgi_emit_take(f->file, 1, sizeof *f->blocks);
+    if (!f->values || !f->blocks) return f->file->tape->status;
+    f->block_count = 1;
+    f->blocks[0].end = f->value_count;
+    for (uint32_t i = 0; i < f->value_count; i++) {
+        f->values[i].node = tgi_node_at(f->file->tape, i < f->count ? i : 0);
+        f->values[i].target = TGI_NONE;
+    }
+    if (find_needed(f) || find_copied(f) || tgi_list_blocks(f) || choose_function(f)) return f->file->tape->status;
+    for (uint32_t b = 1; b < f->block_count; b++)
+        if (tgi_choose_body(f, b)) return f->file->tape->status;
     return TG_OK;
 }

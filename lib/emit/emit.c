@@ -279,7 +279,9 @@ static void write_state_type(const tgi_file *file, tgi_writer *w) {
         tgi_put_string(w, "\n");
     }
     if (file->draws)
-        tgi_put(w, "    uint32_t random_words[%d]; /* of the generator, */\n    int random_next; /* and which comes next */\n",
+        tgi_put(w,
+                "    uint32_t random_words[%d]; /* of the generator, */\n    int random_next; /* and which comes next; */\n"
+                "    double random_normal[2]; /* 1 and a normal number that is there already, or 0 */\n",
                 TGI_MT19937_WORDS);
     tgi_put(w, "} %s_state;\n\n", file->prefix);
 }
@@ -311,8 +313,11 @@ static void put_generator(const tgi_file *file, tgi_writer *w) {
     for (int i = 0; i < TGI_MT19937_WORDS; i++)
         tgi_put(w, "%s0x%08" PRIx32 "u%s", i % IN_A_LINE ? " " : "\n            ", generator->state[i],
                 i + 1 < TGI_MT19937_WORDS ? "," : "};\n");
-    tgi_put(w, "        for (i = 0; i < %d; i++) state->random_words[i] = words[i];\n        state->random_next = %d;\n    }\n",
+    tgi_put(w, "        for (i = 0; i < %d; i++) state->random_words[i] = words[i];\n        state->random_next = %d;\n",
             TGI_MT19937_WORDS, generator->next);
+    tgi_put(w, "        state->random_normal[0] = %d;\n        state->random_normal[1] = ", generator->has_normal ? 1 : 0);
+    tgi_put_literal(w, TG_F64, &(double){generator->has_normal ? generator->next_normal : 0});
+    tgi_put_string(w, ";\n    }\n");
 }
 
 static void write_init(tgi_file *file, tgi_writer *w) {

@@ -12,7 +12,7 @@ typedef struct tgi_helper {
     const char *text;
 } tgi_helper;
 
-enum { TGI_MOST_HELPERS = 64 };
+enum { TGI_MOST_HELPERS = 96 };
 
 /* Ended by one without a name. */
 extern const tgi_helper tgi_helpers[];

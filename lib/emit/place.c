@@ -22,8 +22,8 @@ typedef struct pool {
 typedef struct placer {
     tgi_function *f;
     pool          pools[TG_DTYPES];
-    uint32_t     *dying, *next_dying; /* of each unit the first value that it reads last; the others follow */
-    int64_t      *spare[TG_DTYPES];   /* places of a loop's size, whose values it has read */
+    uint32_t     *next_dying;       /* of values that the same unit reads last */
+    int64_t      *spare[TG_DTYPES]; /* places of a loop's size, whose values it has read */
     int64_t       spare_count[TG_DTYPES];
 } placer;
 
@@ -76,29 +76,31 @@ static void give(pool *p, int64_t at, int64_t size) {
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static void choose_home(tgi_emit_value *v) {
-    if (v->kind == TGI_EMIT_NOTHING || v->node->op->effect) return;
+    if (v->kind == TGI_EMIT_NOTHING || v->target != TGI_NONE) return;
     v->home = v->is_output ? TGI_VALUE_OUTPUT : v->in_memory ? TGI_VALUE_WORK : TGI_VALUE_LOCAL;
 }
 
-static void list_dying(placer *p) {
+/* Of each unit the first value that it reads last; the others follow. */
+static void list_dying(placer *p, const tgi_emit_block *block, uint32_t *dying) {
     tgi_function *f = p->f;
-    memset(p->dying, 0xff, f->unit_count * sizeof *p->dying);
-    for (uint32_t i = 0; i < f->value_count; i++) {
+    memset(dying, 0xff, block->unit_count * sizeof *dying);
+    for (uint32_t i = block->first; i < block->end; i++) {
         const tgi_emit_value *v = &f->values[i];
         if (v->home != TGI_VALUE_WORK) continue;
-        p->next_dying[i] = p->dying[v->last_unit];
-        p->dying[v->last_unit] = i;
+        p->next_dying[i] = dying[v->last_unit];
+        dying[v->last_unit] = i;
     }
 }
 
 /* Of what unit k reads for the last time: where in it. */
-static void note_last_readers(placer *p, uint32_t k) {
-    const tgi_emit_unit *unit = &p->f->units[k];
+static void note_last_readers(placer *p, const tgi_emit_block *block, uint32_t k) {
+    const tgi_emit_unit *unit = &block->units[k];
     for (uint32_t i = unit->first; i != TGI_NONE; i = p->f->values[i].next)
         for (uint32_t j = 0; j < p->f->values[i].source_count; j++) {
             const tgi_emit_source *s = &p->f->values[i].sources[j];
             tgi_emit_value        *base = &p->f->values[s->base];
-            if (base->home != TGI_VALUE_WORK || base->last_unit != k) continue;
+            bool                   of_block = s->base >= block->first && s->base < block->end;
+            if (!of_block || base->home != TGI_VALUE_WORK || base->last_unit != k) continue;
             base->last_reader = i;
             base->other_reads |= !unit->loop || !tgi_is_identical(s, unit->rank, unit->dims);
         }
@@ -130,11 +132,17 @@ static void take_place(placer *p, tgi_emit_value *v, const tgi_emit_unit *unit) 
         v->at = take(&p->pools[dtype], tgi_node_size(v->node));
 }
 
-static void place_unit(placer *p, uint32_t k) {
+static void give_value(placer *p, const tgi_emit_value *v) {
+    give(&p->pools[v->node->dtype], v->at, tgi_node_size(v->node));
+}
+
+static tg_status place_body(placer *p, tgi_emit_block *block);
+
+static tg_status place_unit(placer *p, const tgi_emit_block *block, uint32_t k, uint32_t dying) {
     tgi_function        *f = p->f;
-    const tgi_emit_unit *unit = &f->units[k];
+    const tgi_emit_unit *unit = &block->units[k];
     int64_t              size = tgi_size(unit->rank, unit->dims);
-    note_last_readers(p, k);
+    note_last_readers(p, block, k);
     for (uint32_t i = unit->first; i != TGI_NONE; i = f->values[i].next) {
         if (unit->loop) collect_spare(p, i);
         take_place(p, &f->values[i], unit);
@@ -142,15 +150,39 @@ static void place_unit(placer *p, uint32_t k) {
     for (int dtype = 0; dtype < TG_DTYPES; dtype++)
         while (p->spare_count[dtype])
             give(&p->pools[dtype], p->spare[dtype][--p->spare_count[dtype]], size);
-    for (uint32_t i = p->dying[k]; i != TGI_NONE; i = p->next_dying[i])
-        if (!f->values[i].spared) give(&p->pools[f->values[i].node->dtype], f->values[i].at, tgi_node_size(f->values[i].node));
+    uint32_t body = f->values[unit->first].loop;
+    if (body && place_body(p, &f->blocks[body])) return f->file->tape->status;
+    for (uint32_t i = dying; i != TGI_NONE; i = p->next_dying[i])
+        if (!f->values[i].spared) give_value(p, &f->values[i]);
+    return TG_OK;
+}
+
+static tg_status place_block(placer *p, const tgi_emit_block *block) {
+    uint32_t *dying = tgi_emit_take(p->f->file, block->unit_count, sizeof *dying);
+    if (!dying) return p->f->file->tape->status;
+    list_dying(p, block, dying);
+    for (uint32_t k = 0; k < block->unit_count; k++)
+        if (place_unit(p, block, k, dying[k])) return p->f->file->tape->status;
+    return TG_OK;
+}
+
+/* Its states keep their places from the first step to the last. */
+static tg_status place_body(placer *p, tgi_emit_block *block) {
+    tgi_function *f = p->f;
+    for (uint32_t i = block->first; i < block->end; i++) {
+        tgi_emit_value *v = &f->values[i];
+        if (tgi_is_state(v)) v->at = take(&p->pools[v->node->dtype], tgi_node_size(v->node));
+    }
+    if (place_block(p, block)) return f->file->tape->status;
+    for (uint32_t i = block->first; i < block->end; i++)
+        if (tgi_is_state(&f->values[i])) give_value(p, &f->values[i]);
+    return TG_OK;
 }
 
 static tg_status take_tables(placer *p) {
     tgi_function *f = p->f;
-    p->dying = tgi_emit_take(f->file, f->unit_count, sizeof *p->dying);
     p->next_dying = tgi_emit_take(f->file, f->value_count, sizeof *p->next_dying);
-    if (!p->dying || !p->next_dying) return f->file->tape->status;
+    if (!p->next_dying) return f->file->tape->status;
     for (int dtype = 0; dtype < TG_DTYPES; dtype++) {
         p->pools[dtype].free = tgi_emit_take(f->file, (size_t)f->value_count + 1, sizeof(room));
         p->spare[dtype] = tgi_emit_take(f->file, f->value_count, sizeof(int64_t));
@@ -164,9 +196,7 @@ tg_status tgi_place_values(tgi_function *f) {
     if (take_tables(&p)) return f->file->tape->status;
     for (uint32_t i = 0; i < f->value_count; i++)
         choose_home(&f->values[i]);
-    list_dying(&p);
-    for (uint32_t k = 0; k < f->unit_count; k++)
-        place_unit(&p, k);
+    if (place_block(&p, &f->blocks[0])) return f->file->tape->status;
     for (int dtype = 0; dtype < TG_DTYPES; dtype++) {
         f->work[dtype] = p.pools[dtype].end;
         if (f->file->work[dtype] < f->work[dtype]) f->file->work[dtype] = f->work[dtype];

@@ -2,18 +2,19 @@
  *
  * A file has functions, and each is made by passes that come one after the other (emit.c):
  *
- *     choose   what the function computes, of what is recorded; and where the elements of views are         (choose.c)
+ *     choose   what the function computes, of what is recorded; and where the elements of views are         (choose.c, body.c)
  *     group    units: elementwise instructions over one shape that become one loop, or a kernel alone        (group.c)
  *     place    where each value is: in a variable of its loop, in the caller's arrays, or in the work memory (place.c)
  *     write    the text: the function's head, loops, kernels                                                 (write_function.c ...)
  *
- * A value is that of an instruction, with the same number; behind them come copies of values that an output shows.
+ * A value is that of an instruction, with the same number; behind them come copies of values that an output shows. The body of a loop is
+ * a block of values of its own, one for each instruction that runs it, and a list of units, which stands inside of the unit of the loop.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_EMIT_PROGRAM_H
 #define TGI_EMIT_PROGRAM_H
 
-#include "core/tape_part.h"
+#include "core/loop.h"
 #include "emit/helpers.h"
 #include "emit/writer.h"
 
@@ -69,11 +70,19 @@ typedef enum tgi_value_home {
     TGI_VALUE_VIEW,   /* another's memory */
     TGI_VALUE_LOCAL,  /* a variable of its loop */
     TGI_VALUE_WORK,   /* the work memory, */
-    TGI_VALUE_OUTPUT, /* or an argument of the function */
+    TGI_VALUE_OUTPUT, /* an argument of the function, or a step's piece of what a loop gives; */
+    TGI_VALUE_GIVEN,  /* what a step of a loop begins with: a state, or its piece of an input */
 } tgi_value_home;
 
 /* How a value comes about. */
-typedef enum tgi_emit_kind { TGI_EMIT_NOTHING, TGI_EMIT_LOOP, TGI_EMIT_COPY, TGI_EMIT_ASSIGN, TGI_EMIT_KERNEL } tgi_emit_kind;
+typedef enum tgi_emit_kind {
+    TGI_EMIT_NOTHING,
+    TGI_EMIT_LOOP,
+    TGI_EMIT_COPY,
+    TGI_EMIT_ASSIGN,
+    TGI_EMIT_KERNEL,
+    TGI_EMIT_ITEM /* one of those that a loop gives, made by the unit of the loop */
+} tgi_emit_kind;
 
 typedef struct tgi_emit_value {
     const tgi_node  *node;
@@ -89,6 +98,10 @@ typedef struct tgi_emit_value {
     uint32_t         unit, last_unit, next; /* that make it, and read it last; the next one of the unit */
     uint32_t         first_reader;          /* the first unit that reads it */
     uint32_t         last_reader;           /* the last value in the last unit that does */
+    uint32_t         target;                /* of an assign: the value that is overwritten, else TGI_NONE */
+    uint32_t         block, loop;           /* which it is of; and of a loop that of its body, else 0 */
+    uint32_t         given_by;              /* of a step's piece of an input: which operand of the loop; else TGI_NONE */
+    bool             packed;                /* of a loop: its result is read otherwise than item by item */
     int64_t          at;                    /* in the work memory of its dtype */
 } tgi_emit_value;
 
@@ -104,6 +117,32 @@ typedef struct tgi_emit_output {
     const char *name;
 } tgi_emit_output;
 
+/* One of those that a loop gives: its place in the result; where it has a place of its own the value that it is there, else TGI_NONE; and in
+ * the body. */
+typedef struct tgi_emit_item {
+    tgi_loop_section section;
+    tgi_loop_range   range;
+    uint32_t         owner;
+    bool             wanted;
+    tgi_emit_output  step; /* its piece in a step; of last states the copy that is made behind the loop */
+} tgi_emit_item;
+
+/* Values first .. end - 1 and the units that make them: block 0 is the function, any other the body of a loop. Behind the values of a body
+ * come those that its states begin with, and those that they end with. */
+typedef struct tgi_emit_block {
+    uint32_t       first, end;
+    tgi_emit_unit *units;
+    uint32_t       unit_count;
+
+    uint32_t             outer, run_by; /* of a body: the block and the value that runs it, */
+    const tgi_loop_attr *attr;
+    const tgi_part      *part;
+    const tgi_loop      *loop;
+    tgi_emit_item       *items;
+    uint32_t             item_count;
+    const char          *step; /* and the variable that counts its steps */
+} tgi_emit_block;
+
 typedef struct tgi_function {
     tgi_file        *file;
     const char      *name; /* in C */
@@ -114,8 +153,8 @@ typedef struct tgi_function {
     tgi_emit_value  *values;
     tgi_emit_output *outputs;
     int              output_count;
-    tgi_emit_unit   *units;
-    uint32_t         unit_count;
+    tgi_emit_block  *blocks;
+    uint32_t         block_count;
     int64_t          work[TG_DTYPES]; /* elements */
     int              failures;        /* so many ways to fail, */
     tgi_writer       failure_texts;   /* each a line of the header's comment */
@@ -124,6 +163,8 @@ typedef struct tgi_function {
 /* ---- the passes; each returns the tape's status -------------------------------------------------------------------- */
 
 tg_status tgi_choose_values(tgi_function *f);
+tg_status tgi_list_blocks(tgi_function *f); /* a part of it (body.c): the blocks, and their values */
+tg_status tgi_choose_body(tgi_function *f, uint32_t block);
 tg_status tgi_group_values(tgi_function *f);
 tg_status tgi_place_values(tgi_function *f);
 tg_status tgi_write_function(tgi_function *f);
@@ -147,6 +188,39 @@ const char *tgi_c_name(tgi_file *file, uint32_t index);
 const char *tgi_another_c_name(tgi_file *file, uint32_t index);
 tg_status   tgi_reserve_c_name(tgi_file *file, const char *name);
 
+/* A name that nothing else has, which begins with that text. */
+const char *tgi_new_c_name(tgi_file *file, const char *text);
+
+/* Whether it is a state of a loop, which is needed. */
+static inline bool tgi_is_state(const tgi_emit_value *v) {
+    return v->home == TGI_VALUE_GIVEN && v->given_by == TGI_NONE && v->needed;
+}
+
+/* The values that a state begins with, that it is put aside in, and that it ends with. */
+uint32_t tgi_first_state(const tgi_emit_block *b, uint32_t state);
+uint32_t tgi_put_aside(const tgi_emit_block *b, uint32_t state);
+uint32_t tgi_last_state(const tgi_emit_block *b, uint32_t state);
+
+/* The value that an instruction is in a block. */
+uint32_t tgi_value_in(const tgi_function *f, uint32_t block, uint32_t index);
+
+/* Where the elements of a value are, as an operand (choose.c). */
+tgi_emit_source tgi_source_of(const tgi_function *f, uint32_t value);
+
+/* What is computed is computed in the output's array; what is not, or is wanted twice, is copied there by that value. o->index is a value. */
+tg_status tgi_resolve_output(tgi_function *f, tgi_emit_output *o, uint32_t copy);
+tg_status tgi_make_copy(tgi_function *f, tgi_emit_value *copy, const tgi_node *node, tgi_emit_source source);
+
+/* How a value that is needed comes about. */
+tg_status tgi_resolve_value(tgi_function *f, uint32_t value);
+
+/* Marks what a needed instruction of a block reads as needed. */
+void tgi_need_operands(tgi_function *f, uint32_t block, const tgi_node *node);
+
+/* Whether a view shows an item of a loop's result, and which; and whether that range is one. `item` may be NULL. */
+bool tgi_shows_an_item(const tgi_function *f, const tgi_node *view, const tgi_node *loop, uint32_t *item);
+bool tgi_find_item(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_range range, uint32_t *item);
+
 /* Whether the operand's elements are those of an array of that shape, in its memory, in their order. */
 bool tgi_is_identical(const tgi_emit_source *s, int rank, const int64_t *dims);
 
@@ -154,6 +228,13 @@ bool tgi_is_identical(const tgi_emit_source *s, int rank, const int64_t *dims);
 
 void tgi_write_loop(tgi_function *f, const tgi_emit_unit *unit);
 void tgi_write_kernel(tgi_function *f, const tgi_emit_unit *unit);
+
+/* The units of a block; and the loop that a unit is, around those of its body (write_function.c, write_scan.c). */
+void tgi_write_units(tgi_function *f, const tgi_emit_block *block);
+void tgi_write_scan(tgi_function *f, const tgi_emit_unit *unit);
+
+/* Writes a name for the place of a value in the work memory. */
+void tgi_write_place(tgi_function *f, uint32_t value);
 
 /* Appends the name of the array that holds an instruction's value in this function. */
 void tgi_put_array_name(tgi_function *f, tgi_writer *w, uint32_t base);

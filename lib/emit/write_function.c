@@ -14,12 +14,21 @@ void tgi_put_array_name(tgi_function *f, tgi_writer *w, uint32_t base) {
     tgi_put_string(w, name ? name : "");
 }
 
+/* A step's piece of an input that is one number all over is that number. */
+static uint32_t given_value(const tgi_function *f, uint32_t base) {
+    for (const tgi_emit_value *v = &f->values[base]; v->home == TGI_VALUE_GIVEN && v->given_by != TGI_NONE;
+         v = &f->values[base])
+        base = f->values[f->blocks[v->block].run_by].sources[v->given_by].base;
+    return base;
+}
+
 bool tgi_is_literal(const tgi_function *f, uint32_t base) {
+    base = given_value(f, base);
     return f->values[base].home == TGI_VALUE_LEAF && f->file->home[base] == TGI_LEAF_LITERAL;
 }
 
 void tgi_put_literal_of(const tgi_function *f, tgi_writer *w, uint32_t base) {
-    const tgi_node *node = f->values[base].node;
+    const tgi_node *node = f->values[given_value(f, base)].node;
     tgi_writer      text = {.memory = w->memory};
     if (!tgi_node_size(node)) {
         tgi_put_string(w, node->dtype == TG_F32   ? "0.0f"
@@ -34,7 +43,8 @@ void tgi_put_literal_of(const tgi_function *f, tgi_writer *w, uint32_t base) {
 }
 
 void tgi_put_address_of(tgi_function *f, tgi_writer *w, uint32_t base) {
-    tgi_file       *file = f->file;
+    tgi_file *file = f->file;
+    base = given_value(f, base);
     const tgi_node *node = f->values[base].node;
     const char     *name = tgi_c_name(file, base);
     if (name && !file->numbered[base]) {
@@ -70,19 +80,20 @@ static void put_type(tgi_writer *w, const tgi_node *node) {
     tgi_put(w, "%s %s", tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text, node->rank, node->dims));
 }
 
-static void put_operand(tgi_function *f, tgi_writer *w, uint32_t index) {
-    if (tgi_is_literal(f, index))
-        tgi_put_literal_of(f, w, index);
+static void put_operand(tgi_function *f, tgi_writer *w, uint32_t base) {
+    if (tgi_is_literal(f, base))
+        tgi_put_literal_of(f, w, base);
     else
-        tgi_put_array_name(f, w, f->values[index].home == TGI_VALUE_VIEW ? f->values[index].sources[0].base : index);
+        tgi_put_array_name(f, w, base);
 }
 
 /* "matmul5 = matmul(x, w1): float32 (100, 32), iris.c:56" */
 void tgi_put_heading(tgi_function *f, uint32_t value) {
-    const tgi_node *node = f->values[value].node;
-    tgi_writer      line = {.memory = f->file->bodies.memory};
+    const tgi_emit_value *v = &f->values[value];
+    const tgi_node       *node = v->node;
+    tgi_writer            line = {.memory = f->file->bodies.memory};
     tgi_put_string(&line, "/* ");
-    tgi_put_array_name(f, &line, node->op->effect ? node->in[0] : value);
+    tgi_put_array_name(f, &line, v->target != TGI_NONE ? v->target : value);
     tgi_put_string(&line, " = ");
     tgi_put_comment(&line, node->op->name);
     for (uint32_t j = 0; j < node->count; j++) {
@@ -91,7 +102,7 @@ void tgi_put_heading(tgi_function *f, uint32_t value) {
             tgi_put_string(&line, "...");
             break;
         }
-        put_operand(f, &line, node->in[j]);
+        put_operand(f, &line, v->sources[j].base);
     }
     tgi_put_string(&line, node->count ? "): " : "(): ");
     put_type(&line, node);
@@ -203,15 +214,32 @@ static void write_state(tgi_function *f) {
     }
 }
 
+void tgi_write_place(tgi_function *f, uint32_t value) {
+    const tgi_emit_value *v = &f->values[value];
+    const char           *name = v->name ? v->name : tgi_c_name(f->file, value);
+    int                   dtype = v->node->dtype;
+    tgi_put_line(&f->file->bodies, "%s *const %s = work%s%s + %" PRId64 ";", tgi_c_type((tg_dtype)dtype), name,
+                 f->file->options.memory == TG_EMIT_STATIC ? "." : "->", pool_name(dtype), v->at);
+    if (!tgi_node_size(v->node)) tgi_put_line(&f->file->bodies, "(void)%s;", name);
+}
+
 /* A name for the place of each value that the unit makes in the work memory. */
 static void write_places(tgi_function *f, const tgi_emit_unit *unit) {
-    for (uint32_t i = unit->first; i != TGI_NONE; i = f->values[i].next) {
-        const tgi_emit_value *v = &f->values[i];
-        if (v->home != TGI_VALUE_WORK) continue;
-        int dtype = v->node->dtype;
-        tgi_put_line(&f->file->bodies, "%s *const %s = work%s%s + %" PRId64 ";", tgi_c_type((tg_dtype)dtype),
-                     tgi_c_name(f->file, i), f->file->options.memory == TG_EMIT_STATIC ? "." : "->", pool_name(dtype), v->at);
-        if (!tgi_node_size(v->node)) tgi_put_line(&f->file->bodies, "(void)%s;", tgi_c_name(f->file, i));
+    for (uint32_t i = unit->first; i != TGI_NONE; i = f->values[i].next)
+        if (f->values[i].home == TGI_VALUE_WORK) tgi_write_place(f, i);
+}
+
+void tgi_write_units(tgi_function *f, const tgi_emit_block *block) {
+    for (uint32_t k = 0; k < block->unit_count && !f->file->tape->status; k++) {
+        const tgi_emit_unit *unit = &block->units[k];
+        if (k || f->file->bodies.length) tgi_put_string(&f->file->bodies, "\n");
+        write_places(f, unit);
+        if (unit->loop)
+            tgi_write_loop(f, unit);
+        else if (f->values[unit->first].loop)
+            tgi_write_scan(f, unit);
+        else
+            tgi_write_kernel(f, unit);
     }
 }
 
@@ -239,11 +267,7 @@ tg_status tgi_write_function(tgi_function *f) {
     name_outputs(f);
     file->bodies = (tgi_writer){.memory = &file->tape->memory, .indent = 1};
     write_state(f);
-    for (uint32_t k = 0; k < f->unit_count && !file->tape->status; k++) {
-        if (file->bodies.length) tgi_put_string(&file->bodies, "\n");
-        write_places(f, &f->units[k]);
-        (f->units[k].loop ? tgi_write_loop : tgi_write_kernel)(f, &f->units[k]);
-    }
+    tgi_write_units(f, &f->blocks[0]);
     note_unused(f);
     if (f->failures) tgi_put_lines(&file->bodies, "return 0;");
     put_head(f, &head); /* which depends on whether the kernels may fail */

@@ -138,10 +138,7 @@ static const char *put_by_number(kernel *k, tgi_writer *w, const tgi_emit_source
 static tgi_emit_source source_at(const kernel *k, int operand) {
     const tgi_emit_value *v = k->value;
     if (operand >= 0) return v->sources[k->first + operand];
-    uint32_t        base = v->node->op->effect ? v->node->in[0] : k->index;
-    tgi_emit_source s = {.node = k->f->values[base].node, .base = base};
-    tgi_row_major(s.node->rank, s.node->dims, s.strides);
-    return s;
+    return tgi_source_of(k->f, v->target != TGI_NONE ? v->target : k->index);
 }
 
 /* "[...]" behind an operand; without it the name of its array. Returns what follows. */
@@ -233,6 +230,11 @@ static const char *put_special(kernel *k, tgi_writer *w, const char *text) {
     if (length == 11 && (begins(text, "uniform_f32") || begins(text, "uniform_f64"))) {
         tgi_put_function(k->f->file, w, text, length, TG_F64);
         tgi_put_string(w, "(state->random_words, &state->random_next)");
+        return text + length;
+    }
+    if (length == 10 && begins(text, "normal_f64")) {
+        tgi_put_function(k->f->file, w, text, length, TG_F64);
+        tgi_put_string(w, "(state->random_words, &state->random_next, state->random_normal)");
         return text + length;
     }
     if (!length || !tgi_put_function(k->f->file, w, text, length, working_dtype(k))) tgi_put_bytes(w, text, length);

@@ -30,7 +30,7 @@ static void strides_along(const loop *l, const tgi_emit_source *s, int64_t *stri
 
 static bool is_made_here(const loop *l, const tgi_emit_source *s) {
     const tgi_emit_value *base = &l->f->values[s->base];
-    return base->kind != TGI_EMIT_NOTHING && &l->f->units[base->unit] == l->unit;
+    return base->kind != TGI_EMIT_NOTHING && &l->f->blocks[base->block].units[base->unit] == l->unit;
 }
 
 static bool is_array(const loop *l, const tgi_emit_source *s) {
@@ -142,7 +142,7 @@ static bool put_statement(const loop *l, tgi_writer *w, uint32_t index) {
     const tgi_emit_value *v = &l->f->values[index];
     bool                  is_variable = v->home == TGI_VALUE_LOCAL || v->read_in_loop;
     if (v->kind == TGI_EMIT_ASSIGN)
-        put_element(l, w, v->node->in[0]);
+        put_element(l, w, v->target);
     else if (is_variable) {
         tgi_put(w, "const %s ", tgi_c_type((tg_dtype)v->node->dtype));
         put_variable(l, w, index);

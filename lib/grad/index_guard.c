@@ -4,7 +4,9 @@
  * other values in a later run, which would make the matrix wrong: so it is compared with what it was.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <string.h>
+#include <tapegrad/emit.h>
 
 #include "grad/sparsity.h"
 #include "ops/operands.h"
@@ -26,8 +28,14 @@ static tg_status guard_kernel(tg_kernel_call *call) {
                                 "matrix has other entries: record it anew");
 }
 
+static void guard_emit(tg_emit_call *call) {
+    const tg_type *x = &call->in[0];
+    tg_emit(call, "$y[#0] = 0;\n$for(i, %" PRId64 ")\nif ($0[#i] != $1[#i]) {", tg_shape_size(tg_shape_from(x->rank, x->dims)));
+    tg_emit(call, "$fail(an index by which elements are chosen has other values than when the matrix was recorded)\n}\n}");
+}
+
 static tg_tensor guard(tg_tape *tape, const char *what, const tgi_index_value *seen) {
-    static const tg_op op = {"index_guard", 2, infer_guard, .kernel = guard_kernel};
+    static const tg_op op = {"index_guard", 2, infer_guard, .kernel = guard_kernel, .emit = guard_emit};
     const tgi_node    *index = tgi_node_at(tape, seen->index);
     tgi_node *then = tgi_new_leaf(tape, what, &tgi_constant, NULL, (tg_dtype)index->dtype, tgi_node_shape(index), NULL);
     if (!then) return tgi_invalid(tape);

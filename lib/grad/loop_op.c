@@ -8,39 +8,7 @@
 #include "core/residency.h"
 #include "run/run.h"
 
-/* ---- what the result consists of --------------------------------------------------------------------------------- */
-
-const tgi_part *tgi_body_of(const tg_tape *tape, const tgi_loop_attr *attr) {
-    return tgi_part_at(tape, tgi_node_at(tape, attr->body)->part);
-}
-
-static const tgi_node *node_in(const tg_tape *tape, const tgi_loop *loop, tgi_loop_section section, uint32_t i) {
-    if (section == TGI_OUTPUTS) return tgi_node_at(tape, loop->result[loop->states + i]);
-    return tgi_node_at(tape, section == TGI_SAVED_PRODUCTS ? loop->product[i] : loop->given[i]);
-}
-
-uint32_t tgi_count_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section) {
-    const tgi_loop *loop = tgi_body_of(tape, attr)->loop;
-    switch (section) {
-    case TGI_OUTPUTS: return loop->outputs;
-    case TGI_SAVED_STATES: return attr->saves ? loop->states : 0;
-    case TGI_SAVED_PRODUCTS: return attr->saves && !attr->thrifty ? loop->products : 0;
-    default: return loop->states;
-    }
-}
-
-tgi_loop_range tgi_range_in(const tg_tape *tape, const tgi_loop_attr *attr, tgi_loop_section section, uint32_t i) {
-    const tgi_loop *loop = tgi_body_of(tape, attr)->loop;
-    tgi_loop_range  range = {0, 0};
-    for (tgi_loop_section s = TGI_LAST_STATES; s <= section; s++) {
-        uint32_t count = s == section ? i + 1 : tgi_count_in(tape, attr, s);
-        for (uint32_t j = 0; j < count; j++) {
-            range.from += range.size;
-            range.size = tgi_node_size(node_in(tape, loop, s, j)) * (s == TGI_LAST_STATES ? 1 : attr->steps);
-        }
-    }
-    return range;
-}
+/* ---- what is taken from the result -------------------------------------------------------------------------------- */
 
 /* One of them, in its own shape. */
 typedef struct taken {
@@ -70,7 +38,7 @@ static const tg_op take_op = {.name = "scan_result", .arity = 1, .infer = infer_
 tg_tensor tgi_take_from(tg_tensor packed, const tgi_loop_attr *attr, tgi_loop_section section, uint32_t i) {
     const tg_tape *tape = packed.tape;
     if (!tg_valid(packed)) return packed;
-    const tgi_node *node = node_in(tape, tgi_body_of(tape, attr)->loop, section, i);
+    const tgi_node *node = tgi_node_at(tape, tgi_index_in(tgi_body_of(tape, attr)->loop, section, i));
     taken           t = {.from = tgi_range_in(tape, attr, section, i).from, .section = section, .rank = node->rank};
     int             steps = section == TGI_LAST_STATES ? 0 : 1;
     t.rank += steps;
@@ -96,7 +64,7 @@ static int64_t packed_size(const tg_tape *tape, const tgi_loop_attr *attr) {
     int64_t         total = 0, bytes;
     for (tgi_loop_section s = TGI_LAST_STATES; s < TGI_SECTIONS; s++)
         for (uint32_t j = 0; j < tgi_count_in(tape, attr, s); j++) {
-            int64_t size = tgi_node_size(node_in(tape, loop, s, j));
+            int64_t size = tgi_node_size(tgi_node_at(tape, tgi_index_in(loop, s, j)));
             if (s != TGI_LAST_STATES && __builtin_mul_overflow(size, attr->steps, &size)) return -1;
             if (__builtin_add_overflow(total, size, &total)) return -1;
         }
@@ -266,7 +234,8 @@ static tg_status kernel(tg_kernel_call *call) {
 }
 
 static tg_rule *const rules[] = {tgi_loop_rule};
-const tg_op           tgi_loop_op = {.name = "scan", .arity = -1, .infer = infer, .kernel = kernel, .rules = rules};
+const tg_op           tgi_loop_op =
+    {.name = "scan", .arity = -1, .infer = infer, .kernel = kernel, .rules = rules, .emit = tgi_emit_loop};
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */
 

@@ -56,12 +56,16 @@ typedef struct order {
 
 enum { MOST_FACTORIAL = 170 };
 
-static order order_of(int n) {
+double tgi_factorial(int n) {
     long double product = 1;
-    if (n > MOST_FACTORIAL) return (order){n, tgi_log_gamma_f64(n + 1.0)};
+    if (n > MOST_FACTORIAL) return tgi_log_gamma_f64(n + 1.0);
     for (int i = 2; i <= n; i++)
         product *= i;
-    return (order){n, (double)product};
+    return (double)product;
+}
+
+static order order_of(int n) {
+    return (order){n, tgi_factorial(n)};
 }
 
 /* For a whole exponent the pow of mingw-w64 multiplies, and every product rounds: in long double that does not count. */

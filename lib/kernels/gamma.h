@@ -24,6 +24,9 @@ double tgi_digamma(double x);
 void tgi_polygamma_f32(int order, int64_t n, const float *x, float *y);
 void tgi_polygamma_f64(int order, int64_t n, const double *x, double *y);
 
+/* n!, or its logarithm when n is above 170. */
+double tgi_factorial(int n);
+
 /* log |Gamma(x)|, of the C library. Its lgamma may write the sign to a variable that all threads share. POSIX has lgamma_r;
  * mingw-w64 has it under another name, which no header declares; a library with neither has no such variable. */
 #if HAVE_LGAMMA_R

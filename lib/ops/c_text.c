@@ -51,6 +51,10 @@ void tgi_write_zeros(tg_emit_call *call) {
     tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = 0;\n}", tgi_size(call->out.rank, call->out.dims));
 }
 
+void tgi_write_copy(tg_emit_call *call) {
+    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = $0[#i];\n}", tgi_size(call->out.rank, call->out.dims));
+}
+
 static bool is_loop(const tgi_indices *x, int axis) {
     return strcmp(x->axis[axis], "0") != 0;
 }

@@ -32,6 +32,13 @@ const char *tgi_number_text(int64_t offset, const int64_t *strides, const tgi_in
 /* Writes zeros into all of the result. */
 void tgi_write_zeros(tg_emit_call *call);
 
+/* Copies operand 0, of the result's shape, into it. */
+void tgi_write_copy(tg_emit_call *call);
+
+/* For each index, operand 1, along an axis of the result: that statement, in which %s stand for the indices in the result, in the source,
+ * operand 2, which broadcasts, and in the result again; behind a check of the indices (index_text.c). */
+void tgi_write_scattered(tg_emit_call *call, const char *statement);
+
 /* Fails when an element of operand k, which has indices, is none of an axis of that size (index_text.c). */
 void tgi_write_index_check(tg_emit_call *call, int k, int64_t size);
 

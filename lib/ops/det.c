@@ -19,12 +19,6 @@
 
 /* ---- values: operands a, and its factors --------------------------------------------------------------------------- */
 
-enum { DET, SIGN, LOG_ABS, LOG };
-
-typedef struct det_attr {
-    int64_t kind;
-} det_attr;
-
 /* (..., n, n) gives (...). */
 static tg_status infer_det(tg_infer *call) {
     tg_status status = tgi_infer_square(call);
@@ -43,7 +37,7 @@ DEFINE_DET(f64)
 
 static tg_status det_kernel(tg_kernel_call *call) {
     const tg_array *y = &call->out;
-    int64_t         kind = ((const det_attr *)call->attr)->kind;
+    int64_t         kind = ((const tgi_det_attr *)call->attr)->kind;
     tg_array        factors = tgi_packed(call, 1);
     char            text[TGI_TEXT];
     tgi_stack       lu = tgi_stack_of(&factors, y->rank, y->dims);
@@ -52,20 +46,23 @@ static tg_status det_kernel(tg_kernel_call *call) {
         const void *matrix = tgi_next_matrix(&lu);
         const void *pivots = tgi_element_at((void *)matrix, y->dtype, lu.columns * lu.columns);
         tgi_det_f64 d;
-        if (kind != DET && tgi_check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
+        if (kind != TGI_DET && tgi_check_factors(call, &lu, i, matrix)) return TG_ERR_NUMERIC;
         if (TGI_DISPATCH_FLOATS(y->dtype, d = det, lu.columns, matrix, pivots)) return TG_ERR_DTYPE;
-        if (kind == LOG && d.sign < 0)
+        if (kind == TGI_LOG && d.sign < 0)
             return tg_kernel_fail_with(call, TG_ERR_NUMERIC,
                                        "the determinant of %s is negative: tg_slogdet gives the logarithm of its absolute "
                                        "value",
                                        tgi_matrix_text(text, &lu, i));
-        tgi_convert(kind == DET ? d.det : kind == SIGN ? d.sign : d.log, y->dtype, tgi_element_at(y->data, y->dtype, i));
+        tgi_convert(kind == TGI_DET    ? d.det
+                    : kind == TGI_SIGN ? d.sign
+                                       : d.log,
+                    y->dtype, tgi_element_at(y->data, y->dtype, i));
     }
     return TG_OK;
 }
 
 static tg_tensor record_det(const tg_op *op, tg_tensor a, tg_tensor lu, int kind) {
-    det_attr attr = {.kind = kind};
+    tgi_det_attr attr = {.kind = kind};
     return tg_record(NULL, op, 2, ((tg_tensor[]){a, lu}), &attr, sizeof attr);
 }
 
@@ -92,10 +89,10 @@ static tg_tensor regular_det_rule(const tg_rule_call *call) {
 
 static tg_rule *const regular_det_rules[] = {regular_det_rule, NULL}, *const log_det_rules[] = {log_det_rule, NULL};
 
-static const tg_op regular_det = {"det", 2, infer_det, .kernel = det_kernel, .rules = regular_det_rules};
-static const tg_op logdet = {"logdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules};
-static const tg_op slogdet = {"slogdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules};
-static const tg_op sign_of_det = {"slogdet", 2, infer_det, .kernel = det_kernel};
+static const tg_op regular_det = {"det", 2, infer_det, .kernel = det_kernel, .rules = regular_det_rules, .emit = tgi_det_emit};
+static const tg_op logdet = {"logdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules, .emit = tgi_det_emit};
+static const tg_op slogdet = {"slogdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules, .emit = tgi_det_emit};
+static const tg_op sign_of_det = {"slogdet", 2, infer_det, .kernel = det_kernel, .emit = tgi_det_emit};
 
 /* ---- what a singular matrix lacks ---------------------------------------------------------------------------------- */
 
@@ -209,7 +206,7 @@ static tg_status lacking_kernel(tg_kernel_call *call) {
 }
 
 static tg_tensor lacking(tg_tensor a, tg_tensor lu) {
-    static const tg_op op = {"det", 2, infer_lacking, .kernel = lacking_kernel};
+    static const tg_op op = {"det", 2, infer_lacking, .kernel = lacking_kernel, .emit = tgi_lacking_emit};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){a, lu}), NULL, 0);
 }
 
@@ -225,8 +222,8 @@ static tg_tensor cofactors(tg_tensor a, tg_tensor lu) {
     int64_t   n = shape.dims[shape.rank - 1];
     tg_tensor more = lacking(a, lu), u = tg_slice(more, -1, n + U, n + U + 2, 1), v = tg_slice(more, -1, n + V, n + V + 2, 1);
     tg_tensor regular = tg_add(a, tg_slice(more, -1, 0, n, 1)), factors = tgi_lu_of(regular);
-    tg_tensor det =
-        tg_mul(for_matrices(record_det(&regular_det, regular, factors, DET), a), tg_slice(more, -1, n + ALL, n + ALL + 1, 1));
+    tg_tensor det = tg_mul(for_matrices(record_det(&regular_det, regular, factors, TGI_DET), a),
+                           tg_slice(more, -1, n + ALL, n + ALL + 1, 1));
     tg_tensor b = tgi_inverse_by(regular, factors, 0), bu = tg_matmul(b, u), vb = tg_matmul(tg_transpose(v, -1, -2), b);
     tg_tensor one = tgi_identity(a.tape, tg_dtype_of(a), 2), s = tg_sub(one, tg_matmul(tg_transpose(v, -1, -2), bu));
     tg_tensor adj = tg_sub(tg_mul(sum_of_matrix(tg_mul(s, one)), one), s);
@@ -240,7 +237,7 @@ static tg_tensor det_rule(const tg_rule_call *call) {
 
 static tg_rule *const det_rules[] = {det_rule, NULL};
 
-static const tg_op det = {"det", 2, infer_det, .kernel = det_kernel, .rules = det_rules};
+static const tg_op det = {"det", 2, infer_det, .kernel = det_kernel, .rules = det_rules, .emit = tgi_det_emit};
 
 /* ---- recording functions ------------------------------------------------------------------------------------------- */
 
@@ -252,11 +249,11 @@ static tg_tensor determinant(const tg_op *op, tg_tensor a, int kind) {
 }
 
 tg_tensor(tg_det)(tg_tensor a) {
-    return determinant(&det, a, DET);
+    return determinant(&det, a, TGI_DET);
 }
 
 tg_tensor(tg_logdet)(tg_tensor a) {
-    return determinant(&logdet, a, LOG);
+    return determinant(&logdet, a, TGI_LOG);
 }
 
 /* The sign is the user's too. */
@@ -266,8 +263,8 @@ tg_tensor(tg_slogdet)(tg_tensor a, tg_tensor *sign) {
     if (!tgi_takes_matrices(&slogdet, 1, &a, NULL)) return tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, "slogdet");
     tg_tensor lu = tgi_lu_of(a);
-    if (sign) *sign = tg_keep_result(scope, record_det(&sign_of_det, a, lu, SIGN));
-    tg_tensor log = tg_end_scope_with(scope, record_det(&slogdet, a, lu, LOG_ABS));
+    if (sign) *sign = tg_keep_result(scope, record_det(&sign_of_det, a, lu, TGI_SIGN));
+    tg_tensor log = tg_end_scope_with(scope, record_det(&slogdet, a, lu, TGI_LOG_ABS));
     if (sign && !tg_valid(log)) *sign = log;
     return log;
 }

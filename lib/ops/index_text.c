@@ -78,18 +78,22 @@ void tgi_gather_emit_add_back(tg_emit_call *call) {
     close_indices(call, &x);
 }
 
-/* The source, operand 2, broadcasts to the shape of the indices. Sums of integers wrap around, those of bool are "or". */
+void tgi_write_scattered(tg_emit_call *call, const char *statement) {
+    char        at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT], source_at[TGI_INDICES_TEXT];
+    tgi_indices x = open_indices(call, at, whole_at), source = tgi_last_indices(&x, call->in[2].rank);
+    tgi_indices_text(&source, source_at);
+    tg_emit(call, statement, whole_at, source_at, whole_at);
+    close_indices(call, &x);
+}
+
+/* Sums of integers wrap around, those of bool are "or". */
 static void write_scatter(tg_emit_call *call, bool add) {
     static const char *const sums[TG_DTYPES] = {[TG_F32] = "$y[%s] += $2[%s];",
                                                 [TG_F64] = "$y[%s] += $2[%s];",
                                                 [TG_I64] = "$y[%s] = (int64_t)((uint64_t)$2[%s] + (uint64_t)$y[%s]);",
                                                 [TG_BOOL] = "$y[%s] = $2[%s] || $y[%s];"};
-    char                     at[TGI_INDICES_TEXT], whole_at[TGI_INDICES_TEXT], source_at[TGI_INDICES_TEXT];
-    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = $0[#i];\n}", tgi_size(call->out.rank, call->out.dims));
-    tgi_indices x = open_indices(call, at, whole_at), source = tgi_last_indices(&x, call->in[2].rank);
-    tgi_indices_text(&source, source_at);
-    tg_emit(call, add ? sums[call->out.dtype] : "$y[%s] = $2[%s];", whole_at, source_at, whole_at);
-    close_indices(call, &x);
+    tgi_write_copy(call);
+    tgi_write_scattered(call, add ? sums[call->out.dtype] : "$y[%s] = $2[%s];");
 }
 
 void tgi_scatter_emit(tg_emit_call *call) {

@@ -12,10 +12,6 @@
 #include "kernels/factor.h"
 #include "ops/operands.h"
 
-typedef struct solve_attr {
-    int64_t options;
-} solve_attr;
-
 /* ---- shape rules ------------------------------------------------------------------------------------------------- */
 
 static tg_status check_square(const tg_infer *call) {
@@ -47,8 +43,8 @@ static tg_status infer_lu(tg_infer *call) {
 /* (..., n, n) x (..., n, m) gives (..., n, m); with TG_RIGHT (..., n, n) x (..., m, n) gives (..., m, n); (..., n, n) x (n)
  * gives (..., n). Further operands are not checked. */
 static tg_status infer_solve(tg_infer *call) {
-    const tg_type    *a = &call->in[0], *b = &call->in[1];
-    const solve_attr *attr = call->attr;
+    const tg_type        *a = &call->in[0], *b = &call->in[1];
+    const tgi_solve_attr *attr = call->attr;
     if (tgi_require_equal(call, a->dtype, b->dtype) || check_square(call)) return call->tape->status;
     if (b->rank == 0) return tg_refuse(call, TG_ERR_SHAPE, "a single number is no right-hand side");
 
@@ -117,13 +113,9 @@ static void *scratch_for(tg_kernel_call *call, int64_t n, int64_t m) {
 
 /* ---- triangle: the parts below, on and above the diagonal, each times a factor ------------------------------------- */
 
-typedef struct triangle_attr {
-    double below, on, above;
-} triangle_attr;
-
 /* A factor of 0 gives 0, whatever the element is. */
 #define DEFINE_SCALE(suffix, T) \
-    static void scale_##suffix(int64_t count, int64_t rows, int64_t columns, const triangle_attr *by, const T *x, T *y) { \
+    static void scale_##suffix(int64_t count, int64_t rows, int64_t columns, const tgi_triangle_attr *by, const T *x, T *y) { \
         for (int64_t i = 0; i < count * rows; i++) \
             for (int64_t j = 0, row = i % rows; j < columns; j++) { \
                 T factor = (T)(j < row ? by->below : j > row ? by->above : by->on); \
@@ -144,15 +136,16 @@ static tg_status triangle_kernel(tg_kernel_call *call) {
 static tg_tensor triangle(tg_tensor x, double below, double on, double above);
 
 static tg_tensor triangle_rule(const tg_rule_call *call) {
-    const triangle_attr *by = call->attr;
+    const tgi_triangle_attr *by = call->attr;
     return triangle(call->g, by->below, by->on, by->above);
 }
 
 static tg_rule *const triangle_rules[] = {triangle_rule};
 
 static tg_tensor triangle(tg_tensor x, double below, double on, double above) {
-    static const tg_op op = {"triangle", 1, tgi_infer_square, .kernel = triangle_kernel, .rules = triangle_rules};
-    triangle_attr      attr = {below, on, above};
+    static const tg_op op =
+        {"triangle", 1, tgi_infer_square, .kernel = triangle_kernel, .rules = triangle_rules, .emit = tgi_triangle_emit};
+    tgi_triangle_attr attr = {below, on, above};
     return tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
 }
 
@@ -169,7 +162,7 @@ static tg_tensor transposed(tg_tensor x) {
 
 static tg_status solve_triangular_kernel(tg_kernel_call *call) {
     const tg_array *x = &call->out;
-    int             options = (int)((const solve_attr *)call->attr)->options, rank = x->rank - 2;
+    int             options = (int)((const tgi_solve_attr *)call->attr)->options, rank = x->rank - 2;
     char            text[TGI_TEXT];
     bool            turn = options & TG_TRANSPOSED, upper = !(options & TG_UPPER) == turn, unit = options & TG_UNIT;
     tgi_stack       t = tgi_stack_of(&call->in[0], rank, x->dims), b = tgi_stack_of(&call->in[1], rank, x->dims);
@@ -195,12 +188,12 @@ static tg_status solve_triangular_kernel(tg_kernel_call *call) {
 static tg_tensor record_triangular(tg_tensor t, tg_tensor b, int options);
 
 static tg_tensor solve_triangular_rule_b(const tg_rule_call *call) {
-    return record_triangular(call->x[0], call->g, (int)((const solve_attr *)call->attr)->options ^ TG_TRANSPOSED);
+    return record_triangular(call->x[0], call->g, (int)((const tgi_solve_attr *)call->attr)->options ^ TG_TRANSPOSED);
 }
 
 /* T x = b: d/dT = -(T^-T g) x^T; T^T x = b: its transpose; and of that the triangle that was used. */
 static tg_tensor solve_triangular_rule_t(const tg_rule_call *call) {
-    int       options = (int)((const solve_attr *)call->attr)->options;
+    int       options = (int)((const tgi_solve_attr *)call->attr)->options;
     bool      upper = options & TG_UPPER;
     tg_tensor gb = solve_triangular_rule_b(call), x = call->y;
     tg_tensor product = options & TG_TRANSPOSED ? tg_matmul(x, transposed(gb)) : tg_matmul(gb, transposed(x));
@@ -209,12 +202,16 @@ static tg_tensor solve_triangular_rule_t(const tg_rule_call *call) {
 
 static tg_rule *const solve_triangular_rules[] = {solve_triangular_rule_t, solve_triangular_rule_b};
 
-static const tg_op solve_triangular = {"solve_triangular", 2, infer_solve, .kernel = solve_triangular_kernel,
-                                       .rules = solve_triangular_rules};
+static const tg_op solve_triangular = {"solve_triangular",
+                                       2,
+                                       infer_solve,
+                                       .kernel = solve_triangular_kernel,
+                                       .rules = solve_triangular_rules,
+                                       .emit = tgi_solve_triangular_emit};
 
 /* For matrices b, at the right of t. */
 static tg_tensor record_triangular(tg_tensor t, tg_tensor b, int options) {
-    solve_attr attr = {.options = options};
+    tgi_solve_attr attr = {.options = options};
     return tg_record(NULL, &solve_triangular, 2, ((tg_tensor[]){t, b}), &attr, sizeof attr);
 }
 
@@ -250,7 +247,8 @@ static tg_tensor cholesky_rule(const tg_rule_call *call) {
 
 static tg_rule *const cholesky_rules[] = {cholesky_rule};
 
-static const tg_op cholesky = {"cholesky", 1, tgi_infer_square, .kernel = cholesky_kernel, .rules = cholesky_rules};
+static const tg_op cholesky =
+    {"cholesky", 1, tgi_infer_square, .kernel = cholesky_kernel, .rules = cholesky_rules, .emit = tgi_cholesky_emit};
 
 /* ---- LU ---------------------------------------------------------------------------------------------------------- */
 
@@ -269,7 +267,7 @@ static tg_status lu_kernel(tg_kernel_call *call) {
 }
 
 tg_tensor tgi_lu_of(tg_tensor a) {
-    static const tg_op op = {"lu", 1, infer_lu, .kernel = lu_kernel};
+    static const tg_op op = {"lu", 1, infer_lu, .kernel = lu_kernel, .emit = tgi_lu_emit};
     return tg_record(NULL, &op, 1, &a, NULL, 0);
 }
 
@@ -291,7 +289,7 @@ tg_status tgi_check_factors(const tg_kernel_call *call, const tgi_stack *lu, int
 static tg_status solve_kernel(tg_kernel_call *call) {
     const tg_array *x = &call->out;
     tg_array        factors = tgi_packed(call, 2);
-    bool            turn = ((const solve_attr *)call->attr)->options & TG_TRANSPOSED;
+    bool            turn = ((const tgi_solve_attr *)call->attr)->options & TG_TRANSPOSED;
     if (x->size == 0) return TG_OK;
     tgi_stack lu = tgi_stack_of(&factors, x->rank - 2, x->dims), b = tgi_stack_of(&call->in[1], x->rank - 2, x->dims);
     int64_t   n = b.rows, m = b.columns;
@@ -310,7 +308,7 @@ static tg_status solve_kernel(tg_kernel_call *call) {
 }
 
 static tg_tensor record_solve(const tg_op *op, tg_tensor a, tg_tensor b, tg_tensor lu, int options) {
-    solve_attr attr = {.options = options};
+    tgi_solve_attr attr = {.options = options};
     return tg_record(NULL, op, 3, ((tg_tensor[]){a, b, lu}), &attr, sizeof attr);
 }
 
@@ -318,18 +316,18 @@ static tg_tensor solve_rule_b(const tg_rule_call *call);
 
 /* a x = b: d/da = -(a^-T g) x^T; a^T x = b: its transpose. */
 static tg_tensor solve_rule_a(const tg_rule_call *call) {
-    bool      turn = ((const solve_attr *)call->attr)->options & TG_TRANSPOSED;
+    bool      turn = ((const tgi_solve_attr *)call->attr)->options & TG_TRANSPOSED;
     tg_tensor gb = solve_rule_b(call), x = call->y;
     return tg_neg(turn ? tg_matmul(x, transposed(gb)) : tg_matmul(gb, transposed(x)));
 }
 
 static tg_rule *const solve_rules[] = {solve_rule_a, solve_rule_b, NULL};
 
-static const tg_op solve = {"solve", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules};
-static const tg_op inverse = {"inverse", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules};
+static const tg_op solve = {"solve", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules, .emit = tgi_solve_emit};
+static const tg_op inverse = {"inverse", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules, .emit = tgi_solve_emit};
 
 static tg_tensor solve_rule_b(const tg_rule_call *call) {
-    int options = (int)((const solve_attr *)call->attr)->options;
+    int options = (int)((const tgi_solve_attr *)call->attr)->options;
     return record_solve(&solve, call->x[0], call->g, call->x[2], options ^ TG_TRANSPOSED);
 }
 
@@ -386,10 +384,10 @@ static tg_tensor solve_by_options(tg_tensor t, tg_tensor b, int options) {
 }
 
 tg_tensor(tg_solve_triangular)(tg_tensor t, tg_tensor b, int options) {
-    tg_tensor  x[] = {t, b};
-    tg_tape   *tape = tgi_tape_of_any(2, x);
-    solve_attr attr = {.options = options};
-    bool       known = are_known(tape, "solve_triangular", options, TG_UPPER | TG_TRANSPOSED | TG_UNIT | TG_RIGHT);
+    tg_tensor      x[] = {t, b};
+    tg_tape       *tape = tgi_tape_of_any(2, x);
+    tgi_solve_attr attr = {.options = options};
+    bool           known = are_known(tape, "solve_triangular", options, TG_UPPER | TG_TRANSPOSED | TG_UNIT | TG_RIGHT);
     if (!known || !tgi_takes_matrices(&solve_triangular, 2, x, &attr)) return tgi_invalid(tape);
     tg_scope scope = tg_begin_scope(tape, "solve_triangular");
     return tg_end_scope_with(scope, solve_by_options(t, b, options));
@@ -409,7 +407,7 @@ tg_tensor(tg_cholesky_solve)(tg_tensor factor, tg_tensor b, int triangle) {
     static const tg_op op = {"cholesky_solve", 2, infer_solve, .kernel = NULL};
     tg_tensor          x[] = {factor, b};
     tg_tape           *tape = tgi_tape_of_any(2, x);
-    solve_attr         attr = {0};
+    tgi_solve_attr     attr = {0};
     if (!are_known(tape, "cholesky_solve", triangle, TG_UPPER) || !tgi_takes_matrices(&op, 2, x, &attr))
         return tgi_invalid(tape);
     tg_scope scope = tg_begin_scope(tape, "cholesky_solve");
@@ -418,9 +416,9 @@ tg_tensor(tg_cholesky_solve)(tg_tensor factor, tg_tensor b, int triangle) {
 }
 
 tg_tensor(tg_solve)(tg_tensor a, tg_tensor b) {
-    tg_tensor  x[] = {a, b};
-    tg_tape   *tape = tgi_tape_of_any(2, x);
-    solve_attr attr = {0};
+    tg_tensor      x[] = {a, b};
+    tg_tape       *tape = tgi_tape_of_any(2, x);
+    tgi_solve_attr attr = {0};
     if (!tgi_takes_matrices(&solve, 2, x, &attr)) return tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, "solve");
     tg_tensor lu = tgi_lu_of(a);

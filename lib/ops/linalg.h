@@ -24,6 +24,32 @@ tg_tensor tgi_inverse_by(tg_tensor a, tg_tensor lu, int options);
 /* The identity matrix, n x n. */
 tg_tensor tgi_identity(tg_tape *tape, tg_dtype dtype, int64_t n);
 
+/* ---- attributes ---------------------------------------------------------------------------------------------------- */
+
+typedef struct tgi_solve_attr {
+    int64_t options;
+} tgi_solve_attr;
+
+/* Factors of what is below, on and above the diagonal. */
+typedef struct tgi_triangle_attr {
+    double below, on, above;
+} tgi_triangle_attr;
+
+enum { TGI_DET, TGI_SIGN, TGI_LOG_ABS, TGI_LOG };
+typedef struct tgi_det_attr {
+    int64_t kind;
+} tgi_det_attr;
+
+/* ---- in C (linalg_text.c) ------------------------------------------------------------------------------------------ */
+
+void tgi_triangle_emit(tg_emit_call *call);
+void tgi_solve_triangular_emit(tg_emit_call *call);
+void tgi_cholesky_emit(tg_emit_call *call);
+void tgi_lu_emit(tg_emit_call *call);
+void tgi_solve_emit(tg_emit_call *call);
+void tgi_det_emit(tg_emit_call *call);
+void tgi_lacking_emit(tg_emit_call *call);
+
 /* ---- for kernels --------------------------------------------------------------------------------------------------- */
 
 /* The matrices of an operand, one after the other, as they are seen in a stack that it broadcasts to. */

@@ -5,7 +5,9 @@
  * elements; should there be another number of them in a later run, that is an error.
  *
  * SPDX-License-Identifier: MIT */
-#include "ops/ops.h"
+#include <inttypes.h>
+
+#include "ops/c_text.h"
 
 /* ---- masked_fill ------------------------------------------------------------------------------------------------- */
 
@@ -63,9 +65,25 @@ static tg_status nonzero_kernel(tg_kernel_call *call) {
                           (long long)found, (long long)attr->count);
 }
 
+static void nonzero_emit(tg_emit_call *call) {
+    const nonzero_attr *attr = call->attr;
+    const tg_type      *x = &call->in[0];
+    int64_t             size = tgi_size(x->rank, x->dims), inner = size;
+    tg_emit(call, "$I pos = 0;\n$for(i, %" PRId64 ")\nif (!$0[#i]) continue;", size);
+    if (attr->count) tg_emit(call, "if (pos < %" PRId64 ") {", attr->count);
+    if (attr->count && attr->flat) tg_emit(call, "$y[pos] = i;");
+    for (int k = 0; k < x->rank && attr->count && !attr->flat && size; k++) {
+        inner /= x->dims[k];
+        tg_emit(call, "$y[pos, %d] = i / %" PRId64 " %% %" PRId64 ";", k, inner, x->dims[k]);
+    }
+    if (attr->count) tg_emit(call, "}");
+    tg_emit(call, "pos++;\n}\nif (pos != %" PRId64 ") {", attr->count);
+    tg_emit(call, "$fail(not %" PRId64 " elements are chosen: so many were when it was recorded)\n}", attr->count);
+}
+
 /* Of a bool tensor. Runs what it depends on, unless there is an error already. */
 static tg_tensor find_nonzero(tg_tensor mask, bool flat) {
-    static const tg_op op = {"nonzero", 1, infer_nonzero, .kernel = nonzero_kernel};
+    static const tg_op op = {"nonzero", 1, infer_nonzero, .kernel = nonzero_kernel, .emit = nonzero_emit};
     nonzero_attr       attr = {.flat = flat};
     tg_tensor          count = tg_sum(tg_cast(mask, TG_I64));
     if (tg_keep(count) == TG_OK) tg_read(count, &attr.count, 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/c_text.h"
 #include "ops/operands.h"
 
 typedef struct reduce_attr {
@@ -93,6 +94,19 @@ static tg_status reduce_kernel(tg_kernel_call *call) {
     }
 }
 
+/* Where x is not reduced too, each place that has a source gets one of them before, or 1 for products: extremes do not mind one twice. */
+static void reduce_emit(tg_emit_call *call) {
+    const reduce_attr *attr = call->attr;
+    bool               floating = tgi_floating(call->out.dtype), is_product = attr->kind == TG_SCATTER_PROD;
+    tgi_write_copy(call);
+    if (!attr->self) tgi_write_scattered(call, is_product ? "$y[%s] = 1;" : "$y[%s] = $2[%s];");
+    if (is_product)
+        tgi_write_scattered(call, floating ? "$y[%s] *= $2[%s];" : "$y[%s] = (int64_t)((uint64_t)$2[%s] * (uint64_t)$y[%s]);");
+    else
+        tgi_write_scattered(call,
+                            attr->kind == TG_SCATTER_MAX ? "$PUT_LARGER(&$y[%s], $2[%s]);" : "$PUT_SMALLER(&$y[%s], $2[%s]);");
+}
+
 static tg_status infer_reduce(tg_infer *call) {
     if (tgi_infer_scatter(call)) return call->tape->status;
     return tgi_require_dtype(call, call->in[0].dtype, TGI_NUMBERS);
@@ -135,7 +149,8 @@ static tg_tensor reduce_rule_source(const tg_rule_call *call) {
 static tg_rule *const reduce_rules[] = {reduce_rule_x, NULL, reduce_rule_source};
 
 static tg_tensor record(tg_tensor x, tg_tensor index, tg_tensor source, const reduce_attr *attr) {
-    static const tg_op op = {"scatter_reduce", 3, infer_reduce, .kernel = reduce_kernel, .rules = reduce_rules};
+    static const tg_op op = {"scatter_reduce",   3, infer_reduce, .kernel = reduce_kernel, .rules = reduce_rules,
+                             .emit = reduce_emit};
     return tg_record(NULL, &op, 3, ((tg_tensor[]){x, index, source}), attr, sizeof *attr);
 }
 

@@ -1,8 +1,11 @@
 /* ops/search.c: places in sorted rows, and how often an integer occurs.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <string.h>
+
 #include "kernels/strided.h"
-#include "ops/ops.h"
+#include "ops/c_text.h"
 
 /* ---- searchsorted ------------------------------------------------------------------------------------------------ */
 
@@ -58,8 +61,21 @@ static tg_status search_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_NUMBERS(rows->dtype, search, y->size / count, n, count, one, row, x, right, y->data);
 }
 
+static void search_emit(tg_emit_call *call) {
+    const tg_type *rows = &call->in[0];
+    tgi_indices    x = tgi_indices_of(call->out.rank, call->out.dims, 0), row = rows->rank > 1 ? x : (tgi_indices){.rank = 1};
+    char           at[TGI_INDICES_TEXT], row_at[TGI_INDICES_TEXT];
+    strcpy(row.axis[row.rank - 1], "0");
+    tgi_indices_text(&x, at);
+    tgi_indices_text(&row, row_at);
+    tgi_open_loops(call, &x, 0, x.rank, call->out.dims);
+    tg_emit(call, "$y[%s] = $SEARCH(%" PRId64 ", &$0[%s], %" PRId64 ", $1[%s], %s);", at, rows->dims[rows->rank - 1], row_at,
+            tg_emit_stride(call, 0, rows->rank - 1), at, ((const search_attr *)call->attr)->right ? "true" : "false");
+    tgi_close_loops(call, &x, 0, x.rank);
+}
+
 tg_tensor(tg_searchsorted)(tg_tensor sorted, tg_tensor values, bool right) {
-    static const tg_op op = {"searchsorted", 2, infer_search, .kernel = search_kernel};
+    static const tg_op op = {"searchsorted", 2, infer_search, .kernel = search_kernel, .emit = search_emit};
     search_attr        attr = {right};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){sorted, values}), &attr, sizeof attr);
 }

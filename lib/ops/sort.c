@@ -3,9 +3,11 @@
  * The one op is argsort, which gives indices and has no gradient; sorted values are gathered by them, and gather has a gradient.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/c_text.h"
 #include "ops/ops.h"
 
 typedef struct sort_attr {
@@ -110,11 +112,27 @@ static tg_status argsort_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+/* Row by row: where the first element of a row is, and the steps along it. */
+static void argsort_emit(tg_emit_call *call) {
+    const sort_attr *attr = call->attr;
+    int              axis = (int)attr->axis;
+    int64_t          strides[TG_MAX_RANK];
+    char             at[TGI_INDICES_TEXT];
+    tgi_indices      row = tgi_indices_of(call->out.rank, call->out.dims, 0);
+    tgi_row_major(call->out.rank, call->out.dims, strides);
+    strcpy(row.axis[axis], "0");
+    tgi_indices_text(&row, at);
+    tgi_open_loops(call, &row, 0, row.rank, call->out.dims);
+    tg_emit(call, "$ARGSORT(%" PRId64 ", &$0[%s], %" PRId64 ", &$y[%s], %" PRId64 ", %s);", call->out.dims[axis], at,
+            tg_emit_stride(call, 0, axis), at, strides[axis], attr->descending ? "true" : "false");
+    tgi_close_loops(call, &row, 0, row.rank);
+}
+
 /* ---- recording functions ----------------------------------------------------------------------------------------- */
 
 /* `axis` counts from the front. */
 static tg_tensor argsort(tg_tensor x, int axis, bool descending) {
-    static const tg_op op = {"argsort", 1, infer_argsort, .kernel = argsort_kernel};
+    static const tg_op op = {"argsort", 1, infer_argsort, .kernel = argsort_kernel, .emit = argsort_emit};
     return tg_record(NULL, &op, 1, &x, &(sort_attr){axis, descending}, sizeof(sort_attr));
 }
 

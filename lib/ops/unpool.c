@@ -5,9 +5,10 @@
  * SPDX-License-Identifier: MIT */
 #include <tapegrad/conv.h>
 
+#include <inttypes.h>
 #include <string.h>
 
-#include "ops/ops.h"
+#include "ops/c_text.h"
 
 /* ---- adaptive_max_pool: where the largest elements are ------------------------------------------------------------ */
 
@@ -76,6 +77,31 @@ static tg_status adaptive_kernel(tg_kernel_call *call) {
     return TGI_DISPATCH_FLOATS(x->dtype, all_largest, images, n, attr->size, from, call->out.data);
 }
 
+static void adaptive_emit(tg_emit_call *call) {
+    static const char *const window[] = {"i", "j", "k"}, *const element[] = {"ii", "jj", "kk"};
+    const adaptive_attr *attr = call->attr;
+    const tg_type       *x = &call->in[0];
+    int                  axes = (int)attr->axes, before = x->rank - axes;
+    int64_t              n[3] = {1, 1, 1}, images = tgi_size(before, x->dims);
+    memcpy(n + 3 - axes, x->dims + before, (size_t)axes * sizeof *n);
+    tg_emit(call, "$for(n, %" PRId64 ")", images);
+    for (int a = 0; a < 3; a++) {
+        const char *i = window[a];
+        tg_emit(call, "$for(%s, %" PRId64 ")\nconst $I from%d_ = ($I)((int64_t)%s * %" PRId64 " / %" PRId64 ");", i,
+                attr->size[a], a, i, n[a], attr->size[a]);
+        tg_emit(call, "const $I end%d_ = ($I)((((int64_t)%s + 1) * %" PRId64 " + %" PRId64 ") / %" PRId64 ");", a, i, n[a],
+                attr->size[a] - 1, attr->size[a]);
+    }
+    tg_emit(call, "$I best = (from0_ * %" PRId64 " + from1_) * %" PRId64 " + from2_;", n[1], n[2]);
+    for (int a = 0; a < 3; a++)
+        tg_emit(call, "for ($I %s = from%d_; %s < end%d_; %s++) {", element[a], a, element[a], a, element[a]);
+    tg_emit(call, "const $I pos = (ii * %" PRId64 " + jj) * %" PRId64 " + kk;", n[1], n[2]);
+    tg_emit(call, "const $T0 x_ = $0[#n * %" PRId64 " + pos];", n[0] * n[1] * n[2]);
+    tg_emit(call, "if (x_ > $0[#n * %" PRId64 " + best] || x_ != x_) best = pos;\n}\n}\n}", n[0] * n[1] * n[2]);
+    tg_emit(call, "$y[#((n * %" PRId64 " + i) * %" PRId64 " + j) * %" PRId64 " + k] = best;\n}\n}\n}\n}", attr->size[0],
+            attr->size[1], attr->size[2]);
+}
+
 /* The last axes, which are one image, as one. */
 static tg_tensor flat(tg_tensor x, int axes) {
     return axes == 1 ? x : tg_flatten(x, -axes, -1);
@@ -93,17 +119,17 @@ static tg_tensor adaptive_max_pool(const tg_op *op, tg_tensor x, const adaptive_
 }
 
 tg_tensor(tg_adaptive_max_pool1d)(tg_tensor x, int64_t size, tg_tensor *indices) {
-    static const tg_op op = {"adaptive_max_pool1d", 1, infer_adaptive, .kernel = adaptive_kernel};
+    static const tg_op op = {"adaptive_max_pool1d", 1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit};
     return adaptive_max_pool(&op, x, &(adaptive_attr){1, {1, 1, size}}, indices);
 }
 
 tg_tensor(tg_adaptive_max_pool2d)(tg_tensor x, int64_t height, int64_t width, tg_tensor *indices) {
-    static const tg_op op = {"adaptive_max_pool2d", 1, infer_adaptive, .kernel = adaptive_kernel};
+    static const tg_op op = {"adaptive_max_pool2d", 1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit};
     return adaptive_max_pool(&op, x, &(adaptive_attr){2, {1, height, width}}, indices);
 }
 
 tg_tensor(tg_adaptive_max_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t width, tg_tensor *indices) {
-    static const tg_op op = {"adaptive_max_pool3d", 1, infer_adaptive, .kernel = adaptive_kernel};
+    static const tg_op op = {"adaptive_max_pool3d", 1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit};
     return adaptive_max_pool(&op, x, &(adaptive_attr){3, {depth, height, width}}, indices);
 }
 

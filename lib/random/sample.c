@@ -50,13 +50,33 @@ static tg_tensor noise(tg_tape *tape, const tg_op *op, tg_dtype dtype, tg_shape 
     return tg_invalid(tape);
 }
 
+static int64_t size_of(const tg_type *x) {
+    return tg_shape_size(tg_shape_from(x->rank, x->dims));
+}
+
+/* As many at a time as the generator makes, the last of which are made again when there are some left over. */
+static void normal_emit(tg_emit_call *call) {
+    enum { AT_A_TIME = 16 };
+    int64_t     size = size_of(&call->out), rest = size % AT_A_TIME;
+    const char *uniform = call->out.dtype == TG_F32 ? "$uniform_f32" : "$uniform_f64";
+    if (size < AT_A_TIME) {
+        tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = ($T)$normal_f64;\n}", size);
+        return;
+    }
+    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = %s;\n}", size, uniform);
+    tg_emit(call, "$for(i, %" PRId64 ")\n$BOX_MULLER(&$y[#i * %d]);\n}", size / AT_A_TIME, AT_A_TIME);
+    if (!rest) return;
+    tg_emit(call, "for ($I i = %" PRId64 "; i < %" PRId64 "; i++) {\n$y[#i] = %s;\n}", size - AT_A_TIME, size, uniform);
+    tg_emit(call, "$BOX_MULLER(&$y[#%" PRId64 "]);", size - AT_A_TIME);
+}
+
 tg_tensor(tg_sample_normal)(tg_tape *tape, tg_dtype dtype, tg_shape shape) {
-    static const tg_op op = {"sample_normal", 0, infer_noise, .kernel = normal_kernel, .random = true};
+    static const tg_op op = {"sample_normal", 0, infer_noise, .kernel = normal_kernel, .random = true, .emit = normal_emit};
     return noise(tape, &op, dtype, shape);
 }
 
 static void uniform_emit(tg_emit_call *call) {
-    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = %s;\n}", tg_shape_size(tg_shape_from(call->out.rank, call->out.dims)),
+    tg_emit(call, "$for(i, %" PRId64 ")\n$y[#i] = %s;\n}", size_of(&call->out),
             call->out.dtype == TG_F32 ? "$uniform_f32" : "$uniform_f64");
 }
 
@@ -110,7 +130,7 @@ static tg_status bernoulli_kernel(tg_kernel_call *call) {
 }
 
 static void bernoulli_emit(tg_emit_call *call) {
-    int64_t size = tg_shape_size(tg_shape_from(call->out.rank, call->out.dims));
+    int64_t size = size_of(&call->out);
     tg_emit(call,
             "$for(i, %" PRId64 ")\nif (!($0[#i] >= 0 && $0[#i] <= 1)) {\n$fail(a probability is not between 0 and 1)\n}\n}",
             size);
@@ -180,8 +200,26 @@ static tg_status keys_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+/* In C: what check_weights does, for each row. */
+static void write_check(tg_emit_call *call, int64_t rows, int64_t n) {
+    const multinomial_attr *attr = call->attr;
+    tg_emit(call, "$for(i, %" PRId64 ")\n$I pos = 0;\n$for(j, %" PRId64 ")\nconst $T0 x_ = $0[#i * %" PRId64 " + j];", rows, n,
+            n);
+    tg_emit(call, "if (!(x_ >= 0 && x_ < ($T0)INFINITY)) {\n$fail(a weight is negative, or not finite)\n}");
+    tg_emit(call, "if (x_ > 0) pos++;\n}\nif (pos < %" PRId64 ") {", attr->positive);
+    tg_emit(call, "$fail(not %" PRId64 " of the weights are above 0)\n}\n}", attr->positive);
+}
+
+static void keys_emit(tg_emit_call *call) {
+    int64_t size = size_of(&call->out), n = call->in[0].dims[call->in[0].rank - 1];
+    write_check(call, size / n, n);
+    tg_emit(call, "$for(i, %" PRId64 ")\nconst double q_ = $EXPONENTIAL($uniform_f64);", size);
+    tg_emit(call, call->out.dtype == TG_F32 ? "$y[#i] = (float)((double)$0[#i] / (double)(float)q_);\n}"
+                                            : "$y[#i] = $0[#i] / q_;\n}");
+}
+
 static tg_tensor without_replacement(tg_tensor weights, const multinomial_attr *attr) {
-    static const tg_op op = {"multinomial_keys", 1, infer_keys, .kernel = keys_kernel, .random = true};
+    static const tg_op op = {"multinomial_keys", 1, infer_keys, .kernel = keys_kernel, .random = true, .emit = keys_emit};
     tg_tensor          indices = TG_NONE;
     tg_topk(tg_record(NULL, &op, 1, &weights, attr, sizeof *attr), attr->count, -1, true, &indices);
     return indices;
@@ -237,8 +275,19 @@ static tg_status draws_kernel(tg_kernel_call *call) {
     return TG_OK;
 }
 
+/* The sums are made anew for each sample, as there is no memory for them. */
+static void draws_emit(tg_emit_call *call) {
+    int64_t n = call->in[0].dims[call->in[0].rank - 1], count = call->out.dims[call->out.rank - 1];
+    int64_t rows = size_of(&call->out) / count;
+    write_check(call, rows, n);
+    tg_emit(call, "$for(i, %" PRId64 ")\n$T0 end = 0;\n$for(k, %" PRId64 ")\nend += $0[#i * %" PRId64 " + k];\n}", rows, n, n);
+    tg_emit(call, "$for(j, %" PRId64 ")\nconst double u_ = $uniform_f64;\n$T0 acc = 0;\n$I pos = 0;", count);
+    tg_emit(call, "for (; pos < %" PRId64 "; pos++) {\nacc += $0[#i * %" PRId64 " + pos];", n - 1, n);
+    tg_emit(call, "if (!((double)(acc / end) < u_)) break;\n}\n$y[#i * %" PRId64 " + j] = pos;\n}\n}", count);
+}
+
 static tg_tensor with_replacement(tg_tensor weights, const multinomial_attr *attr) {
-    static const tg_op op = {"multinomial_draws", 1, infer_draws, .kernel = draws_kernel, .random = true};
+    static const tg_op op = {"multinomial_draws", 1, infer_draws, .kernel = draws_kernel, .random = true, .emit = draws_emit};
     return tg_record(NULL, &op, 1, &weights, attr, sizeof *attr);
 }
 

@@ -3,10 +3,13 @@
  * SPDX-License-Identifier: MIT */
 #include "emit/emitted.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "ops/values.h"
 
 /* ---- files and commands ------------------------------------------------------------------------------------------ */
 
@@ -55,7 +58,8 @@ static const char *c_type(tg_dtype dtype) {
 static bool takes(const char *header, const char *name, int k, const char *text) {
     char call[NAME_TEXT + 16];
     snprintf(call, sizeof call, " %s_f%d(", name, k);
-    const char *start = strstr(header, call), *end = start ? strchr(start, ';') : NULL, *found = start ? strstr(start, text) : NULL;
+    const char *start = strstr(header, call), *end = start ? strchr(start, ';') : NULL,
+               *found = start ? strstr(start, text) : NULL;
     ck_assert_msg(start != NULL, "the header has no %s", call);
     return found && found < end;
 }
@@ -76,7 +80,8 @@ static void write_call(FILE *out, const char *header, const char *name, int k, c
     fprintf(out, ");\n}\n\n");
 }
 
-static void write_program(FILE *out, const char *header, const char *name, int count, const emitted_function *functions, int times) {
+static void write_program(FILE *out, const char *header, const char *name, int count, const emitted_function *functions,
+                          int times) {
     fprintf(out, "#include \"%s.h\"\n#include <stdio.h>\n\n", name);
     char type[NAME_TEXT + 16];
     snprintf(type, sizeof type, "} %s_state;", name);
@@ -114,9 +119,10 @@ static bool emit(tg_tape *tape, const char *name, int count, const emitted_funct
     char(*names)[16] = calloc((size_t)count, sizeof *names);
     for (int k = 0; k < count; k++) {
         snprintf(names[k], sizeof names[k], "f%d", k);
-        wanted[k] = (tg_emit_function){functions[k].part[0] ? functions[k].part : NULL, names[k], functions[k].count, functions[k].outputs};
+        wanted[k] = (tg_emit_function){functions[k].part[0] ? functions[k].part : NULL, names[k], functions[k].count,
+                                       functions[k].outputs};
     }
-    FILE *source = open_file(name, ".c", "w"), *header = open_file(name, ".h", "w");
+    FILE           *source = open_file(name, ".c", "w"), *header = open_file(name, ".h", "w");
     tg_emit_options o = {.prefix = name, .function_count = count, .functions = wanted, .memory = TG_EMIT_STATIC};
     tg_emit_c(tape, source, header, &o);
     fclose(source);
@@ -147,4 +153,39 @@ bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, 
     ck_assert_int_eq(fgetc(out), EOF);
     fclose(out);
     return true;
+}
+
+/* ---- beside the library ------------------------------------------------------------------------------------------ */
+
+void give_output(emitted_function *f, tg_tensor y) {
+    f->outputs[f->count++] = y;
+    tg_keep(y);
+}
+
+void check_emitted(tg_tape *tape, const char *name, int count, emitted_function *functions, int times, double tolerance) {
+    static double got[MOST_ELEMENTS], expected[MOST_ELEMENTS];
+    ck_assert_str_eq(tg_error(tape), "");
+    ck_assert_msg(run_emitted(tape, name, "-O1 " EMITTED_SANITIZERS, count, functions, times), "%s", tg_error(tape));
+    for (int i = 0; i < times; i++)
+        for (int k = 0; k < count; k++)
+            ck_assert_msg(!(functions[k].part[0] ? tg_run_part(tape, functions[k].part) : tg_run(tape)), "%s", tg_error(tape));
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < functions[k].count; j++) {
+            tg_tensor   y = functions[k].outputs[j];
+            int64_t     size = tg_size(y);
+            const void *data = tg_peek(y);
+            double      most = 0;
+            ck_assert_msg(data && size <= MOST_ELEMENTS, "%s", tg_error(tape));
+            for (int64_t i = 0; i < size; i++) {
+                bool narrow = tg_dtype_of(y) == TG_F32;
+                got[i] = narrow ? (double)((float *)functions[k].values[j])[i] : ((double *)functions[k].values[j])[i];
+                expected[i] = narrow ? (double)((const float *)data)[i] : ((const double *)data)[i];
+                most = fmax(most, fabs(expected[i]));
+            }
+            for (int64_t i = 0; i < size; i++)
+                ck_assert_msg(fabs(got[i] - expected[i]) <= tolerance * most,
+                              "%s, function %d, output %d: element %d is %.17g, and %.17g in the library", name, k, j, (int)i,
+                              got[i], expected[i]);
+            free(functions[k].values[j]);
+        }
 }

@@ -24,6 +24,7 @@ typedef struct emitted_function {
 
 /* The suites of check_emit. */
 Suite *suite_emit(void);
+Suite *suite_emit_loops(void);
 Suite *suite_emit_ops(void);
 
 /* How the C is compiled. */
@@ -33,6 +34,12 @@ Suite *suite_emit_ops(void);
 /* Writes the functions of the tape as NAME.c and NAME.h in a directory of the build tree, and a program that calls each `times` times;
  * compiles and runs it with those flags, and reads the outputs. False when the tape cannot be written: it has the error then. */
 bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, emitted_function *functions, int times);
+
+/* Adds an output. */
+void give_output(emitted_function *f, tg_tensor y);
+
+/* Runs the functions and the parts so often; then all outputs, which are floating, agree to that many units of the largest element. */
+void check_emitted(tg_tape *tape, const char *name, int count, emitted_function *functions, int times, double tolerance);
 
 /* Runs a command of the shell; the test fails with its output when it does. */
 void run_command(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -109,8 +109,7 @@ static void check_output(const emitted_function *f, int j) {
 
 /* The ops whose kernels are not written as C: a clear error says so, and names the op. */
 static void check_has_no_text(tg_tape *tape, const op_row *row) {
-    static const char *const ops[] = {"lu", "cholesky", "eigh", "svd", "qr", "solve", "inverse", "solve_triangular", "triangle", "det",
-                                      "logdet", "slogdet", "argsort", "searchsorted", "scatter_reduce", "polygamma", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"};
+    static const char *const ops[] = {"eigh", "svd", "qr"};
     char                     text[64];
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         snprintf(text, sizeof text, "emit_c: %s (", ops[i]);
@@ -123,7 +122,7 @@ static void check_has_no_text(tg_tape *tape, const op_row *row) {
 }
 
 START_TEST(ops_give_the_same_in_c) {
-    const op_row            *row = row_at(_i);
+    const op_row           *row = row_at(_i);
     static emitted_function functions[MOST_CASES];
     char                    name[NAME_TEXT];
     tg_tape                *tape = tg_tape_new();
