@@ -109,7 +109,7 @@ END_TEST
 enum { FIRST = 3 }; /* from this iteration on there are none */
 
 static bool count_calls(const tg_solve_report *so_far, int64_t count, const double *point, void *context) {
-    long *before = context;
+    int64_t *before = context;
     (void)count, (void)point;
     if (so_far->iterations == FIRST) before[0] = calls;
     if (so_far->iterations >= FIRST) before[1] = calls;
@@ -118,7 +118,7 @@ static bool count_calls(const tg_solve_report *so_far, int64_t count, const doub
 }
 
 START_TEST(iterations_allocate_nothing) {
-    long seen[3] = {0};
+    int64_t seen[3] = {0};
     watch();
     tg_tape  *tape = tg_tape_new();
     task      t = record(tape);
