@@ -274,16 +274,18 @@ static const tg_array *scatter_add(search *s, const tgi_node *node) {
 static const tg_array *reduce(search *s, const tgi_node *node, const tgi_axes_attr *attr) {
     const tg_array *x = sets_of(s, node, 0);
     if (!x || is_same_everywhere(x)) return depend_on_everything(s, node);
-    tgi_sum_axes axes = tgi_sum_axes_of(x, attr);
-    tg_array    *sets = tgi_new_sets(s, node->rank, node->dims);
+    tg_array *sets = tgi_new_sets(s, node->rank, node->dims);
     if (!sets) return NULL;
-    tgi_walk kept = {.element = sizeof(uint32_t), .rank = axes.kept_rank};
-    tgi_copy_sizes(kept.rank, axes.kept_dims, kept.dims);
-    tgi_copy_sizes(kept.rank, axes.kept_strides, kept.strides);
+    tgi_walk kept = {.element = sizeof(uint32_t)};
+    tg_array reduced = {.dtype = TG_F32, .size = 1};
+    for (int i = 0; i < x->rank; i++) {
+        bool gone = tgi_has_axis(attr, i);
+        int  at = gone ? reduced.rank++ : kept.rank++;
+        (gone ? reduced.dims : kept.dims)[at] = x->dims[i];
+        (gone ? reduced.strides : kept.strides)[at] = x->strides[i];
+        if (gone) reduced.size *= x->dims[i];
+    }
     tgi_steps steps = tgi_steps_of(&kept);
-    tg_array  reduced = {.dtype = TG_F32, .rank = axes.sum_rank, .size = tgi_size(axes.sum_rank, axes.sum_dims)};
-    tgi_copy_sizes(reduced.rank, axes.sum_dims, reduced.dims);
-    tgi_copy_sizes(reduced.rank, axes.sum_strides, reduced.strides);
     for (int64_t i = 0; i < sets->size; i++) {
         reduced.data = (uint32_t *)x->data + tgi_next(&steps);
         add_to_union(s, &reduced);

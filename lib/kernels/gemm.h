@@ -2,8 +2,8 @@
  *
  * A is m x k, B is k x n; element (i, j) of A is a[i * a_row + j * a_col], and so for B. C is m x n, row-major, fully
  * overwritten (with zeros when k is 0), and overlaps neither. A transposed matrix is one with its strides exchanged; a stride
- * may be 0 or negative. NaN and Inf go where they go in the textbook's three loops. The same call always gives the same bits, for
- * any number of threads; a BLAS, which has its own threads, may not.
+ * may be 0 or negative. NaN and Inf go where they go in the textbook's three loops. The same product always gives the same bits, for
+ * any number of threads and any strides; a BLAS, which has its own threads and loops, may not.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_GEMM_H
@@ -50,10 +50,11 @@ void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int6
  * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to pack them, with fewer than BLAS it does not
  * pay to call a BLAS, whose threads wait for each other; and what a BLAS cannot read is copied for it in squares of COPY x COPY. A thread gets whole units of ROWS
  * x COLUMNS of C, and at least THREAD multiplications; in PIECES pieces, if each of them has PIECE multiplications: so that nobody
- * waits long for a thread that does not run. */
+ * waits long for a thread that does not run. Scalar products of more than DOT numbers are made in pieces. */
 enum {
     TGI_GEMM_MC = 192,
     TGI_GEMM_KC = 256,
+    TGI_GEMM_DOT = 4096,
     TGI_GEMM_NC = 1024,
     TGI_GEMM_PACK = 160 * 160 * 160,
 #ifdef __APPLE__

@@ -7,7 +7,8 @@
 #define UNALIGNED_VECTOR NAME(unaligned)
 #define LANES NAME(lanes)
 
-enum { NAME(nr) = 2 * LANES };
+/* Columns that a vector is multiplied with at once: where they are not contiguous, and where they are not side by side. */
+enum { NAME(nr) = 2 * LANES, NAME(strip_columns) = LANES < 3 ? 12 : 4 * LANES, NAME(apart_columns) = 256 };
 #define NR NAME(nr)
 #define MULTIPLY_ADD NAME(MULTIPLY_ADD)
 #define NUMBER_ADD NAME(NUMBER_ADD)
@@ -206,24 +207,21 @@ static ALWAYS_INLINE void NAME(dot)(int cols, int chains, int64_t k, const T *a,
 
 /* c += a B where the columns of B are contiguous: scalar products, with a copy of a where a is not. */
 static void NAME(dots)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c, T *scratch) {
-    int64_t step = a_step == 1 ? k : TGI_GEMM_KC;
-    for (int64_t p = 0; p < k; p += step) {
-        int64_t  j = 0, pk = min_of(k - p, step);
-        const T *ap = a + p, *bp = b.at + p;
-        if (a_step != 1) {
-            NAME(pack)(1, 1, pk, (MATRIX){a + p * a_step, 0, a_step}, scratch);
-            ap = scratch;
-        }
-        for (; j + 4 <= n; j += 4)
-            NAME(dot)(4, 1, pk, ap, bp + j * b.col, b.col, c + j);
-        for (; j < n; j++)
-            NAME(dot)(1, 4, pk, ap, bp + j * b.col, b.col, c + j);
+    int64_t  j = 0;
+    const T *ap = a;
+    if (a_step != 1) {
+        NAME(pack)(1, 1, k, (MATRIX){a, 0, a_step}, scratch);
+        ap = scratch;
     }
+    for (; j + 4 <= n; j += 4)
+        NAME(dot)(4, 1, k, ap, b.at + j * b.col, b.col, c + j);
+    for (; j < n; j++)
+        NAME(dot)(1, 4, k, ap, b.at + j * b.col, b.col, c + j);
 }
 
 /* c += a B for `rows` rows of B, a constant. */
 static ALWAYS_INLINE void NAME(add_rows)(int rows, int64_t n, const T *a, int64_t a_step, MATRIX b, T *c) {
-    T       ap[4];
+    T       ap[8];
     int64_t j = 0;
     UNROLL for (int p = 0; p < rows; p++) ap[p] = a[p * a_step];
     if (b.col == 1)
@@ -237,18 +235,71 @@ static ALWAYS_INLINE void NAME(add_rows)(int rows, int64_t n, const T *a, int64_
         UNROLL for (int p = 0; p < rows; p++) c[j] = NUMBER_ADD(ap[p], b.at[p * b.row + j * b.col], c[j]);
 }
 
-/* c = a B, a and c being vectors: every element of B is used once, so it is read in the order of the memory. */
-static void NAME(vector_matrix)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c, T *scratch) {
-    memset(c, 0, (size_t)n * sizeof *c);
-    if (b.row == 1 && (b.col != 1 || n == 1)) {
-        NAME(dots)(n, k, a, a_step, b, c, scratch);
+/* The same sums as those of `dot`, to the bit, of at most STRIP columns that are not contiguous: the lanes are rows of sums. */
+static void NAME(dots_apart)(int chains, int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c) {
+    T       sum[LANES * NAME(strip_columns)], total[NAME(strip_columns)];
+    int64_t lanes = chains * LANES, p = 0;
+    memset(sum, 0, (size_t)(lanes * n) * sizeof *sum);
+    memset(total, 0, (size_t)n * sizeof *total);
+    for (; p + lanes <= k; p += lanes)
+        for (int64_t l = 0; l < lanes; l++)
+            NAME(add_rows)(1, n, a + (p + l) * a_step, a_step, NAME(part)(b, p + l, 0), sum + l * n);
+    for (int64_t half = lanes / 2 * n; half >= LANES * n; half /= 2)
+        for (int64_t i = 0; i < half; i++)
+            sum[i] += sum[half + i];
+    for (int64_t l = 0; l < LANES; l++)
+        for (int64_t j = 0; j < n; j++)
+            total[j] += sum[l * n + j];
+    for (; p < k; p++)
+        NAME(add_rows)(1, n, a + p * a_step, a_step, NAME(part)(b, p, 0), total);
+    for (int64_t j = 0; j < n; j++)
+        c[j] += total[j];
+}
+
+static void NAME(all_dots_apart)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c) {
+    int64_t fours = n - n % 4;
+    for (int64_t j = 0; j < fours; j += NAME(strip_columns))
+        NAME(dots_apart)(1, min_of(fours - j, NAME(strip_columns)), k, a, a_step, NAME(part)(b, 0, j), c + j);
+    if (fours < n) NAME(dots_apart)(4, n - fours, k, a, a_step, NAME(part)(b, 0, fours), c + fours);
+}
+
+/* Rows of B, each times an element of a, are added up one after the other. Columns that are not side by side are made some at a time, so
+ * that a line of the cache is used to its end. */
+static void NAME(sum_of_rows)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c) {
+    int64_t p = 0;
+    if (b.col == 1) {
+        for (; p + 4 <= k; p += 4)
+            NAME(add_rows)(4, n, a + p * a_step, a_step, NAME(part)(b, p, 0), c);
+        for (; p < k; p++)
+            NAME(add_rows)(1, n, a + p * a_step, a_step, NAME(part)(b, p, 0), c);
         return;
     }
-    int64_t p = 0;
-    for (; p + 4 <= k; p += 4)
-        NAME(add_rows)(4, n, a + p * a_step, a_step, NAME(part)(b, p, 0), c);
-    for (; p < k; p++)
-        NAME(add_rows)(1, n, a + p * a_step, a_step, NAME(part)(b, p, 0), c);
+    for (int64_t j = 0, cols; j < n; j += cols) {
+        cols = min_of(n - j, NAME(apart_columns));
+        for (p = 0; p + 8 <= k; p += 8)
+            NAME(add_rows)(8, cols, a + p * a_step, a_step, NAME(part)(b, p, j), c + j);
+        for (; p < k; p++)
+            NAME(add_rows)(1, cols, a + p * a_step, a_step, NAME(part)(b, p, j), c + j);
+    }
+}
+
+/* c = a B, a and c being vectors: every element of B is used once, so it is read in the order of the memory. In what order the products
+ * are added up does not depend on that: `by_dots` says whether B is the transpose of a matrix that is multiplied with a column. */
+static void NAME(vector_matrix)(bool by_dots, int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX b, T *c, T *scratch) {
+    memset(c, 0, (size_t)n * sizeof *c);
+    if (!by_dots) {
+        NAME(sum_of_rows)(n, k, a, a_step, b, c);
+        return;
+    }
+    for (int64_t p = 0; p < k; p += TGI_GEMM_DOT) {
+        int64_t  pk = min_of(k - p, TGI_GEMM_DOT);
+        MATRIX   bp = NAME(part)(b, p, 0);
+        const T *ap = a + p * a_step;
+        if (b.row == 1)
+            NAME(dots)(n, pk, ap, a_step, bp, c, scratch);
+        else
+            NAME(all_dots_apart)(n, pk, ap, a_step, bp, c);
+    }
 }
 
 /* ---- the product ------------------------------------------------------------------------------------------------- */
@@ -258,7 +309,7 @@ typedef struct NAME(job) {
     int64_t m, n, k;
     MATRIX  a, b;
     T      *c;
-    bool    as_vectors;
+    bool    as_vectors, by_dots;
     pieces  pieces;
     char   *scratch;
     size_t  room; /* of a share */
@@ -274,7 +325,7 @@ static void NAME(make_piece)(const NAME(job) * job, int64_t i, int64_t j, T *scr
         NAME(blocks)(m, n, job->k, a, b, c, job->n, scratch);
     else
         for (int64_t r = 0; r < m; r++)
-            NAME(vector_matrix)(n, job->k, a.at + r * a.row, a.col, b, c + r * job->n, scratch);
+            NAME(vector_matrix)(job->by_dots, n, job->k, a.at + r * a.row, a.col, b, c + r * job->n, scratch);
 }
 
 static void NAME(make_pieces)(const void *some, int share, int64_t from, int64_t to) {
@@ -284,7 +335,7 @@ static void NAME(make_pieces)(const void *some, int share, int64_t from, int64_t
     (job, piece / job->pieces.across, piece % job->pieces.across, (T *)(void *)(job->scratch + (size_t)share * job->room));
 }
 
-/* With one column, the row that is its transpose is made. */
+/* With one column, the row that is its transpose is made, by scalar products. */
 TGI_KERNEL(NAME(tgi_gemm_builtin),
            (int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b, int64_t b_row, int64_t b_col,
             T *c, tgi_team *team, void *scratch),
@@ -297,6 +348,7 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
     bool turn = m > 1 && n == 1;
     NAME(job) job = {turn ? n : m, turn ? m : n, k, {a, a_row, a_col}, {b, b_row, b_col}, c, .scratch = scratch};
     if (turn) job.a = (MATRIX){b, b_col, b_row}, job.b = (MATRIX){a, a_col, a_row};
+    job.by_dots = n == 1;
     job.as_vectors = job.m == 1 || (m < 4 && at_least(TGI_GEMM_PACK, m, n, k));
     job.pieces = pieces_of(job.m, job.n, k, tgi_team_size(team));
     job.room = room_of(m, n, k, sizeof(T));

@@ -44,8 +44,16 @@ enum { BLOCK = 128, FEW = 16 };
             name##_take(width, best + width, best); \
         return name##_of_few(FEW, best); \
     } \
-    TGI_KERNEL(tgi_##name, (int64_t n, const void *x, void *out), (n, x, out)) { \
+    /* Of zeros the first is taken, be it 0 or -0, as by rows. */ \
+    static T name##_first(int64_t n, const T *x) { \
         T best = name##_run(n, x); \
+        if (best == 0 && n >= BLOCK) \
+            for (best = *x; best != 0; best = *++x) \
+                ; \
+        return best; \
+    } \
+    TGI_KERNEL(tgi_##name, (int64_t n, const void *x, void *out), (n, x, out)) { \
+        T best = name##_first(n, x); \
         memcpy(out, &best, sizeof best); \
     } \
     TGI_KERNEL(tgi_##name##_row, ROW_PARAMETERS, (row, n, x, best, index)) { \

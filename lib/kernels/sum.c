@@ -1,16 +1,21 @@
 /* kernels/sum.c: sums over axes.
  *
- * First the axes are made few: those of size 1 go, those that are summed run upwards and in the order of the memory, and
- * neighbours that are one piece of memory become one axis. What is left is one of two things.
+ * The order of the additions follows from the sizes and from which axes are summed, as if the array were row-major, so that a view and
+ * its copy have the same sum, to the bit. Only how the elements are fetched depends on the strides. There are two orders.
  *
- * Rows: each element of the result is the sum of runs of memory. Blocks of a run are added up in many lanes side by side,
- * the blocks as a balanced tree, so that no number goes through more than some log n additions.
+ * Rows, where the last axis (of those that are not of size 1) is summed, or is short: each element of the result is the sum of runs,
+ * as long as the last axes that are summed. Blocks of a run are added up in lanes side by side, many of them where a row-major run
+ * would be one piece of memory, the blocks as a balanced tree, and so are the runs: no number goes through more than some log n
+ * additions.
  *
- * Columns: neighbours in the result are neighbours in memory. Whole rows are added to each other, eight at a time, many in a
- * block, eight blocks in a larger one, and so on: log n again.
+ * Columns, where the last axes stay: whole rows are added to each other, eight at a time, many in a block, eight blocks in a larger one,
+ * and so on: log n again.
+ *
+ * Runs and rows that are one piece of memory are read where they are. Others are copied first, a block at a time, for several elements of
+ * the result at once, so that neighbours in memory are used together in whatever order they are wanted.
  *
  * The lanes are the same whatever the vectors of the instruction set, and so are the bits of the result. sum_template.h has the
- * parts that know the type of the elements. Nothing is allocated; the stack holds a few KiB.
+ * parts that know the type of the elements. Nothing is allocated; the stack holds some tens of KiB.
  *
  * SPDX-License-Identifier: MIT */
 #include "sum.h"
@@ -23,7 +28,9 @@
 #include "isa.h"
 #include "vector.h"
 
-enum { LANES = 32, SPARE_BYTES = 8192 };
+/* PITCH is the distance of runs that are copied side by side, which keeps them out of each other's sets in the cache; COPIED columns of
+ * eight rows are copied at once. */
+enum { LANES = 32, SPARE_BYTES = 8192, PITCH = TGI_SUM_BLOCK + 16, COPIED = 256 };
 
 DEFINE_VECTOR(float, of_squares_f32)
 DEFINE_VECTOR(double, of_squares_f64)
@@ -49,17 +56,17 @@ static int64_t next(walk *w) {
     return here;
 }
 
-/* The offsets of the next eight. */
-static void next_8(walk *w, int64_t here[8]) {
+/* The offsets of the next n. */
+static void next_n(walk *w, int64_t n, int64_t *here) {
     int last = w->rank - 1;
-    if (last >= 0 && w->dims[last] - w->index[last] > 8) {
-        for (int i = 0; i < 8; i++)
-            here[i] = w->offset + i * w->strides[last];
-        w->offset += 8 * w->strides[last];
-        w->index[last] += 8;
-    } else {
-        for (int i = 0; i < 8; i++)
-            here[i] = next(w);
+    for (int64_t i = 0; i < n; i++) {
+        if (last >= 0)
+            for (int64_t left = min_of(n - i - 1, w->dims[last] - w->index[last] - 1); left > 0; left--, i++) {
+                here[i] = w->offset;
+                w->offset += w->strides[last];
+                w->index[last]++;
+            }
+        here[i] = next(w);
     }
 }
 
@@ -81,57 +88,54 @@ static walk without_inner(walk w, int64_t *dim, int64_t *stride) {
     return w;
 }
 
-/* A walk over the axes given, those of size 1 dropped and those that are one piece of memory merged. Sets only what is used: a
- * small sum takes no longer than it takes to clear a whole walk. */
-static walk merged(int rank, const int64_t *dims, const int64_t *strides) {
-    walk w;
-    w.rank = 0;
-    w.offset = 0;
-    for (int i = 0; i < rank; i++) {
-        int last = w.rank - 1;
-        if (dims[i] == 1) continue;
-        if (last >= 0 && w.strides[last] == dims[i] * strides[i]) {
-            w.dims[last] *= dims[i];
-            w.strides[last] = strides[i];
+/* What is to be added up: how to get from element to element, and in what order. */
+typedef struct layout {
+    walk    kept, sum; /* the axes of each kind, in as few as can be; those summed only as far as a run goes */
+    bool    in_columns, in_lanes;
+    int64_t run;    /* the length of a run */
+    bool    copied; /* runs, or rows of columns, are not where they can be added up */
+} layout;
+
+/* One more axis, innermost; or, where that may be, a longer innermost axis, if the two are one piece of memory. */
+static void append(walk *w, int64_t dim, int64_t stride, bool may_merge) {
+    int last = w->rank - 1;
+    if (may_merge && last >= 0 && w->strides[last] == dim * stride) {
+        w->dims[last] *= dim;
+        w->strides[last] = stride;
+        return;
+    }
+    w->dims[w->rank] = dim;
+    w->strides[w->rank] = stride;
+    w->index[w->rank++] = 0;
+}
+
+/* Sets only what is used: a small sum takes no longer than it takes to clear a whole walk. */
+static void lay_out(const tgi_sum_axes *axes, layout *l) {
+    bool    was_summed = false;
+    int64_t columns = 1;
+    l->kept.rank = l->sum.rank = 0;
+    l->kept.offset = l->sum.offset = 0;
+    l->run = 1;
+    for (int i = 0; i < axes->rank; i++) {
+        int64_t dim = axes->dims[i], stride = axes->strides[i];
+        bool    summed = axes->summed >> i & 1;
+        if (dim == 1) continue;
+        if (summed) {
+            append(&l->sum, dim, stride, was_summed);
+            l->run = was_summed ? l->run * dim : dim;
         } else {
-            w.dims[w.rank] = dims[i];
-            w.strides[w.rank] = strides[i];
-            w.index[w.rank++] = 0;
+            append(&l->kept, dim, stride, true);
+            columns = was_summed ? dim : columns * dim;
         }
+        was_summed = summed;
     }
-    return w;
-}
-
-/* Whether axis a is better outside of axis b: the larger stride, and before all a stride of 0, which reads all over again. */
-static bool outer(int64_t a_stride, int64_t b_stride) {
-    return b_stride != 0 && (a_stride == 0 || a_stride > b_stride);
-}
-
-/* A walk over axes that may be walked in any order and direction: upwards, in the order of the memory. *start is the lowest
- * offset. */
-static walk ordered(int rank, const int64_t *dims, const int64_t *strides, int64_t *start) {
-    int64_t d[8], s[8];
-    *start = 0;
-    for (int i = 0; i < rank; i++) {
-        int64_t stride = strides[i] < 0 ? -strides[i] : strides[i];
-        int     at = i;
-        if (strides[i] < 0) *start += (dims[i] - 1) * strides[i];
-        for (; at > 0 && outer(stride, s[at - 1]); at--) {
-            d[at] = d[at - 1];
-            s[at] = s[at - 1];
-        }
-        d[at] = dims[i];
-        s[at] = stride;
-    }
-    return merged(rank, d, s);
-}
-
-/* Whether to add up columns: where neighbours in the result are neighbours in memory, enough of them, and no run of memory is
- * to be added up. */
-static bool in_columns(const walk *kept, const walk *sum) {
-    int  last = kept->rank - 1;
-    bool run = sum->rank > 0 && sum->strides[sum->rank - 1] == 1;
-    return last >= 0 && kept->strides[last] == 1 && kept->dims[last] >= TGI_SUM_COLUMNS && !run;
+    int kept = l->kept.rank - 1, sum = l->sum.rank - 1;
+    l->in_lanes = was_summed || sum < 0;
+    l->in_columns = !was_summed && columns >= TGI_SUM_COLUMNS;
+    if (l->in_columns)
+        l->copied = l->kept.strides[kept] != 1 || l->kept.dims[kept] < TGI_SUM_COLUMNS;
+    else
+        l->copied = sum >= 0 && (l->sum.dims[sum] != l->run || (l->in_lanes && l->run >= LANES && l->sum.strides[sum] != 1));
 }
 
 /* Into what parts more than ROWS rows are cut: at most eight, each a block or eight, 64, ... blocks. */
@@ -217,15 +221,14 @@ static int64_t levels_of(int64_t rows) {
         return (T)ldexp(sqrt(sum), exponent); \
     } \
     TGI_KERNEL(tgi_norm_##suffix, (const tgi_sum_axes *axes, const T *x, T *out), (axes, x, out)) { \
-        int64_t start; \
-        walk    kept = merged(axes->kept_rank, axes->kept_dims, axes->kept_strides); \
-        walk    sum = ordered(axes->sum_rank, axes->sum_dims, axes->sum_strides, &start); \
-        int64_t elements = steps(&kept), n = steps(&sum); \
+        layout l; \
+        lay_out(axes, &l); \
+        int64_t elements = steps(&l.kept), n = steps(&l.sum); \
         sum_of_squares_##suffix(axes, x, out); \
         for (int64_t i = 0; i < elements; i++) { \
-            int64_t at = next(&kept); \
+            int64_t at = next(&l.kept); \
             bool    rough = out[i] < (T)n * (least) || out[i] - out[i] != 0; \
-            out[i] = rough && out[i] == out[i] && n > 0 ? scaled_norm_##suffix(sum, x + start + at) : (T)sqrt((double)out[i]); \
+            out[i] = rough && out[i] == out[i] && n > 0 ? scaled_norm_##suffix(l.sum, x + at) : (T)sqrt((double)out[i]); \
         } \
     }
 DEFINE_NORM(f32, float, FLT_MIN)

@@ -1,9 +1,8 @@
 /* kernels/sum.h: sums over some axes of a strided array.
  *
- * The array is described by two lists of axes, sizes and strides (in elements): those that stay and those that are added up.
- * `out` is row-major over the axes that stay, and overlaps nothing. Strides may be 0 or negative, sizes 0: an empty sum is 0.
- * The order of the additions is fixed by sizes and strides, and blocked: the rounding error of a floating sum of n elements
- * grows as log n, not as n.
+ * `out` is row-major over the axes that stay, and overlaps nothing. Strides, in elements, may be 0 or negative, sizes 0: an empty sum
+ * is 0. The order of the additions is fixed by the sizes and by which axes are summed, whatever the strides, and blocked: the rounding
+ * error of a floating sum of n elements grows as log n, not as n.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_SUM_H
@@ -13,9 +12,9 @@
 #include <stdint.h>
 
 typedef struct tgi_sum_axes {
-    int     kept_rank, sum_rank; /* at most 8 each */
-    int64_t kept_dims[8], kept_strides[8];
-    int64_t sum_dims[8], sum_strides[8];
+    int      rank;   /* at most 8 */
+    unsigned summed; /* bit i is set where axis i is summed */
+    int64_t  dims[8], strides[8];
 } tgi_sum_axes;
 
 void tgi_sum_f32(const tgi_sum_axes *axes, const float *x, float *out);

@@ -7,8 +7,10 @@
 #define UNALIGNED_VECTOR NAME(unaligned)
 #define WIDTH NAME(lanes)
 
-enum { NAME(vectors) = LANES / WIDTH };
+/* GROUP elements of the result, a line of the cache, are made at once of runs that are copied. */
+enum { NAME(vectors) = LANES / WIDTH, NAME(group) = 64 / sizeof(T) };
 #define VECTORS NAME(vectors)
+#define GROUP NAME(group)
 
 /* ---- numbers that come one after the other ----------------------------------------------------------------------- */
 
@@ -59,6 +61,7 @@ static T NAME(add_contiguous)(int64_t n, const T *x) {
 static T NAME(add_strided)(int64_t n, const T *x, int64_t stride) {
     T       sum[4] = {0, 0, 0, 0};
     int64_t i = 0;
+    if (n == 1) return OF(*x); /* -0 stays what it is, as in a column of one row */
     for (; i + 4 <= n; i += 4)
         UNROLL for (int l = 0; l < 4; l++) sum[l] += OF(x[(i + l) * stride]);
     for (; i < n; i++)
@@ -66,35 +69,99 @@ static T NAME(add_strided)(int64_t n, const T *x, int64_t stride) {
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/* A whole axis: blocks, and a tree of their sums. */
-static T NAME(add_axis)(int64_t n, const T *x, int64_t stride) {
-    int64_t block = stride == 1 ? TGI_SUM_BLOCK : TGI_SUM_STRIDED;
-    if (n <= block) return stride == 1 && n >= LANES ? NAME(add_contiguous)(n, x) : NAME(add_strided)(n, x, stride);
+/* A block of a run; LANES or more in lanes are contiguous. */
+static T NAME(add_block)(bool in_lanes, int64_t n, const T *x, int64_t stride) {
+    return in_lanes && n >= LANES ? NAME(add_contiguous)(n, x) : NAME(add_strided)(n, x, stride);
+}
+
+static int64_t NAME(block_of)(bool in_lanes) {
+    return in_lanes ? TGI_SUM_BLOCK : TGI_SUM_STRIDED;
+}
+
+/* A whole run: blocks, and a tree of their sums. */
+static T NAME(add_run)(bool in_lanes, int64_t n, const T *x, int64_t stride) {
+    int64_t block = NAME(block_of)(in_lanes);
+    if (n <= block) return NAME(add_block)(in_lanes, n, x, stride);
     TREE tree;
     tree.count = 0;
     for (int64_t i = 0; i < n; i += block)
-        NAME(push)(&tree, NAME(add_axis)(min_of(n - i, block), x + i * stride, stride));
+        NAME(push)(&tree, NAME(add_block)(in_lanes, min_of(n - i, block), x + i * stride, stride));
     return NAME(total)(&tree);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 /* All that the walk over the summed axes comes past, the innermost axis being a run of n. */
-static T NAME(add_runs)(walk runs, int64_t count, int64_t n, const T *x, int64_t stride) {
+static T NAME(add_runs)(bool in_lanes, walk runs, int64_t count, int64_t n, const T *x, int64_t stride) {
     TREE tree;
     tree.count = 0;
     for (; count > 0; count--)
-        NAME(push)(&tree, NAME(add_axis)(n, x + next(&runs), stride));
+        NAME(push)(&tree, NAME(add_run)(in_lanes, n, x + next(&runs), stride));
     return NAME(total)(&tree);
 }
 
-static void NAME(sum_rows)(walk kept, const walk *sum, const T *x, T *out) {
-    int64_t n, stride, elements = steps(&kept);
-    walk    runs = without_inner(*sum, &n, &stride);
+static void NAME(sum_rows)(layout *l, const T *x, T *out) {
+    int64_t n, stride, elements = steps(&l->kept);
+    walk    runs = without_inner(l->sum, &n, &stride);
     int64_t count = steps(&runs);
     for (int64_t i = 0; i < elements; i++) {
-        const T *from = x + next(&kept);
-        out[i] = count == 1 ? NAME(add_axis)(n, from, stride) : NAME(add_runs)(runs, count, n, from, stride);
+        const T *from = x + next(&l->kept);
+        out[i] = count == 1 ? NAME(add_run)(l->in_lanes, n, from, stride)
+                            : NAME(add_runs)(l->in_lanes, runs, count, n, from, stride);
+    }
+}
+
+/* ---- rows that are copied ---------------------------------------------------------------------------------------- */
+
+/* The next n elements of the walk, for each of `count` elements of the result: copies PITCH apart. */
+static void NAME(copy_block)(walk *w, int64_t n, int count, const int64_t *at, const T *x, T *copy) {
+    int64_t from[TGI_SUM_BLOCK];
+    next_n(w, n, from);
+    if (count == GROUP)
+        for (int64_t i = 0; i < n; i++)
+            UNROLL for (int j = 0; j < GROUP; j++) copy[j * PITCH + i] = x[at[j] + from[i]];
+    else
+        for (int j = 0; j < count; j++)
+            for (int64_t i = 0; i < n; i++)
+                copy[j * PITCH + i] = x[at[j] + from[i]];
+}
+
+/* sum[j] = the next run of the walk for the element of the result whose first is at at[j]. */
+static void NAME(add_copied_run)(const layout *l, walk *w, int count, const int64_t *at, const T *x, T *sum) {
+    T       copy[GROUP * PITCH];
+    TREE    trees[GROUP];
+    int64_t block = NAME(block_of)(l->in_lanes);
+    for (int j = 0; j < count; j++)
+        trees[j].count = 0;
+    for (int64_t i = 0; i < l->run; i += block) {
+        int64_t n = min_of(l->run - i, block);
+        NAME(copy_block)(w, n, count, at, x, copy);
+        for (int j = 0; j < count; j++) {
+            sum[j] = NAME(add_block)(l->in_lanes, n, copy + j * PITCH, 1);
+            if (l->run > block) NAME(push)(&trees[j], sum[j]);
+        }
+    }
+    for (int j = 0; j < count && l->run > block; j++)
+        sum[j] = NAME(total)(&trees[j]);
+}
+
+static void NAME(sum_copied_rows)(layout *l, const T *x, T *out) {
+    int64_t elements = steps(&l->kept), runs = steps(&l->sum) / l->run, at[GROUP];
+    TREE    trees[GROUP];
+    for (int64_t i = 0; i < elements; i += GROUP, out += GROUP) {
+        int  count = (int)min_of(elements - i, GROUP);
+        walk w = l->sum;
+        for (int j = 0; j < count; j++) {
+            at[j] = next(&l->kept);
+            trees[j].count = 0;
+        }
+        for (int64_t run = 0; run < runs; run++) {
+            NAME(add_copied_run)(l, &w, count, at, x, out);
+            for (int j = 0; j < count && runs > 1; j++)
+                NAME(push)(&trees[j], out[j]);
+        }
+        for (int j = 0; j < count && runs > 1; j++)
+            out[j] = NAME(total)(&trees[j]);
     }
 }
 
@@ -138,46 +205,76 @@ static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
     }
 }
 
-static void NAME(add_block)(walk *rows, int64_t count, int64_t n, const T *x, T *sum) {
-    int64_t i = 0;
+/* Where the next rows are, at most eight of them: in x, or, where that says which columns are wanted, in a copy. */
+static void NAME(find_rows)(walk *rows, int count, int64_t n, const int64_t *columns, const T *x, T *copy, const T **row) {
+    int64_t at[8];
+    next_n(rows, count, at);
+    for (int r = 0; r < count; r++)
+        row[r] = columns ? copy + r * COPIED : x + at[r];
+    if (!columns) return;
+    if (count == 8)
+        for (int64_t j = 0; j < n; j++)
+            UNROLL for (int r = 0; r < 8; r++) copy[r * COPIED + j] = x[at[r] + columns[j]];
+    else
+        for (int r = 0; r < count; r++)
+            for (int64_t j = 0; j < n; j++)
+                copy[r * COPIED + j] = x[at[r] + columns[j]];
+}
+
+/* sum = the next `count` rows, at most ROWS of them. */
+static void NAME(add_block_of_rows)(walk *rows, int64_t count, int64_t n, const int64_t *columns, const T *x, T *sum) {
+    T        copy[8 * COPIED];
+    const T *row[8];
+    int64_t  i = 0;
     for (; i + 8 <= count; i += 8) {
-        int64_t  at[8];
-        const T *row[8];
-        next_8(rows, at);
-        for (int r = 0; r < 8; r++)
-            row[r] = x + at[r];
+        NAME(find_rows)(rows, 8, n, columns, x, copy, row);
         NAME(add_8_rows)(n, row, sum, i > 0);
     }
-    for (; i < count; i++)
-        NAME(add_row)(n, x + next(rows), sum, i > 0);
+    if (i < count) NAME(find_rows)(rows, (int)(count - i), n, columns, x, copy, row);
+    for (int r = 0; i < count; i++, r++)
+        NAME(add_row)(n, row[r], sum, i > 0);
 }
 
 /* sum = the next `count` rows, n elements of each. Each level of the recursion, eight times as many rows, takes n elements of
  * `spare`. */
-static void NAME(add_rows)(walk *rows, int64_t count, int64_t n, const T *x, T *sum, T *spare) {
+static void NAME(add_rows)(walk *rows, int64_t count, int64_t n, const int64_t *columns, const T *x, T *sum, T *spare) {
     if (count <= TGI_SUM_ROWS) {
-        NAME(add_block)(rows, count, n, x, sum);
+        NAME(add_block_of_rows)(rows, count, n, columns, x, sum);
         return;
     }
     int64_t part = part_of(count);
-    NAME(add_rows)(rows, part, n, x, sum, spare);
+    NAME(add_rows)(rows, part, n, columns, x, sum, spare);
     for (int64_t i = part; i < count; i += part) {
-        NAME(add_rows)(rows, min_of(count - i, part), n, x, spare, spare + n);
+        NAME(add_rows)(rows, min_of(count - i, part), n, columns, x, spare, spare + n);
         NAME(add_sums)(n, spare, sum);
     }
 }
 
-static void NAME(sum_columns)(const walk *kept, const walk *sum, const T *x, T *out) {
+static int64_t NAME(width_for)(int64_t rows) {
+    return (int64_t)(SPARE_BYTES / sizeof(T)) / levels_of(rows);
+}
+
+static void NAME(sum_columns)(layout *l, const T *x, T *out) {
     T       spare[SPARE_BYTES / sizeof(T)];
-    int64_t n, one, rows = steps(sum);
-    walk    rest = without_inner(*kept, &n, &one);
-    int64_t blocks = steps(&rest), width = (int64_t)(sizeof spare / sizeof *spare) / levels_of(rows);
-    for (; blocks > 0; blocks--, out += n) {
+    int64_t n, one, rows = steps(&l->sum), width = NAME(width_for)(rows);
+    walk    rest = without_inner(l->kept, &n, &one);
+    for (int64_t blocks = steps(&rest); blocks > 0; blocks--, out += n) {
         const T *from = x + next(&rest);
         for (int64_t j = 0; j < n; j += width) {
-            walk w = *sum;
-            NAME(add_rows)(&w, rows, min_of(n - j, width), from + j, out + j, spare);
+            walk w = l->sum;
+            NAME(add_rows)(&w, rows, min_of(n - j, width), NULL, from + j, out + j, spare);
         }
+    }
+}
+
+static void NAME(sum_copied_columns)(layout *l, const T *x, T *out) {
+    T       spare[SPARE_BYTES / sizeof(T)];
+    int64_t columns[COPIED], n, all = steps(&l->kept), rows = steps(&l->sum), width = min_of(COPIED, NAME(width_for)(rows));
+    for (int64_t j = 0; j < all; j += n) {
+        walk w = l->sum;
+        n = min_of(all - j, width);
+        next_n(&l->kept, n, columns);
+        NAME(add_rows)(&w, rows, n, columns, x, out + j, spare);
     }
 }
 
@@ -186,7 +283,7 @@ static void NAME(sum_columns)(const walk *kept, const walk *sum, const T *x, T *
 
 static void NAME(sum_block)(int64_t rows, int64_t n, const T *x, bool add, T *sum) {
     if (n == 1) {
-        T block = NAME(add_axis)(rows, x, 1);
+        T block = NAME(add_run)(true, rows, x, 1);
         *sum = add ? *sum + block : block;
         return;
     }
@@ -217,17 +314,16 @@ static void NAME(sum_blocks)(int64_t blocks, int64_t n, T *sums, T *out) {
 /* ---- the sum ----------------------------------------------------------------------------------------------------- */
 
 static void NAME(sum)(const tgi_sum_axes *axes, const T *x, T *out) {
-    int64_t start;
-    walk    kept = merged(axes->kept_rank, axes->kept_dims, axes->kept_strides);
-    walk    sum = ordered(axes->sum_rank, axes->sum_dims, axes->sum_strides, &start);
-    int64_t elements = steps(&kept);
+    layout l;
+    lay_out(axes, &l);
+    int64_t elements = steps(&l.kept);
     if (elements == 0) return;
-    if (steps(&sum) == 0)
+    if (steps(&l.sum) == 0)
         memset(out, 0, (size_t)elements * sizeof *out);
-    else if (in_columns(&kept, &sum))
-        NAME(sum_columns)(&kept, &sum, x + start, out);
+    else if (l.in_columns)
+        (l.copied ? NAME(sum_copied_columns) : NAME(sum_columns))(&l, x, out);
     else
-        NAME(sum_rows)(kept, &sum, x + start, out);
+        (l.copied ? NAME(sum_copied_rows) : NAME(sum_rows))(&l, x, out);
 }
 
 #undef VECTOR
@@ -235,3 +331,4 @@ static void NAME(sum)(const tgi_sum_axes *axes, const T *x, T *out) {
 #undef WIDTH
 #undef VECTORS
 #undef TREE
+#undef GROUP

@@ -174,7 +174,7 @@ static T NAME(sum_run)(int64_t n, const T *x) {
     T       a = 0, b = 0, c = 0, d = 0;
     int64_t i = 0;
     if (n > NAME(few_numbers)) {
-        NAME(tgi_sum)(&(tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {1}}, x, &a);
+        NAME(tgi_sum)(&(tgi_sum_axes){.rank = 1, .summed = 1, .dims = {n}, .strides = {1}}, x, &a);
         return a;
     }
     for (; i + 4 <= n; i += 4)
@@ -189,7 +189,7 @@ static T NAME(sum_run)(int64_t n, const T *x) {
 static void NAME(sum_rows)(int64_t layers, int64_t rows, int64_t pitch, int64_t width, const T *x, T *sum) {
     int64_t count = layers > 0 && rows > 0 ? layers * rows : 0;
     if (count > NAME(few_rows)) {
-        tgi_sum_axes axes = {1, 2, {width}, {1}, {layers, rows}, {pitch, width}};
+        tgi_sum_axes axes = {.rank = 3, .summed = 3, .dims = {layers, rows, width}, .strides = {pitch, width, 1}};
         NAME(tgi_sum)(&axes, x, sum);
         return;
     }

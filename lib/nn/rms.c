@@ -46,13 +46,9 @@ DEFINE_RMS(f64, double)
 static tg_status rms_kernel(tg_kernel_call *call) {
     const rms_attr *attr = call->attr;
     const tg_array *x = &call->in[0];
-    tgi_sum_axes    axes = {0};
-    for (int i = 0; i < x->rank; i++) {
-        bool summed = is_reduced(attr, i);
-        int  at = summed ? axes.sum_rank++ : axes.kept_rank++;
-        (summed ? axes.sum_dims : axes.kept_dims)[at] = x->dims[i];
-        (summed ? axes.sum_strides : axes.kept_strides)[at] = x->strides[i];
-    }
+    tgi_sum_axes    axes = {.rank = x->rank, .summed = (unsigned)attr->axes};
+    memcpy(axes.dims, x->dims, sizeof axes.dims);
+    memcpy(axes.strides, x->strides, sizeof axes.strides);
     if (x->dtype == TG_F32)
         rms_f32(&axes, attr->count, attr->eps, call->out.size, x->data, call->out.data);
     else

@@ -119,13 +119,10 @@ static tg_status infer_sum(tg_infer *call) {
 
 tgi_sum_axes tgi_sum_axes_of(const tg_array *x, const tgi_axes_attr *attr) {
     tgi_sum_axes axes; /* of which only what is used is set */
-    axes.kept_rank = axes.sum_rank = 0;
-    for (int i = 0; i < x->rank; i++) {
-        bool summed = tgi_has_axis(attr, i);
-        int  at = summed ? axes.sum_rank++ : axes.kept_rank++;
-        (summed ? axes.sum_dims : axes.kept_dims)[at] = x->dims[i];
-        (summed ? axes.sum_strides : axes.kept_strides)[at] = x->strides[i];
-    }
+    axes.rank = x->rank;
+    axes.summed = attr->axes;
+    tgi_copy_sizes(x->rank, x->dims, axes.dims);
+    tgi_copy_sizes(x->rank, x->strides, axes.strides);
     return axes;
 }
 

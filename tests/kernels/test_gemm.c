@@ -359,6 +359,54 @@ START_TEST(threads_make_no_difference) {
 }
 END_TEST
 
+/* Of fractions, in all layouts, against those of the same elements as row-major matrices. */
+#define IN_LAYOUTS(T, suffix) \
+    static T *copy_##suffix(matrix m, const T *x) { \
+        T *copy = malloc((size_t)(m.rows * m.cols) * sizeof *copy); \
+        if (!copy) abort(); \
+        for (int64_t i = 0; i < m.rows * m.cols; i++) \
+            copy[i] = x[m.start + i / m.cols * m.row + i % m.cols * m.col]; \
+        return copy; \
+    } \
+\
+    static void same_bits_##suffix(int64_t m, int64_t n, int64_t k, layout how_a, layout how_b) { \
+        matrix a = lay_out(m, k, how_a), b = lay_out(k, n, how_b); \
+        T     *pa = filled_##suffix(a, 1), *pb = filled_##suffix(b, 2), *c = malloc((size_t)(2 * m * n) * sizeof *c); \
+        void  *scratch = allocate_aligned(tgi_gemm_scratch(m, n, k, sizeof(T), 1)); \
+        if (!c) abort(); \
+        for (int64_t i = 0; i < a.extent; i++) \
+            pa[i] = pa[i] / 3 + (T)i / 1000; \
+        for (int64_t i = 0; i < b.extent; i++) \
+            pb[i] = pb[i] / 7 - (T)i / 3000; \
+        T *ra = copy_##suffix(a, pa), *rb = copy_##suffix(b, pb); \
+        tgi_gemm_builtin_##suffix(m, n, k, pa + a.start, a.row, a.col, pb + b.start, b.row, b.col, c, NULL, scratch); \
+        tgi_gemm_builtin_##suffix(m, n, k, ra, k, 1, rb, n, 1, c + m * n, NULL, scratch); \
+        if (memcmp(c, c + m * n, (size_t)(m * n) * sizeof *c)) \
+            ck_abort_msg(#suffix ": %d x %d x %d, layouts %d and %d", (int)m, (int)k, (int)n, how_a, how_b); \
+        free_aligned(scratch); \
+        free(ra); \
+        free(rb); \
+        free(pa); \
+        free(pb); \
+        free(c); \
+    }
+IN_LAYOUTS(float, f32)
+IN_LAYOUTS(double, f64)
+
+START_TEST(layouts_make_no_difference) {
+    static const int64_t shapes[][3] = {
+        {1, 1, 1},   {1, 1, 700},  {1, 1, 9000}, {1, 7, 300},   {1, 300, 70},    {1, 67, 8200}, {5, 1, 3},
+        {7, 1, 300}, {300, 1, 70}, {67, 1, 520}, {35, 1, 8300}, {2, 1100, 1900}, {3, 40, 50},   {20, 30, 600},
+        {9, 5, 3},   {6, 1, 31},   {6, 1, 127},  {4, 1, 16},    {170, 160, 165},
+    };
+    for (int a = ROWS; a < LAYOUTS; a++)
+        for (int b = ROWS; b < LAYOUTS; b++) {
+            same_bits_f32(shapes[_i][0], shapes[_i][1], shapes[_i][2], (layout)a, (layout)b);
+            same_bits_f64(shapes[_i][0], shapes[_i][1], shapes[_i][2], (layout)a, (layout)b);
+        }
+}
+END_TEST
+
 START_TEST(no_other_product_counts_as_small) {
     ck_assert(!tgi_gemm_is_small(1, 8) && !tgi_gemm_is_small(0, 8) && !tgi_gemm_is_small(8, 0));
     ck_assert(!tgi_gemm_is_small(257, 256) && !tgi_gemm_is_small(2, 257) && !tgi_gemm_is_small(INT64_MAX, INT64_MAX));
@@ -389,6 +437,7 @@ Suite *suite_gemm(void) {
     tcase_add_loop_test(numbers, nan_and_infinity_reach_their_row, 0, 5);
     tcase_add_test(numbers, rows_of_a_small_product_stand_alone);
     tcase_add_loop_test(numbers, threads_make_no_difference, 0, 9);
+    tcase_add_loop_test(numbers, layouts_make_no_difference, 0, 19);
     tcase_add_test(numbers, no_other_product_counts_as_small);
     tcase_add_test(numbers, scratch_stays_small);
     suite_add_tcase(suite, numbers);

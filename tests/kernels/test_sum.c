@@ -52,16 +52,21 @@ static void place(array *x) {
 }
 
 static tgi_sum_axes axes_of(const array *x) {
-    tgi_sum_axes axes = {0};
-    for (int i = 0; i < x->rank; i++)
-        if (x->summed >> i & 1) {
-            axes.sum_dims[axes.sum_rank] = x->dims[i];
-            axes.sum_strides[axes.sum_rank++] = x->strides[i];
-        } else {
-            axes.kept_dims[axes.kept_rank] = x->dims[i];
-            axes.kept_strides[axes.kept_rank++] = x->strides[i];
-        }
+    tgi_sum_axes axes = {.rank = x->rank, .summed = x->summed};
+    memcpy(axes.dims, x->dims, sizeof axes.dims);
+    memcpy(axes.strides, x->strides, sizeof axes.strides);
     return axes;
+}
+
+/* The axes that are summed, or those that are not, as an array of their own. */
+static array part_of(const array *x, bool summed) {
+    array part = {.rank = 0};
+    for (int i = 0; i < x->rank; i++) {
+        if ((x->summed >> i & 1) != summed) continue;
+        part.dims[part.rank] = x->dims[i];
+        part.strides[part.rank++] = x->strides[i];
+    }
+    return part;
 }
 
 static int64_t product(int rank, const int64_t *dims) {
@@ -91,7 +96,8 @@ static int small_number(uint32_t *state) {
 #define CASE_OF(T, suffix) \
     static void check_##suffix(const array *x) { \
         tgi_sum_axes axes = axes_of(x); \
-        int64_t      kept = product(axes.kept_rank, axes.kept_dims), terms = product(axes.sum_rank, axes.sum_dims); \
+        array        keeps = part_of(x, false), sums = part_of(x, true); \
+        int64_t      kept = product(keeps.rank, keeps.dims), terms = product(sums.rank, sums.dims); \
         T           *data = malloc(x->extent > 0 ? (size_t)x->extent * sizeof *data : 1); \
         T           *out = malloc((size_t)(kept + 2 * GUARD) * sizeof *out); \
         uint32_t     seed = 3; \
@@ -101,10 +107,10 @@ static int small_number(uint32_t *state) {
             out[i] = (T)-12345; \
         tgi_sum_##suffix(&axes, data + x->start, out + GUARD); \
         for (int64_t i = 0; i < kept; i++) { \
-            const T    *from = data + x->start + offset(i, axes.kept_rank, axes.kept_dims, axes.kept_strides); \
+            const T    *from = data + x->start + offset(i, keeps.rank, keeps.dims, keeps.strides); \
             long double sum = 0; \
             for (int64_t j = 0; j < terms; j++) \
-                sum += (long double)from[offset(j, axes.sum_rank, axes.sum_dims, axes.sum_strides)]; \
+                sum += (long double)from[offset(j, sums.rank, sums.dims, sums.strides)]; \
             if ((long double)out[GUARD + i] != sum) \
                 ck_abort_msg("rank %d, summed %#x, element %lld: %g, not %Lg", x->rank, x->summed, (long long)i, \
                              (double)out[GUARD + i], sum); \
@@ -179,8 +185,8 @@ static int64_t pick(uint32_t *state, int64_t below) {
 /* A random array of rank _i, its axes in random order in memory, some reversed, broadcast, stepped, empty or of size 1. */
 static array random_array(int rank, uint32_t *seed, unsigned summed) {
     static const int64_t few[] = {1, 2, 3, 4, 5, 9}, many[] = {1, 2, 3, 17, 40, 130};
-    int64_t              dims[8];
-    int                  order[8];
+    int64_t              dims[8] = {0};
+    int                  order[8] = {0};
     for (int i = 0; i < rank; i++) {
         int at = (int)pick(seed, i + 1);
         order[i] = order[at];
@@ -206,17 +212,82 @@ START_TEST(random_arrays) {
 }
 END_TEST
 
+/* ---- the same bits in every layout ------------------------------------------------------------------------------- */
+
+/* The sums, and the norms, of fractions: of the array, and of its row-major copy. */
+#define SAME_BITS(T, suffix, bits) \
+    static void same_bits_##suffix(array x) { \
+        place(&x); \
+        array   copied = dense(x.rank, x.dims, NULL, x.summed), keeps = part_of(&x, false); \
+        int64_t size = product(x.rank, x.dims), kept = product(keeps.rank, keeps.dims); \
+        T      *data = malloc(((size_t)x.extent + 1) * sizeof *data), *copy = malloc(((size_t)size + 1) * sizeof *copy); \
+        T      *sums[4]; \
+        ck_assert(data &&copy); \
+        uint32_t state = 7; \
+        for (int64_t i = 0; i < x.extent; i++) \
+            data[i] = (T)((double)(state = state * 1664525u + 1013904223u) * (bits)-1); \
+        for (int64_t i = 0; i < size; i++) \
+            copy[i] = data[x.start + offset(i, x.rank, x.dims, x.strides)]; \
+        for (int i = 0; i < 4; i++) \
+            ck_assert((sums[i] = calloc((size_t)kept + 1, sizeof(T)))); \
+        tgi_sum_axes view_axes = axes_of(&x), copy_axes = axes_of(&copied); \
+        tgi_sum_##suffix(&view_axes, data + x.start, sums[0]); \
+        tgi_sum_##suffix(&copy_axes, copy, sums[1]); \
+        tgi_norm_##suffix(&view_axes, data + x.start, sums[2]); \
+        tgi_norm_##suffix(&copy_axes, copy, sums[3]); \
+        for (int i = 0; i < 4; i += 2) \
+            ck_assert_msg(!memcmp(sums[i], sums[i + 1], (size_t)kept * sizeof(T)), \
+                          #suffix ": rank %d, summed %#x, sizes %d %d %d, strides %d %d %d", x.rank, x.summed, (int)x.dims[0], \
+                          (int)x.dims[1], (int)x.dims[2], (int)x.strides[0], (int)x.strides[1], (int)x.strides[2]); \
+        for (int i = 0; i < 4; i++) \
+            free(sums[i]); \
+        free(data); \
+        free(copy); \
+    }
+SAME_BITS(float, f32, 0x1p-31)
+SAME_BITS(double, f64, 0x1p-31)
+
+static void same_bits(array x) {
+    same_bits_f32(x);
+    same_bits_f64(x);
+}
+
+START_TEST(a_view_of_two_axes_has_the_sum_of_its_copy) {
+    static const int64_t others[] = {1, 3, 8, 9, 33, 300, 600};
+    static const int     swapped[] = {1, 0};
+    for (size_t o = 0; o < sizeof others / sizeof *others && lengths[_i] * others[o] < 200000; o++)
+        for (unsigned summed = 1; summed < 4; summed++) {
+            int64_t dims[] = {lengths[_i], others[o]};
+            same_bits(dense(2, dims, swapped, summed));
+            array x = dense(2, dims, NULL, summed);
+            x.strides[0] += 5;
+            same_bits(x);
+            x.strides[0] = -x.strides[0], x.strides[1] = 2;
+            same_bits(x);
+            x.strides[1] = 0;
+            same_bits(x);
+        }
+}
+END_TEST
+
+START_TEST(a_view_has_the_sum_of_its_copy) {
+    uint32_t seed = (uint32_t)_i + 100;
+    for (unsigned summed = 1; summed < 1u << _i; summed++)
+        for (int round = 0; round < (_i < 4 ? 60 : 6); round++)
+            same_bits(random_array(_i, &seed, summed));
+}
+END_TEST
+
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-/* A sum of tenths, `size` of them in memory. */
-static void check_tenths(tgi_sum_axes axes, int64_t size) {
-    int64_t kept = product(axes.kept_rank, axes.kept_dims), terms = product(axes.sum_rank, axes.sum_dims);
-    float  *x = malloc((size_t)size * sizeof *x), *out = malloc((size_t)kept * sizeof *out);
+/* A sum of tenths, `size` of them in memory, to `kept` elements. */
+static void check_tenths(tgi_sum_axes axes, int64_t kept, int64_t size) {
+    float *x = malloc((size_t)size * sizeof *x), *out = malloc((size_t)kept * sizeof *out);
     ck_assert(x && out);
     for (int64_t i = 0; i < size; i++)
         x[i] = 0.1f;
     tgi_sum_f32(&axes, x, out);
-    double exact = (double)terms * (double)0.1f;
+    double exact = (double)(product(axes.rank, axes.dims) / kept) * (double)0.1f;
     for (int64_t i = 0; i < kept; i++)
         ck_assert_double_le(fabs((double)out[i] - exact) / exact, 1e-6);
     free(x);
@@ -225,30 +296,19 @@ static void check_tenths(tgi_sum_axes axes, int64_t size) {
 
 START_TEST(ten_million_tenths) {
     int64_t n = 10000000, c = 10;
-    check_tenths((tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {1}}, n);
-    check_tenths((tgi_sum_axes){.kept_rank = 1,
-                                .sum_rank = 1,
-                                .kept_dims = {c},
-                                .kept_strides = {1},
-                                .sum_dims = {n / c},
-                                .sum_strides = {c}},
-                 n);
-    check_tenths((tgi_sum_axes){.kept_rank = 1,
-                                .sum_rank = 1,
-                                .kept_dims = {2},
-                                .kept_strides = {1},
-                                .sum_dims = {n / 2},
-                                .sum_strides = {2}},
-                 n);
-    check_tenths((tgi_sum_axes){.sum_rank = 2, .sum_dims = {n / 10, 5}, .sum_strides = {10, 1}}, n);
-    check_tenths((tgi_sum_axes){.sum_rank = 1, .sum_dims = {n}, .sum_strides = {0}}, 1);
+    check_tenths((tgi_sum_axes){1, 1, {n}, {1}}, 1, n);
+    check_tenths((tgi_sum_axes){2, 1, {n / c, c}, {c, 1}}, c, n);
+    check_tenths((tgi_sum_axes){2, 1, {n / 2, 2}, {2, 1}}, 2, n);
+    check_tenths((tgi_sum_axes){2, 2, {2, n / 2}, {1, 2}}, 2, n);
+    check_tenths((tgi_sum_axes){2, 3, {n / 10, 5}, {10, 1}}, 1, n);
+    check_tenths((tgi_sum_axes){1, 1, {n}, {0}}, 1, 1);
 }
 END_TEST
 
 /* A sum of ten million rows: one row of 16 tenths, read again and again. */
 START_TEST(ten_million_rows) {
     float        x[16], out[16];
-    tgi_sum_axes axes = {.kept_rank = 1, .sum_rank = 1, .kept_dims = {16}, .kept_strides = {1}, .sum_dims = {10000000}};
+    tgi_sum_axes axes = {2, 1, {10000000, 16}, {0, 1}};
     for (int i = 0; i < 16; i++)
         x[i] = 0.1f;
     tgi_sum_f32(&axes, x, out);
@@ -259,9 +319,8 @@ END_TEST
 
 START_TEST(integers_wrap) {
     int64_t      x[40], out[10];
-    tgi_sum_axes all = {.sum_rank = 1, .sum_dims = {40}, .sum_strides = {1}};
-    tgi_sum_axes columns =
-        {.kept_rank = 1, .sum_rank = 1, .kept_dims = {10}, .kept_strides = {1}, .sum_dims = {4}, .sum_strides = {10}};
+    tgi_sum_axes all = {1, 1, {40}, {1}};
+    tgi_sum_axes columns = {2, 1, {4, 10}, {10, 1}};
     for (int i = 0; i < 40; i++)
         x[i] = INT64_MAX;
     tgi_sum_i64(&all, x, out);
@@ -269,7 +328,7 @@ START_TEST(integers_wrap) {
     tgi_sum_i64(&columns, x, out);
     for (int i = 0; i < 10; i++)
         ck_assert_int_eq(out[i], -4);
-    all.sum_dims[0] = 2;
+    all.dims[0] = 2;
     x[1] = 1;
     tgi_sum_i64(&all, x, out);
     ck_assert_int_eq(out[0], INT64_MIN);
@@ -278,7 +337,7 @@ END_TEST
 
 START_TEST(nan_and_infinity_stay) {
     float        x[600], out;
-    tgi_sum_axes all = {.sum_rank = 1, .sum_dims = {600}, .sum_strides = {1}};
+    tgi_sum_axes all = {1, 1, {600}, {1}};
     for (int i = 0; i < 600; i++)
         x[i] = 1;
     x[300] = INFINITY;
@@ -300,9 +359,8 @@ enum { MOST_ROWS = 3000, MOST_IN_PIECES = 1 << 16 };
     static void in_pieces_##suffix(int64_t rows, int64_t n, int64_t eights) { \
         static T     x[MOST_IN_PIECES], sums[MOST_IN_PIECES], whole[MOST_IN_PIECES], out[MOST_IN_PIECES]; \
         int64_t      size = n == 1 ? TGI_SUM_BLOCK : TGI_SUM_ROWS, blocks = (rows - 1) / size + 1; \
-        tgi_sum_axes axes = \
-            {.kept_rank = 1, .sum_rank = 1, .kept_dims = {n}, .kept_strides = {1}, .sum_dims = {rows}, .sum_strides = {n}}; \
-        uint32_t state = (uint32_t)(rows * 31 + n); \
+        tgi_sum_axes axes = {2, 1, {rows, n}, {n, 1}}; \
+        uint32_t     state = (uint32_t)(rows * 31 + n); \
         for (int64_t i = 0; i < rows * n; i++) \
             x[i] = (T)((double)(state = state * 1664525u + 1013904223u) * (fraction)); \
         for (int64_t b = blocks - 1; b >= 0; b--) { \
@@ -389,6 +447,8 @@ Suite *suite_sum(void) {
     tcase_add_loop_test(axes, two_axes, 0, LENGTHS);
     tcase_add_loop_test(axes, many_columns, 0, 10);
     tcase_add_loop_test(axes, random_arrays, 0, 9);
+    tcase_add_loop_test(axes, a_view_of_two_axes_has_the_sum_of_its_copy, 0, LENGTHS);
+    tcase_add_loop_test(axes, a_view_has_the_sum_of_its_copy, 1, 9);
     suite_add_tcase(suite, axes);
 
     TCase *numbers = tcase_create("numbers");
