@@ -47,11 +47,19 @@ static pair pair_of(const tg_array *x, const tg_array *place) {
         return (T)(formula); \
     } \
     static void name##_run_##suffix(int64_t n, int64_t from, int64_t to, const T *x, T *out) { \
-        if (from == 1 && to == 1) \
-            for (int64_t i = 0; i < n; i++) \
+        enum { LANES = 16 / sizeof(T) }; \
+        int64_t i = 0; \
+        if (from == 1 && to == 1) { \
+            for (; i + LANES <= n; i += LANES) { \
+                T some[LANES]; \
+                for (int l = 0; l < LANES; l++) \
+                    some[l] = name##_one_##suffix(out[i + l], x[i + l]); \
+                memcpy(out + i, some, sizeof some); \
+            } \
+            for (; i < n; i++) \
                 out[i] = name##_one_##suffix(out[i], x[i]); \
-        else \
-            for (int64_t i = 0; i < n; i++) \
+        } else \
+            for (; i < n; i++) \
                 out[i * to] = name##_one_##suffix(out[i * to], x[i * from]); \
     } \
     static void name##_##suffix(const pair *p, const T *x, T *out) { \
@@ -81,9 +89,22 @@ DEFINE_MOVE(put, f64, double, from)
 DEFINE_MOVE(put, i64, uint64_t, from)
 DEFINE_MOVE(put, b8, uint8_t, from)
 
+/* Whether each array is one piece of memory: most parts are, and a short one takes no longer than it takes to find their axes. */
+static bool are_row_major(const tg_array *x, const tg_array *place) {
+    int64_t stride = 1;
+    for (int i = x->rank - 1; i >= 0; stride *= x->dims[i--])
+        if (x->dims[i] != 1 && (x->strides[i] != stride || place->strides[i] != stride)) return false;
+    return true;
+}
+
 void tgi_add_to_place(const tg_array *x, const tg_array *place) {
+    if (x->size == 0) return;
+    if (are_row_major(x, place)) {
+        (void)TGI_DISPATCH_ANY(x->dtype, add_run, x->size, 1, 1, x->data, place->data);
+        return;
+    }
     pair p = pair_of(x, place);
-    if (x->size > 0) (void)TGI_DISPATCH_ANY(x->dtype, add, &p, x->data, place->data);
+    (void)TGI_DISPATCH_ANY(x->dtype, add, &p, x->data, place->data);
 }
 
 void tgi_put_in_place(const tg_array *x, const tg_array *place) {
@@ -101,9 +122,14 @@ const void *tgi_apart_from_leaf(tg_kernel_call *call, int i) {
 
 /* The way back of an op that has a view rule. */
 static tg_status add_through_view(const tg_kernel_call *call) {
-    tg_array place = call->in[0];
+    const tg_array *x = &call->in[0];
+    tg_array        place; /* of which only what is used is set */
+    place.dtype = x->dtype;
+    place.rank = x->rank;
+    place.size = x->size;
+    tgi_copy_sizes(x->rank, x->dims, place.dims);
     if (!call->op->view(&call->out, call->attr, &place)) return tg_kernel_fail(call, "strides do not say where the part is");
-    tgi_add_to_place(&call->in[0], &place);
+    tgi_add_to_place(x, &place);
     return TG_OK;
 }
 

@@ -71,20 +71,27 @@ enum { ROWS_BYTES = 1 << 15, FEWEST_ROWS = 64, PIECE = 4096 };
 /* Operands with one element a row go in together, as many as fill a line of the result. */
 enum { MOST_TOGETHER = 16 };
 
-/* Blocks that lie one after the other in x, to places `pitch` elements apart. */
+/* Blocks that lie one after the other, to places `pitch` elements apart; those of one element. */
 #define DEFINE_SPREAD(suffix, T) \
-    static void spread_##suffix(int64_t rows, int64_t block, int64_t pitch, const T *x, T *out) { \
-        if (block == 1) \
-            for (int64_t r = 0; r < rows; r++) \
-                out[r * pitch] = x[r]; \
-        else \
-            for (int64_t r = 0; r < rows; r++, x += block, out += pitch) \
-                memcpy(out, x, (size_t)block * sizeof *x); \
+    static void spread_##suffix(int64_t rows, int64_t pitch, const void *from, void *to) { \
+        const T *x = from; \
+        T       *out = to; \
+        for (int64_t r = 0; r < rows; r++) \
+            out[r * pitch] = x[r]; \
     }
 DEFINE_SPREAD(f32, float)
 DEFINE_SPREAD(f64, double)
 DEFINE_SPREAD(i64, int64_t)
 DEFINE_SPREAD(b8, uint8_t)
+
+static void spread(tg_dtype dtype, int64_t rows, int64_t block, int64_t pitch, const char *from, char *to) {
+    size_t width = tg_dtype_size(dtype), bytes = (size_t)block * width, apart = (size_t)pitch * width;
+    if (block == 1)
+        (void)TGI_DISPATCH_ANY(dtype, spread, rows, pitch, from, to);
+    else
+        for (int64_t r = 0; r < rows; r++, from += bytes, to += apart)
+            memcpy(to, from, bytes);
+}
 
 /* One element a row of each of the arrays, side by side. */
 #define DEFINE_INTERLEAVE(suffix, T) \
@@ -106,26 +113,28 @@ DEFINE_INTERLEAVE(f64, double)
 DEFINE_INTERLEAVE(i64, int64_t)
 DEFINE_INTERLEAVE(b8, uint8_t)
 
+static bool is_row_major(const tg_array *x) {
+    int64_t stride = 1;
+    for (int i = x->rank - 1; i >= 0; stride *= x->dims[i--])
+        if (x->dims[i] != 1 && x->strides[i] != stride) return false;
+    return true;
+}
+
 /* Rows of an operand, from the one with the number `row` on. Short ones that are not contiguous are gathered first. */
 static void put_rows(const tg_array *x, int64_t row, int64_t rows, int64_t block, int64_t pitch, void *out) {
-    char     piece[PIECE];
-    size_t   width = tg_dtype_size(x->dtype), bytes = (size_t)block * width;
-    tgi_walk walk = tgi_walk_of(width, x->rank, x->dims, x->strides);
-    int64_t  most = tgi_walk_is_contiguous(&walk) ? rows : (int64_t)(sizeof piece / bytes), count;
-    char    *to = out;
-    if (most == 0) {
-        for (int64_t r = 0; r < rows; r++, to += (size_t)pitch * width)
-            tgi_gather(&walk, x->data, (row + r) * block, block, to);
+    size_t width = tg_dtype_size(x->dtype), bytes = (size_t)block * width;
+    char  *to = out;
+    if (is_row_major(x)) {
+        spread(x->dtype, rows, block, pitch, (const char *)x->data + (size_t)row * bytes, to);
         return;
     }
+    char     piece[PIECE];
+    tgi_walk walk = tgi_walk_of(width, x->rank, x->dims, x->strides);
+    int64_t  most = (int64_t)(sizeof piece / bytes), count;
     for (int64_t r = 0; r < rows; r += count, to += (size_t)(count * pitch) * width) {
-        const void *from = (const char *)x->data + (size_t)(row + r) * bytes;
-        count = rows - r < most ? rows - r : most;
-        if (most < rows || !tgi_walk_is_contiguous(&walk)) {
-            tgi_gather(&walk, x->data, (row + r) * block, count * block, piece);
-            from = piece;
-        }
-        (void)TGI_DISPATCH_ANY(x->dtype, spread, count, block, pitch, from, (void *)to);
+        count = most == 0 ? 1 : rows - r < most ? rows - r : most;
+        tgi_gather(&walk, x->data, (row + r) * block, count * block, most ? piece : to);
+        if (most) spread(x->dtype, count, block, pitch, piece, to);
     }
 }
 
