@@ -71,7 +71,7 @@ tg_status tg_check_tensor(tg_tape *tape, const char *name, const char *role, tg_
 
 /* The first tape that an operand has. */
 static tg_tape *tape_of_any(int count, const tg_tensor *x) {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; x && i < count; i++)
         if (tgi_tape_of(x[i])) return tgi_tape_of(x[i]);
     return NULL;
 }
@@ -99,7 +99,7 @@ tg_status tg_check_operands(tg_operands *o, const char *name, int required, int 
     tg_dtype dtype = TG_DTYPES;
     o->tape = tape_of_any(count, x);
     o->name = name;
-    o->count = count;
+    o->count = x && count > 0 ? count : 0;
     if (tgi_check(o->tape)) return tg_error_status(o->tape);
     if (count > TG_MAX_OPERANDS) {
         o->count = 0;
@@ -119,7 +119,7 @@ tg_status tg_check_operands(tg_operands *o, const char *name, int required, int 
 
 tg_status tg_check_floating(const tg_operands *o, int count) {
     tg_dtype dtype = TG_DTYPES;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && i < o->count; i++) {
         if (!o->present[i]) continue;
         if (dtype != TG_DTYPES && o->type[i].dtype != dtype)
             return tg_refuse_operands(o, TG_ERR_DTYPE, "dtypes differ: convert one with tg_cast");
@@ -131,6 +131,7 @@ tg_status tg_check_floating(const tg_operands *o, int count) {
 
 tg_status tg_check_shape(const tg_operands *o, int i, const char *role, tg_shape shape) {
     char text[TG_SHAPE_TEXT];
+    if (i < 0 || i >= o->count) return tg_refuse_operands(o, TG_ERR_ARGUMENT, "it has no operand %d, of %d", i, o->count);
     if (!o->present[i] || tgi_same_dims(o->type[i].rank, o->type[i].dims, shape.rank, shape.dims)) return TG_OK;
     return tg_refuse_operands(o, TG_ERR_SHAPE, "the %s is not of shape %s", role, tg_shape_text(text, shape));
 }

@@ -247,11 +247,12 @@ static double option(const state *m, const char *role, double value, double usua
 
 static void read_options(state *m, const tg_odeint_options *o) {
     bool narrow = m->dtype == TG_F32;
+    option(m, "max_steps", (double)o->max_steps, 0);
     m->o = (tg_odeint_options){.rtol = option(m, "rtol", o->rtol, narrow ? 1e-4 : 1e-6),
                                .atol = option(m, "atol", o->atol, narrow ? 1e-6 : 1e-9),
                                .first_step = option(m, "first_step", o->first_step, 0),
                                .max_step = option(m, "max_step", o->max_step, INFINITY),
-                               .max_steps = (int64_t)option(m, "max_steps", (double)o->max_steps, 10000)};
+                               .max_steps = o->max_steps ? o->max_steps : 10000};
 }
 
 /* What has to be there before steps are looked for. */

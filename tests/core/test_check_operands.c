@@ -136,6 +136,23 @@ START_TEST(shapes_are_checked) {
 }
 END_TEST
 
+START_TEST(operands_that_are_not_there_are_not_looked_at) {
+    things      t = new_things();
+    tg_operands o;
+    ck_assert_int_eq(tg_check_operands(&o, "f", 2, 2, NULL), TG_ERR_HANDLE);
+    ck_assert(!o.tape && o.count == 0);
+    ck_assert_int_eq(tg_check_operands(&o, "f", 1, -1, &t.w), TG_ERR_HANDLE);
+    ck_assert_int_eq(o.count, 0);
+    ck_assert_int_eq(tg_check_operands(&o, "f", 1, 1, &t.w), TG_OK);
+    ck_assert_int_eq(tg_check_floating(&o, 1000000), TG_OK);
+    ck_assert_int_eq(tg_check_floating(&o, -1), TG_OK);
+    FAILS(t.tape, tg_check_shape(&o, 1, "weight", TG_SHAPE(2)), TG_ERR_ARGUMENT,
+          "f: float64 (2, 3): it has no operand 1, of 1");
+    FAILS(t.tape, tg_check_shape(&o, -1, "weight", TG_SHAPE(2)), TG_ERR_ARGUMENT, "it has no operand -1, of 1");
+    tg_tape_free(t.tape);
+}
+END_TEST
+
 START_TEST(an_axis_is_counted_from_the_front) {
     things      t = new_things();
     tg_operands o;
@@ -231,6 +248,7 @@ Suite *suite_check_operands(void) {
     tcase_add_test(tcase, operands_are_refused_with_their_shapes);
     tcase_add_test(tcase, dtypes_must_be_one_floating_dtype);
     tcase_add_test(tcase, shapes_are_checked);
+    tcase_add_test(tcase, operands_that_are_not_there_are_not_looked_at);
     tcase_add_test(tcase, an_axis_is_counted_from_the_front);
     tcase_add_test(tcase, a_single_tensor_is_checked);
     tcase_add_test(tcase, an_option_lies_in_its_interval);

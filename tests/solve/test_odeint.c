@@ -149,6 +149,18 @@ END_TEST
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
+START_TEST(any_number_of_steps_may_be_allowed) {
+    tg_tape          *tape = tg_tape_new();
+    const double      times[] = {0, 0.5};
+    tg_odeint_options any = {.max_steps = INT64_MAX}, none = {.max_steps = INT64_MIN};
+    tg_tensor         y = tg_odeint(VECTOR(tape, 1), burst, NULL, 2, times, &any, NULL);
+    ck_assert_str_eq(tg_error(tape), "");
+    ck_assert(tg_valid(y));
+    FAILS(tape, tg_odeint(VECTOR(tape, 1), burst, NULL, 2, times, &none, NULL), TG_ERR_ARGUMENT, "odeint: max_steps -9.22");
+    finish(tape);
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_an_error) {
     tg_tape          *tape = tg_tape_new();
     tg_tensor         y0 = VECTOR(tape, 1), whole = tg_full(tape, TG_I64, TG_SHAPE(1), 1);
@@ -187,6 +199,7 @@ Suite *suite_odeint(void) {
     tcase_add_test(tcase, states_may_be_of_any_shape_and_float32);
     tcase_add_test(tcase, gradients_flow_through_the_steps);
     tcase_add_test(tcase, the_solution_is_a_formula);
+    tcase_add_test(tcase, any_number_of_steps_may_be_allowed);
     tcase_add_test(tcase, what_cannot_be_is_an_error);
     suite_add_tcase(suite, tcase);
     return suite;
