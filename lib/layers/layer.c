@@ -70,6 +70,11 @@ tg_tensor tgi_add_buffer(const tgi_layer *layer, const char *role, tg_tensor ini
     return tg_write(buffer, values, tg_size(buffer)) ? tg_invalid(layer->tape) : buffer;
 }
 
+int64_t tgi_times(int64_t count, int64_t size) {
+    int64_t product;
+    return __builtin_mul_overflow(count, size, &product) ? ((count < 0) != (size < 0) ? INT64_MIN : INT64_MAX) : product;
+}
+
 tg_tensor tgi_filled(const tgi_layer *layer, int64_t size, double value) {
     return tg_full(layer->tape, layer->dtype, TG_SHAPE(size), value);
 }

@@ -26,6 +26,9 @@ tg_tensor tgi_add_buffer(const tgi_layer *layer, const char *role, tg_tensor ini
 /* The name of the layer's part of that role. */
 tg_text tgi_part_name(const char *name, const char *part);
 
+/* The product of two sizes, for a shape: where it overflows one that is too large for any. Negative sizes stay negative. */
+int64_t tgi_times(int64_t count, int64_t size);
+
 /* Zeros, or ones, in the layer's dtype. */
 tg_tensor tgi_filled(const tgi_layer *layer, int64_t size, double value);
 

@@ -29,13 +29,13 @@ static void add_weights(tg_multihead_layer *y, const tgi_layer *layer, int64_t s
     y->in_proj_weight = y->q_proj_weight = y->k_proj_weight = y->v_proj_weight = y->in_proj_bias = TG_NONE;
     y->out_proj = new_projection(layer, size, options->no_bias);
     if (keys == size && values == size)
-        y->in_proj_weight = new_weight(layer, "in_proj_weight", 3 * size, size);
+        y->in_proj_weight = new_weight(layer, "in_proj_weight", tgi_times(3, size), size);
     else {
         y->q_proj_weight = new_weight(layer, "q_proj_weight", size, size);
         y->k_proj_weight = new_weight(layer, "k_proj_weight", size, keys);
         y->v_proj_weight = new_weight(layer, "v_proj_weight", size, values);
     }
-    if (!options->no_bias) y->in_proj_bias = tgi_add_parameter(layer, "in_proj_bias", tgi_filled(layer, 3 * size, 0));
+    if (!options->no_bias) y->in_proj_bias = tgi_add_parameter(layer, "in_proj_bias", tgi_filled(layer, tgi_times(3, size), 0));
 }
 
 static tg_status check_heads(tg_tape *tape, const char *name, int64_t size, int64_t heads) {

@@ -27,7 +27,7 @@ static int64_t size_of_h(int64_t hidden, const tg_recurrent_options *options) {
 static tg_recurrent_cell new_cell(const tgi_layer *layer, tg_recurrent_kind kind, int64_t in, int64_t hidden,
                                   const tg_recurrent_options *options, const char *suffix) {
     static const char *const roles[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"};
-    int64_t                  rows = gates[kind] * hidden, out = size_of_h(hidden, options);
+    int64_t                  rows = tgi_times(gates[kind], hidden), out = size_of_h(hidden, options);
     const tg_shape shapes[] = {TG_SHAPE(rows, in), TG_SHAPE(rows, out), TG_SHAPE(rows), TG_SHAPE(rows), TG_SHAPE(out, hidden)};
     const bool     bias = !options->no_bias, there[] = {true, true, bias, bias, options->projection != 0};
     double         bound = hidden > 0 ? 1 / sqrt((double)hidden) : 0;
@@ -85,8 +85,8 @@ tg_recurrent_layer(tg_new_recurrent)(tg_tape *tape, const char *name, tg_recurre
         if (options->layers) y.layers = options->layers;
         for (int i = 0; i < y.layers; i++)
             for (int back = 0; back < y.directions; back++)
-                y.cell[i][back] = new_cell(&layer, kind, i ? y.directions * size_of_h(hidden, options) : in, hidden, options,
-                                           TG_FORMAT(back ? "_l%d_reverse" : "_l%d", i));
+                y.cell[i][back] = new_cell(&layer, kind, i ? tgi_times(y.directions, size_of_h(hidden, options)) : in, hidden,
+                                           options, TG_FORMAT(back ? "_l%d_reverse" : "_l%d", i));
     }
     tgi_end_layer(&layer);
     return y;

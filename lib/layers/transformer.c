@@ -138,14 +138,15 @@ static tg_text begin_copy(tg_tape *tape, const char *name, int i, tg_generator_s
     return tgi_part_name(name, TG_FORMAT("layers.%d", i));
 }
 
-static tg_status check_count(tg_tape *tape, const char *name, int count) {
-    return count >= 0 ? TG_OK : tg_fail(tape, TG_ERR_ARGUMENT, name, "%d layers", count);
+static tg_status check_layers(tg_tape *tape, const char *name, int count, const void *layers) {
+    if (count == 0 || (count > 0 && layers)) return TG_OK;
+    return tg_fail(tape, TG_ERR_ARGUMENT, name, "%d layers, or no array of them", count);
 }
 
 tg_status(tg_new_encoder)(tg_tape *tape, const char *name, int64_t size, int64_t heads, const tg_transformer_options *options,
                           int count, tg_encoder_layer *layers) {
     tg_generator_state state;
-    if (check_count(tape, "encoder", count)) return tg_error_status(tape);
+    if (check_layers(tape, "encoder", count, layers)) return tg_error_status(tape);
     tg_scope scope = tg_begin_scope(tape, NULL);
     for (int i = 0; i < count; i++) {
         tg_text layer = begin_copy(tape, name, i, &state);
@@ -157,7 +158,7 @@ tg_status(tg_new_encoder)(tg_tape *tape, const char *name, int64_t size, int64_t
 tg_status(tg_new_decoder)(tg_tape *tape, const char *name, int64_t size, int64_t heads, const tg_transformer_options *options,
                           int count, tg_decoder_layer *layers) {
     tg_generator_state state;
-    if (check_count(tape, "decoder", count)) return tg_error_status(tape);
+    if (check_layers(tape, "decoder", count, layers)) return tg_error_status(tape);
     tg_scope scope = tg_begin_scope(tape, NULL);
     for (int i = 0; i < count; i++) {
         tg_text layer = begin_copy(tape, name, i, &state);
@@ -168,6 +169,7 @@ tg_status(tg_new_decoder)(tg_tape *tape, const char *name, int64_t size, int64_t
 
 tg_tensor(tg_apply_encoder)(int count, const tg_encoder_layer *layers, tg_tensor x, const tg_attend_options *options) {
     tg_scope scope = tg_begin_scope(tg_tape_of(x), NULL);
+    if (check_layers(tg_tape_of(x), "encoder", count, layers)) return tg_end_scope_with(scope, tg_invalid(tg_tape_of(x)));
     for (int i = 0; i < count; i++)
         x = tg_apply_encoder_layer(layers[i], x, options);
     return tg_end_scope_with(scope, x);
@@ -176,6 +178,7 @@ tg_tensor(tg_apply_encoder)(int count, const tg_encoder_layer *layers, tg_tensor
 tg_tensor(tg_apply_decoder)(int count, const tg_decoder_layer *layers, tg_tensor x, tg_tensor memory,
                             const tg_attend_options *options) {
     tg_scope scope = tg_begin_scope(tg_tape_of(x), NULL);
+    if (check_layers(tg_tape_of(x), "decoder", count, layers)) return tg_end_scope_with(scope, tg_invalid(tg_tape_of(x)));
     for (int i = 0; i < count; i++)
         x = tg_apply_decoder_layer(layers[i], x, memory, options);
     return tg_end_scope_with(scope, x);

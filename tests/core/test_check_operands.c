@@ -146,9 +146,10 @@ START_TEST(operands_that_are_not_there_are_not_looked_at) {
     ck_assert_int_eq(tg_check_operands(&o, "f", 1, 1, &t.w), TG_OK);
     ck_assert_int_eq(tg_check_floating(&o, 1000000), TG_OK);
     ck_assert_int_eq(tg_check_floating(&o, -1), TG_OK);
-    FAILS(t.tape, tg_check_shape(&o, 1, "weight", TG_SHAPE(2)), TG_ERR_ARGUMENT,
-          "f: float64 (2, 3): it has no operand 1, of 1");
-    FAILS(t.tape, tg_check_shape(&o, -1, "weight", TG_SHAPE(2)), TG_ERR_ARGUMENT, "it has no operand -1, of 1");
+    ck_assert_int_eq(tg_check_shape(&o, 1, "weight", TG_SHAPE(2)), TG_ERR_ARGUMENT);
+    CHECK_ERROR_TEXT(t.tape, TG_ERR_ARGUMENT, "f: (2, 3): it has no operand 1, of 1");
+    ck_assert_int_eq(tg_check_shape(&o, -1, "weight", TG_SHAPE(2)), TG_ERR_ARGUMENT);
+    CHECK_ERROR_TEXT(t.tape, TG_ERR_ARGUMENT, "f: (2, 3): it has no operand -1, of 1");
     tg_tape_free(t.tape);
 }
 END_TEST

@@ -75,6 +75,8 @@ START_TEST(what_it_rejects) {
           "multihead_attention: (2, 3, 2) x (2, 3, 2) x (2, 3, 2) x (3, 2): the mask does not broadcast to (2, 3, 3)");
     FAILS(tape, tg_apply_multihead_attention((tg_multihead_layer){0}, x, x, x, NULL), TG_ERR_HANDLE,
           "multihead_attention: operand 4 is no tensor");
+    FAILS(tape, tg_new_multihead_attention(tape, "large", INT64_MAX / 2, 1, NULL), TG_ERR_SHAPE,
+          "multihead_attention: (4611686018427387903, 4611686018427387903) has a negative size, or too many elements");
     broken.heads = 3;
     FAILS(tape, tg_apply_multihead_attention(broken, x, x, x, NULL), TG_ERR_SHAPE,
           "multihead_attention 'net.attn': 4 features are not divided into 3 heads");

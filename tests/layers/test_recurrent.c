@@ -201,7 +201,11 @@ START_TEST(what_cells_reject) {
           "lstm 'cell': (2, 4) x (12, 2) x (12, 3) x (12) x (12): x has 4 features, not 2");
     FAILS(tape, tg_apply_recurrent_cell(lstm, x, (tg_recurrent_state){{0}, x}), TG_ERR_SHAPE,
           "lstm 'cell': (4, 2) x (12, 2) x (12, 3) x (12) x (12) x (4, 2): the state c is not of shape (4, 3)");
-    tg_recurrent_cell projected = tg_new_recurrent_cell(tape, "p", TG_LSTM, 2, 3, &(tg_recurrent_options){.projection = 1});
+    FAILS(tape, tg_new_recurrent_cell(tape, "large", TG_LSTM, 2, 1LL << 62, NULL), TG_ERR_SHAPE,
+          "lstm: (9223372036854775807, 2) has a negative size, or too many elements");
+    FAILS(tape, tg_new_recurrent_cell(tape, "negative", TG_LSTM, 2, -(1LL << 62), NULL), TG_ERR_SHAPE,
+          "lstm: (-9223372036854775808, 2) has a negative size, or too many elements");
+    tg_recurrent_cell  projected = tg_new_recurrent_cell(tape, "p", TG_LSTM, 2, 3, &(tg_recurrent_options){.projection = 1});
     tg_recurrent_state wide = {tg_full(tape, TG_F32, TG_SHAPE(4, 3), 1), {0}};
     FAILS(tape, tg_apply_recurrent_cell(projected, x, wide), TG_ERR_SHAPE,
           "lstm 'p': (4, 2) x (12, 2) x (12, 1) x (12) x (12) x (1, 3) x (4, 3): the state h is not of shape (4, 1)");

@@ -189,6 +189,11 @@ START_TEST(what_they_reject) {
           "multihead_attention: the name 'enc.0.self_attn.out_proj.weight' is taken");
     FAILS(tape, tg_new_encoder(tape, "", 4, 2, NULL, 1, none), TG_ERR_NAME, "multihead_attention: the name is empty");
     FAILS(tape, tg_new_encoder(tape, "b", 4, 2, NULL, -1, none), TG_ERR_ARGUMENT, "encoder: -1 layers");
+    FAILS(tape, tg_new_encoder(tape, "b", 4, 2, NULL, 2, NULL), TG_ERR_ARGUMENT, "encoder: 2 layers, or no array of them");
+    FAILS(tape, tg_new_decoder(tape, "b", 4, 2, NULL, 2, NULL), TG_ERR_ARGUMENT, "decoder: 2 layers, or no array of them");
+    FAILS(tape, tg_apply_encoder(1, NULL, x, NULL), TG_ERR_ARGUMENT, "encoder: 1 layers, or no array of them");
+    FAILS(tape, tg_apply_encoder(-1, none, x, NULL), TG_ERR_ARGUMENT, "encoder: -1 layers");
+    FAILS(tape, tg_apply_decoder(1, NULL, x, x, NULL), TG_ERR_ARGUMENT, "decoder: 1 layers, or no array of them");
     FAILS(tape, tg_new_decoder(tape, "b", 4, 2, NULL, -1, NULL), TG_ERR_ARGUMENT, "decoder: -1 layers");
     ck_assert_int_eq(tg_parameter_count(tape), count);
     CHECK_OK(tape);
