@@ -138,7 +138,8 @@ tg_tensor tg_instance_norm(tg_tensor x, tg_tensor mean, tg_tensor variance, tg_t
                            bool use_input_stats, double momentum, double eps);
 
 /* x / (k + alpha mean)^beta, where the mean is that of the squares of `size` neighbours along axis 1, size / 2 of them before: what is
- * beyond the first or the last channel counts as 0. x has three axes at least. PyTorch's defaults are 1e-4, 0.75 and 1. */
+ * beyond the first or the last channel counts as 0. x has three axes at least. PyTorch's defaults are 1e-4, 0.75 and 1. Where squares
+ * overflow, beyond 1e19 in float32 and 1e154 in float64, the result is 0, as in PyTorch. */
 tg_tensor tg_local_response_norm(tg_tensor x, int64_t size, double alpha, double beta, double k);
 
 static inline tg_tensor tgi_layer_norm(tg_tensor x, tg_tensor weight, tg_tensor bias, int axes, double eps) {

@@ -60,6 +60,23 @@ FUNCTION(softmax, first_column(tg_softmax(beside(x, 0), 1)))
 FUNCTION(prod, tg_prod_axes(tg_stack(TG_LIST(x, x, tg_add(tg_detach(tg_mul(0, tg_where(tg_isfinite(x), x, 0))), 2)), 1),
                             TG_AXES(1), false))
 
+FUNCTION(xlogy_2, tg_xlogy(2, x))
+FUNCTION(elu_1_5, tg_elu(x, 1.5))
+FUNCTION(celu_1_5, tg_celu(x, 1.5))
+FUNCTION(logcumsumexp, tg_take(tg_logcumsumexp(beside(x, 0), 1), 1, 1))
+FUNCTION(soft_margin, tg_soft_margin_loss(x, tg_num(-1), TG_REDUCE_NONE))
+FUNCTION(poisson_2, tg_poisson_nll_loss(x, tg_num(2), true, false, 1e-8, TG_REDUCE_NONE))
+FUNCTION(gaussian_1, tg_gaussian_nll_loss(x, tg_num(1), tg_num(0.5), false, 1e-6, TG_REDUCE_NONE))
+FUNCTION(cosine_1, tg_cosine_similarity(beside(x, 1),
+                                        beside(tg_detach(tg_add(tg_mul(0, tg_where(tg_isfinite(x), x, 0)), 1)), 0), 1, 1e-8))
+FUNCTION(pairwise_1,
+         tg_pairwise_distance(beside(x, 1), tg_detach(tg_mul(0, tg_where(tg_isfinite(beside(x, 1)), beside(x, 1), 0))), 2, 0,
+                              false))
+FUNCTION(cdist_1,
+         tg_reshape(tg_cdist(tg_unsqueeze(beside(x, 1), 1), tg_full(tg_tape_of(x), tg_dtype_of(x), TG_SHAPE(1, 2), 0), 2),
+                    tg_shape_of(x)))
+FUNCTION(response, tg_reshape(tg_local_response_norm(tg_reshape(x, TG_SHAPE(-1, 1, 1)), 1, 1, 0.75, 1), tg_shape_of(x)))
+
 /* clang-format off */
 static const swept functions[] = {
 #include "ops/sweep_table.h"
