@@ -9,43 +9,27 @@
  * tapes that were freed.
  *
  * SPDX-License-Identifier: MIT */
-#include "hostile.h"
+#include "calls.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <tapegrad.h>
-#include <tapegrad/extend.h>
-#include <tapegrad/op.h>
-
 /* ---- the bytes ---------------------------------------------------------------------------------------------------- */
 
-enum { TENSORS = 12, ELEMENTS = 1 << 12, LARGEST = 1 << 16, CALLS = 300, DEPTH = 3 };
+program s;
 
-typedef struct state {
-    const uint8_t *at, *end;
-    tg_tape       *tape, *other; /* the one that all is about; one that handles may be of */
-    tg_tensor      x[TENSORS];
-    tg_mark        mark[4];
-    tg_scope       scope[4]; /* that are open */
-    int            scopes, depth, calls;
-    FILE          *out;
-} state;
-
-static state s;
-
-static unsigned next(void) {
+unsigned next(void) {
     return s.at < s.end ? *s.at++ : 0;
 }
 
-static bool chance(unsigned one_in) {
+bool chance(unsigned one_in) {
     return next() % one_in == one_in - 1;
 }
 
 /* Small, most of the time. */
-static int64_t number(void) {
+int64_t number(void) {
     static const int64_t odd[] = {INT64_MAX,     INT64_MIN, INT64_MAX / 2, -1,        INT32_MAX,      INT32_MIN,
                                   1LL << 32,     1LL << 59, 1LL << 58,     1LL << 40, INT64_MAX / 16, 1LL << 62,
                                   INT64_MAX - 1, 100,       1000,          -2};
@@ -53,29 +37,29 @@ static int64_t number(void) {
     return byte < 200 ? byte % 5 : byte < 232 ? (int64_t)(byte % 16) - 8 : odd[byte % 16];
 }
 
-static int small(void) {
+int small(void) {
     return chance(16) ? (int)number() : (int)(next() % 4) - 1;
 }
 
-static double real(void) {
+double real(void) {
     static const double odd[] =
         {(double)INFINITY, -(double)INFINITY, (double)NAN, 1e300, -1e300, 1e-320, 9e18, -9e18, 0x1p63, 0x1p53, 0.5, -0.0};
     unsigned byte = next();
     return byte < 180 ? (double)(byte % 9) - 4 : byte < 220 ? (double)(byte - 200) / 7 : odd[byte % 12];
 }
 
-static tg_dtype dtype(void) {
+tg_dtype dtype(void) {
     return chance(32) ? (tg_dtype)small() : (tg_dtype)(next() % TG_DTYPES);
 }
 
-static tg_shape shape(void) {
+tg_shape shape(void) {
     tg_shape shape = {.rank = chance(64) ? small() % 100 * 3 : (int)(next() % 4)};
     for (int i = 0; i < TG_MAX_RANK; i++)
         shape.dims[i] = i < shape.rank ? number() : 0;
     return shape;
 }
 
-static tg_axes axes(void) {
+tg_axes axes(void) {
     tg_axes axes = {.count = chance(32) ? small() % 100 * 5 : (int)(next() % 3)};
     for (int i = 0; i < TG_MAX_RANK; i++)
         axes.axis[i] = i < axes.count ? small() : 0;
@@ -83,7 +67,7 @@ static tg_axes axes(void) {
 }
 
 /* A handle, good or bad. */
-static tg_tensor any(void) {
+tg_tensor any(void) {
     unsigned byte = next();
     if (byte < 216) return s.x[byte % TENSORS];
     tg_tensor x = s.x[byte % TENSORS];
@@ -99,13 +83,13 @@ static tg_tensor any(void) {
     }
 }
 
-static const char *name(void) {
+const char *name(void) {
     static const char *const names[] = {"a", "b", "c", "w.momentum", "", "two\nlines", "%s%n", "\xc3\xa9\xff", NULL};
     return names[next() % 9];
 }
 
 /* Elements of any dtype, and of any bits. */
-static void *elements(void) {
+void *elements(void) {
     static uint64_t room[ELEMENTS];
     for (int i = 0; i < 8; i++)
         room[i] = next() * 0x3ff0010101010101u;
@@ -117,7 +101,7 @@ static void *misaligned(void *data) {
 }
 
 /* A result's place; what takes too long to compute is forgotten again. */
-static void put(tg_tensor y) {
+void put(tg_tensor y) {
     if (tg_valid(y) && tg_tape_of(y) && tg_size(y) > LARGEST && !chance(8)) return;
     s.x[next() % TENSORS] = y;
 }
@@ -127,7 +111,7 @@ static void put(tg_tensor y) {
 static void act(void);
 
 /* A call from inside. */
-static void act_inside(void) {
+void act_inside(void) {
     if (s.depth >= DEPTH || chance(2)) return;
     s.depth++;
     act();
@@ -597,12 +581,23 @@ static void (*const kinds[])(void) = {leaf,       leaf,       draw,      formula
                                       view,       view,       join,      indexed, image,   loss,
                                       derivative, derivative, optimize,  scope,   values,  whole_tape,
                                       record_own, record_own, record_own};
+static void (*const more_kinds[])(void) = {model, function, function, solver};
+enum { KINDS = sizeof kinds / sizeof *kinds, MORE_KINDS = sizeof more_kinds / sizeof *more_kinds };
+
+/* What a byte meant when the corpus was begun it still means, but for the largest ones. */
+static void call(void) {
+    unsigned byte = next();
+    if (byte < 8 * KINDS)
+        kinds[byte % KINDS]();
+    else
+        more_kinds[byte % MORE_KINDS]();
+}
 
 /* One call, after which the error, if there is one, is one line. */
 static void act(void) {
     if (s.calls++ > CALLS) return;
     if (chance(16)) hostile_fail_allocation(1 + (long)next() % 8);
-    kinds[next() % (sizeof kinds / sizeof *kinds)]();
+    call();
     hostile_fail_allocation(0);
     if (strpbrk(tg_error(s.tape), "\n\r") || strlen(tg_error(s.tape)) > 511) abort();
     if ((tg_error_status(s.tape) != TG_OK) != (*tg_error(s.tape) != 0)) abort();
@@ -630,11 +625,11 @@ static tg_tape *tape_for(unsigned byte) {
 }
 
 void hostile_run(const uint8_t *bytes, size_t count) {
-    s = (state){.at = bytes,
-                .end = bytes + count,
-                .tape = tape_for(count ? bytes[count - 1] : 0),
-                .other = tg_tape_new(),
-                .out = fopen("/dev/null", "w")};
+    s = (program){.at = bytes,
+                  .end = bytes + count,
+                  .tape = tape_for(count ? bytes[count - 1] : 0),
+                  .other = tg_tape_new(),
+                  .out = fopen("/dev/null", "w")};
     tg_set_threads(s.tape, 1);
     s.x[0] = tg_parameter(s.tape, "w", tg_full(s.tape, TG_F64, TG_SHAPE(2, 3), 0.5));
     s.x[1] = tg_constant(s.tape, TG_I64, TG_SHAPE(2), ((int64_t[]){1, 0}));
