@@ -1,7 +1,7 @@
 /* tapegrad/emit.h: a tape as plain C.
  *
  * tg_emit_c writes what is recorded as one C file and its header: functions over arrays, which need nothing of this library, and
- * nothing else but <math.h>. They allocate nothing, and have no recursion. So a model that was trained here predicts, or goes on
+ * nothing else but <math.h>, or by no_libm not even that. They allocate nothing, and have no recursion. So a model that was trained here predicts, or goes on
  * being trained, where this library cannot go: on a microcontroller, in firmware, in a program that takes in C files only.
  *
  *     tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(2));
@@ -66,6 +66,7 @@ typedef struct tg_emit_options {
     const tg_emit_function *functions;
     tg_emit_weights         weights;
     tg_emit_memory          memory;
+    bool                    no_libm; /* the C file has functions of its own in the place of those of <math.h>: docs/emit.md */
 } tg_emit_options;
 
 /* Writes the C file to `source` and its header to `header`. `options` may be NULL. Runs nothing: leaves have the values that tg_peek

@@ -65,9 +65,10 @@ static void put_math(tgi_writer *w, const char *name, size_t length, tg_dtype dt
 }
 
 /* The helper of that name for a dtype, or else for float64; NULL when there is none. */
-static const tgi_helper *find_helper(const char *name, size_t length, tg_dtype dtype, tg_dtype *its_dtype) {
+static const tgi_helper *find_helper(const tgi_helper *table, const char *name, size_t length, tg_dtype dtype,
+                                     tg_dtype *its_dtype) {
     const tgi_helper *in_double = NULL;
-    for (const tgi_helper *h = tgi_helpers; h->name; h++) {
+    for (const tgi_helper *h = table; h->name; h++) {
         if (!is_word(name, length, h->name)) continue;
         *its_dtype = dtype;
         if (h->dtypes >> dtype & 1) return h;
@@ -92,14 +93,22 @@ static void put_helper_name(tgi_writer *w, const char *name, tg_dtype dtype) {
     tgi_put(w, "_%s", suffixes[dtype]);
 }
 
+static bool *is_there(tgi_file *file, const tgi_helper *h, tg_dtype dtype) {
+    bool is_own = h >= tgi_own_math && h < tgi_own_math + TGI_MOST_HELPERS;
+    return is_own ? &file->own_is_there[dtype][h - tgi_own_math] : &file->helper_is_there[dtype][h - tgi_helpers];
+}
+
 /* The text of a helper, behind those that it calls itself. No helper calls one that calls it. */
 static void add_helper(tgi_file *file, const tgi_helper *h, tg_dtype dtype) {
     tgi_writer text = {.memory = &file->tape->memory};
-    if (file->helper_is_there[dtype][h - tgi_helpers]) return;
-    file->helper_is_there[dtype][h - tgi_helpers] = true;
+    if (*is_there(file, h, dtype)) return;
+    *is_there(file, h, dtype) = true;
     for (const char *c = h->text; *c;) {
-        size_t length = tgi_identifier_length(c);
-        if (!length)
+        const char *comment = strncmp(c, "/*", 2) ? NULL : strstr(c, "*/");
+        size_t      length = comment ? (size_t)(comment - c) : tgi_identifier_length(c);
+        if (comment)
+            tgi_put_bytes(&text, c, length);
+        else if (!length)
             tgi_put_bytes(&text, c++, 1);
         else if (is_word(c, length, "T"))
             tgi_put_string(&text, tgi_c_type(dtype));
@@ -117,12 +126,16 @@ static void add_helper(tgi_file *file, const tgi_helper *h, tg_dtype dtype) {
 
 bool tgi_put_function(tgi_file *file, tgi_writer *w, const char *name, size_t length, tg_dtype dtype) {
     tg_dtype          its_dtype;
-    const tgi_helper *h = find_helper(name, length, dtype, &its_dtype);
+    const tgi_helper *h = find_helper(tgi_helpers, name, length, dtype, &its_dtype);
+    if (h && tgi_identifier_length(h->text) == strlen(h->text)) { /* another name */
+        name = h->text;
+        length = strlen(name);
+        h = NULL;
+    }
+    if (!h && file->options.no_libm) h = find_helper(tgi_own_math, name, length, dtype, &its_dtype);
     if (!h && !is_math(name, length)) return false;
     if (!h)
         put_math(w, name, length, dtype);
-    else if (tgi_identifier_length(h->text) == strlen(h->text)) /* another name */
-        put_math(w, h->text, strlen(h->text), dtype);
     else {
         add_helper(file, h, its_dtype);
         put_helper_name(w, h->name, its_dtype);

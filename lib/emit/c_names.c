@@ -192,10 +192,21 @@ static void make_identifier(const char *name, char *text, size_t size) {
     text[length] = 0;
 }
 
+/* The functions of a file end with a dtype: "fmod_f32". */
+static bool is_like_a_helper(const char *name) {
+    static const char *const suffixes[] = {"_f32", "_f64", "_i64", "_bool"};
+    size_t                   length = strlen(name);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t its_length = strlen(suffixes[i]);
+        if (length > its_length && !strcmp(name + length - its_length, suffixes[i])) return true;
+    }
+    return false;
+}
+
 static bool is_taken(tgi_file *file, const char *name) {
     tgi_taken_name *found = NULL;
     HASH_FIND(hh, file->taken, name, strlen(name), found);
-    return found || is_reserved(name);
+    return found || is_reserved(name) || is_like_a_helper(name);
 }
 
 /* The table of names is the only one that is not in the arena alone: uthash has memory of its own. */

@@ -376,7 +376,9 @@ static void write_header(tgi_file *file, tgi_writer *w) {
 }
 
 static void write_source(tgi_file *file, tgi_writer *w) {
-    tgi_put(w, "/* %s.c: written by tapegrad. */\n#include \"%s.h\"\n\n#include <math.h>\n\n", file->prefix, file->prefix);
+    tgi_put(w, "/* %s.c: written by tapegrad. */\n#include \"%s.h\"\n\n", file->prefix, file->prefix);
+    tgi_put_string(w, file->options.no_libm ? "#define INFINITY (1.0f / 0.0f)\n#define NAN (0.0f / 0.0f)\n\n"
+                                            : "#include <math.h>\n\n");
     if (has_work(file) && file->options.memory == TG_EMIT_STATIC) {
         write_work_type(file, w);
         tgi_put(w, "static %s_work work;\n\n", file->prefix);

@@ -14,7 +14,7 @@ typedef struct tgi_helper {
 
 enum { TGI_MOST_HELPERS = 96 };
 
-/* Ended by one without a name. */
-extern const tgi_helper tgi_helpers[];
+/* Ended by one without a name; and functions of <math.h>, for files that do without it (own_math.c). */
+extern const tgi_helper tgi_helpers[], tgi_own_math[];
 
 #endif

@@ -51,7 +51,7 @@ typedef struct tgi_file {
     int64_t               work[TG_DTYPES]; /* elements: the most of all functions */
     bool                  wide;            /* arrays have elements that an int does not count */
     tgi_writer            helpers, data, bodies, prototypes;
-    bool                  helper_is_there[TG_DTYPES][TGI_MOST_HELPERS];
+    bool                  helper_is_there[TG_DTYPES][TGI_MOST_HELPERS], own_is_there[TG_DTYPES][TGI_MOST_HELPERS];
 } tgi_file;
 
 /* ---- what a function has ------------------------------------------------------------------------------------------ */

@@ -114,6 +114,8 @@ static char *text_of_file(const char *name, const char *suffix) {
     return text;
 }
 
+bool emitted_without_libm;
+
 static bool emit(tg_tape *tape, const char *name, int count, const emitted_function *functions) {
     tg_emit_function *wanted = calloc((size_t)count, sizeof *wanted);
     char(*names)[16] = calloc((size_t)count, sizeof *names);
@@ -123,7 +125,11 @@ static bool emit(tg_tape *tape, const char *name, int count, const emitted_funct
                                        functions[k].outputs};
     }
     FILE           *source = open_file(name, ".c", "w"), *header = open_file(name, ".h", "w");
-    tg_emit_options o = {.prefix = name, .function_count = count, .functions = wanted, .memory = TG_EMIT_STATIC};
+    tg_emit_options o = {.prefix = name,
+                         .function_count = count,
+                         .functions = wanted,
+                         .memory = TG_EMIT_STATIC,
+                         .no_libm = emitted_without_libm};
     tg_emit_c(tape, source, header, &o);
     fclose(source);
     fclose(header);

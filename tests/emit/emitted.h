@@ -26,10 +26,14 @@ typedef struct emitted_function {
 Suite *suite_emit(void);
 Suite *suite_emit_loops(void);
 Suite *suite_emit_ops(void);
+Suite *suite_own_math(void);
 
 /* How the C is compiled. */
 #define EMITTED_WARNINGS "-Wall -Wextra -Wpedantic -Wconversion -Werror"
 #define EMITTED_SANITIZERS "-fsanitize=address,undefined -fno-sanitize-recover=all"
+
+/* Whether what is written next does without <math.h>. */
+extern bool emitted_without_libm;
 
 /* Writes the functions of the tape as NAME.c and NAME.h in a directory of the build tree, and a program that calls each `times` times;
  * compiles and runs it with those flags, and reads the outputs. False when the tape cannot be written: it has the error then. */

@@ -183,6 +183,15 @@ START_TEST(names_become_identifiers) {
 }
 END_TEST
 
+START_TEST(names_are_not_those_of_functions_in_the_file) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "fmod_f32", TG_F32, TG_SHAPE(2));
+    tg_set_name(tg_fmod(x, 3), "remainder_f32");
+    HAS(header_of(tape, NULL), "void tape_run(const float *fmod_f32_2, float *remainder_f32_2);");
+    finish(tape);
+}
+END_TEST
+
 START_TEST(parts_are_functions) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(2)), twice = tg_mul(x, 2);
@@ -334,6 +343,7 @@ Suite *suite_emit(void) {
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("names");
     tcase_add_test(tcase, names_become_identifiers);
+    tcase_add_test(tcase, names_are_not_those_of_functions_in_the_file);
     tcase_add_test(tcase, parts_are_functions);
     tcase_add_test(tcase, weights_may_be_the_callers);
     tcase_add_test(tcase, failures_are_numbers);
