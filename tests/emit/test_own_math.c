@@ -73,7 +73,7 @@ static double unit(double x, bool narrow) {
     return ldexp(1, exponent - (narrow ? 24 : 53));
 }
 
-static void check_values(int k, bool narrow, const void *values) {
+static void check_points(int k, bool narrow, const void *values) {
     for (int i = 0; i < POINTS; i++) {
         double x = narrow ? (double)(float)point(k, i) : point(k, i), expected = functions[k].function(x);
         double got = narrow ? (double)((const float *)values)[i] : ((const double *)values)[i];
@@ -103,7 +103,7 @@ START_TEST(they_are_near_those_of_the_c_library) {
     emitted_without_libm = true;
     ck_assert_msg(run_emitted(tape, "own_math", "-O1 " EMITTED_SANITIZERS, count, f, 1), "%s", tg_error(tape));
     for (int i = 0; i < count; i++) {
-        check_values(i / 2, i % 2, f[i].values[0]);
+        check_points(i / 2, i % 2, f[i].values[0]);
         free(f[i].values[0]);
     }
     char base[1024];
