@@ -73,10 +73,10 @@ static double unit(double x, bool narrow) {
     return ldexp(1, exponent - (narrow ? 24 : 53));
 }
 
-static void check_points(int k, bool narrow, const void *values) {
+static void check_points(int k, bool narrow, const void *elements) {
     for (int i = 0; i < POINTS; i++) {
         double x = narrow ? (double)(float)point(k, i) : point(k, i), expected = functions[k].function(x);
-        double got = narrow ? (double)((const float *)values)[i] : ((const double *)values)[i];
+        double got = narrow ? (double)((const float *)elements)[i] : ((const double *)elements)[i];
         double error = fabs(got - expected) / unit(expected, narrow);
         bool   out_of_range = narrow && (fabs(expected) > 3e38 || fabs(expected) < 2e-38);
         ck_assert_msg(out_of_range || error <= functions[k].units[!narrow], "%s(%.17g) is %.17g, not %.17g: %g units",
