@@ -123,17 +123,22 @@ static void collect_spare(placer *p, uint32_t i) {
     }
 }
 
+/* No array of C is empty. */
+static int64_t room_for(int64_t size) {
+    return size ? size : 1;
+}
+
 static void take_place(placer *p, tgi_emit_value *v, const tgi_emit_unit *unit) {
     int dtype = v->node->dtype;
     if (v->home != TGI_VALUE_WORK) return;
     if (unit->loop && p->spare_count[dtype])
         v->at = p->spare[dtype][--p->spare_count[dtype]];
     else
-        v->at = take(&p->pools[dtype], tgi_node_size(v->node));
+        v->at = take(&p->pools[dtype], room_for(tgi_node_size(v->node)));
 }
 
 static void give_value(placer *p, const tgi_emit_value *v) {
-    give(&p->pools[v->node->dtype], v->at, tgi_node_size(v->node));
+    give(&p->pools[v->node->dtype], v->at, room_for(tgi_node_size(v->node)));
 }
 
 static tg_status place_body(placer *p, tgi_emit_block *block);
@@ -141,7 +146,7 @@ static tg_status place_body(placer *p, tgi_emit_block *block);
 static tg_status place_unit(placer *p, const tgi_emit_block *block, uint32_t k, uint32_t dying) {
     tgi_function        *f = p->f;
     const tgi_emit_unit *unit = &block->units[k];
-    int64_t              size = tgi_size(unit->rank, unit->dims);
+    int64_t              size = room_for(tgi_size(unit->rank, unit->dims));
     note_last_readers(p, block, k);
     for (uint32_t i = unit->first; i != TGI_NONE; i = f->values[i].next) {
         if (unit->loop) collect_spare(p, i);
@@ -171,7 +176,7 @@ static tg_status place_body(placer *p, tgi_emit_block *block) {
     tgi_function *f = p->f;
     for (uint32_t i = block->first; i < block->end; i++) {
         tgi_emit_value *v = &f->values[i];
-        if (tgi_is_state(v)) v->at = take(&p->pools[v->node->dtype], tgi_node_size(v->node));
+        if (tgi_is_state(v)) v->at = take(&p->pools[v->node->dtype], room_for(tgi_node_size(v->node)));
     }
     if (place_block(p, block)) return f->file->tape->status;
     for (uint32_t i = block->first; i < block->end; i++)

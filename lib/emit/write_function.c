@@ -202,15 +202,15 @@ static const char *pool_name(int dtype) {
     return names[dtype];
 }
 
-/* Names for the arrays of the state. */
-static void write_state(tgi_function *f) {
+/* Names for the arrays of the state that the body has; the value of a leaf may have no elements that are read. */
+static void write_state(tgi_function *f, tgi_writer *w, const char *body) {
     for (uint32_t i = 0; i < f->count; i++) {
         const tgi_node *node = f->values[i].node;
-        if (!uses(f, i, TGI_LEAF_STATE)) continue;
-        const char *name = tgi_c_name(f->file, i), *type = tgi_c_type((tg_dtype)node->dtype);
-        tgi_put_line(&f->file->bodies, f->values[i].written ? "%s *const %s = state->%s;" : "const %s *const %s = state->%s;",
-                     type, name, name);
-        if (!tgi_node_size(node)) tgi_put_line(&f->file->bodies, "(void)%s;", name);
+        const char     *name = uses(f, i, TGI_LEAF_STATE) ? tgi_c_name(f->file, i) : NULL;
+        if (!name || !body || !tgi_has_word(body, name)) continue;
+        const char *type = tgi_c_type((tg_dtype)node->dtype);
+        tgi_put_line(w, f->values[i].written ? "%s *const %s = state->%s;" : "const %s *const %s = state->%s;", type, name,
+                     name);
     }
 }
 
@@ -263,19 +263,24 @@ static void name_outputs(tgi_function *f) {
 
 tg_status tgi_write_function(tgi_function *f) {
     tgi_file  *file = f->file;
-    tgi_writer body = file->bodies, head = {.memory = &file->tape->memory};
+    tgi_writer body = file->bodies, head = {.memory = &file->tape->memory},
+               state = {.memory = &file->tape->memory, .indent = 1};
     name_outputs(f);
     file->bodies = (tgi_writer){.memory = &file->tape->memory, .indent = 1};
-    write_state(f);
     tgi_write_units(f, &f->blocks[0]);
     note_unused(f);
     if (f->failures) tgi_put_lines(&file->bodies, "return 0;");
+    write_state(f, &state, file->bodies.text);
+    if (has_state(f) && (!file->bodies.text || (!state.text && !tgi_has_word(file->bodies.text, "state"))))
+        tgi_put_lines(&state, "(void)state;");
     put_head(f, &head); /* which depends on whether the kernels may fail */
     tgi_put(&body, "%s {\n", head.text ? head.text : "");
+    if (state.text) tgi_put(&body, file->bodies.text ? "%s\n" : "%s", state.text);
     if (file->bodies.text) tgi_put_string(&body, file->bodies.text);
     tgi_put_string(&body, "}\n\n");
-    body.failed |= head.failed || file->bodies.failed || f->failure_texts.failed;
+    body.failed |= head.failed || state.failed || file->bodies.failed || f->failure_texts.failed;
     tgi_writer_free(&head);
+    tgi_writer_free(&state);
     tgi_writer_free(&file->bodies);
     file->bodies = body;
     put_prototype(f);

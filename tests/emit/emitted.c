@@ -64,40 +64,40 @@ static bool takes(const char *header, const char *name, int k, const char *text)
     return found && found < end;
 }
 
-static void write_call(FILE *out, const char *header, const char *name, int k, const emitted_function *f) {
-    bool state = takes(header, name, k, "_state *"), first = true;
-    for (int j = 0; j < f->count; j++) {
-        int64_t size = tg_size(f->outputs[j]);
-        fprintf(out, "static %s y%d_%d[%lld];\n", c_type(tg_dtype_of(f->outputs[j])), k, j, (long long)(size ? size : 1));
-    }
-    fprintf(out, "static void call%d(void) {\n    %s_f%d(", k, name, k);
-    if (state) fprintf(out, "&state");
-    first = !state;
-    for (int j = 0; j < f->count; j++) {
-        fprintf(out, first ? "y%d_%d" : ", y%d_%d", k, j);
-        first = false;
-    }
-    fprintf(out, ");\n}\n\n");
+static void declare(FILE *out, const char *header, const emitted_tape *e) {
+    char type[NAME_TEXT + 16];
+    snprintf(type, sizeof type, "} %s_state;", e->name);
+    if (strstr(header, type)) fprintf(out, "static %s_state %s_memory;\n", e->name, e->name);
+    for (int k = 0; k < e->count; k++)
+        for (int j = 0; j < e->functions[k].count; j++) {
+            tg_tensor y = e->functions[k].outputs[j];
+            fprintf(out, "static %s %s_y%d_%d[%lld];\n", c_type(tg_dtype_of(y)), e->name, k, j,
+                    (long long)(tg_size(y) ? tg_size(y) : 1));
+        }
 }
 
-static void write_program(FILE *out, const char *header, const char *name, int count, const emitted_function *functions,
-                          int times) {
-    fprintf(out, "#include \"%s.h\"\n#include <stdio.h>\n\n", name);
+static void write_call(FILE *out, const char *header, const emitted_tape *e, int k) {
+    bool first = !takes(header, e->name, k, "_state *");
+    fprintf(out, "    %s_f%d(", e->name, k);
+    if (!first) fprintf(out, "&%s_memory", e->name);
+    for (int j = 0; j < e->functions[k].count; j++) {
+        fprintf(out, first ? "%s_y%d_%d" : ", %s_y%d_%d", e->name, k, j);
+        first = false;
+    }
+    fprintf(out, ");\n");
+}
+
+static void write_calls(FILE *out, const char *header, const emitted_tape *e, int times) {
     char type[NAME_TEXT + 16];
-    snprintf(type, sizeof type, "} %s_state;", name);
-    bool state = strstr(header, type) != NULL;
-    if (state) fprintf(out, "static %s_state state;\n", name);
-    for (int k = 0; k < count; k++)
-        write_call(out, header, name, k, &functions[k]);
-    fprintf(out, "int main(void) {\n");
-    if (state) fprintf(out, "    %s_init(&state);\n", name);
+    snprintf(type, sizeof type, "} %s_state;", e->name);
+    if (strstr(header, type)) fprintf(out, "    %s_init(&%s_memory);\n", e->name, e->name);
     for (int i = 0; i < times; i++)
-        for (int k = 0; k < count; k++)
-            fprintf(out, "    call%d();\n", k);
-    for (int k = 0; k < count; k++)
-        for (int j = 0; j < functions[k].count; j++)
-            if (tg_size(functions[k].outputs[j])) fprintf(out, "    fwrite(y%d_%d, 1, sizeof y%d_%d, stdout);\n", k, j, k, j);
-    fprintf(out, "    return 0;\n}\n");
+        for (int k = 0; k < e->count; k++)
+            write_call(out, header, e, k);
+    for (int k = 0; k < e->count; k++)
+        for (int j = 0; j < e->functions[k].count; j++)
+            if (tg_size(e->functions[k].outputs[j]))
+                fprintf(out, "    fwrite(%s_y%d_%d, 1, sizeof %s_y%d_%d, stdout);\n", e->name, k, j, e->name, k, j);
 }
 
 /* ---- running it -------------------------------------------------------------------------------------------------- */
@@ -138,26 +138,64 @@ static bool emit(tg_tape *tape, const char *name, int count, const emitted_funct
     return !tg_error_status(tape);
 }
 
-bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, emitted_function *functions, int times) {
-    if (!emit(tape, name, count, functions)) return false;
-    char *header = text_of_file(name, ".h"), base[1024];
-    FILE *program = open_file(name, "_main.c", "w");
-    write_program(program, header, name, count, functions, times);
-    fclose(program);
-    free(header);
+static void write_program(const char *name, int n, const emitted_tape *tapes, int times) {
+    FILE  *out = open_file(name, "_main.c", "w");
+    char **headers = calloc((size_t)n, sizeof *headers);
+    fprintf(out, "#include <stdio.h>\n\n");
+    for (int i = 0; i < n; i++) {
+        headers[i] = text_of_file(tapes[i].name, ".h");
+        fprintf(out, "#include \"%s.h\"\n", tapes[i].name);
+    }
+    for (int i = 0; i < n; i++)
+        declare(out, headers[i], &tapes[i]);
+    fprintf(out, "\nint main(void) {\n");
+    for (int i = 0; i < n; i++)
+        write_calls(out, headers[i], &tapes[i], times);
+    fprintf(out, "    return 0;\n}\n");
+    fclose(out);
+    for (int i = 0; i < n; i++)
+        free(headers[i]);
+    free(headers);
+}
+
+static void read_outputs(FILE *out, const emitted_tape *e) {
+    for (int k = 0; k < e->count; k++)
+        for (int j = 0; j < e->functions[k].count; j++) {
+            emitted_function *f = &e->functions[k];
+            size_t            size = (size_t)tg_size(f->outputs[j]), width = tg_dtype_size(tg_dtype_of(f->outputs[j]));
+            f->values[j] = calloc(size + 1, width);
+            ck_assert(fread(f->values[j], width, size, out) == size);
+        }
+}
+
+void run_written(const char *name, const char *flags, int n, const emitted_tape *tapes, int times) {
+    char base[1024], directory[1024], *objects = calloc((size_t)n, NAME_TEXT + 8);
+    write_program(name, n, tapes, times);
     snprintf(base, sizeof base, "%s", emitted_path(name));
-    run_command("%s -std=c99 %s %s -c %s.c -o %s.o", compiler(), EMITTED_WARNINGS, flags, base, base);
-    run_command("%s -w -std=c99 %s %s_main.c %s.o -o %s.run -lm", compiler(), flags, base, base, base);
+    snprintf(directory, sizeof directory, "%s", emitted_path(""));
+    for (int i = 0; i < n; i++) {
+        run_command("cd %s && %s -std=c99 %s %s -c %s.c", directory, compiler(), EMITTED_WARNINGS, flags, tapes[i].name);
+        snprintf(objects + strlen(objects), NAME_TEXT + 8, " %s.o", tapes[i].name);
+    }
+    run_command("cd %s && %s -w -std=c99 %s %s_main.c %s -o %s.run -lm", directory, compiler(), flags, name, objects, name);
     run_command("%s.run >%s.out", base, base);
     FILE *out = open_file(name, ".out", "rb");
-    for (int k = 0; k < count; k++)
-        for (int j = 0; j < functions[k].count; j++) {
-            size_t size = (size_t)tg_size(functions[k].outputs[j]), width = tg_dtype_size(tg_dtype_of(functions[k].outputs[j]));
-            functions[k].values[j] = calloc(size + 1, width);
-            ck_assert(fread(functions[k].values[j], width, size, out) == size);
-        }
+    for (int i = 0; i < n; i++)
+        read_outputs(out, &tapes[i]);
     ck_assert_int_eq(fgetc(out), EOF);
     fclose(out);
+    free(objects);
+}
+
+bool write_emitted(emitted_tape *e) {
+    return emit(e->tape, e->name, e->count, e->functions);
+}
+
+bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, emitted_function *functions, int times) {
+    emitted_tape e = {.tape = tape, .count = count, .functions = functions};
+    snprintf(e.name, sizeof e.name, "%s", name);
+    if (!write_emitted(&e)) return false;
+    run_written(name, flags, 1, &e, times);
     return true;
 }
 

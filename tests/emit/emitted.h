@@ -27,10 +27,24 @@ Suite *suite_emit(void);
 Suite *suite_emit_loops(void);
 Suite *suite_emit_ops(void);
 Suite *suite_own_math(void);
+Suite *suite_emit_random(void);
 
 /* How the C is compiled. */
 #define EMITTED_WARNINGS "-Wall -Wextra -Wpedantic -Wconversion -Werror"
 #define EMITTED_SANITIZERS "-fsanitize=address,undefined -fno-sanitize-recover=all"
+
+/* A tape, and the functions of its C file, which is NAME.c. */
+typedef struct emitted_tape {
+    tg_tape          *tape;
+    char              name[NAME_TEXT];
+    int               count;
+    emitted_function *functions;
+} emitted_tape;
+
+/* Writes the file; false when the tape cannot be written. And compiles such files, makes one program of them that calls each function
+ * `times` times, runs it and reads all outputs. */
+bool write_emitted(emitted_tape *e);
+void run_written(const char *name, const char *flags, int n, const emitted_tape *tapes, int times);
 
 /* Whether what is written next does without <math.h>. */
 extern bool emitted_without_libm;

@@ -9,6 +9,7 @@ int main(void) {
     SRunner *runner = srunner_create(suite_emit());
     srunner_add_suite(runner, suite_emit_loops());
     srunner_add_suite(runner, suite_own_math());
+    srunner_add_suite(runner, suite_emit_random());
     srunner_add_suite(runner, suite_emit_ops());
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);

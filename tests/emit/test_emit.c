@@ -93,6 +93,20 @@ START_TEST(numbers_are_drawn_as_the_library_draws_them) {
 }
 END_TEST
 
+/* Values without elements have names in the text, and a leaf that is assigned may have no element that is. */
+START_TEST(values_without_elements_are_written) {
+    tg_tape         *tape = tg_tape_new();
+    tg_tensor        w = random_leaf(tape, "w", TG_SHAPE(3, 2)), empty = tg_slice(w, 0, 1, 1, 1);
+    emitted_function f = {.what = "empty"};
+    tg_tensor        below = tg_slice(tg_lt(tg_cumsum(empty, 1), 0), 0, 0, 0, 1);
+    tg_assign_slice(w, 0, 2, 2, 1, 1);
+    give_output(&f, tg_cast(below, TG_F64));
+    give_output(&f, tg_sum_axes(tg_cumsum(tg_mul(empty, 2), 0), TG_AXES(0), false));
+    check_emitted(tape, "empty", 1, &f, 2, 0);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(elements_are_chosen_by_their_values) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_constant(tape, TG_F64, TG_SHAPE(2, 3), (double[]){0, 1, 2, -1, 0, 5}), p = tg_parameter(tape, "p", x);
@@ -339,6 +353,7 @@ Suite *suite_emit(void) {
     tcase_add_test(tcase, assigns_happen_where_they_stand);
     tcase_add_test(tcase, numbers_are_drawn_as_the_library_draws_them);
     tcase_add_test(tcase, elements_are_chosen_by_their_values);
+    tcase_add_test(tcase, values_without_elements_are_written);
     tcase_add_loop_test(tcase, random_programs_are_the_librarys, 0, 20);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("names");

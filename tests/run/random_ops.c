@@ -37,13 +37,18 @@ static tg_status copy_or_fail(tg_kernel_call *call) {
     return TG_OK;
 }
 
+static void copy_emit(tg_emit_call *call) {
+    tg_emit(call, "$for(i, %lld)\n$y[#i] = $0[#i];\n}",
+            (long long)tg_shape_size(tg_shape_from(call->out.rank, call->out.dims)));
+}
+
 static tg_tensor pass_on(const tg_rule_call *call) {
     return call->g;
 }
 
 tg_tensor balky(tg_tensor x, int64_t which) {
     static tg_rule *const rules[] = {pass_on};
-    static const tg_op    op = {.name = "balky", .arity = 1, .infer = infer_same, .kernel = copy_or_fail, .rules = rules};
+    static const tg_op    op = {.name = "balky", .arity = 1, .infer = infer_same, .kernel = copy_or_fail, .rules = rules, .emit = copy_emit};
     return tg_record(NULL, &op, 1, &x, &which, sizeof which);
 }
 

@@ -417,6 +417,10 @@ static void add_leaf(program *p, int i, tg_shape base) {
     tg_dtype                 dtype = i > 2 && one_in(p, 5) ? (tg_dtype)roll(p, TG_DTYPES) : p->floating;
     bool                     parameter = dtype <= TG_F64 && i % 2 == 0, constant = !parameter && one_in(p, 4);
     tg_tensor                x[2];
+    if (p->silent) { /* nobody will write inputs */
+        parameter = dtype <= TG_F64 && !constant;
+        constant = !parameter;
+    }
     fill(p, dtype, tg_shape_size(shape), data);
     for (int t = 0; t < 2; t++) {
         tg_tensor init = tg_constant(p->tape[t], dtype, shape, data);
@@ -432,8 +436,8 @@ static void add_leaf(program *p, int i, tg_shape base) {
 }
 
 static void set_up(program *p) {
-    p->eager = one_in(p, 3);
-    p->asked = one_in(p, 4);
+    p->eager = one_in(p, 3) && !p->silent;
+    p->asked = one_in(p, 4) && !p->silent;
     p->floating = one_in(p, 2) ? TG_F32 : TG_F64;
     for (int t = 0; t < 2; t++) {
         p->tape[t] = tg_tape_new();
@@ -504,4 +508,18 @@ void perform_random_program(uint64_t seed, tallies *sums) {
     sums->hits += (long)figures.plan_hits;
     for (int t = 0; t < 2; t++)
         tg_tape_free(p->tape[t]);
+}
+
+void record_random_program(uint64_t seed, int most, program *p, tallies *sums) {
+    *p = (program){.seed = seed, .random = seed, .numbers = ~seed, .sums = sums, .silent = true};
+    set_up(p);
+    for (int i = 3 + (int)roll(p, (uint64_t)most); i > 0 && !p->over && p->work < LARGEST; i--) {
+        switch (roll(p, 30)) {
+        case 0: assign(p); break;
+        case 1: assign_part(p); break;
+        case 2: differentiate(p); break;
+        default: record_formula(p);
+        }
+    }
+    if (!p->over && one_in(p, 2)) optimise(p);
 }

@@ -33,6 +33,7 @@ typedef struct program {
     bool     eager; /* the second tape runs at once; else when the first does */
     bool     asked; /* only what is asked for is kept */
     bool     over;
+    bool     silent; /* it is recorded only */
     tg_dtype floating;
     value    values[MOST_VALUES], earlier[MOST_VALUES]; /* and those of the step before, which is still on the tape */
     int      count, earlier_count, marked;
@@ -40,6 +41,9 @@ typedef struct program {
     int64_t  work; /* elements recorded in this step */
     tallies *sums;
 } program;
+
+/* Records the program of a seed, of at most so many steps, and runs nothing of it. The caller frees its tapes. */
+void record_random_program(uint64_t seed, int most, program *p, tallies *sums);
 
 /* A number below n. */
 uint64_t roll(program *p, uint64_t n);
