@@ -21,6 +21,19 @@ extern "C" {
  * value that a later tg_assign has overwritten: call tg_backward before the assign. After an error the tape is as it was before. */
 tg_status tg_backward(tg_tensor loss);
 
+/* Called in the middle of a backward walk: this is the gradient of that parameter, complete. What it returns takes the gradient's place,
+ * and has its dtype and shape (TG_ERR_GRADIENT); TG_NONE leaves the parameter without a gradient of this loss, until
+ * tg_set_grad gives it another. It may record, and do nothing else with the tape, as a gradient rule.
+ * `context` is passed on. */
+typedef tg_tensor tg_gradient_hook(tg_tensor parameter, tg_tensor gradient, void *context);
+
+/* tg_backward with a hook, which it calls for each parameter that the loss depends on, once, as soon as the walk has been at all that
+ * reads the parameter: what the hook records stands before the gradients of what comes earlier in the formula, so that it can
+ * begin something that goes on while these are computed. The gradient that it sees is this loss's alone, not yet added to that of earlier
+ * calls. The parameters come in the order in which they are complete, which is the same each time the same is recorded. Errors as in
+ * tg_backward; NULL stands for no hook. */
+tg_status tg_backward_with(tg_tensor loss, tg_gradient_hook *hook, void *context);
+
 /* The gradient for a parameter, summed over the calls of tg_backward since the last tg_zero_grad: a tensor of its shape and dtype,
  * which is kept. TG_ERR_GRADIENT and an invalid tensor for a parameter without a gradient, and for a tensor that is not a
  * parameter: tg_vjp differentiates for those. */
@@ -148,6 +161,7 @@ tg_tensor tg_checkpoint(tg_tape *tape, tg_segment *segment, void *context, int c
 
 #define tg_checkpoint(tape, ...) TG_TAPE_CALL(tg_checkpoint, tape, __VA_ARGS__)
 #define tg_backward(loss) TG_CALL1(tg_backward, loss)
+#define tg_backward_with(loss, ...) TG_CALL1_WITH(tg_backward_with, loss, __VA_ARGS__)
 #define tg_grad(parameter) TG_CALL1(tg_grad, parameter)
 #define tg_zero_grad(tape) (tg_zero_grad)(TG_AT(tape))
 #define tg_set_grad(parameter, g) TG_CALL2(tg_set_grad, parameter, g)

@@ -26,6 +26,10 @@ static inline void tgi_mark(tgi_marks *marks, uint32_t i) {
     if (i >= marks->first && i < marks->end) marks->word[(i - marks->first) / 64] |= (uint64_t)1 << (i - marks->first) % 64;
 }
 
+static inline void tgi_unmark(tgi_marks *marks, uint32_t i) {
+    if (i >= marks->first && i < marks->end) marks->word[(i - marks->first) / 64] &= ~((uint64_t)1 << (i - marks->first) % 64);
+}
+
 /* The last one that is marked before i, and the first one from i on; TGI_NONE when there is none. Others may be marked on the way. */
 static inline uint32_t tgi_marked_before(const tgi_marks *marks, uint32_t i) {
     if (i <= marks->first) return TGI_NONE;

@@ -32,6 +32,13 @@ typedef struct walk {
     uint32_t  *gradient; /* its instruction, counted from the first one's */
     tgi_marks  in_parts; /* has parts that have gradients: */
     part_list *parts;    /* NULL before there are any */
+
+    /* Of tg_backward_with alone: */
+    tg_gradient_hook *hook;
+    void             *context;
+    uint32_t *last_reader; /* of each parameter: the reader that the walk comes to last, itself where it has none, or TGI_NONE
+                                      when the walk has been there */
+    tg_scope  scope;
 } walk;
 
 static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end, const char *what) {
@@ -49,6 +56,7 @@ static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end
 }
 
 static void end_walk(walk *w) {
+    tgi_pool_give(&w->tape->pool, w->last_reader);
     tgi_pool_give(&w->tape->pool, w->gradient);
     tgi_pool_give(&w->tape->pool, w->wanted.word);
     tgi_pool_give(&w->tape->pool, w->parts);
@@ -237,6 +245,70 @@ static tg_status differentiate(walk *w, uint32_t index) {
     return tape->status;
 }
 
+/* ---- the hook ---------------------------------------------------------------------------------------------------- */
+
+/* Which reader of each parameter the walk comes to last: from there on its gradient is complete. */
+static tg_status find_last_readers(walk *w) {
+    uint32_t count = w->end - w->first;
+    w->last_reader = tgi_pool_take(&w->tape->pool, count * sizeof *w->last_reader);
+    if (!w->last_reader) return tgi_out_of_memory(w->tape, "backward");
+    for (uint32_t i = 0; i < count; i++)
+        w->last_reader[i] = w->first + i;
+    for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
+        const tgi_node *node = tgi_node_at(w->tape, i);
+        for (uint32_t j = 0; j < node->count; j++)
+            if (node->in[j] >= w->first && tgi_rule_of(node, j)) w->last_reader[node->in[j] - w->first] = i;
+    }
+    return TG_OK;
+}
+
+static tg_status check_answer(tg_tape *tape, tg_tensor g, const tgi_node *parameter) {
+    char            text[2][TGI_TEXT];
+    const tgi_node *node = tgi_resolve(tape, g, "backward", "what a gradient hook returned");
+    if (!node || (node->dtype == parameter->dtype && tgi_same_dims(node->rank, node->dims, parameter->rank, parameter->dims)))
+        return tape->status;
+    return tgi_fail(tape, TG_ERR_GRADIENT, "backward", "a gradient hook gave %s %s for '%s', which is %s %s",
+                    tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text[0], node->rank, node->dims),
+                    tgi_leaf_of(parameter)->name, tg_dtype_name((tg_dtype)parameter->dtype),
+                    tgi_shape_text(text[1], parameter->rank, parameter->dims));
+}
+
+/* The parameter's gradient is complete: it becomes what the hook makes of it. */
+static tg_status call_hook(walk *w, uint32_t parameter) {
+    tg_tape *tape = w->tape;
+    if (tgi_is_marked(&w->in_parts, parameter)) {
+        if (gather_parts(w, parameter)) return tape->status;
+        tgi_unmark(&w->in_parts, parameter);
+    }
+    uint32_t index = gradient_so_far(w, parameter);
+    if (index == TGI_NONE || tape->status) return tape->status;
+    tgi_resume(tape, w->scope);
+    tgi_callback outer = tgi_enter(tape, "a gradient hook", true);
+    tg_tensor    g = w->hook(tgi_tensor(tape, parameter), tgi_tensor(tape, index), w->context);
+    if (tgi_leave(tape, outer)) return tape->status;
+    if (tg_is_none(g)) return tgi_unmark(&w->given, parameter), TG_OK;
+    if (check_answer(tape, g, tgi_node_at(tape, parameter))) return tape->status;
+    w->gradient[parameter - w->first] = tgi_index(g);
+    return TG_OK;
+}
+
+static tg_status call_hook_once(walk *w, uint32_t parameter, uint32_t reader) {
+    if (parameter < w->first || w->last_reader[parameter - w->first] != reader) return TG_OK;
+    if (tgi_node_at(w->tape, parameter)->op != &tgi_parameter) return TG_OK;
+    w->last_reader[parameter - w->first] = TGI_NONE;
+    return call_hook(w, parameter);
+}
+
+/* The walk has been at instruction i. */
+static tg_status call_hooks(walk *w, uint32_t i) {
+    const tgi_node *node = tgi_node_at(w->tape, i);
+    for (uint32_t j = 0; j < node->count && !w->tape->status; j++)
+        call_hook_once(w, node->in[j], i);
+    return w->tape->status ? w->tape->status : call_hook_once(w, i, i);
+}
+
+/* ---- the walk ---------------------------------------------------------------------------------------------------- */
+
 static tg_status walk_back(walk *w) {
     tg_tape         *tape = w->tape;
     const tgi_marks *outer = tape->wanted; /* a rule may walk too */
@@ -244,6 +316,7 @@ static tg_status walk_back(walk *w) {
     for (uint32_t i = w->end; !tape->status && (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
         if (tgi_is_marked(&w->in_parts, i)) gather_parts(w, i);
         if (tgi_is_marked(&w->given, i) && !tape->status) differentiate(w, i);
+        if (w->hook && !tape->status) call_hooks(w, i);
     }
     tape->wanted = outer;
     return tape->status;
@@ -314,7 +387,7 @@ static tg_status check_loss(tg_tape *tape, const tgi_node *node) {
     return TG_OK;
 }
 
-tg_status(tg_backward)(tg_tensor loss) {
+tg_status(tg_backward_with)(tg_tensor loss, tg_gradient_hook *hook, void *context) {
     tg_tape *tape = tgi_tape_of(loss);
     if (tgi_check(tape)) return tg_error_status(tape);
     const tgi_node *node = tgi_resolve(tape, loss, "backward", "the loss");
@@ -324,10 +397,18 @@ tg_status(tg_backward)(tg_tensor loss) {
     tg_scope scope = tgi_begin_derivative(tape, "backward");
     if (!begin_walk(&w, tape, tape->parameters.item[0], tgi_index(loss) + 1, "backward")) {
         mark_way_to_parameters(&w, tgi_index(loss));
+        w.hook = hook;
+        w.context = context;
+        w.scope = scope;
+        if (hook) find_last_readers(&w);
         if (!gather(&w, tgi_index(loss), tgi_full_like(loss, 1)) && !walk_back(&w)) give_to_parameters(&w, scope);
     }
     end_walk(&w);
     return tg_end_scope(scope);
+}
+
+tg_status(tg_backward)(tg_tensor loss) {
+    return (tg_backward_with)(loss, NULL, NULL);
 }
 
 /* ---- the parameters' gradients ----------------------------------------------------------------------------------- */
