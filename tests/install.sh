@@ -77,7 +77,7 @@ int main() {
 }
 END
 
-# The module whose programs are tried: tapegrad, or tapegrad-io.
+# The module whose programs are tried: tapegrad, tapegrad-io or tapegrad-mpi.
 module=tapegrad
 pkg() { # LIBDIR [--static]: what pkg-config says, as if the library were where it lies now
     where=$1
@@ -119,7 +119,7 @@ quiet() {
     for header in $headers; do
         echo "#include <$header>" >alone.c
         # shellcheck disable=SC2086 # flags are words
-        quietly $2 $3 $warnings -I "$stage$includedir" -fsyntax-only alone.c || status=1
+        quietly $2 $3 $warnings -I "$stage$includedir" ${MPI_CFLAGS-} -fsyntax-only alone.c || status=1
     done
     report $status "$1"
 }
@@ -168,6 +168,28 @@ int main(void) {
 END
 cp files.c files.cc
 
+# The line is that of all ranks: here there is one.
+cat >ranks.c <<'END'
+#include <stdio.h>
+#include <tapegrad/mpi.h>
+
+int main(int argc, char **argv) {
+    MPI_Init(&argc, &argv);
+    tg_tape  *tape = tg_tape_new();
+    tg_mpi   *mpi = tg_mpi_new(tape, MPI_COMM_WORLD, NULL);
+    tg_tensor w = tg_parameter(tape, "w", 1.0);
+    tg_mpi_share_parameters(mpi);
+    tg_mpi_backward(tg_mul(2, tg_mpi_allreduce(w, mpi, TG_MPI_SUM)), mpi, NULL);
+    printf("y = %g x + %g\n", tg_item(tg_grad(w)), tg_item(w));
+    tg_status status = tg_mpi_free(mpi);
+    if (status) fprintf(stderr, "%s\n", tg_error(tape));
+    tg_tape_free(tape);
+    MPI_Finalize();
+    return status;
+}
+END
+cp ranks.c ranks.cc
+
 # programs C-FILE C++-FILE: tried with the module that is set, from C and C++, shared and static.
 programs() {
     for language in C C++; do
@@ -199,6 +221,12 @@ else
     else
         skip "tapegrad-io" "it was not built"
     fi
+    if [ -e "$stage$libdir/pkgconfig/tapegrad-mpi.pc" ]; then
+        module=tapegrad-mpi
+        programs ranks.c ranks.cc
+    else
+        skip "tapegrad-mpi" "it was not built"
+    fi
 fi
 
 quiet "each header alone, in C" "$CC" "-x c -std=c11"
@@ -221,6 +249,7 @@ exports() { # NAME: of the library
 }
 exports libtapegrad
 exports libtapegrad-io
+exports libtapegrad-mpi
 
 # ---- uninstall -------------------------------------------------------------------------------------------------------
 

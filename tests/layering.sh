@@ -26,8 +26,8 @@ layer() { # DIRECTORY DIRECTORIES [PUBLIC [HEADER]]
 
 # Each directory must be there, and in the table below, or nothing would be looked at.
 report_none 'lib/ holds the layers that are looked at' \
-    "$(ls -d */ | grep -Ev '^(core|emit|grad|inspect|io|kernels|layers|nn|ops|optim|random|run|solve)/$')$(
-        for d in core emit grad inspect io kernels layers nn ops optim random run solve; do
+    "$(ls -d */ | grep -Ev '^(core|emit|grad|inspect|io|kernels|layers|mpi|nn|ops|optim|random|run|solve)/$')$(
+        for d in core emit grad inspect io kernels layers mpi nn ops optim random run solve; do
         ls "$d"/*.c >/dev/null 2>&1 || echo "lib/$d has no source"
     done)"
 
@@ -47,8 +47,9 @@ layer nn nn public 'core/inside\.h|kernels/(isa|sum|vector|vmath)\.h'
 layer layers layers public 'core/inside\.h'
 layer solve solve public 'core/inside\.h'
 layer inspect 'core|run|inspect' public
-# A library of its own, on what its users have.
+# Libraries of their own, on what their users have.
 layer io io public
+layer mpi mpi public
 
 # ---- what the objects really call -------------------------------------------------------------------------------------
 
@@ -98,6 +99,7 @@ if [ -n "$calls" ]; then
     may_call solve '' 'core|run|ops|grad'
     may_call inspect 'core|kernels|run'
     may_call io '' 'core|grad|inspect|nn|ops|optim|random|run'
+    may_call mpi '' 'core|grad|nn|ops|random|run'
 else
     skip "what the objects call" "there are no objects that nm reads"
 fi
@@ -107,11 +109,12 @@ fi
 system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale'
 threads='pthread|sched|signal|unistd'
 vectors='immintrin|arm_neon'
+ranks='mpi|pthread|signal'
 files='crt_externs|fcntl|io|jansson|pthread|signal|spawn|sys/ioctl|sys/mman|sys/stat|sys/wait|unistd|windows|zlib'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
-report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, and no other' \
+report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, in mpi what that takes, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |
-        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors|$threads)\.h>$|^io/.*:<($files)\.h>$")"
+        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors|$threads)\.h>$|^io/.*:<($files)\.h>$|^mpi/.*:<($ranks)\.h>$")"
 
 # ---- the tape and the executor know no op ----------------------------------------------------------------------------
 

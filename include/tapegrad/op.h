@@ -218,7 +218,8 @@ struct tg_op {
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand
  * that is a tensor, and a call of plain numbers alone returns an invalid tensor. `attr`, of attr_size bytes, is what the op
- * needs to know beside its operands: it is copied, holds no pointers, and has zeros where it has padding. Plain numbers among
+ * needs to know beside its operands: it is copied, and two calls are the same when its bytes are. So it has zeros where it has padding,
+ * and a pointer in it must stay good as long as the tape. Plain numbers among
  * the operands get the dtype of the first operand that is a tensor and not bool, or else of the first tensor. The op itself
  * must live as long as the tape. */
 tg_tensor tg_record(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size);
