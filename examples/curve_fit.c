@@ -194,7 +194,7 @@ static bool draw(tg_tape *tape, const char *path, tg_tensor theta, tg_tensor cov
     const double *y = tg_data(z), *w = tg_data(width);
     for (int64_t i = 0; i < n; i++) {
         int64_t row = i / MOMENTS, next = row + 1 < t->rows ? row + 1 : row;
-        years[i] = t->years[row] + (double)(i % MOMENTS) / MOMENTS * (t->years[next] - t->years[row]);
+        years[i] = t->years[row] + (double)(i % MOMENTS) / (double)MOMENTS * (t->years[next] - t->years[row]);
         for (int k = 0; k < 2; k++, y++, w++)
             line[k][i] = exp(*y), low[k][i] = exp(*y - *w), high[k][i] = exp(*y + *w);
     }
