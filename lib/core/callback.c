@@ -10,21 +10,11 @@
 #include "core/tape.h"
 #include "kernels/threads.h"
 
-tgi_callback tgi_enter(tg_tape *tape, const char *name, bool records) {
-    tgi_callback outer = tape->callback;
-    tape->callback = (tgi_callback){.name = name, .within = tape->within, .records = records, .inside = tape->inside};
-    tape->within = NULL;
-    return outer;
-}
-
 tgi_callback tgi_enter_run(tg_tape *tape) {
     return tgi_enter(tape, "a run: kernels compute from their operands alone", false);
 }
 
-tg_status tgi_leave(tg_tape *tape, tgi_callback outer) {
-    tgi_callback left = tape->callback;
-    tape->callback = outer;
-    tape->within = left.within;
+tg_status tgi_leave_oddly(tg_tape *tape, tgi_callback left) {
     tgi_log_error(tape);
     if (tape->inside == left.inside) return tape->status;
     tape->inside = left.inside;

@@ -30,14 +30,6 @@ void tg_clear_error(tg_tape *tape) {
     tgi_done(tape, TG_OK);
 }
 
-tg_status tgi_done(tg_tape *tape, tg_status status) {
-    if (!tape->inside) {
-        tape->file = tape->held.file;
-        tape->line = (uint32_t)tape->held.line;
-    }
-    return status;
-}
-
 /* ---- the text ---------------------------------------------------------------------------------------------------- */
 
 /* Numbers in a text are the C locale's, whatever the program's is. */

@@ -135,8 +135,8 @@ tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype
     if (!node) return NULL;
     node->dtype = (uint8_t)dtype;
     node->dims = no_dims;
-    node->small = bits;
-    node->data = &node->small;
+    node->small[0] = bits;
+    node->data = node->small;
     tgi_set_kept(node);
     tgi_set_resident(tape, node);
     return node;

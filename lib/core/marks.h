@@ -18,12 +18,14 @@ static inline size_t tgi_words_of_marks(uint32_t first, uint32_t end) {
 }
 
 static inline bool tgi_is_marked(const tgi_marks *marks, uint32_t i) {
-    return i >= marks->first && i < marks->end && marks->word[(i - marks->first) / 64] >> (i - marks->first) % 64 & 1;
+    uint32_t at = i - marks->first; /* too large for what stands before the range, too */
+    return at < marks->end - marks->first && marks->word[at / 64] >> at % 64 & 1;
 }
 
 /* What is not in the range cannot be marked. */
 static inline void tgi_mark(tgi_marks *marks, uint32_t i) {
-    if (i >= marks->first && i < marks->end) marks->word[(i - marks->first) / 64] |= (uint64_t)1 << (i - marks->first) % 64;
+    uint32_t at = i - marks->first;
+    if (at < marks->end - marks->first) marks->word[at / 64] |= (uint64_t)1 << at % 64;
 }
 
 static inline void tgi_unmark(tgi_marks *marks, uint32_t i) {

@@ -29,7 +29,7 @@ static bool grow(tg_tape *tape) {
     return true;
 }
 
-tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
+static inline tgi_node *append(tg_tape *tape, const tg_op *op) {
     if (tape->count == TGI_NONE - 1) {
         tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the tape holds no more than %u instructions", TGI_NONE - 1);
         return NULL;
@@ -48,7 +48,7 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
     node->dims = NULL;
     node->attr = node->data = NULL;
     node->view = NULL;
-    node->small = node->version = node->checked = node->key = 0;
+    node->version = node->checked = node->key = 0;
     node->line = tape->line;
     node->generation = tape->generation;
     node->count = node->attr_size = node->last_use = node->outside = 0;
@@ -59,6 +59,10 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
     node->part = tape->part;
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_set_kept(node);
     return node;
+}
+
+tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
+    return append(tape, op);
 }
 
 /* A gradient rule that is recorded after a run may need the result, and the operands. */
@@ -74,16 +78,22 @@ static void forget_assign(tg_tape *tape, const tgi_node *assign, bool has_run) {
     if (has_run && !tgi_changes_nothing(assign)) tgi_leaf_written(tape, leaf);
 }
 
+/* Whether something has to be done when it is forgotten, but to leave it. */
+static bool owns_something(const tgi_node *node) {
+    return !node->op->infer || node->op->effect || node->view || tgi_is_owned(node);
+}
+
 /* Forgets instruction i, when all from `count` on are forgotten. */
 static void forget(tg_tape *tape, uint32_t i, uint32_t count) {
     tgi_node *node = tgi_node_at(tape, i);
+    if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD)
+        save(tape, tgi_node_at(tape, node->rule_of));
+    if (!owns_something(node)) return;
     tgi_leaf *leaf = tgi_leaf_of(node);
     if (leaf)
         tgi_leaf_forget(tape, leaf);
     else if (node->op->effect && node->attr)
         forget_assign(tape, node, !node->part && i < tape->done);
-    if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD)
-        save(tape, tgi_node_at(tape, node->rule_of));
     tgi_release_value(tape, node);
     if (node->view) tgi_pool_give(&tape->pool, node->view->copy);
 }
@@ -115,6 +125,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
         forget(tape, i, count);
     tape->count = count;
     tape->generation++;
+    tape->moves++;
     if (tape->done > count) tape->done = count;
     if (tape->observed > count) tape->observed = count;
     if (tape->touched > count) tape->touched = count;
@@ -130,22 +141,25 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
 /* ---- the operands ------------------------------------------------------------------------------------------------ */
 
 static tg_tape *tape_of_operands(int count, const tg_tensor *in) {
-    for (int i = 0; i < count && in; i++)
-        if (tgi_tape_of(in[i])) return tgi_tape_of(in[i]);
-    return NULL;
+    tg_tape *tape = NULL;
+    for (int i = 0; i < count && in && !tape; i++)
+        tape = tgi_tape_of(in[i]);
+    return tape;
+}
+
+/* The instruction of an operand that can be used as it is, or NULL. */
+static inline tgi_node *usable(const tg_tape *tape, tg_tensor x) {
+    tgi_node *node = tgi_usable(tape, x);
+    return node && (node->part == tape->part || !tgi_is_of_finished_loop(tape, node)) ? node : NULL;
 }
 
 /* The instruction of an operand. Only what cannot be used is looked at closely, for the error. */
 static const tgi_node *resolve(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, int i) {
-    char     role[32];
-    uint32_t index = tgi_index(in[i]);
-    if (in[i].tape == tape && index < tape->count) {
-        const tgi_node *node = tgi_node_at(tape, index);
-        bool            usable = node->part == tape->part || !tgi_is_of_finished_loop(tape, node);
-        if (node->generation == in[i].ref >> 32 && tgi_has_value(node) && !tgi_is_dropped(node) && usable) return node;
-    }
+    const tgi_node *node = usable(tape, in[i]);
+    char            role[32];
+    if (node) return node;
     snprintf(role, sizeof role, count == 1 ? "the operand" : "operand %d", i + 1);
-    const tgi_node *node = tgi_resolve(tape, in[i], op->name, role);
+    node = tgi_resolve(tape, in[i], op->name, role);
     if (!node || !tgi_is_of_finished_loop(tape, node)) return node;
     tgi_fail(tape, TG_ERR_HANDLE, op->name,
              "%s was recorded in the body of a loop, and is a value of its steps: the loop hands on its states and outputs",
@@ -287,6 +301,80 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
     return TG_OK;
 }
 
+/* ---- operands that are alike ------------------------------------------------------------------------------------- */
+
+/* Most of what is recorded are elementwise ops of tensors of one dtype and shape, or without axes, and of plain numbers beside them. Their
+ * shape rule has nothing to find out, and nothing that they promise is to be checked: for small values this is what makes recording fast. */
+enum { FEW = 3 };
+
+typedef struct alike {
+    tgi_node       *node[FEW]; /* NULL for a number */
+    const tgi_node *result;    /* an operand of its dtype and shape */
+} alike;
+
+static inline bool is_ordinary(const tg_tape *tape, const tg_op *op, int count, size_t attr_size) {
+    return op && op->infer == tg_infer_elementwise && op->name && op->arity == count && count > 0 && count <= FEW &&
+           !op->view && !op->effect && !attr_size && !tape->status && !tape->loop_start && !tgi_is_closed(tape);
+}
+
+/* False when the operands need a closer look. */
+static inline bool are_alike(const tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, alike *a) {
+    const tgi_node *result = NULL;
+    double          number;
+    for (int i = 0; i < count; i++) {
+        const tgi_node *node = a->node[i] = usable(tape, in[i]);
+        if (!node && !tgi_is_number(in[i], &number)) return false;
+        if (!node || node == result) continue;
+        if (!result) result = node;
+        if (node->dtype != result->dtype) return false;
+        if (!result->rank)
+            result = node;
+        else if (node->rank && !tgi_same_dims(node->rank, node->dims, result->rank, result->dims))
+            return false;
+    }
+    a->result = result;
+    return result && tgi_floating((tg_dtype)result->dtype) && tgi_loop_of(op, (tg_dtype)result->dtype);
+}
+
+/* Of operand i, which is a number; TGI_NONE and an error when there is no memory. */
+static uint32_t append_number(tg_tape *tape, const tg_op *op, tg_tensor x, alike *a, int i) {
+    double number = 0;
+    (void)tgi_is_number(x, &number);
+    a->node[i] = tgi_new_number(tape, op->name, number, (tg_dtype)a->result->dtype);
+    return tape->status ? TGI_NONE : tape->count - 1;
+}
+
+static inline tg_status append_alike(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, alike *a) {
+    uint32_t id[FEW];
+    bool     requires_grad = false;
+    for (int i = 0; i < count; i++) {
+        id[i] = a->node[i] ? tgi_index(in[i]) : append_number(tape, op, in[i], a, i);
+        if (id[i] == TGI_NONE) return tape->status;
+    }
+    tgi_node *node = append(tape, op);
+    if (!node) return tape->status;
+    uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)count * sizeof *ids);
+    if (!ids) return tgi_out_of_memory(tape, op->name);
+    for (int i = 0; i < count; i++) {
+        tgi_node *operand = a->node[i];
+        bool      changes = !operand->op->infer || tgi_is_overwritten(operand);
+        if (changes && tape->rule_of != TGI_NONE && tgi_check_not_overwritten(tape, op, id[i])) return tape->status;
+        requires_grad |= operand->requires_grad && op->rules && op->rules[i];
+        operand->last_use = tape->count - 1;
+        ids[i] = id[i];
+    }
+    node->in = ids;
+    node->count = (uint32_t)count;
+    node->dtype = a->result->dtype;
+    node->rank = a->result->rank;
+    node->dims = a->result->dims;
+    node->requires_grad = requires_grad;
+    if (tape->role == TGI_FORWARD && !tape->unsaved && op->rules) save(tape, node);
+    return TG_OK;
+}
+
+/* ---- recording --------------------------------------------------------------------------------------------------- */
+
 /* The call is over for the tapes of operands that belong elsewhere. */
 static void leave_other_tapes(const tg_tape *tape, int count, const tg_tensor *in) {
     for (int i = 0; i < count && in; i++)
@@ -309,20 +397,29 @@ static tg_status check_call(tg_tape *tape, const tg_op *op, int count, const tg_
     return TG_OK;
 }
 
-tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size) {
-    if (!tape) tape = tape_of_operands(count, in);
-    leave_other_tapes(tape, count, in);
-    if (tgi_check(tape)) return tgi_invalid(tape);
-    if (check_call(tape, op, count, in, attr, attr_size)) return tgi_invalid(tape);
-    uint32_t start = tape->count, first_number;
+static tg_status append_any(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
+                            size_t attr_size) {
+    uint32_t first_number;
     tg_dtype numbers;
     tg_infer call; /* filled by hand: to clear it first would take longer */
+    if (check_call(tape, op, count, in, attr, attr_size)) return tape->status;
     call.tape = tape;
     call.op = op;
     call.count = count;
     call.attr = attr;
-    if (resolve_all(tape, op, count, in, &numbers) || append_operands(tape, op, count, in, numbers, &first_number) ||
-        append_op(tape, &call, in, first_number, attr_size)) {
+    if (resolve_all(tape, op, count, in, &numbers) || append_operands(tape, op, count, in, numbers, &first_number))
+        return tape->status;
+    return append_op(tape, &call, in, first_number, attr_size);
+}
+
+tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size) {
+    alike a;
+    if (!tape) tape = tape_of_operands(count, in);
+    bool simple = tape && in && is_ordinary(tape, op, count, attr_size) && are_alike(tape, op, count, in, &a);
+    if (!simple) leave_other_tapes(tape, count, in);
+    if (!simple && tgi_check(tape)) return tgi_invalid(tape);
+    uint32_t start = tape->count;
+    if (simple ? append_alike(tape, op, count, in, &a) : append_any(tape, op, count, in, attr, attr_size)) {
         tgi_truncate(tape, start);
         return tgi_invalid(tape);
     }

@@ -1,4 +1,4 @@
-/* core/residency.c: the transitions of a value. No other file changes the residency of an instruction.
+/* core/residency.c: the transitions of a value. Nothing but this and residency.h changes the residency of an instruction.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/residency.h"
@@ -13,16 +13,6 @@ static void clear(tgi_node *node, unsigned flags) {
 
 /* ---- the state --------------------------------------------------------------------------------------------------- */
 
-void tgi_set_absent(tgi_node *node) {
-    clear(node, TGI_RESIDENT | TGI_OVERWRITTEN);
-}
-
-void tgi_set_resident(const tg_tape *tape, tgi_node *node) {
-    node->version = tape->clock;
-    clear(node, TGI_OVERWRITTEN);
-    set(node, TGI_RESIDENT);
-}
-
 void tgi_set_overwritten(tgi_node *node) {
     clear(node, TGI_RESIDENT);
     set(node, TGI_OVERWRITTEN);
@@ -30,21 +20,10 @@ void tgi_set_overwritten(tgi_node *node) {
 
 /* ---- what is wanted of it ---------------------------------------------------------------------------------------- */
 
-void tgi_set_kept(tgi_node *node) {
-    set(node, TGI_KEPT);
-}
-
 void tgi_keep_node(tg_tape *tape, uint32_t index) {
     tgi_node *node = tgi_node_at(tape, index);
     if (!tgi_is_kept(node)) tape->keeps++;
     tgi_set_kept(node);
-}
-
-void tgi_set_saved(tgi_node *node, bool saved) {
-    if (saved)
-        set(node, TGI_SAVED);
-    else
-        clear(node, TGI_SAVED);
 }
 
 /* ---- its memory -------------------------------------------------------------------------------------------------- */
@@ -53,7 +32,7 @@ tg_status tgi_take_memory(tg_tape *tape, tgi_node *node) {
     if (node->residency & (TGI_OWNED | TGI_BORROWED)) return TG_OK;
     size_t bytes = tgi_node_bytes(node);
     if (bytes <= sizeof node->small) {
-        node->data = &node->small;
+        node->data = node->small;
         return TG_OK;
     }
     node->data = tgi_pool_take(&tape->pool, bytes);
@@ -97,9 +76,8 @@ void tgi_release_value(tg_tape *tape, tgi_node *node) {
     tape->moves++;
 }
 
-void tgi_release_old_value(tg_tape *tape, tgi_node *view) {
-    tgi_old_value *old = view->view ? view->view->old : NULL;
-    if (!old) return;
+void tgi_release_retained(tg_tape *tape, tgi_node *view) {
+    tgi_old_value *old = view->view->old;
     view->view->old = NULL;
     if (--old->users) return;
     tgi_pool_give(&tape->pool, old->memory);

@@ -75,19 +75,38 @@ static inline bool tgi_is_alias(const tgi_node *node) {
     return node->residency & TGI_ALIAS;
 }
 
+/* The instruction of a handle that can be used on this tape just as it is; NULL for every other, which tgi_resolve looks at closely. */
+static inline tgi_node *tgi_usable(const tg_tape *tape, tg_tensor x) {
+    if (x.tape != tape || tgi_index(x) >= tape->count) return NULL;
+    tgi_node *node = tgi_node_at(tape, tgi_index(x));
+    return node->generation == x.ref >> 32 && tgi_has_value(node) && !tgi_is_dropped(node) ? node : NULL;
+}
+
 /* ---- the state --------------------------------------------------------------------------------------------------- */
 
-void tgi_set_absent(tgi_node *node);
-void tgi_set_resident(const tg_tape *tape, tgi_node *node); /* from now on */
+static inline void tgi_set_absent(tgi_node *node) {
+    node->residency = (uint8_t)(node->residency & ~(TGI_RESIDENT | TGI_OVERWRITTEN));
+}
+
+static inline void tgi_set_resident(const tg_tape *tape, tgi_node *node) { /* from now on */
+    node->version = tape->clock;
+    node->residency = (uint8_t)((node->residency & ~TGI_OVERWRITTEN) | TGI_RESIDENT);
+}
+
 void tgi_set_overwritten(tgi_node *node);
 
 /* ---- what is wanted of it ---------------------------------------------------------------------------------------- */
 
 /* Keeps the value of an instruction that is being recorded; and of one that was recorded before, which makes plans for it stale. */
-void tgi_set_kept(tgi_node *node);
+static inline void tgi_set_kept(tgi_node *node) {
+    node->residency = (uint8_t)(node->residency | TGI_KEPT);
+}
+
 void tgi_keep_node(tg_tape *tape, uint32_t index);
 
-void tgi_set_saved(tgi_node *node, bool saved);
+static inline void tgi_set_saved(tgi_node *node, bool saved) {
+    node->residency = (uint8_t)(saved ? node->residency | TGI_SAVED : node->residency & ~TGI_SAVED);
+}
 
 /* ---- its memory -------------------------------------------------------------------------------------------------- */
 
@@ -111,8 +130,11 @@ void tgi_set_dropped(tgi_node *node, bool dropped);
 /* Gives back memory of its own; then it has none. */
 void tgi_release_value(tg_tape *tape, tgi_node *node);
 
-/* The view no longer shows an old value, if it did. */
-void tgi_release_old_value(tg_tape *tape, tgi_node *view);
+/* The view no longer shows an old value, if it did; and of one that does. */
+void               tgi_release_retained(tg_tape *tape, tgi_node *view);
+static inline void tgi_release_old_value(tg_tape *tape, tgi_node *node) {
+    if (tgi_is_retained(node)) tgi_release_retained(tape, node);
+}
 
 /* The view is in the tape's list of those that show a leaf's memory, or is not. */
 void tgi_set_alias(tgi_node *node, bool listed);

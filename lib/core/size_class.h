@@ -24,14 +24,13 @@ static inline size_t tgi_size_class_bytes(int size_class, size_t smallest) {
     return ((size_t)(4 + size_class % 4) << (size_class / 4)) * (smallest / 4);
 }
 
-/* The class of the least size that holds so much; `bytes` is at most TGI_MOST_BYTES. */
+/* The class of the least size that holds so much; `bytes` is at most TGI_MOST_BYTES. In quarters, the two bits behind the first are q; what is
+ * left of them needs one class more. */
 static inline int tgi_size_class(size_t bytes, size_t smallest) {
-    int size_class = 0;
-    while (tgi_size_class_bytes(size_class + 4, smallest) <= bytes)
-        size_class += 4;
-    while (tgi_size_class_bytes(size_class, smallest) < bytes)
-        size_class++;
-    return size_class;
+    unsigned long long quarters = bytes / (smallest / 4) + (bytes % (smallest / 4) > 0);
+    if (quarters <= 4) return 0;
+    int e = 61 - __builtin_clzll(quarters);
+    return 4 * e + (int)(quarters >> e) - 4 + (quarters % (1ull << e) > 0);
 }
 
 #endif

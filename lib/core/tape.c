@@ -15,12 +15,11 @@
 /* The generator of a new tape starts where PyTorch's does. */
 static const uint64_t default_seed = 67280421310721;
 
-/* Only their addresses count. As tapes they have an error, and nothing writes to them: they are inside of a scope. */
-static tg_tape number_tag = {.status = TG_ERR_HANDLE, .text = "a plain number has no tape", .inside = 1};
-static tg_tape none_tag = {.status = TG_ERR_HANDLE, .text = "TG_NONE has no tape", .inside = 1};
+tg_tape tgi_number_tag = {.status = TG_ERR_HANDLE, .text = "a plain number has no tape", .inside = 1};
+tg_tape tgi_none_tag = {.status = TG_ERR_HANDLE, .text = "TG_NONE has no tape", .inside = 1};
 
 static bool is_tag(const tg_tape *tape) {
-    return tape == &number_tag || tape == &none_tag;
+    return tape == &tgi_number_tag || tape == &tgi_none_tag;
 }
 
 /* So that a program can be looked at without being changed. */
@@ -83,30 +82,20 @@ int64_t tg_instruction_count(const tg_tape *tape) {
 /* ---- plain numbers, and none ------------------------------------------------------------------------------------- */
 
 tg_tensor tg_num(double number) {
-    tg_tensor x = {.tape = &number_tag};
+    tg_tensor x = {.tape = &tgi_number_tag};
     memcpy(&x.ref, &number, sizeof number);
     return x;
 }
 
-bool tgi_is_number(tg_tensor x, double *value) {
-    if (x.tape != &number_tag) return false;
-    memcpy(value, &x.ref, sizeof *value);
-    return true;
-}
-
 tg_tensor tg_none(void) {
-    return (tg_tensor){.tape = &none_tag};
+    return (tg_tensor){.tape = &tgi_none_tag};
 }
 
 bool tgi_is_none(tg_tensor x) {
-    return x.tape == &none_tag;
+    return x.tape == &tgi_none_tag;
 }
 
 /* ---- handles ----------------------------------------------------------------------------------------------------- */
-
-tg_tape *tgi_tape_of(tg_tensor x) {
-    return is_tag(x.tape) ? NULL : x.tape;
-}
 
 tg_tape *tg_at(tg_tape *tape, const char *file, int line) {
     if (tape && !tape->inside && !tgi_is_closed(tape)) { /* a gradient rule of the user's own works for the line that called */
@@ -136,8 +125,8 @@ tg_tensor tgi_invalid(tg_tape *tape) {
 
 /* Why the handle cannot be used on this tape; NULL when it can. */
 static const char *fault(const tg_tape *tape, tg_tensor x) {
-    if (x.tape == &none_tag) return "is TG_NONE, and cannot be left out";
-    if (!x.tape || x.tape == &number_tag) return "is no tensor: it is zero-initialised, or made of plain numbers alone";
+    if (x.tape == &tgi_none_tag) return "is TG_NONE, and cannot be left out";
+    if (!x.tape || x.tape == &tgi_number_tag) return "is no tensor: it is zero-initialised, or made of plain numbers alone";
     if (x.tape != tape) return "belongs to another tape";
     if (tgi_index(x) == TGI_NONE) return "is invalid: recording it had failed";
     const tgi_node *node = tgi_index(x) < tape->count ? tgi_node_at(tape, tgi_index(x)) : NULL;

@@ -110,16 +110,16 @@ typedef struct tgi_label {
 
 struct tgi_node {
     const tg_op     *op;
-    const char      *file;    /* the user's source line; NULL when unknown */
-    const char      *within;  /* the function that recorded it, when that is not the op's own; or NULL */
-    const uint32_t  *in;      /* operands; and the start of this instruction's block in the arena */
-    const int64_t   *dims;    /* may be another instruction's */
-    const void      *attr;    /* of a leaf: its tgi_leaf */
-    void            *data;    /* the value; NULL until there is memory for it */
-    tgi_view_layout *view;    /* of an op with a view rule, else NULL */
-    uint64_t         small;   /* the memory of a value of at most 8 bytes */
-    uint64_t         version; /* of the leaves under it that it was computed from: no later write has gone into it */
-    uint64_t         checked; /* the newest version of all leaves for which it was seen to be right (run/recompute.c) */
+    const char      *file;     /* the user's source line; NULL when unknown */
+    const char      *within;   /* the function that recorded it, when that is not the op's own; or NULL */
+    const uint32_t  *in;       /* operands; and the start of this instruction's block in the arena */
+    const int64_t   *dims;     /* may be another instruction's */
+    const void      *attr;     /* of a leaf: its tgi_leaf */
+    void            *data;     /* the value; NULL until there is memory for it */
+    tgi_view_layout *view;     /* of an op with a view rule, else NULL */
+    uint64_t         small[2]; /* the memory of a value of at most 16 bytes */
+    uint64_t         version;  /* of the leaves under it that it was computed from: no later write has gone into it */
+    uint64_t         checked;  /* the newest version of all leaves for which it was seen to be right (run/recompute.c) */
     uint32_t         line, generation, count, attr_size;
     uint32_t         last_use; /* the last instruction so far that has it as an operand; 0 when none has */
     uint32_t         rule_of;  /* the instruction whose gradient rule recorded it, or TGI_NONE */
@@ -280,7 +280,13 @@ int tgi_formatted(char *text, size_t size, const char *format, ...) __attribute_
 void tgi_make_line(char *text);
 
 /* Ends a call that records nothing at the top level: the line is no longer the caller's. Returns `status`. */
-tg_status tgi_done(tg_tape *tape, tg_status status);
+static inline tg_status tgi_done(tg_tape *tape, tg_status status) {
+    if (!tape->inside) {
+        tape->file = tape->held.file;
+        tape->line = (uint32_t)tape->held.line;
+    }
+    return status;
+}
 
 /* Writes "(2, 3)" into `text`, and for operands of an op "(2, 3) x (4)". Returns text. */
 enum { TGI_TEXT = 256 };
@@ -298,9 +304,21 @@ tg_status tgi_check_outside(tg_tape *tape, const char *what);
 
 /* Around every call of the user's code, which then speaks for no function; of kernels, around the run. The last one takes what the first
  * one returned, and returns the tape's status: scopes that the code left open are an error. */
-tgi_callback tgi_enter(tg_tape *tape, const char *name, bool records);
+static inline tgi_callback tgi_enter(tg_tape *tape, const char *name, bool records) {
+    tgi_callback outer = tape->callback;
+    tape->callback = (tgi_callback){.name = name, .within = tape->within, .records = records, .inside = tape->inside};
+    tape->within = NULL;
+    return outer;
+}
 tgi_callback tgi_enter_run(tg_tape *tape);
-tg_status    tgi_leave(tg_tape *tape, tgi_callback outer);
+tg_status    tgi_leave_oddly(tg_tape *tape, tgi_callback left); /* with an error to be logged, or open scopes */
+
+static inline tg_status tgi_leave(tg_tape *tape, tgi_callback outer) {
+    tgi_callback left = tape->callback;
+    tape->callback = outer;
+    tape->within = left.within;
+    return tape->unlogged || tape->inside != left.inside ? tgi_leave_oddly(tape, left) : tape->status;
+}
 
 /* Tells the host of an error that it has not been told of, unless that has to wait until the code that is being called returns. */
 void tgi_log_error(tg_tape *tape);
@@ -362,11 +380,21 @@ int tgi_reduced_of(const tg_op *op, int count, const tg_type *in, const tg_type 
 
 /* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */
 
+/* The tapes of plain numbers and of TG_NONE: only their addresses count. As tapes they have an error, and nothing writes to them: they are
+ * inside of a scope. */
+extern tg_tape tgi_number_tag, tgi_none_tag;
+
 /* The tape of a handle; NULL for a number, for TG_NONE, and for what is no handle. */
-tg_tape *tgi_tape_of(tg_tensor x);
+static inline tg_tape *tgi_tape_of(tg_tensor x) {
+    return x.tape == &tgi_number_tag || x.tape == &tgi_none_tag ? NULL : x.tape;
+}
 
 /* True for what tg_num returned; its number goes to *value. */
-bool tgi_is_number(tg_tensor x, double *value);
+static inline bool tgi_is_number(tg_tensor x, double *value) {
+    if (x.tape != &tgi_number_tag) return false;
+    memcpy(value, &x.ref, sizeof *value);
+    return true;
+}
 
 /* True for TG_NONE, and for nothing else. */
 bool tgi_is_none(tg_tensor x);

@@ -4,8 +4,6 @@
  * whatever is written or fails in between; or, where nothing is written while something is pending, as soon as it is recorded.
  *
  * SPDX-License-Identifier: MIT */
-#include "run/random_tape.h"
-
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +12,7 @@
 
 #include "core/loop.h"
 #include "core/residency.h"
+#include "run/random_tape.h"
 #include "run/run.h"
 
 #define PICK(p, list) (list)[roll(p, sizeof(list) / sizeof *(list))]
