@@ -94,7 +94,7 @@ tg_status tgi_list_bindings(tgi_plan_builder *b) {
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 static void bind_to_block(tgi_node *node, char *memory) {
-    node->data = tgi_node_bytes(node) <= sizeof node->small ? (char *)&node->small : memory;
+    node->data = tgi_node_bytes(node) <= sizeof node->small ? (char *)node->small : memory;
     if (!node->view) return;
     node->view->base = TGI_NONE;
     tgi_row_major(node->rank, node->dims, node->view->strides);

@@ -8,14 +8,6 @@
 #include "core/residency.h"
 #include "run/classify.h"
 
-bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit) {
-    const tgi_node *node = tgi_node_at(tape, index);
-    if (tgi_is_dropped(node)) return false;
-    if (node->last_use >= end) return true;
-    if (index >= limit) return false;
-    return tgi_is_kept(node) || (tgi_is_saved(node) && tape->keep == TG_KEEP_RECORDED) || node->op->random;
-}
-
 static bool has_to_run(const tgi_plan_builder *b, const tgi_node *node) {
     bool may_fail = node->op->kernel && node->op->linearity != TG_LINEAR_EACH && !tgi_never_fails(b->tape, node);
     return node->op->effect || may_fail;

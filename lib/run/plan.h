@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-#include "core/tape.h"
+#include "core/residency.h"
 #include "kernels/strided.h"
 
 /* An instruction, counted from the start of the segment, or with this bit its number in the list of those outside. */
@@ -90,7 +90,7 @@ typedef struct tgi_fused_op {
     int64_t      blocks;  /* and how many */
 } tgi_fused_op;
 
-/* An elementwise op of a group of one tile, as a call of its loop with all addresses. */
+/* An elementwise op of a group of one tile, as a call of its loop. The addresses are those of a run. */
 typedef struct tgi_loop_call {
     tg_loop     *loop; /* NULL for what is not that simple */
     int64_t      n;
@@ -170,17 +170,26 @@ struct tgi_plan {
     const uint64_t *key;   /* the segment it was made for, written out */
     size_t          key_words;
     uint64_t        hash, used;
+    tgi_plan       *next;        /* the plan that was used after this one when it was used last, or NULL */
     bool            sequential;  /* the segment is to be run one by one */
     bool            binds_again; /* some unit puts a value into memory a second time */
     tgi_binding    *bindings;    /* of the values that have memory, in the order of recording */
     tgi_unit       *units;
     uint32_t        count, binding_count, unit_count, group_count, fused_count;
     size_t          block_bytes; /* for values */
-    UT_hash_handle  hh;
+    size_t scratch_bytes; /* for the registers and partial results of the group that takes most of them, on one thread; */
+    bool   uses_threads;  /* some group makes use of more, which may take more */
+    UT_hash_handle hh;
 };
 
 /* Whether the value is to be resident after a run up to `end`, when what is recorded from `limit` on is about to be forgotten. */
-bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit);
+static inline bool tgi_lasts(const tg_tape *tape, uint32_t index, uint32_t end, uint32_t limit) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    if (tgi_is_dropped(node)) return false;
+    if (node->last_use >= end) return true;
+    if (index >= limit) return false;
+    return tgi_is_kept(node) || (tgi_is_saved(node) && tape->keep == TG_KEEP_RECORDED) || node->op->random;
+}
 
 /* Works out a plan for the instructions of the frame before `end`; NULL and an error when there is no memory (plan.c). */
 tgi_plan *tgi_make_plan(tg_tape *tape, const tgi_frame *frame, uint32_t end, uint32_t limit);

@@ -25,36 +25,31 @@ static bool is_absent(const tgi_node *node) {
     return !tgi_is_resident(node) && (!tgi_is_overwritten(node) || tgi_is_retained(node));
 }
 
+static bool is_known_to_be_right(const tg_tape *tape, const tgi_node *node) {
+    return tgi_is_resident(node) && (!tape->written || node->version == tape->clock || node->checked == tape->clock);
+}
+
 /* ---- what instructions start .. end - 1 read of what has run ----------------------------------------------------- */
 
-typedef bool test(const tg_tape *tape, uint32_t operand);
+static unsigned look_at(const tg_tape *tape, uint32_t operand) {
+    const tgi_node *node = tgi_node_at(tape, operand);
+    unsigned        found = tgi_is_overwritten(node) ? TGI_READS_OVERWRITTEN : 0;
+    if (!is_computed_outside(tape, operand) || is_known_to_be_right(tape, node)) return found;
+    return tape->written || is_absent(node) ? found | TGI_MAY_RECOMPUTE : found;
+}
 
-/* A plan that is known for them has the list. */
-static bool reads(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known, test *is_so) {
+/* A plan that is known for them has the list. Before the first that is computed there is nothing to be found. */
+unsigned tgi_look_back(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
+    unsigned found = 0;
+    if (start <= tape->leading && !tape->part_count) return 0;
     for (uint32_t k = 0; known && k < known->frame.outside_count; k++)
-        if (is_so(tape, known->frame.outside[k])) return true;
-    for (uint32_t i = start; i < end && start > 0 && !known; i++) {
+        found |= look_at(tape, known->frame.outside[k]);
+    for (uint32_t i = start; i < end && !known; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         for (uint32_t j = 0; j < node->count; j++)
-            if (node->in[j] < start && is_so(tape, node->in[j])) return true;
+            if (node->in[j] < start) found |= look_at(tape, node->in[j]);
     }
-    return false;
-}
-
-static bool is_overwritten(const tg_tape *tape, uint32_t operand) {
-    return tgi_is_overwritten(tgi_node_at(tape, operand));
-}
-
-static bool is_absent_or_may_be_stale(const tg_tape *tape, uint32_t operand) {
-    return is_computed_outside(tape, operand) && (tape->written || is_absent(tgi_node_at(tape, operand)));
-}
-
-bool tgi_reads_overwritten(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
-    return reads(tape, start, end, known, is_overwritten);
-}
-
-bool tgi_may_recompute(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
-    return reads(tape, start, end, known, is_absent_or_may_be_stale);
+    return found;
 }
 
 /* ---- what has become of leaves ----------------------------------------------------------------------------------- */
@@ -104,10 +99,6 @@ static tg_status begin_search(search *s, tg_tape *tape, uint32_t start, uint32_t
 static void end_search(search *s) {
     tgi_pool_give(&s->tape->pool, s->reached.word);
     tgi_pool_give(&s->tape->pool, s->newest);
-}
-
-static bool is_known_to_be_right(const tg_tape *tape, const tgi_node *node) {
-    return tgi_is_resident(node) && (!tape->written || node->version == tape->clock || node->checked == tape->clock);
 }
 
 static void reach_operands(search *s, const tgi_node *node) {
@@ -204,8 +195,7 @@ static tg_status recompute(tg_tape *tape, uint32_t i, bool stale) {
     return TG_OK;
 }
 
-tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known) {
-    if (!tgi_may_recompute(tape, start, end, known)) return TG_OK;
+tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end) {
     search s;
     if (!begin_search(&s, tape, start, end)) {
         mark_reached(&s);

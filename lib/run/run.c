@@ -56,8 +56,12 @@ static tg_status run_planned(tg_tape *tape, uint32_t end, const tgi_plan *plan) 
 static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
     if (check_values_of_parts(tape, end)) return tape->status;
     const tgi_plan *plan = tgi_plan_again(tape, tape->done, end, limit);
-    if (tgi_recompute(tape, tape->done, end, plan)) return tape->status;
-    bool sequential = tape->anomaly || tape->eager || tgi_reads_overwritten(tape, tape->done, end, plan);
+    unsigned        found = tgi_look_back(tape, tape->done, end, plan);
+    if (found & TGI_MAY_RECOMPUTE) {
+        if (tgi_recompute(tape, tape->done, end)) return tape->status;
+        found = tgi_look_back(tape, tape->done, end, plan);
+    }
+    bool sequential = tape->anomaly || tape->eager || found & TGI_READS_OVERWRITTEN;
     plan = sequential ? NULL : tgi_plan_for(tape, tape->done, end, limit);
     if (planned) *planned = tgi_now();
     return run_planned(tape, end, plan);
@@ -170,7 +174,8 @@ tg_status tgi_run_for(tg_tape *tape, uint32_t index, const char *what) {
 
 tg_status tgi_run_early(tg_tape *tape) {
     uint32_t end = extend(tape, tape->done);
-    return tgi_may_recompute(tape, tape->done, end, NULL) ? tgi_done(tape, TG_OK) : run_until(tape, end, tape->count);
+    return tgi_look_back(tape, tape->done, end, NULL) & TGI_MAY_RECOMPUTE ? tgi_done(tape, TG_OK)
+                                                                          : run_until(tape, end, tape->count);
 }
 
 void tgi_forget_early(tg_tape *tape) {

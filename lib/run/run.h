@@ -26,16 +26,15 @@ tg_status tgi_run_body(tg_tape *tape, const tgi_part *body);
 /* Instructions before this one have run, or would have if the tape were not eager. */
 uint32_t tgi_seen(const tg_tape *tape);
 
-/* Computes again what instructions start .. end - 1 read of earlier ones and is absent, or was computed before a leaf under it was
+/* What instructions start .. end - 1 read of earlier ones: a value that is overwritten; one that may have to be computed again. `known` is
+ * their plan, or NULL where there is none yet (recompute.c). */
+enum { TGI_READS_OVERWRITTEN = 1, TGI_MAY_RECOMPUTE = 2 };
+unsigned tgi_look_back(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known);
+
+/* Computes again what they read of earlier ones and is absent, or was computed before a leaf under it was
  * written from outside. What cannot be computed again, as an assign has overwritten a leaf under it, becomes overwritten when it was
- * absent, and is an error when it was not. `known` is their plan, or NULL where there is none yet (recompute.c). */
-tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known);
-
-/* Whether that may be called for (recompute.c). */
-bool tgi_may_recompute(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known);
-
-/* Whether they read an earlier value that is overwritten (recompute.c). */
-bool tgi_reads_overwritten(const tg_tape *tape, uint32_t start, uint32_t end, const tgi_plan *known);
+ * absent, and is an error when it was not (recompute.c). */
+tg_status tgi_recompute(tg_tape *tape, uint32_t start, uint32_t end);
 
 /* Whether the run is to stop; and how it does, before that instruction: the error is noted (cancel.c). */
 static inline bool tgi_is_cancelled(const tg_tape *tape) {

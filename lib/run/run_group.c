@@ -4,8 +4,8 @@
  * register or to the tile's part of its target. Block reductions put each block that a tile has into a row of partial results, which are
  * put together at the end in an order that depends on the domain alone.
  *
- * Where there is work enough the tiles are shared out to threads, each with registers of its own. Where there is one tile, and runs find
- * everything where it was, each elementwise op is one call that has been written down.
+ * Where there is work enough the tiles are shared out to threads, each with registers of its own. Where there is one tile, each elementwise op
+ * is one call, for which only the addresses are to be found; and where runs find everything where it was, they have been written down.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -75,29 +75,18 @@ static char *result_at(const tile *t, const tgi_fused_op *op) {
 
 /* ---- elementwise ------------------------------------------------------------------------------------------------- */
 
-/* Whether the op is one call for the whole tile, of operands that are where they are in each run. */
-static bool is_one_call(const tile *t, const tgi_fused_op *op) {
+/* The addresses of a call: the only tile begins with the first elements. */
+static void find_addresses(const tile *t, const tgi_fused_op *op, tgi_loop_call *call) {
     for (uint8_t j = 0; j < op->count; j++) {
         const tgi_operand *x = &op->operands[j];
-        bool               by_rows = x->access == TGI_PER_ROW || x->access == TGI_ROW_BROADCAST;
-        if (x->access == TGI_STRIDED || x->old || (by_rows && t->rows > 1)) return false;
+        call->in[j] = x->reg >= 0 ? register_at(t, x->reg) : memory_at(t, x->base) + x->offset;
     }
-    return op->kind == TGI_FUSED_LOOP;
+    call->out = op->reg >= 0 ? register_at(t, op->reg) : memory_at(t, op->target);
 }
 
 static void write_calls(const tile *t) {
-    for (uint32_t i = 0; i < t->group->op_count; i++) {
-        const tgi_fused_op *op = &t->group->ops[i];
-        tgi_loop_call      *c = &t->group->calls[i];
-        c->loop = is_one_call(t, op) ? op->loop : NULL;
-        for (uint8_t j = 0; j < op->count && c->loop; j++) {
-            const tgi_operand *x = &op->operands[j];
-            c->in[j] = operand_at(t, x, op->per_row);
-            c->steps[j] = x->access != TGI_SCALAR && x->access != TGI_PER_ROW;
-        }
-        c->n = op->per_row ? t->rows : t->length;
-        if (c->loop) c->out = result_at(t, op);
-    }
+    for (uint32_t i = 0; i < t->group->op_count; i++)
+        if (t->group->calls[i].loop) find_addresses(t, &t->group->ops[i], &t->group->calls[i]);
 }
 
 /* With operands that go by rows: one call a row. */
@@ -230,11 +219,13 @@ static int64_t take_time(tgi_site *site, int64_t begun) {
 static void run_calls(const tile *t) {
     const tgi_group *g = t->group;
     for (uint32_t i = 0; i < g->op_count; i++) {
-        const tgi_loop_call *c = &g->calls[i];
-        if (c->loop)
-            c->loop(c->n, c->out, c->in, c->steps);
-        else
+        tgi_loop_call *c = &g->calls[i];
+        if (!c->loop) {
             run_op(t, &g->ops[i]);
+            continue;
+        }
+        if (t->addresses != TGI_KNOWN) find_addresses(t, &g->ops[i], c);
+        c->loop(c->n, c->out, c->in, c->steps);
     }
 }
 
@@ -342,8 +333,7 @@ static tgi_site **sites_of(tg_tape *tape, const tgi_group *g, const tgi_frame *f
     return sites;
 }
 
-/* The only tile of a group. */
-static void run_known(tile *t) {
+static void run_only_tile(tile *t) {
     t->is_first = true;
     t->start = t->row = t->column = 0;
     t->rows = t->group->rows;
@@ -362,14 +352,14 @@ tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, const tgi_frame *fram
     t.addresses = addresses;
     if (detach_views(tape, g, frame)) return tape->status;
     if (tape->profiles) t.sites = sites_of(tape, g, frame);
-    if (g->calls && addresses == TGI_KNOWN && !t.sites)
-        run_known(&t);
+    if (g->calls && !t.sites)
+        run_only_tile(&t);
     else if (g->rows * g->columns > 0)
         run_all(&t);
     tgi_pool_give(&tape->pool, t.sites);
     if (tgi_report_tile_failure(tape, &failure)) return tape->status;
     if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tgi_ref_index(frame, g->ops->node));
-    for (uint32_t i = 0; i < g->op_count; i++)
+    for (uint32_t i = 0; i < g->op_count && g->partial_bytes; i++)
         if (g->ops[i].kind == TGI_FUSED_BLOCK_REDUCE) finish_block_reduce(&t, &g->ops[i]);
     return tape->status; /* of a loop that called what it must not */
 }

@@ -116,9 +116,9 @@ static tg_status run_units(tg_tape *tape, const tgi_plan *plan, char *block, uin
 
 /* Memory for the registers and the partial results of the group that takes most. */
 static size_t scratch_of(tg_tape *tape, const tgi_plan *plan) {
-    size_t most = 0;
-    int    threads = tgi_team_size(&tape->team);
-    for (uint32_t k = 0; k < plan->unit_count; k++) {
+    size_t most = plan->scratch_bytes;
+    int    threads = plan->uses_threads ? tgi_team_size(&tape->team) : 1;
+    for (uint32_t k = 0; k < plan->unit_count && threads > 1; k++) {
         const tgi_group *g = plan->units[k].group;
         if (!g) continue;
         size_t bytes = g->partial_bytes + (size_t)tgi_threads_for(g, threads) * g->registers * g->register_bytes;

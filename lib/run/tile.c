@@ -9,6 +9,8 @@
  * that reads it. After this pass a group needs nothing but the addresses of values in memory.
  *
  * SPDX-License-Identifier: MIT */
+#include <limits.h>
+
 #include "run/classify.h"
 
 /* A group while its fused ops are written. */
@@ -293,19 +295,43 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
-/* Room for the addresses that a group of one tile uses in every run. */
-static tg_status take_calls(const tiler *t) {
+/* Whether the op of a group of one tile is one call of its loop, of operands that are where the plan says. */
+static bool is_one_call(const tgi_group *g, const tgi_fused_op *op) {
+    for (uint8_t j = 0; j < op->count; j++) {
+        const tgi_operand *x = &op->operands[j];
+        bool               by_rows = x->access == TGI_PER_ROW || x->access == TGI_ROW_BROADCAST;
+        if (x->access == TGI_STRIDED || x->old || (by_rows && g->rows > 1)) return false;
+    }
+    return op->kind == TGI_FUSED_LOOP;
+}
+
+static tg_status write_call(const tiler *t, const tgi_fused_op *op, tgi_loop_call *call) {
+    *call = (tgi_loop_call){.loop = is_one_call(t->g, op) ? op->loop : NULL,
+                            .n = op->per_row ? t->g->rows : t->g->rows * t->g->columns,
+                            .in = tgi_plan_take(t->b, op->count, sizeof *call->in),
+                            .steps = tgi_plan_take(t->b, op->count, sizeof *call->steps)};
+    if (!call->in || !call->steps) return TG_ERR_MEMORY;
+    for (uint8_t j = 0; j < op->count; j++)
+        call->steps[j] = op->operands[j].access != TGI_SCALAR && op->operands[j].access != TGI_PER_ROW;
+    return TG_OK;
+}
+
+/* The calls of a group of one tile. */
+static tg_status write_calls(const tiler *t) {
     tgi_group *g = t->g;
     if (g->rows * g->columns > g->tile || g->rows * g->columns == 0) return TG_OK;
     g->calls = tgi_plan_take(t->b, g->op_count, sizeof *g->calls);
     if (!g->calls) return TG_ERR_MEMORY;
-    for (uint32_t i = 0; i < g->op_count; i++) {
-        size_t count = g->ops[i].count;
-        g->calls[i].in = tgi_plan_take(t->b, count, sizeof *g->calls[i].in);
-        g->calls[i].steps = tgi_plan_take(t->b, count, sizeof *g->calls[i].steps);
-        if (!g->calls[i].in || !g->calls[i].steps) return TG_ERR_MEMORY;
-    }
+    for (uint32_t i = 0; i < g->op_count; i++)
+        if (write_call(t, &g->ops[i], &g->calls[i])) return TG_ERR_MEMORY;
     return TG_OK;
+}
+
+/* What the groups need beside the values. */
+static void note_scratch(tgi_plan *plan, const tgi_group *g) {
+    size_t bytes = g->partial_bytes + g->registers * g->register_bytes;
+    if (bytes > plan->scratch_bytes) plan->scratch_bytes = bytes;
+    plan->uses_threads |= tgi_threads_for(g, INT_MAX) > 1;
 }
 
 static tg_status tile_group(tiler *t) {
@@ -321,7 +347,8 @@ static tg_status tile_group(tiler *t) {
         if (write_fused_op(t, i, &g->ops[g->op_count++])) return TG_ERR_MEMORY;
     g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;
     t->b->plan->fused_count += g->op_count;
-    return take_calls(t);
+    note_scratch(t->b->plan, g);
+    return write_calls(t);
 }
 
 static uint32_t longest_group(const tgi_plan_builder *b) {
