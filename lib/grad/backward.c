@@ -126,12 +126,17 @@ static tg_status check_gradient(tg_tape *tape, tg_tensor g, const tgi_node *oper
                     tg_dtype_name((tg_dtype)operand->dtype), tgi_shape_text(text[1], operand->rank, operand->dims));
 }
 
-/* Adds `g` to the gradient of an instruction. */
+static bool is_like(const tgi_node *node, const tgi_node *operand) {
+    return node->dtype == operand->dtype && tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims);
+}
+
+/* Adds `g` to the gradient of an instruction. As a rule it needs no closer look. */
 static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
-    const tgi_node *operand = tgi_node_at(w->tape, index);
-    if (check_gradient(w->tape, g, operand)) return w->tape->status;
-    const tgi_node *node = tgi_node_at(w->tape, tgi_index(g));
-    if (!tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims)) g = tgi_sum_to(g, tgi_tensor(w->tape, index));
+    const tgi_node *operand = tgi_node_at(w->tape, index), *node = w->tape->status ? NULL : tgi_usable(w->tape, g);
+    if (!node || !is_like(node, operand)) {
+        if (check_gradient(w->tape, g, operand)) return w->tape->status;
+        if (!is_like(tgi_node_at(w->tape, tgi_index(g)), operand)) g = tgi_sum_to(g, tgi_tensor(w->tape, index));
+    }
     uint32_t before = gradient_so_far(w, index);
     if (before != TGI_NONE) g = tg_add(tgi_tensor(w->tape, before), g);
     if (w->tape->status || index < w->first) return w->tape->status; /* an output that no input leads to */

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "core/residency.h"
 #include "grad/grad.h"
 #include "ops/ops.h"
 
@@ -55,12 +56,19 @@ static tg_tensor tangent_of(const walk *w, uint32_t index) {
     return tgi_tensor(w->tape, w->tangent[index - w->first]);
 }
 
+/* t, broadcast to the shape of the instruction. What is recorded must not depend on whether its value was dropped. */
+static tg_tensor in_shape_of(tg_tape *tape, tg_tensor t, uint32_t index) {
+    const tgi_node *of = tgi_node_at(tape, index), *node = tgi_usable(tape, t);
+    bool            same = node ? tgi_same_dims(node->rank, node->dims, of->rank, of->dims)
+                                : tg_shape_equal(tg_shape_of(t), tgi_node_shape(of));
+    return same ? t : tg_broadcast_to(t, tgi_node_shape(of));
+}
+
 /* Adds to the tangent of an instruction; t may still have a shape that broadcasts to its. What has no elements moves nothing, and has none:
  * not even a mean of it. */
 static tg_status give(walk *w, uint32_t index, tg_tensor t) {
-    tg_tensor y = tgi_tensor(w->tape, index);
-    if (w->tape->status || tg_size(y) == 0) return w->tape->status;
-    if (!tg_shape_equal(tg_shape_of(t), tg_shape_of(y))) t = tg_broadcast_to(t, tg_shape_of(y));
+    if (w->tape->status || tgi_node_size(tgi_node_at(w->tape, index)) == 0) return w->tape->status;
+    t = in_shape_of(w->tape, t, index);
     if (tgi_is_marked(&w->given, index)) t = tg_add(tangent_of(w, index), t);
     if (w->tape->status || index >= w->end) return w->tape->status; /* an input that leads to no output */
     tgi_mark(&w->given, index);
@@ -101,7 +109,7 @@ static void give_elementwise(walk *w, uint32_t index, tg_rule_call *call) {
     for (uint32_t j = 0; j < node->count && !w->tape->status; j++) {
         if (!has_tangent(w, node, j)) continue;
         call->which = (int)j;
-        call->g = tg_broadcast_to(tangent_of(w, node->in[j]), tgi_node_shape(node));
+        call->g = in_shape_of(w->tape, tangent_of(w, node->in[j]), index);
         if (!w->tape->status) give(w, index, tgi_call_rule(w->tape, tgi_rule_of(node, j), call));
     }
 }

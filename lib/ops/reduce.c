@@ -75,11 +75,22 @@ tg_tensor tgi_reduce(const tg_op *op, tg_tensor x, tg_axes axes, bool keepdim) {
     return tg_record(NULL, op, 1, &x, &attr, sizeof attr);
 }
 
+/* Whether the axes are the first ones: those that are left broadcast as they are. */
+static bool are_first(const tgi_axes_attr *attr, int rank) {
+    int first = 0;
+    while (first < rank && tgi_has_axis(attr, first))
+        first++;
+    while (first < rank && !tgi_has_axis(attr, first))
+        first++;
+    return first == rank;
+}
+
 tg_tensor tgi_unreduced(tg_tensor y, tg_tensor x, const tgi_axes_attr *attr) {
     tgi_axes_attr kept = {attr->axes, true};
     tg_shape      shape = tg_shape_of(x), ones = {.rank = shape.rank};
+    if (attr->keepdim || are_first(attr, shape.rank)) return tg_broadcast_to(y, shape);
     reduce_dims(&kept, shape.rank, shape.dims, ones.dims);
-    return tg_broadcast_to(attr->keepdim ? y : tg_reshape(y, ones), shape);
+    return tg_broadcast_to(tg_reshape(y, ones), shape);
 }
 
 bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepdim, bool whole, tgi_reduction *r) {
