@@ -18,13 +18,14 @@
  *   a named result (tg_set_name)      an argument, written: gradients, losses, whatever is wanted
  *   a leaf that a function assigns    a member of the struct model_state: parameters that are trained, what optimizers keep, and with
  *                                     them the random numbers' generator. model_init gives all of them the values that they have now
- *   any other parameter, a constant   const data in the C file, or by TG_EMIT_CALLERS a member of the state
+ *   any other parameter, a constant,
+ *   an input that the tape assigns    const data in the C file, or by TG_EMIT_CALLERS a member of the state
  *   memory for what is in between     the struct model_work, planned by who reads a value last; it holds nothing between two calls
  *   float32, float64, int64, bool     float, double, int64_t, bool
  *
  * The text is C99, and C++ too, without a warning of -Wall -Wextra -Wpedantic -Wconversion. Neighbouring elementwise ops are one loop.
- * Loops (tapegrad/loop.h) are loops. Comments have shapes and the lines that recorded an op. Values are the library's up to rounding: the functions are those of
- * <math.h>, and sums are made in another order.
+ * Loops (tapegrad/loop.h) are loops. Comments have shapes and the lines that recorded an op. Values are the library's up to rounding:
+ * the functions are those of <math.h>, and sums are made in another order. The arrays that are passed to a function do not overlap.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TAPEGRAD_EMIT_H

@@ -185,7 +185,7 @@ static tgi_leaf_home home_of(const tgi_file *file, uint32_t index) {
     const tgi_leaf *leaf = tgi_leaf_of(node);
     if (node->op == &tgi_number) return TGI_LEAF_LITERAL;
     if (file->assigned[index] || leaf->shows_state) return TGI_LEAF_STATE;
-    if (node->op == &tgi_input) return TGI_LEAF_ARGUMENT;
+    if (node->op == &tgi_input && leaf->last_assign == TGI_NONE) return TGI_LEAF_ARGUMENT;
     bool has_name = tgi_name_of(file->tape, node) != NULL;
     if (file->options.weights == TG_EMIT_CALLERS && has_name) return TGI_LEAF_STATE;
     bool is_number = !tgi_node_size(node) || (node->op == &tgi_constant && is_uniform(node));
@@ -379,6 +379,9 @@ static void write_source(tgi_file *file, tgi_writer *w) {
     tgi_put(w, "/* %s.c: written by tapegrad. */\n#include \"%s.h\"\n\n", file->prefix, file->prefix);
     tgi_put_string(w, file->options.no_libm ? "#define INFINITY (1.0f / 0.0f)\n#define NAN (0.0f / 0.0f)\n\n"
                                             : "#include <math.h>\n\n");
+    tgi_put_string(w, "/* Arguments do not overlap. */\n#if defined(__GNUC__) || defined(_MSC_VER)\n#define RESTRICT "
+                      "__restrict\n#else\n"
+                      "#define RESTRICT\n#endif\n\n");
     if (has_work(file) && file->options.memory == TG_EMIT_STATIC) {
         write_work_type(file, w);
         tgi_put(w, "static %s_work work;\n\n", file->prefix);

@@ -1,6 +1,6 @@
 /* emit/place.c: the third pass: where values are.
  *
- * What only its own loop reads is a variable in it. What an output shows is made in the caller's array. All else is in the work memory,
+ * What only its own loop reads is a variable in it, and what has few elements an array among the variables. What an output shows is made in the caller's array. All else is in the work memory,
  * an array for each dtype, from the unit that makes it to the last that reads it; a loop makes a value in the place of another that
  * it has read for the last time, if it has so many elements. Free places are a list in the order of their addresses, neighbours
  * joined; the smallest that is large enough is taken.
@@ -75,9 +75,25 @@ static void give(pool *p, int64_t at, int64_t size) {
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-static void choose_home(tgi_emit_value *v) {
+/* Whether a value is an array among the variables, which a compiler keeps in registers: it has few elements, and there are not too many
+ * such. */
+static bool take_few(tgi_function *f, const tgi_emit_value *v) {
+    enum { MOST_ELEMENTS = 4, MOST_BYTES = 2048 };
+    int64_t size = tgi_node_size(v->node), bytes = size * (int64_t)tg_dtype_size((tg_dtype)v->node->dtype);
+    if (f->has_empty || size > MOST_ELEMENTS || f->few_bytes + bytes > MOST_BYTES) return false;
+    f->few_bytes += bytes;
+    return true;
+}
+
+static void choose_home(tgi_function *f, tgi_emit_value *v) {
+    if (tgi_is_state(v)) v->is_few = take_few(f, v);
     if (v->kind == TGI_EMIT_NOTHING || v->target != TGI_NONE) return;
     v->home = v->is_output ? TGI_VALUE_OUTPUT : v->in_memory ? TGI_VALUE_WORK : TGI_VALUE_LOCAL;
+    if (v->home == TGI_VALUE_WORK) v->is_few = take_few(f, v);
+}
+
+static bool is_placed(const tgi_emit_value *v) {
+    return v->home == TGI_VALUE_WORK && !v->is_few;
 }
 
 /* Of each unit the first value that it reads last; the others follow. */
@@ -86,7 +102,7 @@ static void list_dying(placer *p, const tgi_emit_block *block, uint32_t *dying) 
     memset(dying, 0xff, block->unit_count * sizeof *dying);
     for (uint32_t i = block->first; i < block->end; i++) {
         const tgi_emit_value *v = &f->values[i];
-        if (v->home != TGI_VALUE_WORK) continue;
+        if (!is_placed(v)) continue;
         p->next_dying[i] = dying[v->last_unit];
         dying[v->last_unit] = i;
     }
@@ -100,7 +116,7 @@ static void note_last_readers(placer *p, const tgi_emit_block *block, uint32_t k
             const tgi_emit_source *s = &p->f->values[i].sources[j];
             tgi_emit_value        *base = &p->f->values[s->base];
             bool                   of_block = s->base >= block->first && s->base < block->end;
-            if (!of_block || base->home != TGI_VALUE_WORK || base->last_unit != k) continue;
+            if (!of_block || !is_placed(base) || base->last_unit != k) continue;
             base->last_reader = i;
             base->other_reads |= !unit->loop || !tgi_is_identical(s, unit->rank, unit->dims);
         }
@@ -108,8 +124,8 @@ static void note_last_readers(placer *p, const tgi_emit_block *block, uint32_t k
 
 static bool leaves_its_place(const placer *p, uint32_t base, uint32_t reader) {
     const tgi_emit_value *v = &p->f->values[base];
-    return v->home == TGI_VALUE_WORK && v->last_reader == reader && v->last_unit == p->f->values[reader].unit &&
-           !v->other_reads && !v->spared && v->unit != v->last_unit;
+    return is_placed(v) && v->last_reader == reader && v->last_unit == p->f->values[reader].unit && !v->other_reads &&
+           !v->spared && v->unit != v->last_unit;
 }
 
 /* Puts by the places of what value i of a loop is the last to read. */
@@ -130,7 +146,7 @@ static int64_t room_for(int64_t size) {
 
 static void take_place(placer *p, tgi_emit_value *v, const tgi_emit_unit *unit) {
     int dtype = v->node->dtype;
-    if (v->home != TGI_VALUE_WORK) return;
+    if (!is_placed(v)) return;
     if (unit->loop && p->spare_count[dtype])
         v->at = p->spare[dtype][--p->spare_count[dtype]];
     else
@@ -176,11 +192,11 @@ static tg_status place_body(placer *p, tgi_emit_block *block) {
     tgi_function *f = p->f;
     for (uint32_t i = block->first; i < block->end; i++) {
         tgi_emit_value *v = &f->values[i];
-        if (tgi_is_state(v)) v->at = take(&p->pools[v->node->dtype], room_for(tgi_node_size(v->node)));
+        if (tgi_is_state(v) && !v->is_few) v->at = take(&p->pools[v->node->dtype], room_for(tgi_node_size(v->node)));
     }
     if (place_block(p, block)) return f->file->tape->status;
     for (uint32_t i = block->first; i < block->end; i++)
-        if (tgi_is_state(&f->values[i])) give_value(p, &f->values[i]);
+        if (tgi_is_state(&f->values[i]) && !f->values[i].is_few) give_value(p, &f->values[i]);
     return TG_OK;
 }
 
@@ -200,7 +216,9 @@ tg_status tgi_place_values(tgi_function *f) {
     placer p = {.f = f};
     if (take_tables(&p)) return f->file->tape->status;
     for (uint32_t i = 0; i < f->value_count; i++)
-        choose_home(&f->values[i]);
+        f->has_empty |= f->values[i].needed && !tgi_node_size(f->values[i].node);
+    for (uint32_t i = 0; i < f->value_count; i++)
+        choose_home(f, &f->values[i]);
     if (place_block(&p, &f->blocks[0])) return f->file->tape->status;
     for (int dtype = 0; dtype < TG_DTYPES; dtype++) {
         f->work[dtype] = p.pools[dtype].end;

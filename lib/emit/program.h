@@ -101,6 +101,7 @@ typedef struct tgi_emit_value {
     uint32_t         target;                /* of an assign: the value that is overwritten, else TGI_NONE */
     uint32_t         block, loop;           /* which it is of; and of a loop that of its body, else 0 */
     uint32_t         given_by;              /* of a step's piece of an input: which operand of the loop; else TGI_NONE */
+    bool             is_few;                /* its few elements are an array among the function's variables */
     bool             packed;                /* of a loop: its result is read otherwise than item by item */
     int64_t          at;                    /* in the work memory of its dtype */
 } tgi_emit_value;
@@ -156,6 +157,8 @@ typedef struct tgi_function {
     tgi_emit_block  *blocks;
     uint32_t         block_count;
     int64_t          work[TG_DTYPES]; /* elements */
+    int64_t          few_bytes;       /* of values that are among the variables; */
+    bool             has_empty;       /* of none where a value has no elements, as its operands are not read then */
     int              failures;        /* so many ways to fail, */
     tgi_writer       failure_texts;   /* each a line of the header's comment */
 } tgi_function;

@@ -140,26 +140,27 @@ static void put_comma(tgi_writer *w, bool *first) {
     *first = false;
 }
 
-static void put_head(tgi_function *f, tgi_writer *w) {
-    tgi_file *file = f->file;
-    bool      first = true;
+static void put_head(tgi_function *f, tgi_writer *w, bool defines) {
+    tgi_file   *file = f->file;
+    bool        first = true;
+    const char *star = defines ? "*RESTRICT " : "*";
     tgi_put(w, "%s %s(", f->failures ? "int" : "void", f->name);
     if (has_state(f)) {
-        tgi_put(w, "%s_state *state", file->prefix);
+        tgi_put(w, "%s_state %sstate", file->prefix, star);
         first = false;
     }
     for (uint32_t i = 0; i < f->count; i++) {
         if (!uses(f, i, TGI_LEAF_ARGUMENT)) continue;
         put_comma(w, &first);
-        tgi_put(w, "const %s *%s", tgi_c_type((tg_dtype)f->values[i].node->dtype), tgi_c_name(file, i));
+        tgi_put(w, "const %s %s%s", tgi_c_type((tg_dtype)f->values[i].node->dtype), star, tgi_c_name(file, i));
     }
     for (int k = 0; k < f->output_count; k++) {
         put_comma(w, &first);
-        tgi_put(w, "%s *%s", tgi_c_type((tg_dtype)f->values[f->outputs[k].value].node->dtype), f->outputs[k].name);
+        tgi_put(w, "%s %s%s", tgi_c_type((tg_dtype)f->values[f->outputs[k].value].node->dtype), star, f->outputs[k].name);
     }
     if (has_work(f) && file->options.memory == TG_EMIT_REENTRANT) {
         put_comma(w, &first);
-        tgi_put(w, "%s_work *work", file->prefix);
+        tgi_put(w, "%s_work %swork", file->prefix, star);
     }
     tgi_put_string(w, first ? "void)" : ")");
 }
@@ -191,7 +192,7 @@ static void put_prototype(tgi_function *f) {
         tgi_put_bytes(w, f->failure_texts.text, f->failure_texts.length);
     }
     tgi_put_string(w, " */\n");
-    put_head(f, w);
+    put_head(f, w, false);
     tgi_put_string(w, ";\n\n");
 }
 
@@ -218,9 +219,13 @@ void tgi_write_place(tgi_function *f, uint32_t value) {
     const tgi_emit_value *v = &f->values[value];
     const char           *name = v->name ? v->name : tgi_c_name(f->file, value);
     int                   dtype = v->node->dtype;
-    tgi_put_line(&f->file->bodies, "%s *const %s = work%s%s + %" PRId64 ";", tgi_c_type((tg_dtype)dtype), name,
-                 f->file->options.memory == TG_EMIT_STATIC ? "." : "->", pool_name(dtype), v->at);
-    if (!tgi_node_size(v->node)) tgi_put_line(&f->file->bodies, "(void)%s;", name);
+    int64_t               size = tgi_node_size(v->node);
+    if (v->is_few)
+        tgi_put_line(&f->file->bodies, "%s %s[%" PRId64 "];", tgi_c_type((tg_dtype)dtype), name, size ? size : 1);
+    else
+        tgi_put_line(&f->file->bodies, "%s *const %s = work%s%s + %" PRId64 ";", tgi_c_type((tg_dtype)dtype), name,
+                     f->file->options.memory == TG_EMIT_STATIC ? "." : "->", pool_name(dtype), v->at);
+    if (!size) tgi_put_line(&f->file->bodies, "(void)%s;", name);
 }
 
 /* A name for the place of each value that the unit makes in the work memory. */
@@ -273,7 +278,7 @@ tg_status tgi_write_function(tgi_function *f) {
     write_state(f, &state, file->bodies.text);
     if (has_state(f) && (!file->bodies.text || (!state.text && !tgi_has_word(file->bodies.text, "state"))))
         tgi_put_lines(&state, "(void)state;");
-    put_head(f, &head); /* which depends on whether the kernels may fail */
+    put_head(f, &head, true); /* which depends on whether the kernels may fail */
     tgi_put(&body, "%s {\n", head.text ? head.text : "");
     if (state.text) tgi_put(&body, file->bodies.text ? "%s\n" : "%s", state.text);
     if (file->bodies.text) tgi_put_string(&body, file->bodies.text);

@@ -12,6 +12,11 @@
 /* ---- take --------------------------------------------------------------------------------------------------- */
 
 void tgi_write_index_check(tg_emit_call *call, int k, int64_t size) {
+    if (size == 0) { /* which no index is in */
+        tg_emit(call, "$for(i, %" PRId64 ")\n$fail(an index is out of range for an axis of size 0)\n}",
+                tgi_size(call->in[k].rank, call->in[k].dims));
+        return;
+    }
     tg_emit(call, "$for(i, %" PRId64 ")\nif ($%d[#i] < 0 || $%d[#i] >= %" PRId64 ") {",
             tgi_size(call->in[k].rank, call->in[k].dims), k, k, size);
     tg_emit(call, "$fail(an index is out of range for an axis of size %" PRId64 ")\n}\n}", size);

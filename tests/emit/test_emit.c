@@ -223,6 +223,22 @@ START_TEST(parts_are_functions) {
 }
 END_TEST
 
+/* A running mean, which the training assigns, is a constant of the network that reads it. */
+START_TEST(inputs_that_another_part_assigns_are_constants) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(2)), mean = tg_input(tape, "mean", TG_F32, TG_SHAPE(2));
+    tg_begin_part(tape, "train");
+    tg_assign(mean, tg_mul(0.5, tg_add(mean, x)));
+    tg_end_part(tape);
+    tg_begin_part(tape, "predict");
+    tg_set_name(tg_sub(x, mean), "y");
+    tg_end_part(tape);
+    tg_emit_function f = {.part = "predict"};
+    HAS(header_of(tape, &(tg_emit_options){.function_count = 1, .functions = &f}), "void tape_predict(const float *x, float *y);");
+    finish(tape);
+}
+END_TEST
+
 START_TEST(weights_may_be_the_callers) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(2)),
@@ -360,6 +376,7 @@ Suite *suite_emit(void) {
     tcase_add_test(tcase, names_become_identifiers);
     tcase_add_test(tcase, names_are_not_those_of_functions_in_the_file);
     tcase_add_test(tcase, parts_are_functions);
+    tcase_add_test(tcase, inputs_that_another_part_assigns_are_constants);
     tcase_add_test(tcase, weights_may_be_the_callers);
     tcase_add_test(tcase, failures_are_numbers);
     suite_add_tcase(suite, tcase);

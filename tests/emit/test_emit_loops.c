@@ -224,8 +224,8 @@ static const char *source_and_header(tg_tape *tape) {
 /* The states of the steps are recorded for a derivative, and nobody asks for it: so they are not in the work memory, only the state is. */
 START_TEST(what_nobody_reads_of_a_loop_is_not_there) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor w[2] = {leaf(tape, "w", TG_SHAPE(2, 2)), leaf(tape, "v", TG_SHAPE(2, 2))};
-    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(100, 2, 2)), h = tg_full(tape, TG_F64, TG_SHAPE(2, 2), 0), y;
+    tg_tensor w[2] = {leaf(tape, "w", TG_SHAPE(3, 3)), leaf(tape, "v", TG_SHAPE(3, 3))};
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(100, 3, 3)), h = tg_full(tape, TG_F64, TG_SHAPE(3, 3), 0), y;
     tg_scan(tape, &((tg_loop_spec){.body = cell,
                                    .context = w,
                                    .steps = 100,
@@ -237,7 +237,7 @@ START_TEST(what_nobody_reads_of_a_loop_is_not_there) {
                                    .y = &y}));
     tg_set_name(h, "h");
     const char *text = source_and_header(tape);
-    ck_assert_msg(strstr(text, "double f64[8];") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "double f64[18];") != NULL, "%s", text);
     finish(tape);
 }
 END_TEST
