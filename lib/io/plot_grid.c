@@ -280,8 +280,8 @@ static void write_images(const tgi_plot *plot, const grid *g, const numbers *n, 
             "\nset lmargin at screen %.9g\nset rmargin at screen %.9g\nset bmargin at screen %.9g\nset tmargin at screen %.9g\n"
             "set xrange [-0.5:%" PRId64 ".5]\nset yrange [%" PRId64 ".5:-0.5]\n"
             "unset border\nunset xtics\nunset key\nset palette gray\nset cbrange [0:255]\nunset colorbox\n",
-            (double)g->left / width, (double)(g->left + g->width) / width, EDGE / height, (double)(EDGE + g->height) / height,
-            g->width - 1, g->height - 1);
+            (double)g->left / width, (double)(g->left + g->width) / width, (double)EDGE / height,
+            (double)(EDGE + g->height) / height, g->width - 1, g->height - 1);
     write_rows(plot, g, o->rows);
     write_pixels(plot, g, n);
     fprintf(plot->script, "plot $pixels matrix with image\n");
