@@ -121,11 +121,28 @@ static void NAME(make_strip)(STRIP s, bool packed) {
 
 /* ---- panels and blocks ------------------------------------------------------------------------------------------- */
 
+/* A panel of `width` rows (a constant) that are contiguous, a line of the cache of each at a time: element by element across the rows each
+ * access would be in another line, and where rows are a power of 2 apart all these lines are in each other's way. */
+static ALWAYS_INLINE void NAME(pack_lines)(int width, int64_t k, const T *x, int64_t row, T *panel) {
+    enum { LINE = 64 / sizeof(T) };
+    int64_t p = 0;
+    for (; p + LINE <= k; p += LINE, panel += LINE * width)
+        for (int r = 0; r < width; r++)
+            UNROLL for (int q = 0; q < LINE; q++) panel[q * width + r] = x[r * row + p + q];
+    for (; p < k; p++, panel += width)
+        for (int r = 0; r < width; r++)
+            panel[r] = x[r * row + p];
+}
+
 /* Copies `count` rows of x, each k long, into panels of `width` rows (a constant): within a panel, the elements that are used
  * together are next to each other. The last panel is filled up with zeros. */
 static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX x, T *panel) {
     for (int64_t i = 0; i < count; i += width, panel += width * k) {
         int rows = (int)min_of(count - i, width);
+        if (rows == width && x.col == 1 && x.row != 1) {
+            NAME(pack_lines)(width, k, x.at + i * x.row, x.row, panel);
+            continue;
+        }
         for (int64_t p = 0; p < k; p++) {
             const T *from = x.at + i * x.row + p * x.col;
             T       *to = panel + p * width;

@@ -56,6 +56,20 @@ static int64_t next(walk *w) {
     return here;
 }
 
+/* The offsets of the next eight. */
+static void next_8(walk *w, int64_t here[8]) {
+    int last = w->rank - 1;
+    if (last >= 0 && w->dims[last] - w->index[last] > 8) {
+        for (int i = 0; i < 8; i++)
+            here[i] = w->offset + i * w->strides[last];
+        w->offset += 8 * w->strides[last];
+        w->index[last] += 8;
+    } else {
+        for (int i = 0; i < 8; i++)
+            here[i] = next(w);
+    }
+}
+
 /* The offsets of the next n. */
 static void next_n(walk *w, int64_t n, int64_t *here) {
     int last = w->rank - 1;

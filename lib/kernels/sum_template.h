@@ -59,9 +59,8 @@ static T NAME(add_contiguous)(int64_t n, const T *x) {
 
 /* n numbers, `stride` elements apart: four sums side by side. */
 static T NAME(add_strided)(int64_t n, const T *x, int64_t stride) {
-    T       sum[4] = {0, 0, 0, 0};
+    T       sum[4] = {(T)-0.0, (T)-0.0, (T)-0.0, (T)-0.0}; /* which leaves -0 what it is, as in a column */
     int64_t i = 0;
-    if (n == 1) return OF(*x); /* -0 stays what it is, as in a column of one row */
     for (; i + 4 <= n; i += 4)
         UNROLL for (int l = 0; l < 4; l++) sum[l] += OF(x[(i + l) * stride]);
     for (; i < n; i++)
@@ -102,12 +101,17 @@ static T NAME(add_runs)(bool in_lanes, walk runs, int64_t count, int64_t n, cons
 
 static void NAME(sum_rows)(layout *l, const T *x, T *out) {
     int64_t n, stride, elements = steps(&l->kept);
-    walk    runs = without_inner(l->sum, &n, &stride);
+    walk    kept = l->kept, runs = without_inner(l->sum, &n, &stride);
     int64_t count = steps(&runs);
+    bool    in_lanes = l->in_lanes, short_runs = count == 1 && n <= NAME(block_of)(in_lanes);
     for (int64_t i = 0; i < elements; i++) {
-        const T *from = x + next(&l->kept);
-        out[i] = count == 1 ? NAME(add_run)(l->in_lanes, n, from, stride)
-                            : NAME(add_runs)(l->in_lanes, runs, count, n, from, stride);
+        const T *from = x + next(&kept);
+        if (short_runs)
+            out[i] = NAME(add_block)(in_lanes, n, from, stride);
+        else if (count == 1)
+            out[i] = NAME(add_run)(in_lanes, n, from, stride);
+        else
+            out[i] = NAME(add_runs)(in_lanes, runs, count, n, from, stride);
     }
 }
 
@@ -205,41 +209,52 @@ static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
     }
 }
 
-/* Where the next rows are, at most eight of them: in x, or, where that says which columns are wanted, in a copy. */
-static void NAME(find_rows)(walk *rows, int count, int64_t n, const int64_t *columns, const T *x, T *copy, const T **row) {
-    int64_t at[8];
-    next_n(rows, count, at);
-    for (int r = 0; r < count; r++)
-        row[r] = columns ? copy + r * COPIED : x + at[r];
-    if (!columns) return;
-    if (count == 8)
-        for (int64_t j = 0; j < n; j++)
-            UNROLL for (int r = 0; r < 8; r++) copy[r * COPIED + j] = x[at[r] + columns[j]];
-    else
-        for (int r = 0; r < count; r++)
-            for (int64_t j = 0; j < n; j++)
-                copy[r * COPIED + j] = x[at[r] + columns[j]];
-}
-
 /* sum = the next `count` rows, at most ROWS of them. */
-static void NAME(add_block_of_rows)(walk *rows, int64_t count, int64_t n, const int64_t *columns, const T *x, T *sum) {
-    T        copy[8 * COPIED];
-    const T *row[8];
-    int64_t  i = 0;
+static void NAME(add_block_of_rows)(walk *rows, int64_t count, int64_t n, const T *x, T *sum) {
+    int64_t i = 0;
     for (; i + 8 <= count; i += 8) {
-        NAME(find_rows)(rows, 8, n, columns, x, copy, row);
+        int64_t  at[8];
+        const T *row[8];
+        next_8(rows, at);
+        for (int r = 0; r < 8; r++)
+            row[r] = x + at[r];
         NAME(add_8_rows)(n, row, sum, i > 0);
     }
-    if (i < count) NAME(find_rows)(rows, (int)(count - i), n, columns, x, copy, row);
-    for (int r = 0; i < count; i++, r++)
-        NAME(add_row)(n, row[r], sum, i > 0);
+    for (; i < count; i++)
+        NAME(add_row)(n, x + next(rows), sum, i > 0);
+}
+
+/* The same rows, of which the columns say where their elements are: eight are copied at a time. */
+static void NAME(add_copied_rows)(walk *rows, int64_t count, int64_t n, const int64_t *columns, const T *x, T *sum) {
+    T copy[8 * COPIED];
+    for (int64_t i = 0; i < count; i += 8) {
+        int64_t  at[8], some = min_of(count - i, 8);
+        const T *row[8];
+        next_n(rows, some, at);
+        for (int r = 0; r < 8; r++)
+            row[r] = copy + r * COPIED;
+        if (some == 8) {
+            for (int64_t j = 0; j < n; j++)
+                UNROLL for (int r = 0; r < 8; r++) copy[r * COPIED + j] = x[at[r] + columns[j]];
+            NAME(add_8_rows)(n, row, sum, i > 0);
+            continue;
+        }
+        for (int64_t r = 0; r < some; r++) {
+            for (int64_t j = 0; j < n; j++)
+                copy[j] = x[at[r] + columns[j]];
+            NAME(add_row)(n, copy, sum, i + r > 0);
+        }
+    }
 }
 
 /* sum = the next `count` rows, n elements of each. Each level of the recursion, eight times as many rows, takes n elements of
  * `spare`. */
 static void NAME(add_rows)(walk *rows, int64_t count, int64_t n, const int64_t *columns, const T *x, T *sum, T *spare) {
     if (count <= TGI_SUM_ROWS) {
-        NAME(add_block_of_rows)(rows, count, n, columns, x, sum);
+        if (columns)
+            NAME(add_copied_rows)(rows, count, n, columns, x, sum);
+        else
+            NAME(add_block_of_rows)(rows, count, n, x, sum);
         return;
     }
     int64_t part = part_of(count);
