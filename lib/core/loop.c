@@ -55,11 +55,19 @@ tgi_node *tgi_new_loop_value(tg_tape *tape, const char *what, tg_type type, bool
 }
 
 /* The number that an instruction has in a segment's key is of no use while another is recorded: until then it says what stands for it,
- * and of what stands for another which. */
-static tgi_node *stand_in_of(const tg_tape *tape, uint32_t outer) {
-    uint32_t  inner = tgi_node_at(tape, outer)->outside;
-    tgi_node *node = inner > tape->loop_start && inner < tape->count ? tgi_node_at(tape, inner) : NULL;
-    return node && node->op == &tgi_loop_value && node->part == tape->part && node->outside == outer ? node : NULL;
+ * and of what stands for another which. A loop in the body may have taken the value since: then the list of captures knows. */
+static bool has_stand_in(tg_tape *tape, uint32_t outer) {
+    tgi_node       *of = tgi_node_at(tape, outer);
+    uint32_t        inner = of->outside;
+    const tgi_node *node = inner > tape->loop_start && inner < tape->count ? tgi_node_at(tape, inner) : NULL;
+    if (!node || node->op != &tgi_loop_value || node->outside != outer) return false;
+    if (node->part == tape->part) return true;
+    for (const tgi_capture *c = tgi_part_at(tape, tape->part)->loop->captures; c; c = c->previous)
+        if (c->outer == outer) {
+            of->outside = c->inner;
+            return true;
+        }
+    return false;
 }
 
 uint32_t tgi_captured(const tg_tape *tape, uint32_t outer) {
@@ -67,7 +75,7 @@ uint32_t tgi_captured(const tg_tape *tape, uint32_t outer) {
 }
 
 tg_status tgi_capture_value(tg_tape *tape, const char *what, uint32_t outer) {
-    if (stand_in_of(tape, outer)) return TG_OK;
+    if (has_stand_in(tape, outer)) return TG_OK;
     tgi_node *node = tgi_new_loop_value(tape, what, tgi_node_type(tgi_node_at(tape, outer)), true);
     if (!node) return tape->status;
     tgi_loop    *loop = tgi_part_at(tape, tape->part)->loop;

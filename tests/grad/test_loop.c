@@ -12,7 +12,7 @@
 
 /* ---- like the steps one by one ----------------------------------------------------------------------------------- */
 
-enum { WIDTH = 5, STEPS = 7 };
+enum { WIDTH = 5, STEPS = 11 }; /* in halves with a step left over, and so are these */
 
 /* The loss of a recurrence of that cell, all its derivatives up to second order, and what they are for. */
 typedef struct recurrence {

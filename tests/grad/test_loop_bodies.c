@@ -193,6 +193,46 @@ START_TEST(loops_can_be_nested) {
 }
 END_TEST
 
+/* Two loops in a body use the same value from outside of both; context: w, and whether they are unrolled. */
+static void grow(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)y;
+    state[0] = tg_sin(tg_mul(*(tg_tensor *)context, state[0]));
+}
+
+static void twice(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    const nest *n = context;
+    (void)x, (void)y;
+    for (int k = 0; k < 2; k++) {
+        tg_loop_spec spec = loop(grow, (void *)&n->w, 2 + k, 1, state);
+        if (n->unrolled)
+            unrolled(tape, &spec);
+        else
+            tg_scan(tape, &spec);
+    }
+    state[0] = tg_mul(n->w, state[0]);
+}
+
+START_TEST(loops_in_a_body_share_what_they_take_from_outside) {
+    tg_tensor g[2][2], hv[2][2];
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor leaves[2] = {PARAMETER(tape, "w", 0.7, 1.2), PARAMETER(tape, "h", 0.2, -0.4)};
+    for (int one_by_one = 0; one_by_one < 2; one_by_one++) {
+        nest         n = {leaves[0], one_by_one};
+        tg_tensor    h = leaves[1];
+        tg_loop_spec spec = loop(twice, &n, 3, 1, &h);
+        ck_assert_msg(!(one_by_one ? unrolled(tape, &spec) : tg_scan(tape, &spec)), "%s", tg_error(tape));
+        tg_tensor loss = tg_sum(tg_square(h));
+        ck_assert(!tg_vjp(tape, 1, &loss, NULL, 2, leaves, g[one_by_one]));
+        ck_assert(!tg_hvp(loss, 2, leaves, NULL, hv[one_by_one]));
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_double_lt(difference(g[0][i], g[1][i]), 1e-14);
+        ck_assert_double_lt(difference(hv[0][i], hv[1][i]), 1e-13);
+    }
+    finish(tape);
+}
+END_TEST
+
 /* Gradient descent on (x - w)^4 / 4, in a loop; context: w. */
 static void descend(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
     tg_tensor energy = tg_mul(0.25, tg_pow(tg_sub(state[0], *(tg_tensor *)context), 4)), g;
@@ -371,6 +411,7 @@ Suite *suite_loop_bodies(void) {
     tcase_add_test(tcase, what_is_read_may_be_of_any_dtype);
     tcase_add_test(tcase, states_can_be_integers);
     tcase_add_loop_test(tcase, loops_can_be_nested, 0, 2);
+    tcase_add_test(tcase, loops_in_a_body_share_what_they_take_from_outside);
     tcase_add_test(tcase, a_body_can_differentiate);
     tcase_add_test(tcase, a_loop_in_a_part_sees_the_leaves_as_they_are);
     tcase_add_test(tcase, training_in_both_styles_gives_the_same_bits);
