@@ -199,6 +199,10 @@ typedef struct tg_odeint_options {
     double  rtol, atol;           /* the error of a step is kept below atol + rtol |y|: default 1e-6 and 1e-9, of float32 1e-4 and 1e-6 */
     double  first_step, max_step; /* default: found from the rates at the start; no bound */
     int64_t max_steps;            /* default 10000, rejected ones included */
+
+    /* The most memory, in bytes, for states that are kept for the gradient, as of tg_scan; default 0: no limit, which is two states
+     * for each step. With less, the adjoint computes steps once more, from states that are kept between them. */
+    size_t memory;
 } tg_odeint_options;
 
 /* The solution of dy/dt = f(t, y) with the value y0, of any shape, at times[0], at `count` times that rise or fall: a tensor of
@@ -206,9 +210,14 @@ typedef struct tg_odeint_options {
  * order 5 with an error estimate of order 4, which sets the size of each step by a PI controller; times between steps are interpolated to
  * order 4 (E. Hairer, S. P. Norsett and G. Wanner, Solving Ordinary Differential Equations I (1993), II.4 to II.6).
  *
- * The steps are found now, with the values that y0 and all that f uses have now. What is recorded are the steps that were accepted, with
- * their sizes as constants: gradients flow through them to y0 and to what f uses, and a run with other values takes the same steps. `f` is
- * called seven times to record a step that is tried, and six times for each that was accepted. The equations are not to be stiff.
+ * The steps are found now, with the values that y0 and all that f uses have now. What is recorded is a loop (tg_scan) over the steps that were
+ * accepted, with their sizes as constants: gradients flow through them to y0 and to what f uses, and a run with other values takes the
+ * same steps. So a gradient is that of the solution that was computed, by the adjoint of the method's own steps, and not a second
+ * differential equation that is solved backwards, and whose solution is another one. The equations are not to be stiff.
+ *
+ * `f` is called seven times to record a step that is tried, and seven times for the loop, however many steps there are; with a limit of
+ * memory for each of its levels. Where memory is limited, and the steps are many times as many as the times, there is a loop for
+ * each time. y0 has at most 7 axes.
  *
  * `report` may be NULL; it receives the steps that were accepted (iterations) and the evaluations of f that it took to find them
  * (values). TG_ERR_ARGUMENT for fewer
