@@ -77,7 +77,7 @@ static void write_script(FILE *script, const char *output, const char *terminal,
     write_quoted(script, "\nset title ", f->title);
     write_quoted(script, "\nset xlabel ", f->x_label);
     write_quoted(script, "\nset ylabel ", f->y_label);
-    fprintf(script, "\nset grid\nset key below\n");
+    fprintf(script, "\nset grid\nset key below\n%s", f->even ? "set size ratio -1\n" : "");
     for (int i = 0; i < f->count; i++) {
         fprintf(script, i == 0 ? "plot " : ", ");
         write_style(script, &f->series[i]);

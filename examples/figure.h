@@ -21,6 +21,7 @@ typedef struct figure_series {
 
 typedef struct figure {
     const char          *title, *x_label, *y_label;
+    bool                 even;  /* a unit is as long along both axes */
     int                  count; /* of series, of which the later ones are drawn over the earlier ones */
     const figure_series *series;
 } figure;

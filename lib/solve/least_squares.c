@@ -36,7 +36,7 @@ static void solve_free(tgi_problem *p, const tgi_levenberg *o) {
     tgi_record_value(p, cost);
     tgi_record_gradient(p, cost);
     tgi_record_normal_product(p, tgi_record_weights(o->robust, p->solved));
-    tgi_trust_region region = {o->tolerance_gradient, o->tolerance_value, INFINITY, 0};
+    tgi_trust_region region = {o->tolerance_gradient, o->tolerance_value, INFINITY, 0, 0.1}; /* a product costs less than a step */
     if (!tgi_start(p)) tgi_minimize_by_products(p, &region);
 }
 

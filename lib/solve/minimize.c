@@ -30,7 +30,7 @@ static void minimize(tgi_problem *p, const tg_minimize_options *o) {
     if (o->method == TG_NEWTON_CG) tgi_record_hessian_product(p, p->solved);
     if (tgi_start(p)) return;
     if (o->method == TG_NEWTON_CG)
-        tgi_minimize_by_products(p, &(tgi_trust_region){gradient, value, max_step, 1});
+        tgi_minimize_by_products(p, &(tgi_trust_region){gradient, value, max_step, 1, 0.5});
     else
         tgi_minimize_by_gradients(p, &(tgi_quasi_newton){gradient, value, max_step, history, bounded});
 }

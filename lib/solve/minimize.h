@@ -21,6 +21,7 @@ void tgi_minimize_by_gradients(tgi_problem *p, const tgi_quasi_newton *o);
 typedef struct tgi_trust_region {
     double tolerance_gradient, tolerance_value, max_step; /* max_step bounds the length of the step */
     double least_value;                                   /* that the tolerance of the value counts for */
+    double forcing; /* conjugate gradients end where the residual is this part of the gradient, or less where that is small */
 } tgi_trust_region;
 
 void tgi_minimize_by_products(tgi_problem *p, const tgi_trust_region *o);

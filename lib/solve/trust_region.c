@@ -54,7 +54,7 @@ static tg_status multiply(state *m) {
 }
 
 static void find_step(state *m) {
-    double rr = tgi_dot(m->n, m->g, m->g), size = sqrt(rr), enough = fmin(0.5, sqrt(size)) * size;
+    double rr = tgi_dot(m->n, m->g, m->g), size = sqrt(rr), enough = fmin(m->o->forcing, sqrt(size)) * size;
     m->at_surface = false;
     for (int64_t i = 0; i < m->n; i++) {
         m->d[i] = m->bd[i] = 0;

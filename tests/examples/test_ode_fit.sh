@@ -5,7 +5,7 @@
 # `make check` sets the variables; by hand it runs in the build directory. Reports by the Test Anything Protocol.
 # SPDX-License-Identifier: MIT
 set -u
-program=curve_fit
+program=ode_fit
 
 . "${top_srcdir:-${srcdir:-$(dirname "$0")/../..}}/tests/examples/fit.sh"
 
@@ -63,7 +63,7 @@ PATH=$before
 PATH=$root/no "$programs/$program" --plot "$root/x.svg" 2>"$root/err"
 [ $? = 2 ] && grep -q 'x.svg: pictures are drawn by gnuplot, which is not installed or not in PATH' "$root/err"
 report $? "without gnuplot there is no picture"
-draws --steps 20
+draws --tolerance 1e-7
 
 printf 'year,hares,lynxes\n1900,1,2\n1901,2,3\n' >"$root/few"
 sed 's/^1903.*/1903,77.4/' "$data" >"$root/short"
@@ -77,13 +77,12 @@ refuses "short: line 5" --data "$root/short"
 refuses "word: line 5" --data "$root/word"
 refuses "none: row 4: expected a later year than before, and numbers above 0" --data "$root/none"
 refuses "twice: row 4: expected a later year" --data "$root/twice"
-refuses "the fit does not settle: after" --data "$root/constant"
+refuses "odeint: the step size is" --data "$root/constant"
 refuses "--data: expected a text, found ''" --data ""
-refuses "--steps: expected an integer from 1 to" --steps 0
-refuses "--steps: at most 200" --steps 201
-refuses "--steps: needs a value" --steps
+refuses "--tolerance: expected a number from 1e-13 on" --tolerance 0
+refuses "--tolerance: needs a value" --tolerance
 refuses "--frob: no such option; --help lists them" --frob
 refuses "file: unexpected; every option starts with --" file
-helps --data --steps --plot
+helps --data --tolerance --plot
 
 finish

@@ -1,10 +1,10 @@
-/* examples/curve_fit.c: a differential equation fitted to data, with error bars.
+/* examples/ode_fit.c: a differential equation fitted to data, with error bars.
  *
  * How many hares and lynxes were trapped, year by year, by the equations of Lotka and Volterra, for the logarithms h and l of the
  * numbers:
  *     dh/dt = alpha - beta exp(l),   dl/dt = delta exp(h) - gamma
- * The equations are solved by steps of Runge and Kutta's method, all of which are recorded on the tape, so that the gradient goes through
- * them. The logarithms of the data are taken to be normal around the solution, with one standard deviation, sigma. The fit makes the
+ * tg_odeint solves them, and its solution is a formula of the parameters, with a gradient and a Hessian. The logarithms of the data are
+ * taken to be normal around the solution, with one standard deviation, sigma. The fit makes the
  * likelihood largest, and its Hessian there gives the covariance of all that was fitted (see G. A. F. Seber and C. J. Wild, Nonlinear
  * Regression (1989), 2.2). All parameters are fitted as logarithms: they are positive, and of one size.
  *
@@ -23,7 +23,7 @@
 #include "complain.h"
 #include "figure.h"
 
-const char program_name[] = "curve_fit";
+const char program_name[] = "ode_fit";
 
 /* ---- the data ---------------------------------------------------------------------------------------------------- */
 
@@ -62,53 +62,30 @@ typedef struct model {
 } model;
 
 /* dz/dt, where z is the pair (h, l). */
-static tg_tensor rates_of(model m, tg_tensor z) {
-    return tg_add(m.growth, tg_mul(m.coupling, tg_flip(tg_exp(z), TG_AXES(0))));
+static tg_tensor rates_of(tg_tensor time, tg_tensor z, void *context) {
+    const model *m = context;
+    (void)time;
+    return tg_add(m->growth, tg_mul(m->coupling, tg_flip(tg_exp(z), TG_AXES(0))));
 }
 
-/* One step of the classical method of order 4. */
-static tg_tensor runge_kutta_step(model m, tg_tensor z, double h) {
-    tg_tensor k1 = rates_of(m, z);
-    tg_tensor k2 = rates_of(m, tg_add(z, tg_mul(h / 2, k1)));
-    tg_tensor k3 = rates_of(m, tg_add(z, tg_mul(h / 2, k2)));
-    tg_tensor k4 = rates_of(m, tg_add(z, tg_mul(h, k3)));
-    return tg_add(z, tg_mul(h / 6, tg_add(tg_add(k1, k4), tg_mul(2, tg_add(k2, k3)))));
-}
-
-/* The solution at the years of the table, and at `moments` - 1 moments between one year and the next, as a tensor of shape (all moments,
- * 2). From one moment to the next it takes `steps` steps. */
-static tg_tensor solution_of(tg_tape *tape, tg_tensor theta, const table *t, int64_t moments, int64_t steps) {
-    tg_tensor p = tg_exp(theta), sign = tg_constant(tape, TG_F64, TG_SHAPE(2), (double[]){1, -1});
-    model     m = {.growth = tg_mul(sign, tg_slice(p, 0, ALPHA, FIRST_HARES, 2)),
-                   .coupling = tg_neg(tg_mul(sign, tg_slice(p, 0, BETA, FIRST_HARES, 2)))};
-
-    int64_t    count = (t->rows - 1) * moments + 1;
-    tg_tensor *z = malloc((size_t)count * sizeof *z);
-    if (!z) {
-        tg_fail(tape, TG_ERR_MEMORY, NULL, "out of memory");
-        return tg_invalid(tape);
-    }
-    z[0] = tg_slice(theta, 0, FIRST_HARES, SIGMA, 1);
-    for (int64_t i = 1; i < count; i++) {
-        int64_t row = (i - 1) / moments;
-        double  h = (t->years[row + 1] - t->years[row]) / (double)(moments * steps);
-        z[i] = z[i - 1];
-        for (int64_t step = 0; step < steps; step++)
-            z[i] = runge_kutta_step(m, z[i], h);
-    }
-    tg_tensor all = tg_stack(tg_list_from((int)count, z), 0);
-    free(z);
-    return all;
+/* The solution at the times, as a tensor of shape (count, 2). The first of them is that of the first year. */
+static tg_tensor solution_of(tg_tape *tape, tg_tensor theta, int count, const double *times, double tolerance) {
+    tg_tensor         p = tg_exp(theta), sign = tg_constant(tape, TG_F64, TG_SHAPE(2), (double[]){1, -1});
+    model             m = {.growth = tg_mul(sign, tg_slice(p, 0, ALPHA, FIRST_HARES, 2)),
+                           .coupling = tg_neg(tg_mul(sign, tg_slice(p, 0, BETA, FIRST_HARES, 2)))};
+    tg_odeint_options o = {.rtol = tolerance, .atol = tolerance};
+    return tg_odeint(tg_slice(theta, 0, FIRST_HARES, SIGMA, 1), rates_of, &m, count, times, &o, NULL);
 }
 
 /* The logarithm of the likelihood of the data. */
-static tg_tensor log_likelihood(tg_tape *tape, tg_tensor theta, const table *t, int64_t steps) {
+static tg_tensor log_likelihood(tg_tape *tape, tg_tensor theta, const table *t, double tolerance) {
     tg_tensor data = tg_stack(TG_LIST(tg_constant(tape, TG_F64, TG_SHAPE(t->rows), t->hares),
                                       tg_constant(tape, TG_F64, TG_SHAPE(t->rows), t->lynxes)),
                               1);
     tg_tensor log_sigma = tg_select(theta, 0, SIGMA);
-    tg_tensor residual = tg_div(tg_sub(tg_log(data), solution_of(tape, theta, t, 1, steps)), tg_exp(log_sigma));
-    double    n = (double)(2 * t->rows);
+    tg_tensor residual =
+        tg_div(tg_sub(tg_log(data), solution_of(tape, theta, (int)t->rows, t->years, tolerance)), tg_exp(log_sigma));
+    double n = (double)(2 * t->rows);
     return tg_neg(tg_add(tg_mul(0.5, tg_sum(tg_square(residual))), tg_add(tg_mul(n, log_sigma), n / 2 * log(2 * acos(-1)))));
 }
 
@@ -134,27 +111,36 @@ static void first_guess(const table *t, double theta[PARAMETERS]) {
         theta[i] = log(guess[i] > 1e-9 ? guess[i] : 1e-9);
 }
 
-/* Returns how many iterations it took. */
-static int64_t fit(tg_tape *tape, tg_tensor theta, const table *t, int64_t steps) {
+/* Finds steps of the solution where the parameters are, and betters them by a few iterations, in which the steps stay; and so again, until
+ * the value stays as well. Returns how many iterations it took. */
+static int64_t fit(tg_tape *tape, tg_tensor theta, const table *t, double tolerance) {
+    enum { ROUNDS = 40, EACH = 20 };
     tg_minimize_options options = {.tolerance_gradient = 1e-7,
                                    .tolerance_value = TG_ZERO,
                                    .max_step = 1,
-                                   .max_iterations = 500};
-    tg_solve_report     report;
-    tg_mark             mark = tg_tape_mark(tape);
-    tg_tensor           loss = tg_neg(log_likelihood(tape, theta, t, steps));
-    if (tg_minimize(loss, 1, &theta, &options, &report) == TG_OK && !report.converged)
+                                   .max_iterations = EACH};
+    tg_solve_report     report = {0};
+    int64_t             iterations = 0;
+    double              before = INFINITY, change = INFINITY;
+    for (int round = 0; round < ROUNDS && !(change < 1e-7) && !tg_error_status(tape); round++) {
+        tg_mark mark = tg_tape_mark(tape);
+        tg_minimize(tg_neg(log_likelihood(tape, theta, t, tolerance)), 1, &theta, &options, &report);
+        tg_discard(tape, mark);
+        iterations += report.iterations;
+        change = fabs(report.value - before);
+        before = report.value;
+    }
+    if (!(change < 1e-7) && !tg_error_status(tape))
         tg_fail(tape, TG_ERR_NUMERIC, NULL, "the fit does not settle: after %lld iterations the slope is %g: %s",
-                (long long)report.iterations, report.gradient, tg_stop_text(report.stop));
-    tg_discard(tape, mark);
-    return report.iterations;
+                (long long)iterations, report.gradient, tg_stop_text(report.stop));
+    return iterations;
 }
 
 /* The covariance of what was fitted: the inverse of the Hessian of minus the logarithm of the likelihood. Where that is not positive
  * definite, the fit is no maximum, and this is an error. */
-static tg_tensor covariance_of(tg_tape *tape, tg_tensor theta, const table *t, int64_t steps) {
+static tg_tensor covariance_of(tg_tape *tape, tg_tensor theta, const table *t, double tolerance) {
     double hessian[PARAMETERS * PARAMETERS] = {0};
-    tg_read_hessian(tg_neg(log_likelihood(tape, theta, t, steps)), theta, hessian, PARAMETERS * PARAMETERS);
+    tg_read_hessian(tg_neg(log_likelihood(tape, theta, t, tolerance)), theta, hessian, PARAMETERS * PARAMETERS);
     tg_tensor factor = tg_cholesky(tg_constant(tape, TG_F64, TG_SHAPE(PARAMETERS, PARAMETERS), hessian), TG_LOWER);
     return tg_cholesky_solve(factor, tg_eye(tape, TG_F64, PARAMETERS, PARAMETERS), TG_LOWER);
 }
@@ -184,20 +170,22 @@ static void print_results(tg_tape *tape, tg_tensor theta, tg_tensor covariance, 
 }
 
 /* The data, and for each of the two the solution with a band around it, its 95 % interval. */
-static bool draw(tg_tape *tape, const char *path, tg_tensor theta, tg_tensor covariance, const table *t) {
-    enum { MOMENTS = 8, MOST = MOST_ROWS * MOMENTS };
+static bool draw(tg_tape *tape, const char *path, tg_tensor theta, tg_tensor covariance, const table *t, double tolerance) {
+    enum { MOMENTS = 8, MOST = MOST_ROWS * MOMENTS }; /* from one row to the next */
     static double years[MOST], line[2][MOST], low[2][MOST], high[2][MOST];
 
-    tg_tensor z = solution_of(tape, theta, t, MOMENTS, 4), width = tg_mul(1.96, standard_errors(z, theta, covariance));
-    int64_t   n = tg_size(z) / 2;
-    if (tg_run_pending(tape) != TG_OK) return false;
-    const double *y = tg_data(z), *w = tg_data(width);
+    int64_t n = (t->rows - 1) * MOMENTS + 1;
     for (int64_t i = 0; i < n; i++) {
         int64_t row = i / MOMENTS, next = row + 1 < t->rows ? row + 1 : row;
         years[i] = t->years[row] + (double)(i % MOMENTS) / (double)MOMENTS * (t->years[next] - t->years[row]);
+    }
+    tg_tensor z = solution_of(tape, theta, (int)n, years, tolerance);
+    tg_tensor width = tg_mul(1.96, standard_errors(z, theta, covariance));
+    if (tg_run_pending(tape) != TG_OK) return false;
+    const double *y = tg_data(z), *w = tg_data(width);
+    for (int64_t i = 0; i < n; i++)
         for (int k = 0; k < 2; k++, y++, w++)
             line[k][i] = exp(*y), low[k][i] = exp(*y - *w), high[k][i] = exp(*y + *w);
-    }
     const char         *hares = "#1b6ca8", *lynxes = "#c2452d";
     const figure_series series[] = {
         {NULL, FIGURE_BAND, hares, n, years, low[0], high[0]},
@@ -214,25 +202,25 @@ static bool draw(tg_tape *tape, const char *path, tg_tensor theta, tg_tensor cov
                                        .series = series});
 }
 
-static bool run(tg_tape *tape, const char *data, int64_t steps, const char *plot) {
+static bool run(tg_tape *tape, const char *data, double tolerance, const char *plot) {
     static table t;
     double       guess[PARAMETERS];
     if (!load(tape, data, &t)) return false;
     first_guess(&t, guess);
     tg_tensor theta = tg_parameter(tape, "theta", tg_constant(tape, TG_F64, TG_SHAPE(PARAMETERS), guess));
-    int64_t   iterations = fit(tape, theta, &t, steps);
-    tg_tensor covariance = covariance_of(tape, theta, &t, steps);
-    double    likelihood = tg_item(log_likelihood(tape, theta, &t, steps));
+    int64_t   iterations = fit(tape, theta, &t, tolerance);
+    tg_tensor covariance = covariance_of(tape, theta, &t, tolerance);
+    double    likelihood = tg_item(log_likelihood(tape, theta, &t, tolerance));
     print_results(tape, theta, covariance, likelihood, iterations);
-    return tg_error_status(tape) == TG_OK && (!plot || draw(tape, plot, theta, covariance, &t));
+    return tg_error_status(tape) == TG_OK && (!plot || draw(tape, plot, theta, covariance, &t, tolerance));
 }
 
 int main(int argc, char **argv) {
     const char          *data = HARES_CSV, *plot = NULL;
-    int64_t              steps = 20;
+    double               tolerance = 1e-9;
     const command_option rows[] = {
         {"data", "FILE", "a table in CSV: year, hares and lynxes, below a line of names", COMMAND_TEXT, &data, 0},
-        {"steps", "N", "steps of the integrator from one row of the table to the next", COMMAND_COUNT, &steps, 1},
+        {"tolerance", "X", "the error of a step of the integrator, relative and absolute", COMMAND_REAL, &tolerance, 1e-13},
         {"plot", "FILE", "draw data and fit with gnuplot; FILE ends in .png, .svg or .pdf", COMMAND_TEXT, &plot, 0},
     };
     const command c = {"Fits the equations of Lotka and Volterra to the numbers of hares and lynxes, and prints\n"
@@ -240,11 +228,10 @@ int main(int argc, char **argv) {
                        sizeof rows / sizeof *rows, rows};
     int           exit_code;
     if (!command_read(&c, argc, argv, &exit_code)) return exit_code;
-    if (steps > 200) return complain("--steps: at most 200"), 2;
     if (plot && !figure_possible(plot)) return 2;
 
     tg_tape *tape = tg_tape_new();
-    bool     ok = run(tape, data, steps, plot);
+    bool     ok = run(tape, data, tolerance, plot);
     complain_of(tape);
     tg_tape_free(tape);
     if (fflush(stdout) != 0) ok = complain("standard output: %s", strerror(errno));
