@@ -13,7 +13,9 @@ START_TEST(a_wrong_file_is_an_error_that_says_where) {
         {4, "\0\1\x08\0", "load_idx: PATH: offset 0: it does not begin as IDX does", TG_ERR_IO},
         {4, "\0\0\x0a\0", "load_idx: PATH: offset 2: 10 is no type of IDX", TG_ERR_IO},
         {6, "\0\0\x08\1\0\0", "load_idx: PATH: offset 4: the sizes of 1 axes do not end within the file", TG_ERR_IO},
-        {16, "\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1", "load_idx: PATH: offset 8: the shape has too many elements",
+        {16, "\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1",
+         SIZE_MAX < INT64_MAX ? "load_idx: PATH: offset 4: the shape has too many elements"
+                              : "load_idx: PATH: offset 8: the shape has too many elements",
          TG_ERR_IO},
         {10, "\0\0\x08\1\0\0\0\3ab", "load_idx: PATH: offset 8: the shape needs 3 bytes of elements, there are 2", TG_ERR_IO},
         {12, "\0\0\x08\1\0\0\0\3abcd", "load_idx: PATH: offset 8: the shape needs 3 bytes of elements, there are 4", TG_ERR_IO},
