@@ -243,6 +243,19 @@ static const char *matrix_index(const tgi_indices *y, int stack_rank, int rank, 
 }
 
 /* Rows of b are added up, each times an element of a: neighbours in the result are neighbours in b. Else products of a row and a column. */
+/* Of few terms the sum is one expression: rows of them would be read and written once a term. */
+enum { FEW_TERMS = 4 };
+
+static void write_few_terms(tg_emit_call *call, const char *y_at, int64_t k, const char *term) {
+    char   sum[FEW_TERMS * 3 * TGI_INDICES_TEXT], one[3 * TGI_INDICES_TEXT], index[TGI_INDEX_TEXT];
+    size_t length = 0;
+    for (int64_t i = 0; i < k; i++) {
+        snprintf(index, sizeof index, "%lld", (long long)i);
+        length += (size_t)snprintf(sum + length, sizeof sum - length, i ? " + %s" : "%s", tgi_with_index(term, index, one));
+    }
+    tg_emit(call, "$y[%s] = %s;", y_at, sum);
+}
+
 static void matmul_emit(tg_emit_call *call) {
     const tg_type *a = &call->in[0], *b = &call->in[1], *y = &call->out;
     bool           is_row = a->rank == 1, is_column = b->rank == 1;
@@ -251,17 +264,21 @@ static void matmul_emit(tg_emit_call *call) {
     tgi_indices    at = tgi_indices_of(y->rank, y->dims, 0);
     const char    *i = is_row ? "" : at.axis[stack_rank], *j = is_column ? "" : at.axis[y->rank - 1];
     char           a_at[TGI_INDICES_TEXT], b_at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT], term[3 * TGI_INDICES_TEXT];
-    bool           by_rows = n > 2 && (tg_emit_stride(call, 1, b->rank - 1) == 1 || tg_emit_stride(call, 1, b->rank - 2) != 1);
+    bool           few = k > 0 && k <= FEW_TERMS;
+    bool by_rows = !few && n > 2 && (tg_emit_stride(call, 1, b->rank - 1) == 1 || tg_emit_stride(call, 1, b->rank - 2) != 1);
     matrix_index(&at, stack_rank, a->rank, is_row ? "@" : i, "@", a_at);
     matrix_index(&at, stack_rank, b->rank, "@", is_column ? "@" : j, b_at);
     tgi_indices_text(&at, y_at);
     tgi_open_loops(call, &at, 0, by_rows ? y->rank - 1 : y->rank, y->dims);
     if (by_rows) {
         tg_emit(call, "$for(%s, %lld)\n$y[%s] = 0;\n}", j, (long long)n, y_at);
-        tg_emit(call, k == 1 ? "{" : "$for(kk, %lld)", (long long)k);
+        tg_emit(call, "$for(kk, %lld)", (long long)k);
         tg_emit(call, "const $T acc = $0[%s];", tgi_with_index(a_at, "kk", term));
         tg_emit(call, "$for(%s, %lld)", j, (long long)n);
         tg_emit(call, "$y[%s] += acc * $1[%s];\n}\n}", y_at, tgi_with_index(b_at, "kk", term));
+    } else if (few) {
+        snprintf(term, sizeof term, "$0[%s] * $1[%s]", a_at, b_at);
+        write_few_terms(call, y_at, k, term);
     } else {
         snprintf(term, sizeof term, "$0[%s] * $1[%s]", a_at, b_at);
         tg_emit(call, "$T acc = 0;");
