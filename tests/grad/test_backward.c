@@ -86,7 +86,7 @@ START_TEST(a_million_ops_need_no_more_stack_than_one) {
     ck_assert_int_eq(pthread_create(&thread, &small, differentiate_chain, found), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     pthread_attr_destroy(&small);
-    ck_assert(found[0] == TG_OK && found[1] == 1 && found[2] == 1 && found[3] == TG_OK && found[4] == 1);
+    ck_assert(found[0] == (double)TG_OK && found[1] == 1 && found[2] == 1 && found[3] == (double)TG_OK && found[4] == 1);
 }
 END_TEST
 
