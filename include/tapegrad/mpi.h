@@ -73,7 +73,8 @@ typedef struct tg_mpi_options {
 } tg_mpi_options;
 
 /* Makes it of an MPI communicator, which is duplicated, for a tape. All ranks of `comm` call it, after MPI_Init. `options` may be NULL. NULL
- * after an error, which the tape has: TG_ERR_ARGUMENT where MPI is not initialised, TG_ERR_IO where MPI fails. Until tg_mpi_free the
+ * after an error, which the tape has: TG_ERR_ARGUMENT where MPI is not initialised, TG_ERR_IO where MPI fails; a communicator that is
+ * broken where another rank has failed already. Until tg_mpi_free the
  * library's calls of MPI are on the thread that uses the tape and, if MPI_THREAD_MULTIPLE was asked for and given, on one of its own. */
 tg_mpi *tg_mpi_new(tg_tape *tape, MPI_Comm comm, const tg_mpi_options *options);
 

@@ -94,11 +94,15 @@ static void destroy(tg_mpi *m) {
 }
 
 /* The ranks have come together, so an error is told to the others, and is theirs too. */
-static tg_status check_memory(tg_mpi *m) {
+static bool start(tg_mpi *m) {
     m->heard = calloc((size_t)m->size, sizeof *m->heard);
     tgi_start_listening(m);
-    if (!m->heard) return tgi_break(m, TG_ERR_MEMORY, m->rank, true, "out of memory");
-    return tgi_meet(m, "tg_mpi_new", m->options.deterministic, TG_ERR_ARGUMENT);
+    if (!m->heard)
+        tgi_break(m, TG_ERR_MEMORY, m->rank, true, "out of memory");
+    else if (!tgi_meet(m, "tg_mpi_new", m->options.deterministic, TG_ERR_ARGUMENT))
+        make_driver(m);
+    tgi_settle(m);
+    return m->heard;
 }
 
 tg_mpi *(tg_mpi_new)(tg_tape *tape, MPI_Comm comm, const tg_mpi_options *options) {
@@ -116,14 +120,11 @@ tg_mpi *(tg_mpi_new)(tg_tape *tape, MPI_Comm comm, const tg_mpi_options *options
         int  length;
         MPI_Error_string(error, text, &length);
         tg_fail(tape, TG_ERR_IO, "mpi_new", "MPI: %.300s", text);
-    } else if (!check_memory(m)) {
-        make_driver(m);
-        tg_get_generator(tape, &m->other_generator);
+    } else if (start(m)) {
+        if (!m->failed) tg_get_generator(tape, &m->other_generator);
         return m;
-    } else {
-        tgi_settle(m);
+    } else
         tgi_stop_listening(m);
-    }
     destroy(m);
     return NULL;
 }

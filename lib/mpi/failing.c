@@ -182,8 +182,17 @@ tg_status tgi_break_mpi(tg_mpi *m, int error) {
     return tgi_break(m, TG_ERR_IO, m->rank, true, "MPI: %.*s", 300, text);
 }
 
+static bool is_another_s(const tg_mpi *m) {
+    return m->failed_rank != m->rank;
+}
+
+/* Others may have failed as well: the one with the lowest number is to speak, and the others hear of it in a moment. */
 tg_status tgi_settle(tg_mpi *m) {
-    if (tg_error_status(m->tape) && !m->failed) tgi_break(m, tg_error_status(m->tape), m->rank, true, "%s", tg_error(m->tape));
+    const double moment = 0.2; /* seconds */
+    if (tg_error_status(m->tape) && !m->failed) {
+        tgi_break(m, tg_error_status(m->tape), m->rank, true, "%s", tg_error(m->tape));
+        if (m->rank > 0) listen_for(m, moment, is_another_s);
+    }
     if (m->failed && !tg_error_status(m->tape)) tg_fail(m->tape, m->failed, "mpi", "%s", m->text);
     return tg_error_status(m->tape);
 }
@@ -260,7 +269,7 @@ tg_status tgi_say_where(tg_mpi *m, const tgi_slot *s, tg_status status) {
 
 bool tg_mpi_speaks(const tg_mpi *m) {
     if (!m || !m->failed || m->failed_rank == TGI_ALL_RANKS) return !m || m->rank == 0;
-    if (m->failed_rank == m->rank) return true;
+    if (m->failed_rank == m->rank) return !m->silent; /* one that others gave up has been spoken for */
     return m->silent && m->rank == (m->failed_rank == 0 ? 1 : 0);
 }
 

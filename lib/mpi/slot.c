@@ -234,14 +234,13 @@ static void note(tg_mpi *m, tgi_slot *s) {
             m->rank, s->number, s->place, s->begun - m->origin, done - m->origin, s->waited_from - m->origin, now - m->origin);
 }
 
-/* Where the ranks are not at the same place MPI may find an error first: what the tickets say is clearer. */
+/* The ticket first: where the ranks are not at the same place the communication may never end, or end with any error. */
 static tg_status end_phase(tg_mpi *m, tgi_slot *s) {
     int error = MPI_SUCCESS;
+    if (compare(m, s, TG_ERR_ARGUMENT)) return m->failed;
     await(m, &s->request, s->place, &error);
-    if (m->failed) return m->failed;
     if (s->error) error = s->error;
-    if (!compare(m, s, TG_ERR_ARGUMENT) && error) tgi_break_mpi(m, error);
-    return m->failed;
+    return !m->failed && error ? tgi_break_mpi(m, error) : m->failed;
 }
 
 tg_status tgi_end_slot(tg_mpi *m, tgi_slot *s) {
