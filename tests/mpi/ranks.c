@@ -44,14 +44,18 @@ bool check_is(tg_tensor x, int64_t n, const double *expected, double within, con
 }
 
 /* MPI's own functions keep a processor busy while they wait, and there may be more ranks than processors. */
-double sum_over_ranks(double x) {
+double over_ranks(double x, MPI_Op op) {
     double      sum = 0;
     int         done = 0;
     MPI_Request request;
-    MPI_Iallreduce(&x, &sum, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD, &request);
+    MPI_Iallreduce(&x, &sum, 1, MPI_DOUBLE, op, MPI_COMM_WORLD, &request);
     while (!MPI_Test(&request, &done, MPI_STATUS_IGNORE) && !done)
         nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
     return sum;
+}
+
+double sum_over_ranks(double x) {
+    return over_ranks(x, MPI_SUM);
 }
 
 /* ---- derivatives ----------------------------------------------------------------------------------------------------- */

@@ -53,7 +53,8 @@ tg_tensor numbers(ranks *r, const char *name, tg_shape shape);
 typedef tg_tensor rank_op(ranks *r, tg_tensor x);
 void              check_derivatives(ranks *r, rank_op *op, tg_shape shape);
 
-/* The sum of a number over the ranks. */
+/* What a number comes to over the ranks; and its sum. */
+double over_ranks(double x, MPI_Op op);
 double sum_over_ranks(double x);
 
 #endif

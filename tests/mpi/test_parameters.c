@@ -75,9 +75,7 @@ static void other_numbers(ranks *r) {
 /* ---- random numbers and data ------------------------------------------------------------------------------------------- */
 
 static bool same_everywhere(ranks *r, double x) {
-    double least, most;
-    MPI_Allreduce(&x, &least, 1, MPI_DOUBLE, MPI_MIN, MPI_COMM_WORLD);
-    MPI_Allreduce(&x, &most, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+    double least = over_ranks(x, MPI_MIN), most = over_ranks(x, MPI_MAX);
     return r->size == 1 || least == most;
 }
 
