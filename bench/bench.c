@@ -21,11 +21,30 @@
 #include "peer.h"
 
 extern const work iris_once, iris_each, elementwise, scalars, scalars_growth, recurrence, mlp, mlp_one, lenet, cross_entropy,
-    layer_norm, attention, adam, transposed_weight, slices;
+    layer_norm, attention, adam, transposed_weight, slices, derivatives_bundle, derivatives_band, derivatives_chain,
+    derivatives_lstm, derivatives_integrator, derivatives_hessian;
 
-static const work *const works[] = {&iris_once, &iris_each,         &elementwise, &scalars,       &scalars_growth, &recurrence,
-                                    &mlp,       &mlp_one,           &lenet,       &cross_entropy, &layer_norm,     &attention,
-                                    &adam,      &transposed_weight, &slices};
+static const work *const works[] = {&iris_once,
+                                    &iris_each,
+                                    &elementwise,
+                                    &scalars,
+                                    &scalars_growth,
+                                    &recurrence,
+                                    &mlp,
+                                    &mlp_one,
+                                    &lenet,
+                                    &cross_entropy,
+                                    &layer_norm,
+                                    &attention,
+                                    &adam,
+                                    &transposed_weight,
+                                    &slices,
+                                    &derivatives_bundle,
+                                    &derivatives_band,
+                                    &derivatives_chain,
+                                    &derivatives_lstm,
+                                    &derivatives_integrator,
+                                    &derivatives_hessian};
 
 enum { WORKS = sizeof works / sizeof *works, MOST_ROUNDS = 99, WARM_UP = 3 };
 
@@ -149,14 +168,16 @@ typedef struct outcome {
     bool    busy;
 } outcome;
 
-static void name_row(char name[64], const rival *r) {
-    static const char *const suffix[] = {"", ", per instruction", ", peak memory", "ns an instruction", "bytes an instruction"};
+static void name_row(char name[64], const work *w, const rival *r) {
+    static const char *const suffix[] = {"",   ", per instruction",   ", peak memory", "ns an instruction",
+                                         "ms", "bytes an instruction"};
     snprintf(name, 64, "%s%s", r->measure >= NANOSECONDS ? "" : r->name, suffix[r->measure]);
+    if (r->measure == BYTES && !w->tapegrad->units) strcpy(name, "bytes");
 }
 
 static void print_row(const work *w, const rival *r, const outcome *o, double middle) {
     char name[64], ours[16], theirs[16], spread[32] = "", bar[16] = "";
-    name_row(name, r);
+    name_row(name, w, r);
     if (o->n > 1)
         snprintf(spread, sizeof spread, "%.3g .. %.3g", quantile(o->ratio, o->n, 0.25), quantile(o->ratio, o->n, 0.75));
     if (r->bar > 0) snprintf(bar, sizeof bar, "%g", r->bar);
@@ -168,7 +189,7 @@ static void print_row(const work *w, const rival *r, const outcome *o, double mi
 
 static void write_row(const work *w, const rival *r, double middle) {
     char name[64], bar[16] = "null";
-    name_row(name, r);
+    name_row(name, w, r);
     if (r->bar > 0) snprintf(bar, sizeof bar, "%g", r->bar);
     fprintf(rows, "{\"work\": \"%s\", \"rival\": \"%s\", \"threads\": %d, \"ratio\": %.4g, \"bar\": %s}\n", w->name, name,
             threads, middle, bar);
@@ -245,6 +266,7 @@ static double figure(const rival *r, const entry *ours, const entry *theirs, int
     double units = ours->units, mine = ours->seconds[round];
     switch (r->measure) {
     case NANOSECONDS: return 1e9 * mine / units;
+    case MILLISECONDS: return 1e3 * mine;
     case UNIT_TIME: return mine / units / (theirs->seconds[round] / theirs->units);
     default: return mine / theirs->seconds[round];
     }
@@ -254,7 +276,7 @@ static void report_times(const work *w, const entry *ours, const entry *rivals, 
     for (int i = 0; i < RIVALS; i++) {
         double       values[MOST_ROUNDS];
         const rival *r = &w->rival[i];
-        if (!rivals[i].here && !(r->name && r->measure == NANOSECONDS)) continue;
+        if (!rivals[i].here && !(r->name && (r->measure == NANOSECONDS || r->measure == MILLISECONDS))) continue;
         for (int j = 0; j < n; j++)
             values[j] = figure(r, ours, &rivals[i], j);
         outcome o = {values, n, .ours = median(ours->seconds, n), .busy = busy};

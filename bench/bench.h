@@ -24,11 +24,12 @@ typedef struct contestant {
 
 /* What tapegrad is measured by. */
 typedef enum measure {
-    TIME,        /* its time for a step, divided by the rival's */
-    UNIT_TIME,   /* the same for an instruction */
-    MEMORY,      /* the same for the peak of the memory that a step takes */
-    NANOSECONDS, /* its own time for an instruction, in ns: nobody's ratio */
-    BYTES        /* its own memory for an instruction, in bytes */
+    TIME,         /* its time for a step, divided by the rival's */
+    UNIT_TIME,    /* the same for an instruction */
+    MEMORY,       /* the same for the peak of the memory that a step takes */
+    NANOSECONDS,  /* its own time for an instruction, in ns: nobody's ratio */
+    MILLISECONDS, /* and for a step, in ms */
+    BYTES         /* its own memory for an instruction, in bytes */
 } measure;
 
 typedef struct rival {

@@ -20,8 +20,8 @@ try:
 except ImportError:
     sys.exit(f"bench: {sys.executable} cannot import numpy: PyTorch and JAX are left out")
 
-COMPILED, JAX = "PyTorch compiled", "JAX jit"  # any other rival is PyTorch as it is
-torch = jax = None  # those that can be imported: see load
+COMPILED, JAX, CASADI = "PyTorch compiled", "JAX jit", "CasADi"  # any other rival is PyTorch as it is
+torch = jax = casadi = None  # those that can be imported: see load
 
 
 # ---- the numbers that all start from ----------------------------------------------------------------------------------
@@ -314,7 +314,212 @@ def adam(rival):
     return torch.optim.Adam(w, **{kind: True}).step, lambda: digest(*(p.detach() for p in w[::12]))
 
 
+# ---- derivatives: loops, many directions, sparse matrices --------------------------------------------------------------
+
+
+def doubles(shape, salt, low, high):
+    return numbers(shape, salt, low, high).astype(np.float64)
+
+
+def computed(rival, function, arguments, arrange):
+    """A step that evaluates a compiled function of JAX's, or a Function of CasADi's on buffers; `arrange` makes of its results, of CasADi's
+    column by column the elements that are not 0, the vectors that all agree on."""
+    if rival == JAX:
+        state, function, arguments = {}, jax.jit(function), [jax.numpy.asarray(x) for x in arguments]
+
+        def step():
+            state["results"] = jax.block_until_ready(function(*arguments))
+
+        return step, lambda: digest(*arrange(*state["results"]))
+
+    buffer, evaluate = function.buffer()
+    arguments = [np.asarray(x, dtype=np.float64).ravel(order="F").copy() for x in arguments]
+    results = [np.zeros(function.nnz_out(i)) for i in range(function.n_out())]
+    for i, x in enumerate(arguments):
+        buffer.set_arg(i, memoryview(x))
+    for i, x in enumerate(results):
+        buffer.set_res(i, memoryview(x))
+    kept = (function, buffer, arguments)  # CasADi keeps no more than their addresses
+
+    def step():
+        evaluate()
+
+    return step, lambda: digest(*arrange(*results)) if kept else None
+
+
+def derivatives_bundle(rival):
+    count, cameras, points = 31843, doubles((49, 11), 1, 0.1, 0.4), doubles((7776, 3), 2, 1, 2)
+    index, weights = np.arange(count), doubles(count, 3, 0.5, 1)
+    xp = jax.numpy if rival == JAX else casadi
+
+    def errors(camera, point, weight):
+        r, v = camera[0:3], point - camera[3:6]
+        angle = xp.sqrt(xp.dot(r, r))
+        axis, cosine = r / angle, xp.cos(angle)
+        turned = v * cosine + xp.cross(axis, v) * xp.sin(angle) + axis * (xp.dot(axis, v) * (1 - cosine))
+        at = turned[0:2] / turned[2]
+        square = xp.dot(at, at)
+        return weight * (at * (1 + camera[9] * square + camera[10] * square**2) * camera[6] + camera[7:9])
+
+    def rows(slopes, weight_slopes):  # (2, count, 15)
+        return [np.concatenate([np.delete(slopes[0], 8, 1).ravel(), np.delete(slopes[1], 7, 1).ravel(), weight_slopes])]
+
+    if rival == JAX:
+        slopes = jax.vmap(jax.jacrev(errors, (0, 1, 2)))
+
+        def both(cameras, points, weights):
+            of_camera, of_point, of_weight = slopes(cameras[index % 49], points[index % 7776], weights)
+            return jax.numpy.concatenate([of_camera, of_point, of_weight[:, :, None]], 2), -2 * weights
+
+        return computed(rival, both, [cameras, points, weights], lambda s, w: rows(np.asarray(s).transpose(1, 0, 2), np.asarray(w)))
+
+    x = casadi.SX.sym("x", 15)
+    slopes = casadi.densify(casadi.jacobian(errors(x[:11], x[11:14], x[14]), x))
+    function = casadi.Function("bundle", [x], [slopes, -2 * x[14]]).map(count)
+    x = np.concatenate([cameras[index % 49], points[index % 7776], weights[:, None]], 1).T
+    return computed(rival, function, [x], lambda s, w: rows(s.reshape(count, 15, 2).transpose(2, 0, 1), w))
+
+
+UNKNOWNS = 100000
+
+
+def tridiagonal(rival, x, product, matrix):
+    """The matrix by its product with each of three vectors (JAX), or whole (CasADi); row by row."""
+    row = np.repeat(np.arange(UNKNOWNS), 3)[1:-1]
+    column = (np.arange(3 * UNKNOWNS) // 3 + np.arange(3 * UNKNOWNS) % 3 - 1)[1:-1]
+    if rival == JAX:
+        seeds = (np.arange(UNKNOWNS) % 3 == np.arange(3)[:, None]).astype(np.float64)
+        function = lambda x: [jax.vmap(lambda v: product(x, v))(seeds)[column % 3, row]]
+        return computed(rival, function, [x], lambda values: [values])
+    order = np.lexsort((column, row))
+    by_columns = np.lexsort((row, column))
+    place = np.empty_like(order)
+    place[by_columns] = np.arange(row.size)
+    return computed(rival, matrix(), [x], lambda values: [values[place]])
+
+
+def derivatives_band(rival):
+    def equations(x, wide):
+        return (3 - 2 * x) * x - wide[:-2] - 2 * wide[2:] + 1
+
+    def product(x, v):
+        return jax.jvp(lambda x: equations(x, jax.numpy.pad(x, 1)), (x,), (v,))[1]
+
+    def matrix():
+        x = casadi.SX.sym("x", UNKNOWNS)
+        return casadi.Function("band", [x], [casadi.jacobian(equations(x, casadi.vertcat(0, x, 0)), x)])
+
+    return tridiagonal(rival, doubles(UNKNOWNS, 1, -1, 1), product, matrix)
+
+
+def derivatives_chain(rival):
+    def terms(x):
+        return 100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2
+
+    def product(x, v):
+        return jax.jvp(jax.grad(lambda x: terms(x).sum()), (x,), (v,))[1]
+
+    def matrix():
+        x = casadi.SX.sym("x", UNKNOWNS)
+        return casadi.Function("chain", [x], [casadi.hessian(casadi.sum1(terms(x)), x)[0]])
+
+    return tridiagonal(rival, doubles(UNKNOWNS, 1, -1, 1), product, matrix)
+
+
+def derivatives_lstm(rival):
+    layers, bits, characters = 2, 14, 1024
+    main, extra = doubles((layers, 2, 4, bits), 1, -1, 1), doubles((3, bits), 2, -1, 1)
+    text = (numbers((characters, bits), 3, 0, 1) > 0.5).astype(np.float64)
+    tanh, exp = (jax.numpy.tanh, jax.numpy.exp) if rival == JAX else (casadi.tanh, casadi.exp)
+
+    def sigmoid(x):
+        return 1 / (1 + exp(-x))
+
+    def character(state, x, weight, bias, extra):
+        after, y = [], x * extra(0)
+        for i in range(layers):
+            hidden, cell = state[2 * i : 2 * i + 2]
+            gate = lambda which, x: x * weight(i, which) + bias(i, which)
+            cell = cell * sigmoid(gate(0, y)) + sigmoid(gate(1, hidden)) * tanh(gate(3, hidden))
+            y = sigmoid(gate(2, y)) * tanh(cell)
+            after += [y, cell]
+        return after, y
+
+    if rival == JAX:
+
+        def loss(main, extra):
+            cell = lambda s, x: character(s, x, lambda i, k: main[i, 0, k], lambda i, k: main[i, 1, k], lambda k: extra[k])
+            hidden = jax.lax.scan(cell, [jax.numpy.full(bits, 0.1)] * 4, text[:-1])[1]
+            y = hidden * extra[1] + extra[2]
+            normalized = y - jax.numpy.log(jax.numpy.exp(y).sum(1, keepdims=True) + 2)
+            return -(text[1:] * normalized).sum() / (bits * (characters - 1))
+
+        def both(main, extra):
+            value, grads = jax.value_and_grad(loss, (0, 1))(main, extra)
+            return value, *grads
+
+        return computed(rival, both, [main, extra], lambda *results: results)
+
+    sym = lambda n: casadi.SX.sym("s", n)
+    state, x, m, e = [sym(bits) for _ in range(4)], sym(bits), sym(main.size), sym(extra.size)
+    part = lambda v, k: v[bits * k : bits * (k + 1)]
+    after, y = character(state, x, lambda i, k: part(m, 8 * i + k), lambda i, k: part(m, 8 * i + 4 + k), lambda k: part(e, k))
+    step = casadi.Function("step", [casadi.vertcat(*state), x, m, e], [casadi.vertcat(*after), y])
+    loop = step.mapaccum("loop", characters - 1)
+    m, e = casadi.MX.sym("m", main.size), casadi.MX.sym("e", extra.size)
+    repeated = lambda v: casadi.repmat(v, 1, characters - 1)
+    hidden = loop(np.full(4 * bits, 0.1), text[:-1].T, repeated(m), repeated(e))[1]
+    y = hidden * repeated(part(e, 1)) + repeated(part(e, 2))
+    normalized = y - casadi.repmat(casadi.log(casadi.sum1(casadi.exp(y)) + 2), bits, 1)
+    loss = -casadi.sum1(casadi.sum2(text[1:].T * normalized)) / (bits * (characters - 1))
+    function = casadi.Function("lstm", [m, e], [loss, casadi.gradient(loss, m), casadi.gradient(loss, e)])
+    return computed(rival, function, [main.ravel(), extra.ravel()], lambda *results: results)
+
+
+def derivatives_integrator(rival):
+    count, h = 100000, 1e-3
+    sin = jax.numpy.sin if rival == JAX else casadi.sin
+
+    def rk4(state, friction):
+        slopes = lambda s: (s[1], -(sin(s[0]) + friction * s[1]))
+        moved = lambda h, k: (state[0] + h * k[0], state[1] + h * k[1])
+        k1 = slopes(state)
+        k2 = slopes(moved(h / 2, k1))
+        k3 = slopes(moved(h / 2, k2))
+        k4 = slopes(moved(h, k3))
+        return tuple(s + h / 6 * (a + d + 2 * (b + c)) for s, a, b, c, d in zip(state, k1, k2, k3, k4))
+
+    if rival == JAX:
+
+        def loss(p):
+            def step(state, _):
+                state = rk4(state, p[0])
+                return state, state[0]
+
+            return (jax.lax.scan(step, (p[1], p[2]), None, count)[1] ** 2).sum()
+
+        return computed(rival, jax.value_and_grad(loss), [np.array([0.1, 2, 0])], lambda *results: results)
+
+    s, friction, p = casadi.SX.sym("s", 2), casadi.SX.sym("f"), casadi.MX.sym("p", 3)
+    step = casadi.Function("step", [s, friction], [casadi.vertcat(*rk4((s[0], s[1]), friction))])
+    states = step.mapaccum("loop", count)(p[1:3], casadi.repmat(p[0], 1, count))
+    loss = casadi.sumsqr(states[0, :])
+    function = casadi.Function("integrator", [p], [loss, casadi.gradient(loss, p)])
+    return computed(rival, function, [np.array([0.1, 2, 0])], lambda *results: results)
+
+
+def derivatives_hessian(rival):
+    a, x = doubles((200, 200), 2, -0.1, 0.1), doubles(200, 1, -1, 1)
+    if rival == JAX:
+        function = lambda x: [jax.hessian(lambda x: (jax.numpy.tanh(a @ x) ** 2).sum())(x)]
+        return computed(rival, function, [x], lambda h: [h])
+    v = casadi.MX.sym("x", 200)
+    function = casadi.Function("hessian", [v], [casadi.densify(casadi.hessian(casadi.sumsqr(casadi.tanh(casadi.mtimes(a, v))), v)[0])])
+    return computed(rival, function, [x], lambda h: [h])
+
+
 WORKS = [iris, elementwise, recurrence, mlp, mlp_answers_one_sample, lenet, cross_entropy, layer_norm, attention, adam]
+WORKS += [derivatives_bundle, derivatives_band, derivatives_chain, derivatives_lstm, derivatives_integrator, derivatives_hessian]
 
 
 # ---- what the C program asks for --------------------------------------------------------------------------------------
@@ -322,12 +527,12 @@ WORKS = [iris, elementwise, recurrence, mlp, mlp_answers_one_sample, lenet, cros
 
 def load(threads):
     """PyTorch is told how many threads there are; JAX reads it when it starts."""
-    global torch, jax
+    global torch, jax, casadi
     eigen = "true" if threads > 1 else "false"
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}"
     os.environ.update(JAX_PLATFORMS="cpu", JAX_ENABLE_X64="1", NPROC=str(threads))
     logging.disable(logging.WARNING)
-    torch, jax = imported("torch"), imported("jax")
+    torch, jax, casadi = imported("torch"), imported("jax"), imported("casadi")
     if torch:
         torch.set_num_threads(threads)
 
@@ -343,7 +548,7 @@ def imported(name):
 def make(work, rival):
     """None where the rival is none of those that are there."""
     functions = {function.__name__.replace("_", " "): function for function in WORKS}
-    there = jax if rival == JAX else torch
+    there = {JAX: jax, CASADI: casadi}.get(rival, torch)
     return functions[work.partition(",")[0]](rival) if there else None
 
 
