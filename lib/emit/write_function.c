@@ -10,8 +10,8 @@
 
 void tgi_put_array_name(tgi_function *f, tgi_writer *w, uint32_t base) {
     const tgi_emit_value *v = &f->values[base];
-    const char           *name = v->name ? v->name : tgi_c_name(f->file, base);
-    tgi_put_string(w, name ? name : "");
+    const char           *name = v->name ? v->name : base < f->count ? tgi_c_name(f->file, base) : NULL;
+    tgi_put_string(w, name ? name : ""); /* NULL when there was no memory */
 }
 
 /* A step's piece of an input that is one number all over is that number. */

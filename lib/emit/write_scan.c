@@ -18,7 +18,7 @@ typedef struct scan {
 
 static const char *name_of(const scan *s, uint32_t value) {
     const char *name = s->f->values[value].name;
-    return name ? name : tgi_c_name(s->f->file, value);
+    return name || value >= s->f->count ? name : tgi_c_name(s->f->file, value);
 }
 
 /* "x" in a step is "x_t", and "x_t_old" when it was put aside. */
@@ -181,6 +181,7 @@ static void write_steps(scan *s) {
 void tgi_write_scan(tgi_function *f, const tgi_emit_unit *unit) {
     scan s = {.f = f, .block = &f->blocks[f->values[unit->first].loop], .w = &f->file->bodies};
     name_values(&s);
+    if (f->file->tape->status) return;
     tgi_put_heading(f, unit->first);
     tgi_put_lines(s.w, "{");
     begin_states(&s);

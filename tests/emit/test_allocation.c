@@ -8,6 +8,28 @@
 
 #include "allocation.h"
 
+/* Its states change places. */
+static void step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    tg_tensor a = state[0];
+    (void)tape, (void)context;
+    state[0] = tg_add(state[1], x[0]);
+    state[1] = a;
+    y[0] = tg_matmul(state[0], state[0]);
+}
+
+static void record_loop(tg_tape *tape) {
+    tg_tensor    p = tg_parameter(tape, "p", tg_randn(tape, TG_F64, TG_SHAPE(3, 3))), state[2] = {p, tg_square(p)}, y;
+    tg_tensor    steps = tg_input(tape, "steps", TG_F64, TG_SHAPE(4, 3, 3));
+    tg_loop_spec loop = {.body = step, .steps = 4, .states = 2, .inputs = 1, .outputs = 1, .state = state, .x = &steps, .y = &y};
+    tg_begin_part(tape, "loop");
+    tg_scan(tape, &loop);
+    tg_tensor sum = tg_sum(y), g;
+    tg_vjp(tape, 1, &sum, NULL, 1, &p, &g);
+    tg_set_name(g, "gradient");
+    tg_set_name(state[1], "last");
+    tg_end_part(tape);
+}
+
 /* With loops, kernels, data, a state, helpers, parts, an index that may be out of range, numbers drawn at random. */
 static void record(tg_tape *tape) {
     tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(3, 4)), at = tg_input(tape, "at", TG_I64, TG_SHAPE(2));
@@ -21,6 +43,7 @@ static void record(tg_tape *tape) {
     tg_begin_part(tape, "pick");
     tg_set_name(tg_reshape(tg_transpose(tg_take(x, at, 0), 0, 1), TG_SHAPE(-1)), "picked");
     tg_end_part(tape);
+    record_loop(tape);
 }
 
 START_TEST(without_memory_nothing_is_written) {
