@@ -55,7 +55,7 @@ static void each_allocation_fails(ranks *r) {
             if (!CHECK(live == 0)) printf("# allocation %ld: %ld blocks left\n", k, live);
         }
         CHECK(status == TG_OK);
-        CHECK(k > 60);
+        if (!CHECK(k > 30)) printf("# %ld allocations\n", k);
     }
 }
 
