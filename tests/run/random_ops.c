@@ -48,7 +48,8 @@ static tg_tensor pass_on(const tg_rule_call *call) {
 
 tg_tensor balky(tg_tensor x, int64_t which) {
     static tg_rule *const rules[] = {pass_on};
-    static const tg_op    op = {.name = "balky", .arity = 1, .infer = infer_same, .kernel = copy_or_fail, .rules = rules, .emit = copy_emit};
+    static const tg_op    op =
+        {.name = "balky", .arity = 1, .infer = infer_same, .kernel = copy_or_fail, .rules = rules, .emit = copy_emit};
     return tg_record(NULL, &op, 1, &x, &which, sizeof which);
 }
 
@@ -331,7 +332,7 @@ static void record_other(program *p) {
         break;
     case 4: RECORD(p, tg_pad(x->x[t], axis, 1, 2, TG_PAD_CONSTANT, 0.5)); break;
     case 5:
-        if (!p->eager) RECORD(p, tg_dropout(x->x[t], 0.5, true));
+        if (!p->eager && !p->silent) RECORD(p, tg_dropout(x->x[t], 0.5, true)); /* C draws only what is read */
         break;
     case 6: RECORD(p, tg_checkpoint(p->tape[t], bent, NULL, 1, &x->x[t])); break;
     case 7:
