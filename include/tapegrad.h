@@ -51,6 +51,7 @@
  *     tapegrad/sparse.h   sparse Jacobians and Hessians
  *     tapegrad/inspect.h  printing tapes and values, graphs, the origin of a NaN
  *     tapegrad/emit.h     a tape as plain C
+ *     tapegrad/compile.h  parts of a tape, compiled
  *     tapegrad/op.h       ops of your own
  *     tapegrad/extend.h   layers, optimizers and checkpoints of your own
  *     tapegrad/io.h       files, by libtapegrad-io: not included here, nor are tapegrad/data.h, data in batches, and tapegrad/report.h,
@@ -61,6 +62,7 @@
 #define TAPEGRAD_H
 #pragma GCC system_header
 
+#include <tapegrad/compile.h>
 #include <tapegrad/conv.h>
 #include <tapegrad/emit.h>
 #include <tapegrad/extend.h>

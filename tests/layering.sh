@@ -109,12 +109,13 @@ fi
 system='assert|ctype|errno|float|inttypes|limits|locale|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|tgmath|time|uthash|xlocale'
 threads='pthread|sched|signal|unistd'
 vectors='immintrin|arm_neon'
+programs='crt_externs|dlfcn|fcntl|signal|spawn|sys/stat|sys/wait|unistd'
 ranks='mpi|pthread|signal'
 files='crt_externs|fcntl|io|jansson|pthread|signal|spawn|sys/ioctl|sys/mman|sys/stat|sys/wait|unistd|windows|zlib'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
-report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, in mpi what that takes, and no other' \
+report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, in mpi what that takes, in emit what a compiler takes, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |
-        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors|$threads)\.h>$|^io/.*:<($files)\.h>$|^mpi/.*:<($ranks)\.h>$")"
+        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors|$threads)\.h>$|^io/.*:<($files)\.h>$|^mpi/.*:<($ranks)\.h>$|^emit/compiler\.c:<($programs)\.h>$")"
 
 # ---- the tape and the executor know no op ----------------------------------------------------------------------------
 

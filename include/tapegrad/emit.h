@@ -110,7 +110,9 @@ struct tg_emit_call {
  *     $sqrt         sqrtf or sqrt, by the dtype of operand 0, or of the result where there is none; so all functions of <math.h>
  *     $uniform_f32  the next random number in [0, 1), of float32; $uniform_f64 of float64; and $normal_f64 one of the normal
  *                   distribution. For ops that are random
- *     $fail(what)   leaves the function, which returns a number that stands for this failure: the header says `what`
+ *     $fail(what)   leaves the function, which returns a number that stands for this failure: the header says `what`. A part that is
+ *                   compiled (compile.h) fails with TG_ERR_VALUE there; by $fail_index(what) with TG_ERR_INDEX, by $fail_numeric(what) with
+ *                   TG_ERR_NUMERIC
  * Names that the text declares are its own: it stands in braces. */
 void tg_emit(tg_emit_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

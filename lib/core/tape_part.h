@@ -8,7 +8,7 @@
 #ifndef TGI_CORE_TAPE_PART_H
 #define TGI_CORE_TAPE_PART_H
 
-#include "core/tape.h"
+#include "core/code.h"
 
 typedef struct tgi_loop tgi_loop;
 
@@ -18,6 +18,7 @@ struct tgi_part {
     uint32_t      start, end; /* while it is recorded, the end is TGI_NONE */
     uint16_t      outer;      /* the part that it stands in, or 0 */
     bool          has_run;    /* to its end */
+    tgi_code     *code;       /* compiled, to be run instead; or NULL */
     tgi_plan_slot slot;       /* of its first piece; */
     tgi_plan_slot next_slot;  /* and of the piece of a body that follows it there */
 };

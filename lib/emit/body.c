@@ -106,7 +106,8 @@ static tg_status add_blocks_in(tgi_function *f, uint32_t block) {
     uint16_t part = block ? number_of(tape, &f->blocks[block]) : 0;
     for (uint32_t i = start; i < end && !tape->status; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
-        if (tgi_loop_attr_of(node) && (block ? node->part == part : f->values[i].needed)) add_block(f, block, i);
+        if (!tgi_loop_attr_of(node) || (f->file->hosted && !tgi_is_computed_in(f, node))) continue;
+        if (block ? node->part == part : f->values[i].needed) add_block(f, block, i);
     }
     return tape->status;
 }

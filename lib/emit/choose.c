@@ -9,12 +9,14 @@
 
 #include "emit/program.h"
 #include "kernels/strided.h"
+#include "run/classify.h"
 #include "run/run.h"
 
 /* ---- what is needed ---------------------------------------------------------------------------------------------- */
 
-static bool is_leaf(const tgi_node *node) {
-    return !node->op->infer;
+/* What a hosted function does not compute is there when it is called. */
+static bool is_leaf(const tgi_function *f, const tgi_node *node) {
+    return !node->op->infer || (f->file->hosted && !tgi_is_computed_in(f, node));
 }
 
 static bool is_assign(const tgi_node *node) {
@@ -49,9 +51,14 @@ void tgi_need_operands(tgi_function *f, uint32_t block, const tgi_node *node) {
         if (!reads_operand(node, j)) continue;
         tgi_emit_value *v = &f->values[tgi_value_in(f, block, node->in[j])];
         v->needed = true;
-        if (block && is_leaf(v->node) && v->block != block) v->home = TGI_VALUE_LEAF;
+        if (block && is_leaf(f, v->node) && v->block != block) v->home = TGI_VALUE_LEAF;
         if (tgi_loop_attr_of(v->node)) v->packed |= !tgi_shows_an_item(f, node, v->node, NULL);
     }
+}
+
+/* Which must be seen when the library runs it, though nobody reads the value. */
+static bool may_fail(const tg_tape *tape, const tgi_node *node) {
+    return node->op->kernel && node->op->linearity != TG_LINEAR_EACH && !tgi_never_fails(tape, node);
 }
 
 static tg_status find_needed(tgi_function *f) {
@@ -64,8 +71,8 @@ static tg_status find_needed(tgi_function *f) {
         tgi_emit_value *v = &f->values[i];
         const tgi_node *node = v->node;
         bool            inside = node->part == f->part_number;
-        v->needed |= inside && is_assign(node);
-        if (!v->needed || is_leaf(node)) continue;
+        v->needed |= inside && (is_assign(node) || (f->file->hosted && may_fail(f->file->tape, node)));
+        if (!v->needed || is_leaf(f, node)) continue;
         if (!inside && check_outside(f, node)) return f->file->tape->status;
         tgi_need_operands(f, 0, node);
         if (node->op->effect) {
@@ -103,8 +110,8 @@ static tg_status find_copied(tgi_function *f) {
         const tgi_node *node = f->values[i].node;
         if (!f->values[i].needed) continue;
         if (tgi_leaf_of(node) && tgi_leaf_of(node)->variable) o.root[i] = i;
-        look_at_operands(f, &o, i);
-        if (node->op->view) o.root[i] = o.root[node->in[0]];
+        if (!is_leaf(f, node)) look_at_operands(f, &o, i);
+        if (node->op->view && !is_leaf(f, node)) o.root[i] = o.root[node->in[0]];
         if (is_assign(node)) o.assign[node->in[0]] = i;
     }
     for (int k = 0; k < f->output_count; k++) {
@@ -226,7 +233,7 @@ static bool reads_what_it_assigns(const tgi_node *node) {
 tg_status tgi_resolve_value(tgi_function *f, uint32_t i) {
     tgi_emit_value *v = &f->values[i];
     const tg_op    *op = v->node->op;
-    if (is_leaf(v->node)) {
+    if (is_leaf(f, v->node)) {
         v->home = TGI_VALUE_LEAF;
         return TG_OK;
     }

@@ -62,7 +62,8 @@ static int list_named(const tgi_function *f, tgi_emit_output *outputs) {
 
 static tg_status list_outputs(tgi_function *f, const tg_emit_function *wanted) {
     tg_tape *tape = f->file->tape;
-    bool     named = !wanted || !wanted->outputs;
+    if (f->file->hosted) return tgi_list_lasting(f);
+    bool named = !wanted || !wanted->outputs;
     if (wanted && (wanted->output_count < 0 || (named && wanted->output_count)))
         return tgi_fail(tape, TG_ERR_ARGUMENT, what, "%d outputs of '%s' in no list", wanted->output_count, f->name);
     f->output_count = named ? list_named(f, NULL) : wanted->output_count;
@@ -96,7 +97,8 @@ static const char *name_function(tgi_file *file, const char *name) {
 static tg_status begin_function(tgi_file *file, tgi_function *f, const char *part, const tg_emit_function *wanted) {
     tg_tape    *tape = file->tape;
     const char *name = wanted && wanted->name ? wanted->name : part ? part : "run";
-    *f = (tgi_function){.file = file, .part = part, .count = tape->count, .failure_texts = {.memory = &tape->memory}};
+    tgi_writer  empty = {.memory = &tape->memory};
+    *f = (tgi_function){.file = file, .part = part, .count = tape->count, .failure_texts = empty, .failure_sites = empty};
     if (part) {
         const tgi_part *found = tgi_find_part(tape, what, part);
         if (!found) return tape->status;
@@ -118,7 +120,7 @@ static bool gives_nothing(const tgi_function *f) {
 static tg_status choose(tgi_function *f) {
     tg_tape *tape = f->file->tape;
     if (tgi_choose_values(f)) return tape->status;
-    if (!gives_nothing(f)) return TG_OK;
+    if (f->file->hosted || !gives_nothing(f)) return TG_OK;
     return tgi_fail(tape, TG_ERR_ARGUMENT, what, "'%s' would give nothing and assign nothing: name its results by tg_set_name",
                     f->name);
 }
@@ -184,12 +186,14 @@ static tgi_leaf_home home_of(const tgi_file *file, uint32_t index) {
     const tgi_node *node = tgi_node_at(file->tape, index);
     const tgi_leaf *leaf = tgi_leaf_of(node);
     if (node->op == &tgi_number) return TGI_LEAF_LITERAL;
+    if (file->hosted && !leaf) return TGI_LEAF_ARGUMENT;
     if (file->assigned[index] || leaf->shows_state) return TGI_LEAF_STATE;
     if (node->op == &tgi_input && leaf->last_assign == TGI_NONE) return TGI_LEAF_ARGUMENT;
     bool has_name = tgi_name_of(file->tape, node) != NULL;
     if (file->options.weights == TG_EMIT_CALLERS && has_name) return TGI_LEAF_STATE;
-    bool is_number = !tgi_node_size(node) || (node->op == &tgi_constant && is_uniform(node));
-    return is_number ? TGI_LEAF_LITERAL : TGI_LEAF_DATA;
+    bool is_fixed = node->op == &tgi_constant && !(file->hosted && tgi_is_borrowed(node));
+    if (!tgi_node_size(node) || (is_fixed && is_uniform(node))) return TGI_LEAF_LITERAL;
+    return file->hosted && !tgi_is_embedded(node) ? TGI_LEAF_ARGUMENT : TGI_LEAF_DATA;
 }
 
 static tg_status find_homes(tgi_file *file, const tgi_function *functions, int count) {
@@ -247,7 +251,7 @@ static void put_leaf_comment(tgi_writer *w, const tgi_node *node) {
 }
 
 /* What only loops over no elements read is left out. */
-static void write_data(tgi_file *file) {
+void tgi_write_data(tgi_file *file) {
     for (uint32_t i = 0; i < file->tape->count; i++) {
         const tgi_node *node = tgi_node_at(file->tape, i);
         if (file->home[i] != TGI_LEAF_DATA || !file->bodies.text || !tgi_has_word(file->bodies.text, tgi_c_name(file, i)))
@@ -346,7 +350,7 @@ static bool has_work(const tgi_file *file) {
     return file->work[TG_F32] || file->work[TG_F64] || file->work[TG_I64] || file->work[TG_BOOL];
 }
 
-static void write_work_type(const tgi_file *file, tgi_writer *w) {
+void tgi_write_work_type(const tgi_file *file, tgi_writer *w) {
     static const char *const names[TG_DTYPES] = {[TG_F32] = "f32", [TG_F64] = "f64", [TG_I64] = "i64", [TG_BOOL] = "b8"};
     tgi_put(w, "/* Memory for what is in between. It holds nothing from one call to the next. */\ntypedef struct %s_work {\n",
             file->prefix);
@@ -370,7 +374,7 @@ static void write_header(tgi_file *file, tgi_writer *w) {
         tgi_put(w, "/* Gives all of it the values that the tape had. */\nvoid %s_init(%s_state *state);\n\n", file->prefix,
                 file->prefix);
     }
-    if (has_work(file) && file->options.memory == TG_EMIT_REENTRANT) write_work_type(file, w);
+    if (has_work(file) && file->options.memory == TG_EMIT_REENTRANT) tgi_write_work_type(file, w);
     tgi_put_string(w, file->prototypes.text ? file->prototypes.text : "");
     tgi_put_string(w, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
@@ -383,7 +387,7 @@ static void write_source(tgi_file *file, tgi_writer *w) {
                       "__restrict\n#else\n"
                       "#define RESTRICT\n#endif\n\n");
     if (has_work(file) && file->options.memory == TG_EMIT_STATIC) {
-        write_work_type(file, w);
+        tgi_write_work_type(file, w);
         tgi_put(w, "static %s_work work;\n\n", file->prefix);
     }
     tgi_put_string(w, file->data.text ? file->data.text : "");
@@ -398,17 +402,24 @@ static tg_status put_file(tg_tape *tape, FILE *out, const tgi_writer *text) {
     return tgi_fail(tape, TG_ERR_IO, what, "%s", errno ? strerror(errno) : "the file cannot be written");
 }
 
-static tg_status write_files(tgi_file *file, FILE *source, FILE *header) {
-    tgi_writer source_text = {.memory = &file->tape->memory}, header_text = {.memory = &file->tape->memory};
-    tg_status  status = TG_OK;
-    write_data(file);
+/* Where tg_emit_c writes. */
+typedef struct files {
+    FILE *source, *header;
+} files;
+
+static tg_status write_files(tgi_file *file, tgi_function *functions, int count, void *context) {
+    const files *to = context;
+    tgi_writer   source_text = {.memory = &file->tape->memory}, header_text = {.memory = &file->tape->memory};
+    tg_status    status = TG_OK;
+    (void)functions, (void)count;
+    tgi_write_data(file);
     write_header(file, &header_text);
     write_source(file, &source_text);
     if (source_text.failed || header_text.failed || file->data.failed || file->helpers.failed || file->bodies.failed ||
         file->prototypes.failed)
         status = tgi_out_of_memory(file->tape, what);
-    if (!status) status = put_file(file->tape, source, &source_text);
-    if (!status) status = put_file(file->tape, header, &header_text);
+    if (!status) status = put_file(file->tape, to->source, &source_text);
+    if (!status) status = put_file(file->tape, to->header, &header_text);
     tgi_writer_free(&source_text);
     tgi_writer_free(&header_text);
     return status;
@@ -416,14 +427,14 @@ static tg_status write_files(tgi_file *file, FILE *source, FILE *header) {
 
 /* ---- the call ---------------------------------------------------------------------------------------------------- */
 
-static tg_status write_all(tgi_file *file, tgi_function *functions, int count, FILE *source, FILE *header) {
+static tg_status write_all(tgi_file *file, tgi_function *functions, int count) {
     if (list_functions(file, functions, count) || find_homes(file, functions, count)) return file->tape->status;
     for (int k = 0; k < count; k++)
         if (name_outputs(&functions[k]) || tgi_group_values(&functions[k]) || tgi_place_values(&functions[k]))
             return file->tape->status;
     for (int k = 0; k < count; k++)
         if (tgi_write_function(&functions[k])) return file->tape->status;
-    return write_files(file, source, header);
+    return TG_OK;
 }
 
 static tg_status check_options(tg_tape *tape, const tg_emit_options *o) {
@@ -444,8 +455,10 @@ static bool reserve_own(tgi_file *file, const char *name) {
 
 static void end_file(tgi_file *file, tgi_function *functions, int count) {
     tg_tape *tape = file->tape;
-    for (int k = 0; k < count; k++)
+    for (int k = 0; k < count; k++) {
         tgi_writer_free(&functions[k].failure_texts);
+        tgi_writer_free(&functions[k].failure_sites);
+    }
     tgi_writer_free(&file->helpers);
     tgi_writer_free(&file->data);
     tgi_writer_free(&file->bodies);
@@ -455,15 +468,12 @@ static void end_file(tgi_file *file, tgi_function *functions, int count) {
     tgi_arena_free(&file->arena);
 }
 
-tg_status(tg_emit_c)(tg_tape *tape, FILE *source, FILE *header, const tg_emit_options *options) {
-    if (tgi_check_outside(tape, what)) return tg_error_status(tape);
-    tg_emit_options o = options ? *options : (tg_emit_options){0};
-    if (!source || !header) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "a file is NULL");
-    if (check_options(tape, &o)) return tape->status;
+tg_status tgi_emit_file(tg_tape *tape, const tg_emit_options *options, bool hosted, tgi_finish_file *finish, void *context) {
     tgi_writer empty = {.memory = &tape->memory};
     tgi_file   file = {.tape = tape,
-                       .options = o,
-                       .prefix = o.prefix ? o.prefix : "tape",
+                       .options = *options,
+                       .hosted = hosted,
+                       .prefix = options->prefix ? options->prefix : "tape",
                        .arena = {.memory = &tape->memory},
                        .helpers = empty,
                        .data = empty,
@@ -478,8 +488,16 @@ tg_status(tg_emit_c)(tg_tape *tape, FILE *source, FILE *header, const tg_emit_op
     static const char *const own[] = {"init", "state", "work"};
     for (size_t i = 0; i < sizeof own / sizeof *own && functions; i++)
         if (!reserve_own(&file, own[i])) functions = NULL;
-    if (file.home && file.assigned && file.numbered && file.names && functions)
-        (void)write_all(&file, functions, count, source, header);
+    if (file.home && file.assigned && file.numbered && file.names && functions && !write_all(&file, functions, count))
+        (void)finish(&file, functions, count, context);
     end_file(&file, functions, functions ? count : 0);
-    return tgi_done(tape, tape->status);
+    return tape->status;
+}
+
+tg_status(tg_emit_c)(tg_tape *tape, FILE *source, FILE *header, const tg_emit_options *options) {
+    if (tgi_check_outside(tape, what)) return tg_error_status(tape);
+    tg_emit_options o = options ? *options : (tg_emit_options){0};
+    if (!source || !header) return tgi_fail(tape, TG_ERR_ARGUMENT, what, "a file is NULL");
+    if (check_options(tape, &o)) return tape->status;
+    return tgi_done(tape, tgi_emit_file(tape, &o, false, write_files, &(files){source, header}));
 }

@@ -1,6 +1,7 @@
 /* emit/place.c: the third pass: where values are.
  *
- * What only its own loop reads is a variable in it, and what has few elements an array among the variables. What an output shows is made in the caller's array. All else is in the work memory,
+ * What only its own loop reads is a variable in it; what has one element is a variable of the function, and what has few an array among
+ * the variables. What an output shows is made in the caller's array. All else is in the work memory,
  * an array for each dtype, from the unit that makes it to the last that reads it; a loop makes a value in the place of another that
  * it has read for the last time, if it has so many elements. Free places are a list in the order of their addresses, neighbours
  * joined; the smallest that is large enough is taken.
@@ -86,9 +87,13 @@ static bool take_few(tgi_function *f, const tgi_emit_value *v) {
 }
 
 static void choose_home(tgi_function *f, tgi_emit_value *v) {
+    bool is_alone = v->kind != TGI_EMIT_ITEM && !v->loop; /* what a loop gives is reached by addresses */
     if (tgi_is_state(v)) v->is_few = take_few(f, v);
     if (v->kind == TGI_EMIT_NOTHING || v->target != TGI_NONE) return;
-    v->home = v->is_output ? TGI_VALUE_OUTPUT : v->in_memory ? TGI_VALUE_WORK : TGI_VALUE_LOCAL;
+    if (v->in_memory && is_alone && tgi_node_size(v->node) == 1)
+        v->home = TGI_VALUE_SCALAR;
+    else
+        v->home = v->is_output ? TGI_VALUE_OUTPUT : v->in_memory ? TGI_VALUE_WORK : TGI_VALUE_LOCAL;
     if (v->home == TGI_VALUE_WORK) v->is_few = take_few(f, v);
 }
 

@@ -40,6 +40,7 @@ typedef struct tgi_taken_name {
 typedef struct tgi_file {
     tg_tape              *tape;
     const char           *prefix;
+    bool                  hosted; /* this library compiles and calls it: functions get addresses (hosted.c) */
     const tg_emit_options options;
     tgi_arena             arena;           /* holds all of this but the texts */
     uint8_t              *home;            /* of each instruction that is a leaf: a tgi_leaf_home */
@@ -69,6 +70,7 @@ typedef enum tgi_value_home {
     TGI_VALUE_LEAF,   /* a leaf: where the file has it */
     TGI_VALUE_VIEW,   /* another's memory */
     TGI_VALUE_LOCAL,  /* a variable of its loop */
+    TGI_VALUE_SCALAR, /* one element: a variable of the function, which an output has a copy of */
     TGI_VALUE_WORK,   /* the work memory, */
     TGI_VALUE_OUTPUT, /* an argument of the function, or a step's piece of what a loop gives; */
     TGI_VALUE_GIVEN,  /* what a step of a loop begins with: a state, or its piece of an input */
@@ -103,7 +105,7 @@ typedef struct tgi_emit_value {
     uint32_t         given_by;              /* of a step's piece of an input: which operand of the loop; else TGI_NONE */
     bool             is_few;                /* its few elements are an array among the function's variables */
     bool             packed;                /* of a loop: its result is read otherwise than item by item */
-    int64_t          at;                    /* in the work memory of its dtype */
+    int64_t          at; /* in the work memory of its dtype; of a hosted function's output in the memory of these */
 } tgi_emit_value;
 
 typedef struct tgi_emit_unit {
@@ -144,6 +146,12 @@ typedef struct tgi_emit_block {
     const char          *step; /* and the variable that counts its steps */
 } tgi_emit_block;
 
+/* The instruction that fails, and how a run of the library does then. */
+typedef struct tgi_failure_site {
+    uint32_t  index;
+    tg_status status;
+} tgi_failure_site;
+
 typedef struct tgi_function {
     tgi_file        *file;
     const char      *name; /* in C */
@@ -158,9 +166,10 @@ typedef struct tgi_function {
     uint32_t         block_count;
     int64_t          work[TG_DTYPES]; /* elements */
     int64_t          few_bytes;       /* of values that are among the variables; */
-    bool             has_empty;       /* of none where a value has no elements, as its operands are not read then */
+    bool             has_empty;       /* some values have no elements: what only these read is not read */
     int              failures;        /* so many ways to fail, */
-    tgi_writer       failure_texts;   /* each a line of the header's comment */
+    tgi_writer       failure_texts;   /* each a line of the header's comment; of a hosted one a text, ended by a 0, */
+    tgi_writer       failure_sites;   /* and a tgi_failure_site */
 } tgi_function;
 
 /* ---- the passes; each returns the tape's status -------------------------------------------------------------------- */
@@ -171,6 +180,39 @@ tg_status tgi_choose_body(tgi_function *f, uint32_t block);
 tg_status tgi_group_values(tgi_function *f);
 tg_status tgi_place_values(tgi_function *f);
 tg_status tgi_write_function(tgi_function *f);
+
+/* ---- the file (emit.c) ---------------------------------------------------------------------------------------------- */
+
+/* Makes the texts of a file's functions, calls `finish` when they are there, and forgets all of it. */
+typedef tg_status tgi_finish_file(tgi_file *file, tgi_function *functions, int count, void *context);
+tg_status tgi_emit_file(tg_tape *tape, const tg_emit_options *options, bool hosted, tgi_finish_file *finish, void *context);
+
+/* Writes the arrays of leaves that are data in the file; and the struct of the work memory. */
+void tgi_write_data(tgi_file *file);
+void tgi_write_work_type(const tgi_file *file, tgi_writer *w);
+
+/* ---- functions that this library calls (hosted.c) -------------------------------------------------------------------- */
+
+/* Chooses what a function gives: what lasts of its part. */
+tg_status tgi_list_lasting(tgi_function *f);
+
+/* Gives each output its place, `at`, in bytes, in the memory that the function is given for all of them; returns the bytes of that. */
+size_t tgi_place_outputs(tgi_function *f);
+
+/* Whether the function gets the address of the instruction's value, and whether it computes the instruction. */
+bool tgi_gets_address(const tgi_function *f, uint32_t index);
+bool tgi_is_computed_in(const tgi_function *f, const tgi_node *node);
+
+/* Whether a leaf is data in the file of such functions, as it does not change. */
+bool tgi_is_embedded(const tgi_node *node);
+
+/* Write its head, the arrays that it works on, and that of the file; the body of the file follows. */
+void tgi_put_hosted_head(const tgi_function *f, tgi_writer *w);
+void tgi_write_addresses(tgi_function *f, tgi_writer *w);
+void tgi_write_hosted_start(tgi_file *file, tgi_writer *w);
+
+/* An upper bound of the work memory's bytes. */
+size_t tgi_bytes_of_work(const tgi_file *file);
 
 /* ---- what they share ---------------------------------------------------------------------------------------------- */
 
@@ -246,6 +288,17 @@ void tgi_put_array_name(tgi_function *f, tgi_writer *w, uint32_t base);
 void tgi_put_place(tgi_writer *w, const tgi_node *node);
 void tgi_put_line_of(tgi_writer *w, const tg_tape *tape, const tgi_node *node);
 void tgi_put_heading(tgi_function *f, uint32_t value);
+
+/* Whether what is at `base` is one element in a variable of the function; and appends that variable's name. An output's has a name that no
+ * array has. */
+static inline bool tgi_is_scalar(const tgi_function *f, uint32_t base) {
+    return f->values[base].home == TGI_VALUE_SCALAR;
+}
+void tgi_put_scalar(tgi_function *f, tgi_writer *w, uint32_t base);
+
+/* Writes what comes after a variable of the function has its value: its copy in the output's array; and what keeps compilers quiet where a
+ * loop over no elements is all that reads it. */
+void tgi_write_after_scalar(tgi_function *f, uint32_t index);
 
 /* Whether all elements of what is at `base` are one number, which is written then. */
 bool tgi_is_literal(const tgi_function *f, uint32_t base);

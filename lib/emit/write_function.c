@@ -22,6 +22,23 @@ static uint32_t given_value(const tgi_function *f, uint32_t base) {
     return base;
 }
 
+void tgi_put_scalar(tgi_function *f, tgi_writer *w, uint32_t base) {
+    tgi_put_array_name(f, w, base);
+    if (f->values[base].is_output) tgi_put_string(w, "_");
+}
+
+void tgi_write_after_scalar(tgi_function *f, uint32_t index) {
+    const tgi_emit_value *v = &f->values[index];
+    const char           *name = v->name ? v->name : tgi_c_name(f->file, index);
+    if (v->is_output && f->file->hosted && !v->block)
+        tgi_put_line(&f->file->bodies, "*(%s *)(given + %" PRId64 ") = %s_;", tgi_c_type((tg_dtype)v->node->dtype), v->at,
+                     name);
+    else if (v->is_output)
+        tgi_put_line(&f->file->bodies, "%s[0] = %s_;", name, name);
+    else if (f->has_empty)
+        tgi_put_line(&f->file->bodies, "(void)%s;", name);
+}
+
 bool tgi_is_literal(const tgi_function *f, uint32_t base) {
     base = given_value(f, base);
     return f->values[base].home == TGI_VALUE_LEAF && f->file->home[base] == TGI_LEAF_LITERAL;
@@ -144,6 +161,10 @@ static void put_head(tgi_function *f, tgi_writer *w, bool defines) {
     tgi_file   *file = f->file;
     bool        first = true;
     const char *star = defines ? "*RESTRICT " : "*";
+    if (file->hosted) {
+        tgi_put_hosted_head(f, w);
+        return;
+    }
     tgi_put(w, "%s %s(", f->failures ? "int" : "void", f->name);
     if (has_state(f)) {
         tgi_put(w, "%s_state %sstate", file->prefix, star);
@@ -272,10 +293,11 @@ tg_status tgi_write_function(tgi_function *f) {
                state = {.memory = &file->tape->memory, .indent = 1};
     name_outputs(f);
     file->bodies = (tgi_writer){.memory = &file->tape->memory, .indent = 1};
+    if (file->hosted) tgi_write_addresses(f, &state);
     tgi_write_units(f, &f->blocks[0]);
-    note_unused(f);
-    if (f->failures) tgi_put_lines(&file->bodies, "return 0;");
-    write_state(f, &state, file->bodies.text);
+    if (!file->hosted) note_unused(f);
+    if (f->failures || file->hosted) tgi_put_lines(&file->bodies, "return 0;");
+    if (!file->hosted) write_state(f, &state, file->bodies.text);
     if (has_state(f) && (!file->bodies.text || (!state.text && !tgi_has_word(file->bodies.text, "state"))))
         tgi_put_lines(&state, "(void)state;");
     put_head(f, &head, true); /* which depends on whether the kernels may fail */
@@ -283,11 +305,11 @@ tg_status tgi_write_function(tgi_function *f) {
     if (state.text) tgi_put(&body, file->bodies.text ? "%s\n" : "%s", state.text);
     if (file->bodies.text) tgi_put_string(&body, file->bodies.text);
     tgi_put_string(&body, "}\n\n");
-    body.failed |= head.failed || state.failed || file->bodies.failed || f->failure_texts.failed;
+    body.failed |= head.failed || state.failed || file->bodies.failed || f->failure_texts.failed || f->failure_sites.failed;
     tgi_writer_free(&head);
     tgi_writer_free(&state);
     tgi_writer_free(&file->bodies);
     file->bodies = body;
-    put_prototype(f);
+    if (!file->hosted) put_prototype(f);
     return file->tape->status;
 }

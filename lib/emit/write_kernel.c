@@ -144,8 +144,10 @@ static tgi_emit_source source_at(const kernel *k, int operand) {
 /* "[...]" behind an operand; without it the name of its array. Returns what follows. */
 static const char *put_element(kernel *k, tgi_writer *w, int operand, const char *text) {
     tgi_emit_source s = source_at(k, operand);
-    if (tgi_is_literal(k->f, s.base)) {
-        if (w->length && w->text[w->length - 1] == '&')
+    if (tgi_is_literal(k->f, s.base) || tgi_is_scalar(k->f, s.base)) {
+        if (tgi_is_scalar(k->f, s.base))
+            tgi_put_scalar(k->f, w, s.base);
+        else if (w->length && w->text[w->length - 1] == '&')
             tgi_put_address_of(k->f, w, s.base);
         else
             tgi_put_literal_of(k->f, w, s.base);
@@ -183,18 +185,36 @@ static void put_for(kernel *k, tgi_writer *w, const char *text, size_t length) {
             text, rest, count, (int)name, text);
 }
 
-static void put_failure(kernel *k, tgi_writer *w, const char *text, size_t length) {
+static bool begins(const char *text, const char *word) {
+    return !strncmp(text, word, strlen(word));
+}
+
+/* How a run of the library fails there. */
+static tg_status status_of_failure(const char *name) {
+    return begins(name, "fail_index") ? TG_ERR_INDEX : begins(name, "fail_numeric") ? TG_ERR_NUMERIC : TG_ERR_VALUE;
+}
+
+/* The kernel's instruction, which may be of the body of a loop. */
+static uint32_t instruction_of(const kernel *k) {
+    const tgi_emit_block *b = &k->f->blocks[k->value->block];
+    return k->value->block ? b->part->start + k->index - b->first : k->index;
+}
+
+static void put_failure(kernel *k, tgi_writer *w, tg_status status, const char *text, size_t length) {
     tgi_function *f = k->f;
     f->failures++;
     tgi_put(w, "return %d;", f->failures);
+    if (f->file->hosted) {
+        tgi_put_bytes(&f->failure_texts, text, length);
+        tgi_put_bytes(&f->failure_texts, "", 1);
+        tgi_failure_site site = {instruction_of(k), status};
+        tgi_put_bytes(&f->failure_sites, (const char *)&site, sizeof site);
+        return;
+    }
     tgi_put(&f->failure_texts, " *     %d  %s", f->failures, k->value->node->op->name);
     tgi_put_string(&f->failure_texts, " at ");
     tgi_put_place(&f->failure_texts, k->value->node);
     tgi_put(&f->failure_texts, ": %.*s\n", (int)length, text);
-}
-
-static bool begins(const char *text, const char *word) {
-    return !strncmp(text, word, strlen(word));
 }
 
 /* An op that names an operand that it does not have gets its first one. */
@@ -207,10 +227,13 @@ static int operand_number(const kernel *k, const char *text) {
 static const char *put_special(kernel *k, tgi_writer *w, const char *text) {
     size_t length = tgi_identifier_length(text);
     int    operand = RESULT;
-    if (begins(text, "for(") || begins(text, "fail(")) {
+    if (begins(text, "for(") || begins(text, "fail(") || begins(text, "fail_index(") || begins(text, "fail_numeric(")) {
         const char *inner = text + length + 1;
         size_t      n = length_to(inner, ")");
-        (text[1] == 'o' ? put_for : put_failure)(k, w, inner, n);
+        if (text[1] == 'o')
+            put_for(k, w, inner, n);
+        else
+            put_failure(k, w, status_of_failure(text), inner, n);
         return inner + n + (inner[n] == ')');
     }
     if (tgi_is_digit(*text)) {
@@ -308,6 +331,17 @@ static bool is_one_loop(const char *text) {
     return false;
 }
 
+/* The variable of a result of one element. */
+static void write_scalar(tgi_function *f, uint32_t index) {
+    tgi_writer line = {.memory = f->file->bodies.memory};
+    tgi_put(&line, "%s ", tgi_c_type((tg_dtype)f->values[index].node->dtype));
+    tgi_put_scalar(f, &line, index);
+    tgi_put_string(&line, " = 0;");
+    if (line.text) tgi_put_lines(&f->file->bodies, line.text);
+    f->file->bodies.failed |= line.failed;
+    tgi_writer_free(&line);
+}
+
 void tgi_write_kernel(tgi_function *f, const tgi_emit_unit *unit) {
     const tgi_emit_value *v = &f->values[unit->first];
     kernel                k = {.f = f, .value = v, .index = unit->first, .w = &f->file->bodies};
@@ -330,9 +364,11 @@ void tgi_write_kernel(tgi_function *f, const tgi_emit_unit *unit) {
     (void)tgi_leave(f->file->tape, outer);
     if (k.refusal) tgi_emit_fail(f->file, TG_ERR_ARGUMENT, v->node, "%s", k.refusal);
     bool alone = text.text && is_one_loop(text.text);
+    if (tgi_is_scalar(f, unit->first)) write_scalar(f, unit->first);
     if (!alone) tgi_put_lines(bodies, "{");
     if (text.text) tgi_put_lines(bodies, text.text);
     if (!alone) tgi_put_lines(bodies, "}");
+    if (tgi_is_scalar(f, unit->first)) tgi_write_after_scalar(f, unit->first);
     bodies->failed |= text.failed;
     tgi_writer_free(&text);
 }

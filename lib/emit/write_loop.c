@@ -1,7 +1,8 @@
 /* emit/write_loop.c: elementwise instructions over one shape as one loop.
  *
  * Axes along which all that is read and written goes on evenly are joined, so that most loops have one variable. A statement of the
- * loop is one instruction. What other loops read is put into its array, what only this one reads is a variable.
+ * loop is one instruction. What other loops read is put into its array, what only this one reads is a variable. Of one element there is
+ * no loop: all are variables of the function.
  *
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
@@ -94,6 +95,10 @@ static void put_element(const loop *l, tgi_writer *w, uint32_t index) {
 
 /* The variable of a value that is put into an array, too, has a name that no array has. */
 static void put_variable(const loop *l, tgi_writer *w, uint32_t index) {
+    if (tgi_is_scalar(l->f, index)) {
+        tgi_put_scalar(l->f, w, index);
+        return;
+    }
     tgi_put_array_name(l->f, w, index);
     if (l->f->values[index].home != TGI_VALUE_LOCAL) tgi_put_string(w, "_");
 }
@@ -102,7 +107,7 @@ static void put_operand(const loop *l, tgi_writer *w, const tgi_emit_source *s) 
     int64_t strides[TG_MAX_RANK];
     if (tgi_is_literal(l->f, s->base))
         tgi_put_literal_of(l->f, w, s->base);
-    else if (is_made_here(l, s))
+    else if (is_made_here(l, s) || tgi_is_scalar(l->f, s->base))
         put_variable(l, w, s->base);
     else {
         strides_along(l, s, strides);
@@ -140,7 +145,7 @@ static bool put_expression(const loop *l, tgi_writer *w, const tgi_emit_value *v
 
 static bool put_statement(const loop *l, tgi_writer *w, uint32_t index) {
     const tgi_emit_value *v = &l->f->values[index];
-    bool                  is_variable = v->home == TGI_VALUE_LOCAL || v->read_in_loop;
+    bool is_local = v->home == TGI_VALUE_LOCAL || v->home == TGI_VALUE_SCALAR, is_variable = is_local || v->read_in_loop;
     if (v->kind == TGI_EMIT_ASSIGN)
         put_element(l, w, v->target);
     else if (is_variable) {
@@ -153,7 +158,7 @@ static bool put_statement(const loop *l, tgi_writer *w, uint32_t index) {
     tgi_put_string(w, ";");
     tgi_put_line_of(w, l->f->file->tape, v->node);
     tgi_put_string(w, "\n");
-    if (is_variable && v->home != TGI_VALUE_LOCAL) {
+    if (is_variable && !is_local) {
         put_element(l, w, index);
         tgi_put_string(w, " = ");
         put_variable(l, w, index);
@@ -170,6 +175,7 @@ static void write_statements(loop *l) {
             tgi_emit_fail(l->f->file, TG_ERR_ARGUMENT, l->f->values[i].node, "its formula, \"%s\", is none of %u operands",
                           l->f->values[i].node->op->formula, (unsigned)l->f->values[i].node->count);
         if (line.text && !line.failed) tgi_put_lines(l->w, line.text);
+        if (tgi_is_scalar(l->f, i)) tgi_write_after_scalar(l->f, i);
     }
     l->w->failed |= line.failed;
     tgi_writer_free(&line);
@@ -180,12 +186,11 @@ void tgi_write_loop(tgi_function *f, const tgi_emit_unit *unit) {
     loop l = {.f = f, .unit = unit, .w = &f->file->bodies};
     if (tgi_size(unit->rank, unit->dims) == 0) return;
     join_axes(&l);
-    tgi_put_line(l.w, "/* %s */", tgi_shape_text(text, unit->rank, unit->dims));
-    if (!l.rank) tgi_put_lines(l.w, "{");
+    if (l.rank) tgi_put_line(l.w, "/* %s */", tgi_shape_text(text, unit->rank, unit->dims));
     for (int a = 0; a < l.rank; a++)
         tgi_put_line(l.w, "for (%s %s = 0; %s < %" PRId64 "; %s++) {", f->file->wide ? "int64_t" : "int", variables[a],
                      variables[a], l.dims[a], variables[a]);
     write_statements(&l);
-    for (int a = 0; a < (l.rank ? l.rank : 1); a++)
+    for (int a = 0; a < l.rank; a++)
         tgi_put_lines(l.w, "}");
 }

@@ -55,7 +55,7 @@ static void ravel_emit(tg_emit_call *call) {
         tgi_open_loops(call, &y, 0, y.rank, call->out.dims);
         tg_emit(call, "{\nconst int64_t pos = $%d[%s];", k, tgi_indices_text(&x, at));
         tg_emit(call,
-                "if (pos < 0 || pos >= %" PRId64 ") {\n$fail(an index is out of range for axis %d of size %" PRId64 ")\n}",
+                "if (pos < 0 || pos >= %" PRId64 ") {\n$fail_index(an index is out of range for axis %d of size %" PRId64 ")\n}",
                 attr->dims[k], k, attr->dims[k]);
         if (k)
             tg_emit(call, "$y[%s] = $y[%s] * %" PRId64 " + pos;\n}", y_at, y_at, attr->dims[k]);

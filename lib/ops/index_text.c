@@ -19,7 +19,7 @@ void tgi_write_index_check(tg_emit_call *call, int k, int64_t size) {
     }
     tg_emit(call, "$for(i, %" PRId64 ")\nif ($%d[#i] < 0 || $%d[#i] >= %" PRId64 ") {",
             tgi_size(call->in[k].rank, call->in[k].dims), k, k, size);
-    tg_emit(call, "$fail(an index is out of range for an axis of size %" PRId64 ")\n}\n}", size);
+    tg_emit(call, "$fail_index(an index is out of range for an axis of size %" PRId64 ")\n}\n}", size);
 }
 
 /* For each slice that is taken: what is done with the whole, of that type, and with the slices. */

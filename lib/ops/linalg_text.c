@@ -103,7 +103,7 @@ void tgi_solve_triangular_emit(tg_emit_call *call) {
     tg_emit(call, "const $T *const t_ = &$0[%s];", matrix_of(call, &x, 0, at));
     if (!unit) {
         tg_emit(call, "if ($TRIANGLE_FAULT(%" PRId64 ", t_, %" PRId64 ")) {", n, row + col);
-        tg_emit(call, "$fail(a matrix is singular: an element of its diagonal is 0 or NaN)\n}");
+        tg_emit(call, "$fail_numeric(a matrix is singular: an element of its diagonal is 0 or NaN)\n}");
     }
     write_matrix_copy(call, &x, 1, "y_", m);
     tg_emit(call, "$SOLVE_TRIANGLE(%" PRId64 ", %" PRId64 ", t_, %" PRId64 ", %" PRId64 ", %s, %s, y_);", n, m,
@@ -118,7 +118,7 @@ void tgi_cholesky_emit(tg_emit_call *call) {
     tgi_indices x = open_stack(call, y->rank - 2, 2);
     write_matrix_pointer(call, &x);
     write_matrix_copy(call, &x, 0, "y_", n);
-    tg_emit(call, "if ($CHOLESKY(%" PRId64 ", y_)) {\n$fail(a matrix is not positive definite)\n}", n);
+    tg_emit(call, "if ($CHOLESKY(%" PRId64 ", y_)) {\n$fail_numeric(a matrix is not positive definite)\n}", n);
     close_stack(call, &x, 2);
 }
 
@@ -136,9 +136,9 @@ void tgi_lu_emit(tg_emit_call *call) {
 }
 
 static void write_factor_check(tg_emit_call *call, int64_t n) {
-    tg_emit(call, "if ($LU_FAULT(%" PRId64 ", lu_) > 0) {\n$fail(a matrix is singular)\n}", n);
+    tg_emit(call, "if ($LU_FAULT(%" PRId64 ", lu_) > 0) {\n$fail_numeric(a matrix is singular)\n}", n);
     tg_emit(call,
-            "if ($LU_FAULT(%" PRId64 ", lu_) < 0) {\n$fail(a matrix holds NaN or infinity, or so large elements that its "
+            "if ($LU_FAULT(%" PRId64 ", lu_) < 0) {\n$fail_numeric(a matrix holds NaN or infinity, or so large elements that its "
             "factors do)\n}",
             n);
 }
@@ -172,7 +172,7 @@ void tgi_det_emit(tg_emit_call *call) {
     tgi_indices x = open_stack(call, y->rank, 2), whole = tgi_indices_of(y->rank, y->dims, 0);
     tg_emit(call, "const $T *const lu_ = &$1[%s];", matrix_of(call, &x, 1, at));
     if (kind != TGI_DET) write_factor_check(call, n);
-    if (kind == TGI_LOG) tg_emit(call, "if ($LU_SIGN(%" PRId64 ", lu_) < 0) {\n$fail(a determinant is negative)\n}", n);
+    if (kind == TGI_LOG) tg_emit(call, "if ($LU_SIGN(%" PRId64 ", lu_) < 0) {\n$fail_numeric(a determinant is negative)\n}", n);
     tg_emit(call, "$y[%s] = %s(%" PRId64 ", lu_);", tgi_indices_text(&whole, y_at),
             kind == TGI_DET    ? "$LU_DET"
             : kind == TGI_SIGN ? "$LU_SIGN"

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "core/executor.h"
 
+#include "core/tape_part.h"
 #include "run/initial_value.h"
 #include "run/profile.h"
 #include "run/run.h"
@@ -17,6 +18,8 @@ static void free_all(tg_tape *tape) {
     if (tape->print_profile) tgi_write_profile(tape, stderr);
     tgi_free_profile(tape);
     tgi_free_plans(tape);
+    for (uint16_t i = 1; i <= tape->part_count; i++)
+        tgi_free_code(tape, tgi_part_at(tape, i));
 }
 
 static const tgi_executor executor = {.run_recorded = run_recorded, .restore = tgi_restore_value, .free = free_all};

@@ -23,6 +23,12 @@ tg_status tgi_run_segment(tg_tape *tape, uint32_t end, uint32_t limit);
 tg_status tgi_run_closed_segment(tg_tape *tape, uint32_t end, uint32_t limit);
 tg_status tgi_run_body(tg_tape *tape, const tgi_part *body);
 
+/* Whether the part has compiled code, and is to be run by it: what it reads from outside, which has run, is there. Code that does not give
+ * all that is to last by now is given back. Where it is false, the part's instructions are to be run, and tell what is wrong. And runs it
+ * (run_code.c). */
+bool      tgi_can_run_code(tg_tape *tape, tgi_part *part);
+tg_status tgi_run_code(tg_tape *tape, tgi_part *part);
+
 /* Instructions before this one have run, or would have if the tape were not eager. */
 uint32_t tgi_seen(const tg_tape *tape);
 

@@ -12,19 +12,32 @@
 #include "run/run.h"
 
 /* Of the values outside that the part reads, runs those that are pending. */
+static bool is_pending(const tg_tape *tape, uint16_t reader, uint32_t index) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    return node->op->infer && (node->part ? node->part != reader : index >= tape->done);
+}
+
 static tg_status run_operands(tg_tape *tape, const tgi_part *part) {
+    const tgi_code *code = part->code; /* which has a list of them */
+    uint16_t        number = tgi_node_at(tape, part->start)->part;
+    for (uint32_t k = 0; code && k < code->computed_count; k++)
+        if (is_pending(tape, number, code->computed[k]) && tgi_run_for(tape, code->computed[k], "run_part"))
+            return tape->status;
+    if (code) return TG_OK;
     for (uint32_t i = part->start; i < part->end; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         for (uint32_t j = 0; j < node->count; j++) {
-            const tgi_node *operand = tgi_node_at(tape, node->in[j]);
-            bool            pending = !operand->part ? node->in[j] >= tape->done : operand->part != node->part;
-            if (pending && operand->op->infer && tgi_run_for(tape, node->in[j], "run_part")) return tape->status;
+            if (is_pending(tape, node->part, node->in[j]) && tgi_run_for(tape, node->in[j], "run_part")) return tape->status;
         }
     }
     return TG_OK;
 }
 
 static void note_writes(tg_tape *tape, const tgi_part *part) {
+    const tgi_code *code = part->code;
+    for (uint32_t k = 0; code && k < code->assigned_count; k++)
+        tgi_leaf_written(tape, tgi_leaf_of(tgi_node_at(tape, code->assigned[k])));
+    if (code) return;
     for (uint32_t i = part->start; i < part->end; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         if (node->op->effect) tgi_leaf_written(tape, tgi_leaf_of(tgi_node_at(tape, node->in[0])));
@@ -42,13 +55,20 @@ static tg_status run_segments(tg_tape *tape, const tgi_part *part, tg_status (*r
     return TG_OK;
 }
 
+static tg_status run_instructions_or_code(tg_tape *tape, tgi_part *part) {
+    tape->done = part->start;
+    if (tgi_can_run_code(tape, part)) return tgi_run_code(tape, part);
+    if (tape->status) return tape->status;
+    if (part->code) part->code->is_bound = false;
+    tgi_forget_aliases(tape, part->start, tgi_node_at(tape, part->start)->part);
+    return run_segments(tape, part, tgi_run_segment);
+}
+
 static tg_status run_part(tg_tape *tape, tgi_part *part) {
     uint32_t done = tape->done;
-    uint16_t number = tgi_node_at(tape, part->start)->part;
     tgi_forget_early(tape);
-    tgi_forget_aliases(tape, part->start, number);
     part->has_run = false;
-    tg_status status = run_segments(tape, part, tgi_run_segment);
+    tg_status status = run_instructions_or_code(tape, part);
     tape->done = done;
     note_writes(tape, part);
     tgi_free_stranded(tape, false);

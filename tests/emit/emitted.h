@@ -28,6 +28,10 @@ Suite *suite_emit_loops(void);
 Suite *suite_emit_ops(void);
 Suite *suite_own_math(void);
 Suite *suite_emit_random(void);
+Suite *suite_compile(void);
+
+/* Whether parts can be compiled here. */
+bool can_compile(void);
 
 /* How the C is compiled. */
 #define EMITTED_WARNINGS "-Wall -Wextra -Wpedantic -Wconversion -Werror"

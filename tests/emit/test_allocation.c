@@ -47,9 +47,9 @@ static void record(tg_tape *tape) {
 }
 
 START_TEST(without_memory_nothing_is_written) {
-    FILE    *source = tmpfile(), *header = tmpfile();
-    long     failures = 0, blocks;
-    bool     failed = true;
+    FILE *source = tmpfile(), *header = tmpfile();
+    long  failures = 0, blocks;
+    bool  failed = true;
     watch();
     tg_tape *tape = tg_tape_new();
     record(tape);
@@ -73,8 +73,49 @@ START_TEST(without_memory_nothing_is_written) {
 }
 END_TEST
 
+/* How many blocks a tape has that can be compiled, when it is, and after its runs: nothing is allocated in the steady state, and each
+ * allocation that fails is an error, which leaves the tape as it was. */
+START_TEST(without_memory_nothing_is_compiled) {
+    long     failures = 0;
+    bool     failed = true;
+    tg_tape *probe = tg_tape_new();
+    record(probe);
+    bool none = tg_compile(probe, "train", NULL) == TG_ERR_IO; /* where there is no compiler */
+    tg_tape_free(probe);
+    if (none) return;
+    watch();
+    tg_tape *tape = tg_tape_new();
+    record(tape);
+    tg_trim(tape);
+    for (long blocks = live; failed; failures++) {
+        until_failure = failures + 1;
+        tg_status status = tg_compile(tape, NULL, &(tg_compile_options){.flags = (const char *const[]){"-O0", NULL}});
+        failed = until_failure == 0;
+        until_failure = 0;
+        unwatched(ck_assert_int_eq(status, failed ? TG_ERR_MEMORY : TG_OK));
+        unwatched(ck_assert(!failed || strstr(tg_error(tape), "compile: out of memory")));
+        unwatched(ck_assert(tg_is_compiled(tape, "train") == !failed && tg_is_compiled(tape, "pick") == !failed));
+        tg_trim(tape);
+        unwatched(ck_assert(!failed || live <= blocks));
+        tg_clear_error(tape);
+    }
+    unwatched(ck_assert_int_gt(failures, 40));
+    long before = 0;
+    for (int i = 0; i < 4; i++) {
+        bool good = !tg_run_part(tape, "train") && !tg_run_part(tape, "pick");
+        unwatched(ck_assert(good));
+        if (i == 0) before = calls;
+    }
+    unwatched(ck_assert_int_eq(calls, before));
+    tg_tape_free(tape);
+    unwatched(ck_assert_int_eq(live, 0));
+}
+END_TEST
+
 TCase *emit_allocation(void) {
     TCase *tcase = tcase_create("emit");
+    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, without_memory_nothing_is_written);
+    tcase_add_test(tcase, without_memory_nothing_is_compiled);
     return tcase;
 }

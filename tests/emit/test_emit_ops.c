@@ -2,7 +2,7 @@
  *
  * The cases of a row are parts of one tape, and functions of one C file. Each goes through every dtype that the op takes, with operands
  * that lie, by turns, as they come and as views of other arrays. Floating values may differ by what functions of <math.h> and other
- * orders of addition make of rounding.
+ * orders of addition make of rounding. So are those of the same parts when they are compiled.
  *
  * SPDX-License-Identifier: MIT */
 #include <float.h>
@@ -107,6 +107,28 @@ static void check_output(const emitted_function *f, int j) {
     }
 }
 
+static void run_and_check(tg_tape *tape, int count, const emitted_function *functions) {
+    for (int k = 0; k < count; k++) {
+        ck_assert_msg(!tg_run_part(tape, functions[k].part), "%s: %s", functions[k].what, tg_error(tape));
+        for (int j = 0; j < functions[k].count; j++)
+            check_output(&functions[k], j);
+    }
+}
+
+/* The library's values take the place of those of the C file, and the parts are compiled. */
+static void check_compiled(tg_tape *tape, int count, const emitted_function *functions) {
+    static const char *const flags[] = {"-O0", NULL};
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < functions[k].count; j++) {
+            tg_tensor y = functions[k].outputs[j];
+            memcpy(functions[k].values[j], tg_data(y), (size_t)tg_size(y) * tg_dtype_size(tg_dtype_of(y)));
+        }
+    ck_assert_msg(!tg_compile(tape, NULL, &(tg_compile_options){.flags = flags}), "%s", tg_error(tape));
+    tg_seed(tape, TRIAL_SEED);
+    run_and_check(tape, count, functions);
+    ck_assert(tg_is_compiled(tape, functions[0].part));
+}
+
 /* The ops whose kernels are not written as C: a clear error says so, and names the op. */
 static void check_has_no_text(tg_tape *tape, const op_row *row) {
     static const char *const ops[] = {"eigh", "svd", "qr"};
@@ -138,13 +160,11 @@ START_TEST(ops_give_the_same_in_c) {
         check_has_no_text(tape, row);
         return;
     }
-    for (int k = 0; k < count; k++) {
-        ck_assert_msg(!tg_run_part(tape, functions[k].part), "%s: %s", functions[k].what, tg_error(tape));
-        for (int j = 0; j < functions[k].count; j++) {
-            check_output(&functions[k], j);
+    run_and_check(tape, count, functions);
+    if (can_compile()) check_compiled(tape, count, functions);
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < functions[k].count; j++)
             free(functions[k].values[j]);
-        }
-    }
     tg_tape_free(tape);
 }
 END_TEST
