@@ -22,7 +22,8 @@
 
 extern const work iris_once, iris_each, elementwise, scalars, scalars_growth, recurrence, mlp, mlp_one, lenet, cross_entropy,
     layer_norm, attention, adam, transposed_weight, slices, derivatives_bundle, derivatives_band, derivatives_chain,
-    derivatives_lstm, derivatives_integrator, derivatives_hessian;
+    derivatives_lstm, derivatives_integrator, derivatives_hessian, compiled_iris, compiled_lstm, compiled_det, compiled_ode,
+    compiled_particle, compiled_controller;
 
 static const work *const works[] = {&iris_once,
                                     &iris_each,
@@ -44,7 +45,13 @@ static const work *const works[] = {&iris_once,
                                     &derivatives_chain,
                                     &derivatives_lstm,
                                     &derivatives_integrator,
-                                    &derivatives_hessian};
+                                    &derivatives_hessian,
+                                    &compiled_iris,
+                                    &compiled_lstm,
+                                    &compiled_det,
+                                    &compiled_ode,
+                                    &compiled_particle,
+                                    &compiled_controller};
 
 enum { WORKS = sizeof works / sizeof *works, MOST_ROUNDS = 99, WARM_UP = 3 };
 
@@ -334,6 +341,15 @@ static void usage(void) {
     exit(2);
 }
 
+/* Where CasADi may be, and the program that calls it: see foreign.h. */
+static void tell_foreign(const char *python, const char *script) {
+    char        directory[1024];
+    const char *slash = strrchr(script, '/');
+    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - script) : 1, slash ? script : ".");
+    setenv("BENCH_PYTHON", python, 1);
+    setenv("BENCH_SOURCES", directory, 1);
+}
+
 int main(int argc, char **argv) {
     const char *wanted = "", *python = "python3", *script = "bench/rivals.py", *memory = NULL;
     if (argc % 2 == 0) usage();
@@ -360,6 +376,7 @@ int main(int argc, char **argv) {
 
     signal(SIGPIPE, SIG_IGN); /* a Python process that is gone is found out when it does not answer */
     peer_is(python, script, threads);
+    tell_foreign(python, script);
     bool fine = true;
     for (int i = 0; i < WORKS; i++)
         if (strncmp(works[i]->name, wanted, strlen(wanted)) == 0 && (threads == 1 || !works[i]->one_thread))

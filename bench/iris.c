@@ -63,6 +63,32 @@ static void step_once(void *state) {
     n->loss = tg_item(n->bce);
 }
 
+/* The same as a part, run by the library or compiled. */
+static void *net_in_part(bool compiled) {
+    net *n = net_new();
+    tg_set_keep(n->tape, TG_KEEP_ASKED);
+    tg_begin_part(n->tape, "epoch");
+    record(n);
+    tg_keep(n->bce);
+    tg_end_part(n->tape);
+    if (compiled) tg_compile(n->tape, "epoch", NULL);
+    must(n->tape);
+    return n;
+}
+
+static void *net_compiled(void) {
+    return net_in_part(true);
+}
+static void *net_of_library(void) {
+    return net_in_part(false);
+}
+
+static void step_part(void *state) {
+    net *n = state;
+    tg_run_part(n->tape, "epoch");
+    n->loss = tg_item(n->bce);
+}
+
 static void step_each(void *state) {
     net *n = state;
     record(n);
@@ -171,3 +197,12 @@ const work iris_each = {.name = "iris, recorded each time",
                                   {"PyTorch eager", 0.1, NULL, TIME},
                                   {"PyTorch compiled", 0, NULL, TIME},
                                   {"JAX jit", 0, NULL, TIME}}};
+
+static const contestant by_code = {net_compiled, step_part, net_result, NULL, net_free};
+static const contestant by_plan = {net_of_library, step_part, net_result, NULL, net_free};
+
+const work compiled_iris = {.name = "compiled iris",
+                            .tapegrad = &by_code,
+                            .tolerance = 1e-5,
+                            .one_thread = true,
+                            .rival = {{"run by the library", 0, &by_plan, TIME}, {"C", 0, &by_hand, TIME}}};
