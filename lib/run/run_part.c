@@ -11,12 +11,12 @@
 #include "run/aliases.h"
 #include "run/run.h"
 
-/* Of the values outside that the part reads, runs those that are pending. */
 static bool is_pending(const tg_tape *tape, uint16_t reader, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
     return node->op->infer && (node->part ? node->part != reader : index >= tape->done);
 }
 
+/* Of the values outside that the part reads, runs those that are pending. */
 static tg_status run_operands(tg_tape *tape, const tgi_part *part) {
     const tgi_code *code = part->code; /* which has a list of them */
     uint16_t        number = tgi_node_at(tape, part->start)->part;
