@@ -46,21 +46,33 @@ static bool make_room(void **memory, size_t *room, size_t bytes) {
     return true;
 }
 
-static tgi_slot *new_slot(tg_mpi *m) {
-    tgi_slot **grown = realloc(m->slots, ((size_t)m->slot_count + 1) * sizeof *grown);
-    if (!grown) return NULL;
-    m->slots = grown;
-    tgi_slot *s = calloc(1, sizeof *s);
-    if (s) s->counts = malloc(4 * (size_t)m->size * sizeof *s->counts);
-    if (!s || !s->counts) {
-        free(s);
-        return NULL;
-    }
-    s->request = s->ticket = MPI_REQUEST_NULL;
+static void free_slot(tgi_slot *s) {
+    free(s->send);
+    free(s->recv);
+    free(s->counts);
+    free(s);
+}
+
+/* The driver's thread goes through the list at any time. */
+static bool list_slot(tg_mpi *m, tgi_slot *s) {
     tgi_lock_hold(&m->lock);
-    m->slots[m->slot_count++] = s;
+    tgi_slot **grown = realloc(m->slots, ((size_t)m->slot_count + 1) * sizeof *grown);
+    if (grown) {
+        m->slots = grown;
+        m->slots[m->slot_count++] = s;
+    }
     tgi_lock_leave(&m->lock);
-    return s;
+    return grown;
+}
+
+static tgi_slot *new_slot(tg_mpi *m) {
+    tgi_slot *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    s->request = s->ticket = MPI_REQUEST_NULL;
+    s->counts = malloc(4 * (size_t)m->size * sizeof *s->counts);
+    if (s->counts && list_slot(m, s)) return s;
+    free_slot(s);
+    return NULL;
 }
 
 /* The smallest that is large enough, or else the largest. */
@@ -100,11 +112,7 @@ void tgi_give_slot(tgi_slot *s) {
 void tgi_free_slots(tg_mpi *m) {
     for (int i = 0; i < m->slot_count; i++) {
         tgi_slot *s = m->slots[i];
-        if (s->request != MPI_REQUEST_NULL || s->ticket != MPI_REQUEST_NULL) continue;
-        free(s->send);
-        free(s->recv);
-        free(s->counts);
-        free(s);
+        if (s->request == MPI_REQUEST_NULL && s->ticket == MPI_REQUEST_NULL) free_slot(s);
     }
     free(m->slots);
     free(m->known);
