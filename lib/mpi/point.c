@@ -84,12 +84,14 @@ static tg_status infer_recv(tg_infer *call) {
     return status ? status : tgi_check_count(call, n);
 }
 
-static tg_status receive(tg_mpi *m, void *memory, int count, MPI_Datatype type, int from, int tag, const char *what) {
-    MPI_Request request = MPI_REQUEST_NULL;
+/* The request is the slot's, so that after a failure elsewhere its memory is left to MPI. */
+static tg_status receive(tg_mpi *m, tgi_slot *s, void *memory, int count, MPI_Datatype type, int from, int tag) {
     tgi_lock_hold(&m->lock);
-    int error = MPI_Irecv(memory, count, type, from, tag, m->data, &request);
+    int error = MPI_Irecv(memory, count, type, from, tag, m->data, &s->request);
     tgi_lock_leave(&m->lock);
-    return error ? tgi_break_mpi(m, error) : tgi_wait(m, &request, what);
+    if (error) return tgi_break_mpi(m, error);
+    tg_status status = tgi_wait(m, &s->request, s->place);
+    return !status && s->error ? tgi_break_mpi(m, s->error) : status;
 }
 
 /* What came is what was to come; else all ranks fail, for the sender has gone on. */
@@ -110,8 +112,8 @@ static tg_status receive_all(tg_mpi *m, tgi_slot *s, tg_array *out, int from, in
     char   text[TG_SHAPE_TEXT];
     snprintf(s->place, sizeof s->place, "recv of %s %s from rank %d", tg_dtype_name(out->dtype),
              tg_shape_text(text, tg_shape_from(out->rank, out->dims)), from);
-    if (receive(m, s->send, (int)sizeof(header), MPI_BYTE, from, 2 * tag, s->place) || check(m, s->send, out, from) ||
-        receive(m, s->recv, (int)out->size, tgi_datatype(out->dtype), from, 2 * tag + 1, s->place))
+    if (receive(m, s, s->send, (int)sizeof(header), MPI_BYTE, from, 2 * tag) || check(m, s->send, out, from) ||
+        receive(m, s, s->recv, (int)out->size, tgi_datatype(out->dtype), from, 2 * tag + 1))
         return m->failed;
     memcpy(out->data, s->recv, bytes);
     return TG_OK;
