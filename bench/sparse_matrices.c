@@ -3,19 +3,9 @@
  * unknowns.
  *
  * SPDX-License-Identifier: MIT */
-#include "bench.h"
+#include "recorded.h"
 
 #include <math.h>
-#include <string.h>
-
-static double *doubles(int64_t n, uint32_t salt, double low, double high) {
-    float  *narrow = numbers(n, salt, low, high);
-    double *x = room((size_t)n * sizeof *x);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (double)narrow[i];
-    free(narrow);
-    return x;
-}
 
 static tg_tensor input(tg_tape *tape, const char *name, tg_shape shape, uint32_t salt, double low, double high) {
     tg_tensor x = tg_input(tape, name, TG_F64, shape);
@@ -23,47 +13,6 @@ static tg_tensor input(tg_tape *tape, const char *name, tg_shape shape, uint32_t
     tg_write(x, values, tg_size(x));
     free(values);
     return x;
-}
-
-static int digest_doubles(const double *x, int64_t n, double *to) {
-    float *narrow = room((size_t)n * sizeof *narrow);
-    for (int64_t i = 0; i < n; i++)
-        narrow[i] = (float)x[i];
-    int count = digest(narrow, n, to);
-    free(narrow);
-    return count;
-}
-
-/* A matrix that a tape computes in each run. */
-typedef struct recorded {
-    tg_tape  *tape;
-    tg_tensor values;
-} recorded;
-
-static void *recorded_new(tg_tape *tape, tg_tensor values) {
-    recorded *r = room(sizeof *r);
-    *r = (recorded){tape, values};
-    tg_keep(values);
-    must(tape);
-    return r;
-}
-
-static void recorded_step(void *state) {
-    tg_run(((recorded *)state)->tape);
-}
-
-static int recorded_result(void *state, double *to) {
-    recorded     *r = state;
-    const double *values = tg_data(r->values);
-    must(r->tape);
-    return digest_doubles(values, tg_size(r->values), to);
-}
-
-static void recorded_free(void *state) {
-    recorded *r = state;
-    must(r->tape);
-    tg_tape_free(r->tape);
-    free(r);
 }
 
 /* ---- bundle adjustment ------------------------------------------------------------------------------------------- */
@@ -137,7 +86,7 @@ static void *bundle_by_one_call(void) {
     tg_csr   j;
     tg_tape *tape = new_bundle(&b);
     tg_sparse_jacobian(tape, 3, (tg_tensor[]){b.error[0], b.error[1], b.weight_error}, 3, b.unknown, &j);
-    return recorded_new(tape, j.values);
+    return recorded_new(tape, 1, &j.values);
 }
 
 /* An observation's errors depend on its own inputs alone, less the other one's principal point: two vector-Jacobian products give all
@@ -154,7 +103,8 @@ static void *bundle_by_products(void) {
         parts[i] = tg_reshape(tg_stack(tg_list_from(count, in), 1), TG_SHAPE(SEEN * count));
     }
     tg_vjp(tape, 1, &b.weight_error, NULL, 1, &b.unknown[2], &parts[2]);
-    return recorded_new(tape, tg_concat(tg_list_from(3, parts), 0));
+    tg_tensor joined = tg_concat(tg_list_from(3, parts), 0);
+    return recorded_new(tape, 1, &joined);
 }
 
 static const contestant bundle_call = {bundle_by_one_call, recorded_step, recorded_result, NULL, recorded_free};
@@ -180,7 +130,7 @@ static void *band_new(void) {
     tg_tensor left = tg_slice(wide, 0, 0, UNKNOWNS, 1), right = tg_slice(wide, 0, 2, UNKNOWNS + 2, 1);
     tg_tensor f = tg_add(tg_sub(tg_sub(tg_mul(tg_sub(3, tg_mul(2, x)), x), left), tg_mul(2, right)), 1);
     tg_sparse_jacobian(tape, 1, &f, 1, &x, &j);
-    return recorded_new(tape, j.values);
+    return recorded_new(tape, 1, &j.values);
 }
 
 typedef struct line {
@@ -236,7 +186,7 @@ static void *chain_new(void) {
     tg_tensor a = tg_slice(x, 0, 0, UNKNOWNS - 1, 1), b = tg_slice(x, 0, 1, UNKNOWNS, 1);
     tg_tensor loss = tg_sum(tg_add(tg_mul(100, tg_square(tg_sub(b, tg_square(a)))), tg_square(tg_sub(1, a))));
     tg_sparse_hessian(loss, 1, &x, &h);
-    return recorded_new(tape, h.values);
+    return recorded_new(tape, 1, &h.values);
 }
 
 static void chain_step(void *state) {

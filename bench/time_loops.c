@@ -3,66 +3,16 @@
  * unknowns. All in float64.
  *
  * SPDX-License-Identifier: MIT */
-#include "bench.h"
+#include "recorded.h"
 
 #include <math.h>
 #include <string.h>
 
 static tg_tensor values(tg_tape *tape, tg_shape shape, uint32_t salt, double low, double high) {
-    int64_t n = tg_shape_size(shape);
-    float  *narrow = numbers(n, salt, low, high);
-    double *wide = room((size_t)n * sizeof *wide);
-    for (int64_t i = 0; i < n; i++)
-        wide[i] = (double)narrow[i];
+    double   *wide = doubles(tg_shape_size(shape), salt, low, high);
     tg_tensor x = tg_constant(tape, TG_F64, shape, wide);
-    free(narrow);
     free(wide);
     return x;
-}
-
-/* What is computed, and what all must agree on, of which there are so many numbers as a digest of all of them needs. */
-typedef struct recorded {
-    tg_tape  *tape;
-    int       count;
-    tg_tensor result[3];
-} recorded;
-
-static void *recorded_new(tg_tape *tape, int count, const tg_tensor *result) {
-    recorded *r = room(sizeof *r);
-    *r = (recorded){tape, count, {{0}}};
-    for (int i = 0; i < count; i++) {
-        r->result[i] = result[i];
-        tg_keep(result[i]);
-    }
-    must(tape);
-    return r;
-}
-
-static void recorded_step(void *state) {
-    tg_run(((recorded *)state)->tape);
-}
-
-static int recorded_result(void *state, double *to) {
-    recorded *r = state;
-    int       count = 0;
-    for (int i = 0; i < r->count; i++) {
-        int64_t       n = tg_size(r->result[i]);
-        const double *x = tg_data(r->result[i]);
-        float        *narrow = room((size_t)n * sizeof *narrow);
-        must(r->tape);
-        for (int64_t j = 0; j < n; j++)
-            narrow[j] = (float)x[j];
-        count += digest(narrow, n, to + count);
-        free(narrow);
-    }
-    return count;
-}
-
-static void recorded_free(void *state) {
-    recorded *r = state;
-    must(r->tape);
-    tg_tape_free(r->tape);
-    free(r);
 }
 
 /* ---- an LSTM ----------------------------------------------------------------------------------------------------- */
@@ -336,13 +286,8 @@ static void hessian_one_by_one(void *state) {
 
 static int hessian_result(void *state, double *to) {
     hessian *p = state;
-    float   *narrow = room(DENSE * DENSE * sizeof *narrow);
     must(p->tape);
-    for (int i = 0; i < DENSE * DENSE; i++)
-        narrow[i] = (float)p->matrix[i];
-    int count = digest(narrow, DENSE * DENSE, to);
-    free(narrow);
-    return count;
+    return digest_doubles(p->matrix, DENSE * DENSE, to);
 }
 
 static void hessian_free(void *state) {
