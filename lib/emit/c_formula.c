@@ -64,16 +64,21 @@ static void put_math(tgi_writer *w, const char *name, size_t length, tg_dtype dt
     if (dtype == TG_F32) tgi_put_string(w, "f");
 }
 
+enum { TABLES = 2 };
+static const tgi_helper *const helpers[TABLES] = {tgi_helpers, tgi_matrix_helpers};
+static const tgi_helper *const own_functions[TABLES] = {tgi_own_math, tgi_own_special};
+
 /* The helper of that name for a dtype, or else for float64; NULL when there is none. */
-static const tgi_helper *find_helper(const tgi_helper *table, const char *name, size_t length, tg_dtype dtype,
+static const tgi_helper *find_helper(const tgi_helper *const tables[TABLES], const char *name, size_t length, tg_dtype dtype,
                                      tg_dtype *its_dtype) {
     const tgi_helper *in_double = NULL;
-    for (const tgi_helper *h = table; h->name; h++) {
-        if (!is_word(name, length, h->name)) continue;
-        *its_dtype = dtype;
-        if (h->dtypes >> dtype & 1) return h;
-        if (h->dtypes >> TG_F64 & 1) in_double = h;
-    }
+    for (int i = 0; i < TABLES; i++)
+        for (const tgi_helper *h = tables[i]; h->name; h++) {
+            if (!is_word(name, length, h->name)) continue;
+            *its_dtype = dtype;
+            if (h->dtypes >> dtype & 1) return h;
+            if (h->dtypes >> TG_F64 & 1) in_double = h;
+        }
     *its_dtype = TG_F64;
     return in_double;
 }
@@ -93,16 +98,21 @@ static void put_helper_name(tgi_writer *w, const char *name, tg_dtype dtype) {
     tgi_put(w, "_%s", suffixes[dtype]);
 }
 
-static bool *is_there(tgi_file *file, const tgi_helper *h, tg_dtype dtype) {
-    bool is_own = h >= tgi_own_math && h < tgi_own_math + TGI_MOST_HELPERS;
-    return is_own ? &file->own_is_there[dtype][h - tgi_own_math] : &file->helper_is_there[dtype][h - tgi_helpers];
+/* Whether it is to be written: it is not there yet, and will be now. */
+static bool is_new(tgi_file *file, const tgi_helper *h, tg_dtype dtype) {
+    for (const tgi_written_helper *w = file->written; w; w = w->next)
+        if (w->helper == h && w->dtype == dtype) return false;
+    tgi_written_helper *written = tgi_emit_take(file, 1, sizeof *written);
+    if (!written) return false;
+    *written = (tgi_written_helper){h, dtype, file->written};
+    file->written = written;
+    return true;
 }
 
 /* The text of a helper, behind those that it calls itself. No helper calls one that calls it. */
 static void add_helper(tgi_file *file, const tgi_helper *h, tg_dtype dtype) {
     tgi_writer text = {.memory = &file->tape->memory};
-    if (*is_there(file, h, dtype)) return;
-    *is_there(file, h, dtype) = true;
+    if (!is_new(file, h, dtype)) return;
     for (const char *c = h->text; *c;) {
         const char *comment = strncmp(c, "/*", 2) ? NULL : strstr(c, "*/");
         size_t      length = comment ? (size_t)(comment - c) : tgi_identifier_length(c);
@@ -126,13 +136,13 @@ static void add_helper(tgi_file *file, const tgi_helper *h, tg_dtype dtype) {
 
 bool tgi_put_function(tgi_file *file, tgi_writer *w, const char *name, size_t length, tg_dtype dtype) {
     tg_dtype          its_dtype;
-    const tgi_helper *h = find_helper(tgi_helpers, name, length, dtype, &its_dtype);
+    const tgi_helper *h = find_helper(helpers, name, length, dtype, &its_dtype);
     if (h && tgi_identifier_length(h->text) == strlen(h->text)) { /* another name */
         name = h->text;
         length = strlen(name);
         h = NULL;
     }
-    if (!h && file->options.no_libm) h = find_helper(tgi_own_math, name, length, dtype, &its_dtype);
+    if (!h && file->options.no_libm) h = find_helper(own_functions, name, length, dtype, &its_dtype);
     if (!h && !is_math(name, length)) return false;
     if (!h)
         put_math(w, name, length, dtype);

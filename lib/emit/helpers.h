@@ -12,9 +12,10 @@ typedef struct tgi_helper {
     const char *text;
 } tgi_helper;
 
-enum { TGI_MOST_HELPERS = 96 };
+/* Each ended by one without a name. Those of sorting and of matrices are matrix_helpers.c's. */
+extern const tgi_helper tgi_helpers[], tgi_matrix_helpers[];
 
-/* Ended by one without a name; and functions of <math.h>, for files that do without it (own_math.c). */
-extern const tgi_helper tgi_helpers[], tgi_own_math[];
+/* Functions of <math.h>, for files that do without it; circular, hyperbolic, error functions and gamma are own_special.c's. */
+extern const tgi_helper tgi_own_math[], tgi_own_special[];
 
 #endif

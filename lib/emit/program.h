@@ -37,6 +37,13 @@ typedef struct tgi_taken_name {
     char           text[];
 } tgi_taken_name;
 
+/* A helper that the file has got, for a dtype. */
+typedef struct tgi_written_helper {
+    const tgi_helper          *helper;
+    tg_dtype                   dtype;
+    struct tgi_written_helper *next;
+} tgi_written_helper;
+
 typedef struct tgi_file {
     tg_tape              *tape;
     const char           *prefix;
@@ -52,7 +59,7 @@ typedef struct tgi_file {
     int64_t               work[TG_DTYPES]; /* elements: the most of all functions */
     bool                  wide;            /* arrays have elements that an int does not count */
     tgi_writer            helpers, data, bodies, prototypes;
-    bool                  helper_is_there[TG_DTYPES][TGI_MOST_HELPERS], own_is_there[TG_DTYPES][TGI_MOST_HELPERS];
+    tgi_written_helper   *written;
 } tgi_file;
 
 /* ---- what a function has ------------------------------------------------------------------------------------------ */
