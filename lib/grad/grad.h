@@ -14,11 +14,9 @@ tg_scope tgi_begin_derivative(tg_tape *tape, const char *name);
  * for errors (backward.c). */
 tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what);
 
-/* The rule for an operand, or NULL; and a call of it. Of several tensors: behind the last of them, and the first one (backward.c). */
+/* The rule for an operand, or NULL; and a call of it (backward.c). */
 tg_rule  *tgi_rule_of(const tgi_node *node, uint32_t operand);
 tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call);
-uint32_t  tgi_end_of(int count, const tg_tensor *list);
-uint32_t  tgi_first_of(int count, const tg_tensor *list);
 
 /* Whether gradients flow to operand j, of an op that takes a part to the first alone (forward.c). */
 bool tgi_flows_to(const tg_tape *tape, const tgi_node *node, uint32_t j);
@@ -26,7 +24,13 @@ bool tgi_flows_to(const tg_tape *tape, const tgi_node *node, uint32_t j);
 /* Marks as wanted what lies on a way from what is to an output. `reached` is an empty set, and is empty again afterwards (backward.c). */
 void tgi_mark_ways(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached, tgi_marks *wanted);
 
-/* The seed of an output, or the tangent of an input, in the shape of that: NULL stands for ones (backward.c). */
+/* ---- lists of outputs and inputs (sides.c) ----------------------------------------------------------------------- */
+
+/* Of several tensors: behind the last of them, and the first one. */
+uint32_t tgi_end_of(int count, const tg_tensor *list);
+uint32_t tgi_first_of(int count, const tg_tensor *list);
+
+/* The seed of an output, or the tangent of an input, in the shape of that: NULL stands for ones. */
 typedef struct tgi_seed_names {
     const char *call, *seed, *of; /* for errors */
 } tgi_seed_names;
