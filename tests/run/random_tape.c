@@ -12,6 +12,7 @@
 
 #include "core/loop.h"
 #include "core/residency.h"
+#include "grad/loop_op.h"
 #include "run/random_tape.h"
 #include "run/run.h"
 
@@ -118,8 +119,20 @@ static bool both_failed(program *p) {
     return true;
 }
 
+static uint32_t count_loops(const tg_tape *tape) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < tape->count; i++)
+        count += tgi_node_at(tape, i)->op == &tgi_loop_op;
+    return count;
+}
+
+/* A loop that has run when its gradient is recorded runs once more, by another instruction, to save its states. */
+static bool runs_a_loop_again(const program *p) {
+    return p->eager && p->tape[0]->count < p->tape[1]->count && count_loops(p->tape[0]) < count_loops(p->tape[1]);
+}
+
 void enter(program *p, const tg_tensor x[2]) {
-    if (both_failed(p)) return;
+    if (both_failed(p) || (runs_a_loop_again(p) && leave(p))) return;
     value v = {.x = {x[0], x[1]}, .shape = tg_shape_of(x[0]), .dtype = tg_dtype_of(x[0]), .kept = !p->asked};
     AGREE(p, tg_shape_equal(v.shape, tg_shape_of(x[1])) && v.dtype == tg_dtype_of(x[1]), "shapes or dtypes differ");
     AGREE(p, p->tape[0]->count == p->tape[1]->count, "%u and %u instructions", p->tape[0]->count, p->tape[1]->count);
