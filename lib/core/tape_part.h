@@ -28,6 +28,12 @@ static inline tgi_part *tgi_part_at(const tg_tape *tape, uint16_t part) {
     return &tape->parts[part - 1];
 }
 
+/* Whether it is computed when another part runs than that of such a number, and not when this one does: a view of it that is to last has to be
+ * a copy. */
+static inline bool tgi_is_of_another_part(const tgi_node *node, uint16_t part) {
+    return node->op->infer && node->part != part;
+}
+
 /* Begins a part, in the one that is being recorded, and ends it. */
 tg_status tgi_open_part(tg_tape *tape, const char *what, const char *name);
 void      tgi_close_part(tg_tape *tape);

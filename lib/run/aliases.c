@@ -74,16 +74,27 @@ typedef struct detachment {
 
 typedef enum fate { IS_COPIED, IS_RETAINED, IS_OVERWRITTEN, IS_ABSENT } fate;
 
-/* Instructions of a part that are not in its segment of the plan find what is resident, and no other views. */
+static bool is_read_between(const tg_tape *tape, const tgi_node *view, uint32_t first, uint32_t end) {
+    for (uint32_t i = first; i < end && i <= view->last_use; i++) {
+        const tgi_node *node = tgi_node_at(tape, i);
+        for (uint32_t j = 0; j < node->count; j++)
+            if (tgi_node_at(tape, node->in[j]) == view) return true;
+    }
+    return false;
+}
+
+/* Whether an instruction reads it that finds what is resident and no other views: a later one of the same segment, or of the part that is
+ * running; and of a value of another part whoever stands behind that. */
 static bool is_read_later(const tg_tape *tape, const tgi_node *view, const detachment *d) {
     if (view->part == d->part) return view->last_use >= d->first_reader;
-    return view->part && view->last_use >= tgi_part_at(tape, view->part)->end;
+    if (view->part) return view->last_use >= tgi_part_at(tape, view->part)->end;
+    return is_read_between(tape, view, d->first_reader, tgi_part_at(tape, d->part)->end);
 }
 
 static fate fate_of(const tg_tape *tape, const tgi_node *view, const detachment *d) {
     bool ordered = view->part == d->part, read_later = is_read_later(tape, view, d);
     if (tgi_is_kept(view) && !read_later && tgi_is_owned(tgi_node_at(tape, d->leaf))) return IS_RETAINED;
-    if (tgi_is_kept(view) || (ordered && read_later)) return IS_COPIED;
+    if (tgi_is_kept(view) || read_later) return IS_COPIED;
     return ordered && !d->from_outside ? IS_OVERWRITTEN : IS_ABSENT;
 }
 

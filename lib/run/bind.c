@@ -27,10 +27,18 @@ static bool needs_binding(const tgi_plan_builder *b, uint32_t i) {
     return v->made && v->in_memory;
 }
 
+/* A view that lasts must not show what another part will compute again. */
+static tgi_allocation allocation_of_view(const tgi_plan_builder *b, uint32_t i) {
+    const tgi_node *base = tgi_node_of(b->tape, &b->plan->frame, b->views[i].base);
+    bool            apart = tgi_is_of_another_part(base, tgi_instruction(b, i)->part);
+    return apart && b->liveness[i].lasts ? TGI_IN_BASE_FIRST : TGI_IN_BASE;
+}
+
 static tgi_binding binding_of(const tgi_plan_builder *b, uint32_t i) {
     const tgi_view_info *view = &b->views[i];
     if (view->strides)
-        return (tgi_binding){i, (size_t)view->offset, view->strides, view->base, last_unit_of(b, view->base), TGI_IN_BASE};
+        return (tgi_binding){i,          (size_t)view->offset,        view->strides,
+                             view->base, last_unit_of(b, view->base), allocation_of_view(b, i)};
     return (tgi_binding){i, b->offsets[i], NULL, i, last_unit_of(b, i), b->liveness[i].lasts ? TGI_IN_OWN : TGI_IN_BLOCK};
 }
 
@@ -86,8 +94,11 @@ tg_status tgi_list_bindings(tgi_plan_builder *b) {
         count += needs_binding(b, i);
     plan->bindings = tgi_plan_take(b, count, sizeof *plan->bindings);
     if (!plan->bindings) return TG_ERR_MEMORY;
-    for (uint32_t i = 0; i < b->count; i++)
-        if (needs_binding(b, i)) plan->bindings[plan->binding_count++] = binding_of(b, i);
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (!needs_binding(b, i)) continue;
+        plan->bindings[plan->binding_count] = binding_of(b, i);
+        plan->copies_views |= plan->bindings[plan->binding_count++].allocation == TGI_IN_BASE_FIRST;
+    }
     return TG_OK;
 }
 
@@ -196,6 +207,7 @@ tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
         switch ((tgi_allocation)binding->allocation) {
         case TGI_IN_BLOCK: bind_to_block(node, block + binding->offset); break;
         case TGI_IN_OWN: bind_to_own(tape, node); break;
+        case TGI_IN_BASE_FIRST: (void)tgi_allocate_view_copy(tape, node); /* fall through */
         case TGI_IN_BASE: bind_to_base(tape, node, binding, frame); break;
         }
     }

@@ -152,6 +152,23 @@ static bool pays(tg_tape *tape, const tgi_plan_request *now, bool again) {
     return was_met_before(tape, now->start, now->end, now->limit) && !tape->status;
 }
 
+/* A view from outside may be a copy by now, or show its base again. */
+static uint32_t base_of(const tg_tape *tape, uint32_t index) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    return node->view ? node->view->base : TGI_NONE;
+}
+
+static void note_bases(const tg_tape *tape, tgi_plan *plan) {
+    for (uint32_t k = 0; plan && k < plan->frame.outside_count; k++)
+        plan->bases[k] = base_of(tape, plan->frame.outside[k]);
+}
+
+static bool has_same_bases(const tg_tape *tape, const tgi_plan *plan) {
+    for (uint32_t k = 0; k < plan->frame.outside_count; k++)
+        if (plan->bases[k] != base_of(tape, plan->frame.outside[k])) return false;
+    return true;
+}
+
 /* Whether the segment is all that has to be run of its part, or of what stands outside: that is asked for again and again. The body of a
  * loop reads nothing from outside that could be anywhere else by now. */
 static bool is_whole(const tg_tape *tape, uint32_t start) {
@@ -164,7 +181,7 @@ const tgi_plan *tgi_plan_again(tg_tape *tape, uint32_t start, uint32_t end, uint
     const tgi_plan_slot *slot = tgi_slot_for(tape, start);
     tgi_plan_request     now = {tape->generation, tape->keeps, start, end, limit};
     bool                 again = slot->plan && slot->plan->frame.start == start && !memcmp(&now, &slot->request, sizeof now);
-    return again && is_whole(tape, start) ? slot->plan : NULL;
+    return again && is_whole(tape, start) && has_same_bases(tape, slot->plan) ? slot->plan : NULL;
 }
 
 static tgi_plan *note_use(tg_tape *tape, tgi_plan *plan) {
@@ -183,6 +200,7 @@ tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t lim
         slot->request = now;
         if (!pays(tape, &now, again)) return NULL;
         slot->plan = tgi_find_or_make_plan(tape, start, end, limit);
+        note_bases(tape, slot->plan);
     } else
         tape->plans.hits++;
     return note_use(tape, slot->plan);

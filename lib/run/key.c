@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "core/tape_part.h"
+
 tgi_key tgi_begin_key(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
     tape->plans.keys++;
     return (tgi_key){.tape = tape, .frame.start = start, .end = end, .limit = limit};
@@ -78,8 +80,9 @@ static size_t words_of_outside(const tgi_node *node) {
     return (2u + node->rank) * (1u + is_view(node));
 }
 
-static uint64_t type_of_outside(const tgi_node *node) {
-    return (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)is_view(node) << 16;
+static uint64_t type_of_outside(const tgi_key *k, const tgi_node *node) {
+    bool apart = tgi_is_of_another_part(node, tgi_node_at(k->tape, k->frame.start)->part);
+    return (uint64_t)node->dtype | (uint64_t)node->rank << 8 | (uint64_t)is_view(node) << 16 | (uint64_t)apart << 17;
 }
 
 static uint64_t offset_in_base(const tgi_key *k, const tgi_node *node) {
@@ -93,7 +96,7 @@ static tg_status write_outside(tgi_key *k, uint32_t index) {
     uint64_t *w = take_words(k, words_of_outside(node));
     if (!w) return TG_ERR_MEMORY;
     *w++ = (uint64_t)(uintptr_t)node->op;
-    *w++ = type_of_outside(node);
+    *w++ = type_of_outside(k, node);
     tgi_copy_sizes(node->rank, node->dims, (int64_t *)w);
     if (!is_view(node)) return TG_OK;
     w += node->rank;
@@ -189,7 +192,7 @@ static bool is_outside(tgi_key *k, uint32_t index) {
     int             rank = node->rank;
     bool            view = is_view(node);
     const uint64_t *w = next_words(k, words_of_outside(node));
-    if (!w || w[0] != (uint64_t)(uintptr_t)node->op || w[1] != type_of_outside(node)) return false;
+    if (!w || w[0] != (uint64_t)(uintptr_t)node->op || w[1] != type_of_outside(k, node)) return false;
     if (!tgi_same_dims(rank, (const int64_t *)w + 2, rank, node->dims)) return false;
     w += 2 + rank;
     return !view || (is_reference(k, (tgi_ref)w[0], node->view->base) && w[1] == offset_in_base(k, node) &&

@@ -26,8 +26,9 @@ static tg_status copy_frame(tgi_plan_builder *b, const tgi_frame *frame) {
     tgi_plan *plan = b->plan;
     plan->frame = *frame;
     plan->frame.outside = tgi_plan_take(b, frame->outside_count, sizeof *frame->outside);
+    plan->bases = tgi_plan_take(b, frame->outside_count, sizeof *plan->bases);
     plan->known_for = tgi_plan_take(b, 1, sizeof *plan->known_for);
-    if (!plan->frame.outside || !plan->known_for) return TG_ERR_MEMORY;
+    if (!plan->frame.outside || !plan->bases || !plan->known_for) return TG_ERR_MEMORY;
     *plan->known_for = (tgi_known_for){TGI_NONE, TGI_UNKNOWN};
     if (frame->outside_count) memcpy(plan->frame.outside, frame->outside, frame->outside_count * sizeof *frame->outside);
     return TG_OK;

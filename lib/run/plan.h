@@ -141,9 +141,10 @@ typedef struct tgi_unit {
 
 /* Where the value of an instruction goes. */
 typedef enum tgi_allocation {
-    TGI_IN_BLOCK, /* in the memory that the plan has while it runs */
-    TGI_IN_OWN,   /* in memory of its own: it is resident after the run */
-    TGI_IN_BASE   /* a view of another's memory */
+    TGI_IN_BLOCK,     /* in the memory that the plan has while it runs */
+    TGI_IN_OWN,       /* in memory of its own: it is resident after the run */
+    TGI_IN_BASE,      /* a view of another's memory; */
+    TGI_IN_BASE_FIRST /* and when the run is over in memory of its own, as the other's value is another part's */
 } tgi_allocation;
 
 struct tgi_binding {
@@ -167,13 +168,15 @@ struct tgi_plan {
     tgi_known_for  *known_for;
     tgi_arena       arena; /* holds all that it points to */
     tgi_frame       frame; /* the segment that it was last found or made for */
+    uint32_t       *bases; /* of each value that it reads from outside: what that is a view of, or TGI_NONE */
     const uint64_t *key;   /* the segment it was made for, written out */
     size_t          key_words;
     uint64_t        hash, used;
-    tgi_plan       *next;        /* the plan that was used after this one when it was used last, or NULL */
-    bool            sequential;  /* the segment is to be run one by one */
-    bool            binds_again; /* some unit puts a value into memory a second time */
-    tgi_binding    *bindings;    /* of the values that have memory, in the order of recording */
+    tgi_plan       *next;         /* the plan that was used after this one when it was used last, or NULL */
+    bool            sequential;   /* the segment is to be run one by one */
+    bool            binds_again;  /* some unit puts a value into memory a second time */
+    bool            copies_views; /* some view is in memory of its own when the run is over */
+    tgi_binding    *bindings;     /* of the values that have memory, in the order of recording */
     tgi_unit       *units;
     uint32_t        count, binding_count, unit_count, group_count, fused_count;
     size_t          block_bytes; /* for values */

@@ -66,7 +66,6 @@ static tg_status run_instructions_or_code(tg_tape *tape, tgi_part *part) {
 
 static tg_status run_part(tg_tape *tape, tgi_part *part) {
     uint32_t done = tape->done;
-    tgi_forget_early(tape);
     part->has_run = false;
     tg_status status = run_instructions_or_code(tape, part);
     tape->done = done;
@@ -79,7 +78,9 @@ static tg_status run_part(tg_tape *tape, tgi_part *part) {
 tg_status(tg_run_part)(tg_tape *tape, const char *name) {
     if (tgi_check_outside(tape, "run_part")) return tg_error_status(tape);
     tgi_part *part = tgi_find_part(tape, "run_part", name);
-    if (!part || run_operands(tape, part)) return tape->status;
+    if (!part) return tape->status;
+    tgi_forget_early(tape);
+    if (run_operands(tape, part)) return tape->status;
     return run_part(tape, part);
 }
 

@@ -79,6 +79,17 @@ static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t k)
     }
 }
 
+/* There is memory for that. */
+static void copy_views(tg_tape *tape, const tgi_plan *plan) {
+    for (uint32_t k = 0; k < plan->binding_count && plan->copies_views; k++) {
+        tgi_node *node = tgi_node_of(tape, &plan->frame, plan->bindings[k].node);
+        if (plan->bindings[k].allocation != TGI_IN_BASE_FIRST || !tgi_is_resident(node) || node->view->base == TGI_NONE)
+            continue;
+        tg_array array = tgi_array_of(node);
+        (void)tgi_copy_view(tape, node, &array);
+    }
+}
+
 /* The last assign of the group, or one before it. */
 static int64_t last_assign(const tgi_group *g, int64_t before) {
     for (uint32_t i = 0; g->assigns && i < g->op_count; i++)
@@ -139,6 +150,7 @@ tg_status tgi_run_plan(tg_tape *tape, const tgi_plan *plan) {
     uint32_t  k;
     tg_status status = run_units(tape, plan, block + LINE, &k);
     mark_resident(tape, plan, k);
+    copy_views(tape, plan);
     if (status) tgi_forget_aliases(tape, tape->done, tgi_node_at(tape, start)->part);
     if (status)
         strand(tape, (tgi_stranded *)block, plan);

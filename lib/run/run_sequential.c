@@ -81,13 +81,15 @@ static tg_status run_view(tg_tape *tape, uint32_t index, tgi_node *node) {
     tg_array        in = tgi_array_of(tgi_node_at(tape, node->in[0]));
     tg_array        out;
     tgi_view_answer answer = tgi_call_view(node, &in, &out);
+    uint32_t        base = base_of(tape, node->in[0]);
     if (answer == TGI_VIEW_COPIES) return tgi_copy_view(tape, node, &in);
     if (answer == TGI_VIEW_WRONG)
         return tgi_fail(tape, TG_ERR_SHAPE, node->op->name, "the op's view shows what its operand has not");
 
+    if (tgi_is_of_another_part(tgi_node_at(tape, base), node->part)) return tgi_copy_view(tape, node, &out);
     tape->moves++;
     node->data = out.data;
-    node->view->base = base_of(tape, node->in[0]);
+    node->view->base = base;
     tgi_copy_sizes(node->rank, out.strides, node->view->strides);
     return tgi_note_alias(tape, index);
 }
