@@ -234,8 +234,8 @@ tg_tensor tg_matmul(tg_tensor a, tg_tensor b);
 /* Every reduction comes in two forms: over all elements, with a result of rank 0, and over the given axes. With keepdim the reduced
  * axes stay, with size 1; else they are removed. Over no axes, TG_AXES(), each element is reduced by itself. */
 
-/* The sum; int64 too, modulo 2^64. The sum of no elements is 0. The order is fixed, in blocks, so that the rounding error grows
- * with the logarithm of the number of elements. */
+/* The sum; int64 too, modulo 2^64. The sum of no elements is 0, and so is one of -0.0 alone. The order is fixed, in blocks, so that the
+ * rounding error grows with the logarithm of the number of elements. */
 tg_tensor tg_sum(tg_tensor x);
 tg_tensor tg_sum_axes(tg_tensor x, tg_axes axes, bool keepdim);
 

@@ -1,8 +1,8 @@
 /* kernels/sum.h: sums over some axes of a strided array.
  *
  * `out` is row-major over the axes that stay, and overlaps nothing. Strides, in elements, may be 0 or negative, sizes 0: an empty sum
- * is 0. The order of the additions is fixed by the sizes and by which axes are summed, whatever the strides, and blocked: the rounding
- * error of a floating sum of n elements grows as log n, not as n.
+ * is 0, and so is one of -0.0 alone, as in NumPy and PyTorch. The order of the additions is fixed by the sizes and by which axes are
+ * summed, whatever the strides, and blocked: the rounding error of a floating sum of n elements grows as log n, not as n.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_KERNELS_SUM_H

@@ -59,7 +59,7 @@ static T NAME(add_contiguous)(int64_t n, const T *x) {
 
 /* n numbers, `stride` elements apart: four sums side by side. */
 static T NAME(add_strided)(int64_t n, const T *x, int64_t stride) {
-    T       sum[4] = {(T)-0.0, (T)-0.0, (T)-0.0, (T)-0.0}; /* which leaves -0 what it is, as in a column */
+    T       sum[4] = {0, 0, 0, 0};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
         UNROLL for (int l = 0; l < 4; l++) sum[l] += OF(x[(i + l) * stride]);
@@ -180,30 +180,30 @@ static void NAME(add_sums)(int64_t n, const T *more, T *sum) {
         sum[j] += more[j];
 }
 
-/* sum = row, or sum += row. */
+/* sum = 0 + row, so that it is not -0.0, or sum += row. */
 static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR one = OF(*(const UNALIGNED_VECTOR *)(row + j));
-        if (add) one = *(UNALIGNED_VECTOR *)(sum + j) + one;
-        *(UNALIGNED_VECTOR *)(sum + j) = one;
+        VECTOR one = {0};
+        if (add) one = *(UNALIGNED_VECTOR *)(sum + j);
+        *(UNALIGNED_VECTOR *)(sum + j) = one + OF(*(const UNALIGNED_VECTOR *)(row + j));
     }
     for (; j < n; j++)
-        sum[j] = add ? sum[j] + OF(row[j]) : OF(row[j]);
+        sum[j] = (add ? sum[j] : 0) + OF(row[j]);
 }
 
 /* The same with eight rows, one after the other. */
 static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR eight = OF(*(const UNALIGNED_VECTOR *)(row[0] + j));
-        if (add) eight += *(UNALIGNED_VECTOR *)(sum + j);
-        UNROLL for (int r = 1; r < 8; r++) eight += OF(*(const UNALIGNED_VECTOR *)(row[r] + j));
+        VECTOR eight = {0};
+        if (add) eight = *(UNALIGNED_VECTOR *)(sum + j);
+        UNROLL for (int r = 0; r < 8; r++) eight += OF(*(const UNALIGNED_VECTOR *)(row[r] + j));
         *(UNALIGNED_VECTOR *)(sum + j) = eight;
     }
     for (; j < n; j++) {
-        T eight = add ? sum[j] + OF(row[0][j]) : OF(row[0][j]);
-        for (int r = 1; r < 8; r++)
+        T eight = add ? sum[j] : 0;
+        for (int r = 0; r < 8; r++)
             eight += OF(row[r][j]);
         sum[j] = eight;
     }

@@ -117,6 +117,12 @@ static int small_number(uint32_t *state) {
         } \
         for (int i = 0; i < GUARD; i++) \
             if (out[i] != (T)-12345 || out[GUARD + kept + i] != (T)-12345) ck_abort_msg("written outside of the result"); \
+        for (int64_t i = 0; i < x->extent; i++) \
+            data[i] = (T)-0.0; \
+        tgi_sum_##suffix(&axes, data + x->start, out + GUARD); \
+        for (int64_t i = 0; i < kept; i++) \
+            if (out[GUARD + i] != 0 || signbit((double)out[GUARD + i])) \
+                ck_abort_msg("rank %d, summed %#x, element %lld: zeros have a sum of -0.0", x->rank, x->summed, (long long)i); \
         free(data); \
         free(out); \
     }
