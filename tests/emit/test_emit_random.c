@@ -1,8 +1,8 @@
 /* tests/emit/test_emit_random.c: random programs as C give what the library gives, as far as rounding does not decide.
  *
- * The programs are those of run/random_tape.h, recorded on two tapes. One is written as C and run; on the other the leaves are different in
- * their last digits: how far its values are from those of the first tells what rounding errors may come to. Many programs are one C
- * program.
+ * The programs are those of run/random_tape.h, recorded on two tapes. One is written as C and run; on the other each value that was recorded
+ * is multiplied by 1 and some units in the last place, at random. How far the values of the two tapes are apart tells what rounding may come
+ * to in this program, and C may be so far from the library, times a small number. Many programs are one C program.
  *
  * TAPEGRAD_FUZZ_EMIT is the number of programs (see make fuzz-emit), TAPEGRAD_FUZZ_SEED the first one.
  *
@@ -14,16 +14,26 @@
 #include "emit/emitted.h"
 #include "run/random_tape.h"
 
-enum { BATCH = 20, STEPS = 40, PROGRAMS = 40 };
+/* TRIALS of noise at most; what C may be off is SURPLUS times what they came to. */
+enum { BATCH = 20, STEPS = 40, PROGRAMS = 40, TRIALS = 20, SURPLUS = 10 };
+
+/* How two arrays differ: the largest difference of finite numbers, and the elements of which one is no finite number, or which are whole
+ * numbers. */
+typedef struct difference {
+    double  most;
+    int64_t kinds;
+} difference;
 
 typedef struct trial_program {
+    uint64_t         seed;
     program          p;
     emitted_function f;
-    int              at[MOST_OUTPUTS]; /* of the outputs among the values */
+    int              at[MOST_OUTPUTS];    /* of the outputs among the values */
+    difference       noise[MOST_OUTPUTS]; /* what came of it */
     bool             written;
 } trial_program;
 
-static long refused;
+static long refused, wrong; /* programs */
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
@@ -36,28 +46,28 @@ static double element_of(tg_dtype dtype, const void *data, int64_t i) {
     }
 }
 
-static double noise_of(tg_dtype dtype) {
-    return dtype == TG_F32 ? 2e-6 : 4e-15;
+static bool is_same(double x, double y) {
+    return x == y || (isnan(x) && isnan(y));
 }
 
-/* Changes floating leaves by a few units in the last place. */
-static void disturb(program *p) {
-    static _Alignas(64) char data[LARGEST * 8];
-    for (int i = 0; i < p->count; i++) {
-        const value *v = &p->values[i];
-        int64_t      size = tg_shape_size(v->shape);
-        if (!v->variable || v->dtype > TG_F64 || !size) continue;
-        const void *now = tg_peek(v->x[1]);
-        double      noise = noise_of(v->dtype);
-        for (int64_t k = 0; k < size; k++) {
-            double x = element_of(v->dtype, now, k) * (1 + ((double)(roll(p, 1000)) - 499.5) / 500 * noise);
-            if (v->dtype == TG_F32)
-                ((float *)data)[k] = (float)x;
-            else
-                ((double *)data)[k] = x;
-        }
-        tg_write(v->x[1], data, size);
+static difference difference_of(tg_dtype dtype, int64_t size, const void *x, const void *y) {
+    difference d = {0};
+    for (int64_t i = 0; i < size; i++) {
+        double a = element_of(dtype, x, i), b = element_of(dtype, y, i);
+        if (is_same(a, b)) continue;
+        if (dtype <= TG_F64 && isfinite(a) && isfinite(b))
+            d.most = fmax(d.most, fabs(a - b));
+        else
+            d.kinds++;
     }
+    return d;
+}
+
+static double largest(tg_dtype dtype, int64_t size, const void *x) {
+    double most = 0;
+    for (int64_t i = 0; i < size; i++)
+        if (isfinite(element_of(dtype, x, i))) most = fmax(most, fabs(element_of(dtype, x, i)));
+    return most;
 }
 
 /* ---- one program ------------------------------------------------------------------------------------------------- */
@@ -65,7 +75,6 @@ static void disturb(program *p) {
 /* The last values, and the leaves. */
 static void choose_outputs(trial_program *t) {
     program *p = &t->p;
-    t->f = (emitted_function){.count = 0};
     snprintf(t->f.what, sizeof t->f.what, "program %llu", (unsigned long long)p->seed);
     for (int i = p->count - 1; i >= 0 && t->f.count<MOST_OUTPUTS; i -= i> 5 ? 2 : 1) {
         t->at[t->f.count] = i;
@@ -73,51 +82,78 @@ static void choose_outputs(trial_program *t) {
     }
 }
 
-static bool is_same(double x, double y) {
-    return x == y || (isnan(x) && isnan(y));
+/* The value of output j on either tape; NULL where it fails in the library. */
+static const void *value_of(const trial_program *t, int j, int tape) {
+    tg_tensor   x = t->p.values[t->at[j]].x[tape];
+    const void *data = tg_data(x);
+    if (!data) tg_clear_error(x.tape);
+    return data;
 }
 
-/* What rounding of the order of the noise has come to, or could come to where a sum is near a step of a function. */
-static void check_output(const trial_program *t, int j) {
-    tg_tensor   y = t->f.outputs[j], other = t->p.values[t->at[j]].x[1];
-    tg_dtype    dtype = tg_dtype_of(y);
-    int64_t     size = tg_size(y);
-    const void *expected = tg_data(y), *disturbed = tg_data(other);
-    double      most = 0, spread = 0;
-    if (!expected || !disturbed) return; /* which fails in the library */
-    for (int64_t i = 0; i < size; i++) {
-        double a = element_of(dtype, expected, i), b = element_of(dtype, disturbed, i);
-        if (isfinite(a)) most = fmax(most, fabs(a));
-        spread = is_same(a, b) ? spread : isfinite(a - b) ? fmax(spread, fabs(a - b)) : INFINITY;
-    }
-    for (int64_t i = 0; i < size; i++) {
-        double a = element_of(dtype, expected, i), c = element_of(dtype, t->f.values[j], i);
-        double tolerance = 1000 * spread + (dtype == TG_F32 ? 1e-4 : dtype == TG_F64 ? 1e-11 : 0) * most;
-        ck_assert_msg(is_same(a, c) || fabs(a - c) <= tolerance || isinf(tolerance),
-                      "TAPEGRAD_FUZZ_SEED=%llu, output %d: element %lld is %.17g, and %.17g in the library; the spread is %g",
-                      (unsigned long long)t->p.seed, j, (long long)i, c, a, spread);
+/* Runs both tapes, and notes what the noise came to where that is more than it was. */
+static void measure(trial_program *t) {
+    for (int i = 0; i < 2; i++)
+        if (tg_run(t->p.tape[i])) tg_clear_error(t->p.tape[i]);
+    for (int j = 0; j < t->f.count; j++) {
+        const value *v = &t->p.values[t->at[j]];
+        const void  *x = value_of(t, j, 0), *noisy = value_of(t, j, 1);
+        if (!x || !noisy) continue;
+        difference d = difference_of(v->dtype, tg_shape_size(v->shape), x, noisy), *most = &t->noise[j];
+        most->most = fmax(most->most, d.most);
+        most->kinds = d.kinds > most->kinds ? d.kinds : most->kinds;
     }
 }
 
-static void record(trial_program *t, uint64_t seed) {
+static bool agrees(const trial_program *t, int j, char *text, size_t size) {
+    const value *v = &t->p.values[t->at[j]];
+    const void  *x = value_of(t, j, 0);
+    if (!x) return true;
+    int64_t    count = tg_shape_size(v->shape);
+    difference d = difference_of(v->dtype, count, x, t->f.values[j]), noise = t->noise[j];
+    double     rounding = largest(v->dtype, count, x) * (v->dtype == TG_F32 ? 1e-6 : 2e-15);
+    snprintf(text, size, "output %d: %g and %lld elements from the library's; noise: %g and %lld; rounding: %g", j, d.most,
+             (long long)d.kinds, noise.most, (long long)noise.kinds, rounding);
+    return d.most <= SURPLUS * noise.most + rounding && d.kinds <= SURPLUS * noise.kinds;
+}
+
+static bool all_agree(const trial_program *t, char *text, size_t size) {
+    for (int j = 0; j < t->f.count; j++)
+        if (!agrees(t, j, text, size)) return false;
+    return true;
+}
+
+static void record(trial_program *t, int trial) {
     static tallies sums;
-    record_random_program(seed, STEPS, &t->p, &sums);
-    choose_outputs(t);
+    record_random_program(t->seed, STEPS, trial + 1, &t->p, &sums);
+}
+
+static void free_tapes(trial_program *t) {
+    tg_tape_free(t->p.tape[0]);
+    tg_tape_free(t->p.tape[1]);
+}
+
+/* One trial of noise is enough for most programs. Where a value is near a step of a function, noise takes it to the other side now and then;
+ * and what is left of equal numbers when their mean is taken away comes of all errors of a sum, which have one sign then, so that noise
+ * grows from trial to trial. */
+static void compare(trial_program *t) {
+    char text[200];
+    measure(t);
+    bool agree = all_agree(t, text, sizeof text);
+    for (int trial = 1; trial < TRIALS && !agree; trial++) {
+        free_tapes(t);
+        record(t, trial);
+        measure(t);
+        agree = all_agree(t, text, sizeof text);
+    }
+    if (agree) return;
+    printf("# TAPEGRAD_FUZZ_SEED=%llu, %s\n", (unsigned long long)t->seed, text);
+    wrong++;
 }
 
 static void finish_program(trial_program *t) {
     for (int j = 0; j < t->f.count && t->written; j++)
         free(t->f.values[j]);
-    tg_tape_free(t->p.tape[0]);
-    tg_tape_free(t->p.tape[1]);
-}
-
-static void compare(trial_program *t) {
-    disturb(&t->p);
-    tg_status status = tg_run(t->p.tape[0]);
-    (void)tg_run(t->p.tape[1]);
-    for (int j = 0; j < t->f.count && !status; j++)
-        check_output(t, j);
+    free_tapes(t);
 }
 
 /* ---- many -------------------------------------------------------------------------------------------------------- */
@@ -128,7 +164,9 @@ static void check_batch(uint64_t first, int count) {
     int                  n = 0;
     for (int i = 0; i < count; i++) {
         trial_program *t = &trials[i];
-        record(t, first + (uint64_t)i);
+        *t = (trial_program){.seed = first + (uint64_t)i};
+        record(t, 0);
+        choose_outputs(t);
         tapes[n] = (emitted_tape){.tape = t->p.tape[0], .count = 1, .functions = &t->f};
         snprintf(tapes[n].name, sizeof tapes[n].name, "random_tape%d", i);
         t->written = write_emitted(&tapes[n]);
@@ -137,7 +175,7 @@ static void check_batch(uint64_t first, int count) {
         refused++;
         const char *error = tg_error(t->p.tape[0]);
         ck_assert_msg(strstr(error, "a part of a leaf is made of the leaf itself") != NULL, "program %llu: %s",
-                      (unsigned long long)t->p.seed, error);
+                      (unsigned long long)t->seed, error);
     }
     run_written("random_tapes", "-O1 " EMITTED_SANITIZERS, n, tapes, 1);
     for (int i = 0; i < count; i++) {
@@ -157,6 +195,7 @@ START_TEST(random_tapes_are_the_librarys) {
         check_batch(first + i, count - i < BATCH ? (int)(count - i) : BATCH);
     if (getenv("TAPEGRAD_FUZZ_EMIT"))
         printf("# %llu programs as C, %ld could not be written\n", (unsigned long long)count, refused);
+    ck_assert_msg(wrong == 0, "%ld programs give other values than the library", wrong);
 }
 END_TEST
 

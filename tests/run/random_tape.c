@@ -37,7 +37,7 @@ static void disagree(const program *p, int line, const char *format, ...) {
 
 /* ---- numbers that look random (splitmix64, by S. Vigna) ---------------------------------------------------------- */
 
-static uint64_t next_of(uint64_t *state) {
+uint64_t next_of(uint64_t *state) {
     uint64_t x = *state += 0x9e3779b97f4a7c15u;
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
@@ -133,9 +133,10 @@ static bool runs_a_loop_again(const program *p) {
 
 void enter(program *p, const tg_tensor x[2]) {
     if (both_failed(p) || (runs_a_loop_again(p) && leave(p))) return;
-    value v = {.x = {x[0], x[1]}, .shape = tg_shape_of(x[0]), .dtype = tg_dtype_of(x[0]), .kept = !p->asked};
+    value v = {.x = {x[0], noisy(p, x[1])}, .shape = tg_shape_of(x[0]), .dtype = tg_dtype_of(x[0]), .kept = !p->asked};
     AGREE(p, tg_shape_equal(v.shape, tg_shape_of(x[1])) && v.dtype == tg_dtype_of(x[1]), "shapes or dtypes differ");
-    AGREE(p, p->tape[0]->count == p->tape[1]->count, "%u and %u instructions", p->tape[0]->count, p->tape[1]->count);
+    AGREE(p, p->strength || p->tape[0]->count == p->tape[1]->count, "%u and %u instructions", p->tape[0]->count,
+          p->tape[1]->count);
     p->work += tg_size(x[0]);
     bool has_run = tgi_index(x[0]) < p->tape[0]->done; /* it was there already: a cast to the same dtype */
     if (p->count == MOST_VALUES || tg_size(x[0]) > LARGEST) return;
@@ -299,7 +300,8 @@ static void assign(program *p) {
     for (int i = 0; i < 10; i++) {
         v = any_value(p, 1u << leaf->dtype);
         if (!v || !broadcasts_to(&v->shape, &leaf->shape)) continue;
-        (void)(tg_assign(leaf->x[0], v->x[0]), tg_assign(leaf->x[1], v->x[1]));
+        tg_tensor second = p->strength ? noisy(p, tg_broadcast_to(v->x[1], leaf->shape)) : v->x[1];
+        (void)(tg_assign(leaf->x[0], v->x[0]), tg_assign(leaf->x[1], second));
         both_failed(p);
         return;
     }
@@ -435,6 +437,7 @@ static void add_leaf(program *p, int i, tg_shape base) {
     }
     fill(p, dtype, tg_shape_size(shape), data);
     for (int t = 0; t < 2; t++) {
+        if (t == 1) add_noise(p, dtype, tg_shape_size(shape), data);
         tg_tensor init = tg_constant(p->tape[t], dtype, shape, data);
         x[t] = parameter  ? tg_parameter(p->tape[t], names[i], init)
                : constant ? init
@@ -522,8 +525,8 @@ void perform_random_program(uint64_t seed, tallies *sums) {
         tg_tape_free(p->tape[t]);
 }
 
-void record_random_program(uint64_t seed, int most, program *p, tallies *sums) {
-    *p = (program){.seed = seed, .random = seed, .numbers = ~seed, .sums = sums, .silent = true};
+void record_random_program(uint64_t seed, int most, int strength, program *p, tallies *sums) {
+    *p = (program){.seed = seed, .random = seed, .numbers = ~seed, .sums = sums, .silent = true, .strength = strength};
     set_up(p);
     for (int i = 3 + (int)roll(p, (uint64_t)most); i > 0 && !p->over && p->work < LARGEST; i--) {
         switch (roll(p, 30)) {

@@ -33,7 +33,9 @@ typedef struct program {
     bool     eager; /* the second tape runs at once; else when the first does */
     bool     asked; /* only what is asked for is kept */
     bool     over;
-    bool     silent; /* it is recorded only */
+    bool     silent;   /* it is recorded only; */
+    int      strength; /* and on the second tape each floating value is a little another: how much; 0: is the same */
+    uint64_t noise;    /* the generator for that */
     tg_dtype floating;
     value    values[MOST_VALUES], earlier[MOST_VALUES]; /* and those of the step before, which is still on the tape */
     int      count, earlier_count, marked;
@@ -42,10 +44,17 @@ typedef struct program {
     tallies *sums;
 } program;
 
-/* Records the program of a seed, of at most so many steps, and runs nothing of it. The caller frees its tapes. */
-void record_random_program(uint64_t seed, int most, program *p, tallies *sums);
+/* Records the program of a seed, of at most so many steps, and runs nothing of it. On the second tape each floating value, leaves too, is
+ * multiplied by 1 and some units in the last place, at random, up to eight times `strength`; where that is odd whole numbers, which may be
+ * exponents, stay. The caller frees the tapes. */
+void record_random_program(uint64_t seed, int most, int strength, program *p, tallies *sums);
 
-/* A number below n. */
+/* Noise for numbers of the second tape; and its result with noise (random_noise.c). */
+void      add_noise(program *p, tg_dtype dtype, int64_t count, void *numbers);
+tg_tensor noisy(program *p, tg_tensor x);
+
+/* The next of numbers that look random. A number below n. */
+uint64_t next_of(uint64_t *state);
 uint64_t roll(program *p, uint64_t n);
 bool     one_in(program *p, uint64_t n);
 
