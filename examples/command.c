@@ -1,6 +1,6 @@
-/* examples/command.c: options with values, from a table.
+/* examples/command.c: options from a table.
  *
- * An option is given as --name value or --name=value; the last one counts.
+ * One with a value is given as --name value or --name=value, and the last one counts; a flag as --name.
  *
  * SPDX-License-Identifier: MIT */
 #include "command.h"
@@ -23,6 +23,7 @@ static void print_option(const command_option *o) {
     printf("  %-20s %s", option, o->help);
     if (o->kind == COMMAND_COUNT) printf(" (%" PRId64 ")\n", *(const int64_t *)o->value);
     if (o->kind == COMMAND_REAL) printf(" (%g)\n", *(const double *)o->value);
+    if (o->kind == COMMAND_FLAG) putchar('\n');
     if (o->kind != COMMAND_TEXT) return;
     const char *text = *(const char *const *)o->value;
     if (text && *text)
@@ -85,12 +86,19 @@ bool command_read(const command *c, int argc, char **argv, int *exit_code) {
             *exit_code = 0;
             return false;
         }
-        if (strncmp(given, "--", 2) != 0) return complain("%s: unexpected; every option starts with --, and --help lists them", given);
+        if (strncmp(given, "--", 2) != 0)
+            return complain("%s: unexpected; every option starts with --, and --help lists them", given);
         size_t                length = strcspn(given + 2, "=");
         const command_option *o = find_option(c, given + 2, length);
         if (!o) return complain("%s: no such option; --help lists them", given);
-        if (given[2 + length] != '=' && i + 1 == argc) return complain("%s: needs a value", given);
-        if (!read_value(o, given[2 + length] == '=' ? given + 3 + length : argv[++i])) return false;
+        bool joined = given[2 + length] == '=';
+        if (o->kind == COMMAND_FLAG) {
+            if (joined) return complain("--%s: takes no value", o->name);
+            *(bool *)o->value = true;
+            continue;
+        }
+        if (!joined && i + 1 == argc) return complain("%s: needs a value", given);
+        if (!read_value(o, joined ? given + 3 + length : argv[++i])) return false;
     }
     return true;
 }

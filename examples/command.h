@@ -1,4 +1,4 @@
-/* examples/command.h: the command lines of the examples that train models of texts: options with values, from a table.
+/* examples/command.h: command lines: options from a table.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef EXAMPLES_COMMAND_H
@@ -9,11 +9,12 @@
 typedef enum command_kind {
     COMMAND_COUNT, /* int64_t: an integer from `low` to 2^31 - 1 */
     COMMAND_REAL,  /* double: a number from `low` on */
-    COMMAND_TEXT   /* const char *: any text but an empty one */
+    COMMAND_TEXT,  /* const char *: any text but an empty one */
+    COMMAND_FLAG   /* bool: true where it is given, without a value */
 } command_kind;
 
 typedef struct command_option {
-    const char  *name, *placeholder; /* "steps", "N" */
+    const char  *name, *placeholder; /* "steps", "N"; a flag has "" */
     const char  *help;
     command_kind kind;
     void        *value; /* what it is if the option is not given, and will be if it is */

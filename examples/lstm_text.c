@@ -62,9 +62,9 @@ static tg_tensor loss_of(const program *p, tg_tensor characters, tg_tensor next,
 static void record_training(program *p) {
     const options *o = p->o;
     tg_tape       *tape = p->training.tape;
-    tg_tensor      x, next;
+    tg_tensor      all = p->training.text.train, x, next;
     tg_begin_part(tape, "train");
-    text_pieces(p->training.text.train, o->batch, o->length, &x, &next);
+    text_pieces(all, text_places(all, o->batch, o->length), o->length, &x, &next);
     tg_keep(p->training.loss = loss_of(p, x, next, true));
     tg_backward(p->training.loss);
     tg_clip_grad_norm(tape, 1, NULL);

@@ -7,17 +7,22 @@
  * tree over their numbers, whichever ranks they are on. So the losses have the same bits on 1, 2, 3, 4, 6 and 12 ranks.
  *
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <tapegrad/mpi.h>
 
 #include "complain.h"
 #include "iris_data.h"
+#include "mpi_program.h"
 
 const char program_name[] = "mpi_iris";
 
-enum { SHARDS = 12, HIDDEN = 32, EPOCHS = 101 };
+enum { SHARDS = 12, HIDDEN = 32 };
+
+typedef struct options {
+    int64_t epochs;
+    bool    deterministic, figures;
+} options;
 
 typedef struct model {
     tg_tensor x, y, w1, w2;
@@ -58,37 +63,45 @@ static tg_tensor record_step(tg_mpi *mpi, const model *m, int shards) {
     return bce;
 }
 
-static void train(tg_mpi *mpi, const iris_data *data, int shards) {
-    tg_tape *tape = tg_mpi_tape(mpi);
-    model    m = draw_model(tape, data);
+static void train(tg_mpi *mpi, const iris_data *data, const options *o) {
+    tg_tape  *tape = tg_mpi_tape(mpi);
+    model     m = draw_model(tape, data);
+    mpi_watch watch = {0};
     tg_mpi_share_parameters(mpi);
-    tg_tensor bce = record_step(mpi, &m, shards);
-    for (int epoch = 0; epoch < EPOCHS && !tg_run(tape); epoch++)
-        if (tg_mpi_rank(mpi) == 0 && epoch % 20 == 0) printf("Epoch %d | Loss: %.9g\n", epoch, tg_item(bce));
+    tg_tensor bce = record_step(mpi, &m, o->deterministic ? SHARDS : tg_mpi_size(mpi));
+    for (int64_t epoch = 0; epoch < o->epochs && !tg_error_status(tape); epoch++) {
+        mpi_watch_begin(&watch, mpi);
+        tg_run(tape);
+        mpi_watch_end(&watch, mpi);
+        if (tg_mpi_rank(mpi) == 0 && epoch % 20 == 0) printf("Epoch %" PRId64 " | Loss: %.9g\n", epoch, tg_item(bce));
+    }
     tg_mpi_check_parameters(mpi);
+    if (o->figures) mpi_watch_print(&watch, mpi);
+}
+
+static bool check(const void *given, int ranks) {
+    const options *o = given;
+    if (!o->deterministic || SHARDS % ranks == 0) return true;
+    return complain("%d shards cannot be divided among %d ranks", SHARDS, ranks);
 }
 
 int main(int argc, char **argv) {
-    bool deterministic = argc == 2 && !strcmp(argv[1], "--deterministic");
-    if (argc > 1 && !deterministic) return fputs("usage: mpi_iris [--deterministic]\n", stderr), EXIT_FAILURE;
-    int provided;
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
+    options              o = {.epochs = 101};
+    const command_option rows[] = {
+        {"epochs", "N", "how often all rows are looked at", COMMAND_COUNT, &o.epochs, 0},
+        {"deterministic", "", "the same bits on 1, 2, 3, 4, 6 and 12 ranks", COMMAND_FLAG, &o.deterministic, 0},
+        {"figures", "", "in the end, what the fastest epoch took, and sent, on each rank", COMMAND_FLAG, &o.figures, 0},
+    };
+    const command c = {"Trains the network of iris_fnn on many ranks.\n", sizeof rows / sizeof *rows, rows};
+    int           exit_code;
+    if (!mpi_program_begin(&argc, &argv, &c, check, &o, &exit_code)) return exit_code;
+
     tg_tape  *tape = tg_tape_new();
-    tg_mpi   *mpi = tg_mpi_new(tape, MPI_COMM_WORLD, &(tg_mpi_options){.deterministic = deterministic});
+    tg_mpi   *mpi = tg_mpi_new(tape, MPI_COMM_WORLD, &(tg_mpi_options){.deterministic = o.deterministic});
     iris_data data;
-    int       shards = deterministic ? SHARDS : tg_mpi_size(mpi);
     if (!iris_data_read(&data, IRIS_CSV))
         tg_fail(tape, TG_ERR_IO, NULL, "%s cannot be read", IRIS_CSV);
-    else if (shards % tg_mpi_size(mpi))
-        tg_fail(tape, TG_ERR_ARGUMENT, NULL, "%d shards cannot be divided among %d ranks", shards, tg_mpi_size(mpi));
-    else
-        train(mpi, &data, shards);
-    if (tg_mpi_agree(mpi)) {
-        if (tg_mpi_speaks(mpi)) complain_of(tape);
-        tg_mpi_abort(mpi, EXIT_FAILURE);
-    }
-    tg_mpi_free(mpi);
-    tg_tape_free(tape);
-    MPI_Finalize();
-    return EXIT_SUCCESS;
+    else if (mpi)
+        train(mpi, &data, &o);
+    return mpi_program_end(mpi, tape);
 }

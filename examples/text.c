@@ -41,12 +41,15 @@ text text_open(tg_tape *tape, const char *path) {
     return t;
 }
 
-void text_pieces(tg_tensor numbers, int64_t batch, int64_t length, tg_tensor *x, tg_tensor *next) {
-    tg_tape  *tape = numbers.tape;
-    int64_t   places = tg_size(numbers) - length;
-    tg_tensor start = tg_cast(tg_mul(tg_sample_uniform(tape, TG_F64, TG_SHAPE(batch, 1)), (double)places), TG_I64);
-    tg_tensor at = tg_add(start, tg_arange(tape, TG_I64, 0, (double)length, 1));
-    if (places < 1) tg_fail(tape, TG_ERR_SHAPE, NULL, "the text is shorter than %lld characters", (long long)length + 1);
+tg_tensor text_places(tg_tensor numbers, int64_t batch, int64_t length) {
+    int64_t places = tg_size(numbers) - length;
+    if (places < 1)
+        tg_fail(numbers.tape, TG_ERR_SHAPE, NULL, "the text is shorter than %lld characters", (long long)length + 1);
+    return tg_cast(tg_mul(tg_sample_uniform(numbers.tape, TG_F64, TG_SHAPE(batch, 1)), (double)places), TG_I64);
+}
+
+void text_pieces(tg_tensor numbers, tg_tensor places, int64_t length, tg_tensor *x, tg_tensor *next) {
+    tg_tensor at = tg_add(places, tg_arange(numbers.tape, TG_I64, 0, (double)length, 1));
     *x = tg_take(numbers, at, 0);
     *next = tg_take(numbers, tg_add(at, 1), 0);
 }
@@ -78,7 +81,7 @@ tg_tensor text_rate(const text_training *t, double highest) {
     return tg_mul(highest, tg_minimum(rise, fall));
 }
 
-static double test(const text_training *t) {
+double text_test(const text_training *t) {
     int64_t size = t->batch * t->length, count = (tg_size(t->text.test) - 1) / size;
     double  sum = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -99,7 +102,7 @@ typedef struct record {
 static void note_losses(record *r, int64_t step) {
     const text_training *t = r->training;
     tg_progress_end(&r->progress);
-    double loss = tg_item(t->loss), test_loss = test(t);
+    double loss = tg_item(t->loss), test_loss = text_test(t);
     if (tg_error_status(t->tape)) return;
     printf("step %" PRId64 ": loss %.5f, test %.5f\n", step, loss, test_loss);
     fflush(stdout);

@@ -18,22 +18,26 @@ text text_open(tg_tape *tape, const char *path);
 /* The number of a character of the text, or -1. */
 int64_t text_number(const text *t, char character);
 
-/* `batch` pieces of `length` + 1 characters from anywhere in the text, others in each run: their first `length` characters, and those
- * that come after each of these, both (batch, length). */
-void text_pieces(tg_tensor numbers, int64_t batch, int64_t length, tg_tensor *x, tg_tensor *next);
+/* Where `batch` pieces of `length` + 1 characters begin, anywhere in the text, and elsewhere in each run: (batch, 1). The pieces that begin
+ * there: their first `length` characters, and those that come after each of these, both (batch, length). */
+tg_tensor text_places(tg_tensor numbers, int64_t batch, int64_t length);
+void      text_pieces(tg_tensor numbers, tg_tensor places, int64_t length, tg_tensor *x, tg_tensor *next);
 
-/* The options of these programs, in a struct of their own that has these members. */
-#define TEXT_OPTIONS(o) \
+/* The options of a training, in a struct of the program's own that has these members; and those of a program that writes as well. */
+#define TEXT_TRAINING_OPTIONS(o) \
     {"text", "FILE", "the text, compressed by gzip or not; a tenth of it is held out", COMMAND_TEXT, &(o).text, 0}, \
         {"checkpoint", "FILE", "is loaded if it is there; saved with each line", COMMAND_TEXT, &(o).files.checkpoint, 0}, \
-        {"metrics", "FILE", "the losses as a table; from a checkpoint it goes on", COMMAND_TEXT, &(o).files.metrics, 0}, \
-        {"plot", "FILE", "the losses as a picture, .svg, .png or .pdf, drawn by gnuplot", COMMAND_TEXT, &(o).files.plot, 0}, \
         {"steps", "N", "steps of the training in all", COMMAND_COUNT, &(o).steps, 0}, \
         {"every", "N", "prints the losses, of this step and on the text held out, every N steps", COMMAND_COUNT, &(o).every, 1}, \
         {"batch", "N", "pieces of text in a step", COMMAND_COUNT, &(o).batch, 1}, \
         {"rate", "X", "the highest rate of the training", COMMAND_REAL, &(o).rate, 0}, \
-        {"dropout", "X", "share of the features that are dropped in training", COMMAND_REAL, &(o).dropout, 0}, \
-        {"seed", "N", "seed of the weights, the pieces, the dropout and the writing", COMMAND_COUNT, &(o).seed, 0}, \
+        {"dropout", "X", "share of the features that are dropped in training", COMMAND_REAL, &(o).dropout, 0}, { \
+        "seed", "N", "seed of all that is drawn", COMMAND_COUNT, &(o).seed, 0 \
+    }
+#define TEXT_OPTIONS(o) \
+    TEXT_TRAINING_OPTIONS(o), \
+        {"metrics", "FILE", "the losses as a table; from a checkpoint it goes on", COMMAND_TEXT, &(o).files.metrics, 0}, \
+        {"plot", "FILE", "the losses as a picture, .svg, .png or .pdf, drawn by gnuplot", COMMAND_TEXT, &(o).files.plot, 0}, \
         {"prompt", "TEXT", "what the model goes on from", COMMAND_TEXT, &(o).prompt, 0}, \
         {"characters", "N", "how many characters it writes", COMMAND_COUNT, &(o).characters, 0}, { \
         "temperature", "X", "below 1 it prefers what is probable, above 1 it dares more", COMMAND_REAL, &(o).temperature, 1e-3 \
@@ -53,6 +57,9 @@ text_training text_training_new(tg_tape *tape, const char *path, int64_t batch, 
 
 /* The batch of the test: its characters, and those that come next, both (batch, length). */
 void text_test_batch(const text_training *t, tg_tensor *x, tg_tensor *next);
+
+/* The loss on all of the text that is held out and fills a batch: runs "test" for each. */
+double text_test(const text_training *t);
 
 /* A rate that rises in the first tenth of the steps, and falls from there by a cosine to a tenth of its highest. */
 tg_tensor text_rate(const text_training *t, double highest);
