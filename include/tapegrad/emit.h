@@ -49,6 +49,10 @@ typedef enum tg_emit_weights { TG_EMIT_CONST, TG_EMIT_CALLERS } tg_emit_weights;
  * variable. */
 typedef enum tg_emit_memory { TG_EMIT_REENTRANT, TG_EMIT_STATIC } tg_emit_memory;
 
+/* What the text is for. TG_EMIT_SMALL is for little flash: matrix products are calls of one function that all share, with their sizes as
+ * arguments, and sums are plain loops; where a compiler makes vector code, it is slower. */
+typedef enum tg_emit_size { TG_EMIT_FAST, TG_EMIT_SMALL } tg_emit_size;
+
 /* A function of the C file. It runs the part of that name, or with NULL what stands outside of parts. `outputs` are `output_count` values
  * that it gives; NULL stands for those results in it that have a name. `name` is what follows the prefix; NULL stands for the part's
  * name, and outside of parts for "run". */
@@ -67,6 +71,7 @@ typedef struct tg_emit_options {
     const tg_emit_function *functions;
     tg_emit_weights         weights;
     tg_emit_memory          memory;
+    tg_emit_size            size;
     bool                    no_libm; /* the C file has functions of its own in the place of those of <math.h>: docs/emit.md */
 } tg_emit_options;
 
@@ -97,6 +102,7 @@ struct tg_emit_call {
     const tg_type *in;    /* dtypes and shapes */
     tg_type        out;   /* of an assign: those of the leaf */
     const void    *attr;
+    bool           small;   /* the text is to be short (TG_EMIT_SMALL) */
     void          *emitter; /* not the op's business */
 };
 

@@ -442,8 +442,8 @@ static tg_status check_options(tg_tape *tape, const tg_emit_options *o) {
         return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the prefix '%s' is no name in C", o->prefix);
     if (o->functions ? o->function_count < 1 : o->function_count != 0)
         return tgi_fail(tape, TG_ERR_ARGUMENT, what, "%d functions in a list", o->function_count);
-    if ((unsigned)o->weights > TG_EMIT_CALLERS || (unsigned)o->memory > TG_EMIT_STATIC)
-        return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the weights or the memory are none of the choices");
+    if ((unsigned)o->weights > TG_EMIT_CALLERS || (unsigned)o->memory > TG_EMIT_STATIC || (unsigned)o->size > TG_EMIT_SMALL)
+        return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the weights, the memory or the size are none of the choices");
     return TG_OK;
 }
 

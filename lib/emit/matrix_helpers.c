@@ -73,6 +73,21 @@ const tgi_helper tgi_matrix_helpers[] = {
     {"PUT_SMALLER", FLOATS, "static void PUT_SMALLER(T *a, T b) {\nif (b < *a || b != b) *a = b;\n}\n"},
     {"PUT_SMALLER", I64, "static void PUT_SMALLER(T *a, T b) {\nif (b < *a) *a = b;\n}\n"},
 
+    /* ---- products ---- */
+    {"PRODUCT", FLOATS,
+     "/* y = a b, of a row and a column at a time; a step is to the next row of a, and so on. */\n"
+     "static void PRODUCT(int rows, int columns, int terms, const T *a, int a_row, int a_term, const T *b, int b_term, int "
+     "b_column, T *y) {\n"
+     "int i, j, k;\n"
+     "for (i = 0; i < rows; i++) {\n"
+     "for (j = 0; j < columns; j++) {\n"
+     "T sum = 0;\n"
+     "for (k = 0; k < terms; k++) sum += a[i * a_row + k * a_term] * b[k * b_term + j * b_column];\n"
+     "*y++ = sum;\n"
+     "}\n"
+     "}\n"
+     "}\n"},
+
     /* ---- matrices: the loops of kernels/factor_template.h, without blocks ---- */
     {"TRIANGLE_FAULT", FLOATS,
      "static bool TRIANGLE_FAULT(int n, const T *t, int step) {\n"

@@ -355,6 +355,7 @@ void tgi_write_kernel(tgi_function *f, const tgi_emit_unit *unit) {
                          .in = types,
                          .out = tgi_node_type(v->node->op->effect ? v->sources[0].node : v->node),
                          .attr = v->node->attr,
+                         .small = f->file->options.size == TG_EMIT_SMALL,
                          .emitter = &k};
     tgi_put_heading(f, unit->first);
     tgi_writer  *bodies = k.w, text = {.memory = bodies->memory};

@@ -92,13 +92,26 @@ static void write_term(tg_emit_call *call, const char *sum, const char *term, co
     tg_emit(call, "%s += %s;", sum, tgi_with_index(term, index, text));
 }
 
+/* Opens the loop over blocks. */
+static void open_blocks(tg_emit_call *call, int64_t n) {
+    tg_emit(call, "for ($I block = 0; block < %" PRId64 "; block += %d) {", n, BLOCK);
+    tg_emit(call, "const $I end = block + %d < %" PRId64 " ? block + %d : %" PRId64 ";", BLOCK, n, BLOCK, n);
+}
+
+/* The sum of each block by itself, so that the rounding error of many terms stays small. */
+static void write_blocks(tg_emit_call *call, const char *sum, const char *variable, int64_t n, const char *term) {
+    open_blocks(call, n);
+    tg_emit(call, "$T part = 0;\nfor ($I %s = block; %s < end; %s++) {", variable, variable, variable);
+    write_term(call, "part", term, variable);
+    tg_emit(call, "}\n%s += part;\n}", sum);
+}
+
 /* The first `n` terms, a multiple of the lanes. */
 static void write_lanes(tg_emit_call *call, const char *sum, const char *variable, int64_t n, const char *term) {
     char index[TGI_INDEX_TEXT];
     bool blocks = n > 2 * BLOCK;
     snprintf(index, sizeof index, "%s + lane", variable);
-    if (blocks) tg_emit(call, "for ($I block = 0; block < %" PRId64 "; block += %d) {", n, BLOCK);
-    if (blocks) tg_emit(call, "const $I end = block + %d < %" PRId64 " ? block + %d : %" PRId64 ";", BLOCK, n, BLOCK, n);
+    if (blocks) open_blocks(call, n);
     tg_emit(call, "$T lanes[%d] = {0, 0, 0, 0, 0, 0, 0, 0};", LANES);
     if (blocks)
         tg_emit(call, "for ($I %s = block; %s < end; %s += %d) {", variable, variable, variable, LANES);
@@ -113,7 +126,11 @@ static void write_lanes(tg_emit_call *call, const char *sum, const char *variabl
 }
 
 void tgi_write_sum(tg_emit_call *call, const char *sum, const char *variable, int64_t n, const char *term) {
-    int64_t in_lanes = tgi_floating(call->out.dtype) && n > FEW ? n / LANES * LANES : 0;
+    int64_t in_lanes = tgi_floating(call->out.dtype) && n > FEW && !call->small ? n / LANES * LANES : 0;
+    if (call->small && n > 2 * BLOCK) {
+        write_blocks(call, sum, variable, n, term);
+        return;
+    }
     if (in_lanes) tg_emit(call, "{");
     if (in_lanes) write_lanes(call, sum, variable, in_lanes, term);
     if (in_lanes) tg_emit(call, "}");

@@ -242,7 +242,6 @@ static const char *matrix_index(const tgi_indices *y, int stack_rank, int rank, 
     return tgi_indices_text(&x, text);
 }
 
-/* Rows of b are added up, each times an element of a: neighbours in the result are neighbours in b. Else products of a row and a column. */
 /* Of few terms the sum is one expression: rows of them would be read and written once a term. */
 enum { FEW_TERMS = 4 };
 
@@ -256,15 +255,52 @@ static void write_few_terms(tg_emit_call *call, const char *y_at, int64_t k, con
     tg_emit(call, "$y[%s] = %s;", y_at, sum);
 }
 
+/* Along one of the last two axes of an operand; vectors have one of them. */
+typedef struct axis_of {
+    int64_t size, step;
+} axis_of;
+
+static axis_of matrix_axis(const tg_emit_call *call, int operand, bool rows) {
+    int rank = call->in[operand].rank, axis = rows && rank > 1 ? rank - 2 : rank - 1;
+    if (rank == 1 && rows != (operand == 1)) return (axis_of){1, 0};
+    return (axis_of){call->in[operand].dims[axis], tg_emit_stride(call, operand, axis)};
+}
+
+/* The product of two matrices as a call of the function that all products share, where its ints can count them; false where not: so many
+ * terms are better added up in blocks. */
+static bool write_shared(tg_emit_call *call, int stack_rank) {
+    enum { MOST_TERMS = 1024, MOST = INT16_MAX };
+    axis_of     axes[] = {matrix_axis(call, 0, true), matrix_axis(call, 0, false), matrix_axis(call, 1, true),
+                          matrix_axis(call, 1, false)};
+    tgi_indices at = tgi_indices_of(call->out.rank, call->out.dims, 0);
+    char        a_at[TGI_INDICES_TEXT], b_at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT];
+    for (int i = 0; i < 4; i++)
+        if (axes[i].size < 1 || axes[i].size > MOST || axes[i].step < -MOST || axes[i].step > MOST) return false;
+    if (axes[1].size > MOST_TERMS || (axes[0].size * axes[3].size == 1 && axes[1].size <= FEW_TERMS)) return false;
+    for (int axis = stack_rank; axis < at.rank; axis++)
+        strcpy(at.axis[axis], "0");
+    matrix_index(&at, stack_rank, call->in[0].rank, "0", "0", a_at);
+    matrix_index(&at, stack_rank, call->in[1].rank, "0", "0", b_at);
+    tgi_open_loops(call, &at, 0, at.rank, call->out.dims);
+    tg_emit(call, "$PRODUCT(%lld, %lld, %lld, &$0[%s], %lld, %lld, &$1[%s], %lld, %lld, &$y[%s]);", (long long)axes[0].size,
+            (long long)axes[3].size, (long long)axes[1].size, a_at, (long long)axes[0].step, (long long)axes[1].step, b_at,
+            (long long)axes[2].step, (long long)axes[3].step, tgi_indices_text(&at, y_at));
+    tgi_close_loops(call, &at, 0, at.rank);
+    return true;
+}
+
+/* Rows of b are added up, each times an element of a, where neighbours in the result are neighbours in b; else products of a row and a
+ * column. */
 static void matmul_emit(tg_emit_call *call) {
     const tg_type *a = &call->in[0], *b = &call->in[1], *y = &call->out;
     bool           is_row = a->rank == 1, is_column = b->rank == 1;
     int            stack_rank = y->rank - !is_row - !is_column;
-    int64_t        k = a->dims[a->rank - 1], n = is_column ? 1 : b->dims[b->rank - 1];
-    tgi_indices    at = tgi_indices_of(y->rank, y->dims, 0);
-    const char    *i = is_row ? "" : at.axis[stack_rank], *j = is_column ? "" : at.axis[y->rank - 1];
-    char           a_at[TGI_INDICES_TEXT], b_at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT], term[3 * TGI_INDICES_TEXT];
-    bool           few = k > 0 && k <= FEW_TERMS;
+    if (call->small && write_shared(call, stack_rank)) return;
+    int64_t     k = a->dims[a->rank - 1], n = is_column ? 1 : b->dims[b->rank - 1];
+    tgi_indices at = tgi_indices_of(y->rank, y->dims, 0);
+    const char *i = is_row ? "" : at.axis[stack_rank], *j = is_column ? "" : at.axis[y->rank - 1];
+    char        a_at[TGI_INDICES_TEXT], b_at[TGI_INDICES_TEXT], y_at[TGI_INDICES_TEXT], term[3 * TGI_INDICES_TEXT];
+    bool        few = k > 0 && k <= FEW_TERMS;
     bool by_rows = !few && n > 2 && (tg_emit_stride(call, 1, b->rank - 1) == 1 || tg_emit_stride(call, 1, b->rank - 2) != 1);
     matrix_index(&at, stack_rank, a->rank, is_row ? "@" : i, "@", a_at);
     matrix_index(&at, stack_rank, b->rank, "@", is_column ? "@" : j, b_at);

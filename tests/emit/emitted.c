@@ -114,7 +114,8 @@ static char *text_of_file(const char *name, const char *suffix) {
     return text;
 }
 
-bool emitted_without_libm;
+bool         emitted_without_libm;
+tg_emit_size emitted_size;
 
 static bool emit(tg_tape *tape, const char *name, int count, const emitted_function *functions) {
     tg_emit_function *wanted = calloc((size_t)count, sizeof *wanted);
@@ -129,6 +130,7 @@ static bool emit(tg_tape *tape, const char *name, int count, const emitted_funct
                          .function_count = count,
                          .functions = wanted,
                          .memory = TG_EMIT_STATIC,
+                         .size = emitted_size,
                          .no_libm = emitted_without_libm};
     tg_emit_c(tape, source, header, &o);
     fclose(source);

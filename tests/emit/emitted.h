@@ -53,6 +53,9 @@ void run_written(const char *name, const char *flags, int n, const emitted_tape 
 /* Whether what is written next does without <math.h>. */
 extern bool emitted_without_libm;
 
+/* What the text of the next is for. */
+extern tg_emit_size emitted_size;
+
 /* Writes the functions of the tape as NAME.c and NAME.h in a directory of the build tree, and a program that calls each `times` times;
  * compiles and runs it with those flags, and reads the outputs. False when the tape cannot be written: it has the error then. */
 bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, emitted_function *functions, int times);

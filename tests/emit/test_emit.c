@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "emit/emitted.h"
 #include "ops/values.h"
@@ -94,6 +95,43 @@ START_TEST(numbers_are_drawn_as_the_library_draws_them) {
 END_TEST
 
 /* Values without elements have names in the text, and a leaf that is assigned may have no element that is. */
+static size_t length_of(const char *name) {
+    struct stat about;
+    ck_assert_int_eq(stat(emitted_path(name), &about), 0);
+    return (size_t)about.st_size;
+}
+
+/* Products of all sorts of matrices, and sums of many terms, which are added up in blocks. */
+START_TEST(small_text_gives_the_same) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = random_leaf(tape, "a", TG_SHAPE(6, 9)), b = random_leaf(tape, "b", TG_SHAPE(9, 7)),
+              v = random_leaf(tape, "v", TG_SHAPE(9)), stack = random_leaf(tape, "stack", TG_SHAPE(2, 7, 6)),
+              many = random_leaf(tape, "many", TG_SHAPE(3, 2100));
+    emitted_function f[2] = {{.part = "products", .what = "products"}, {.part = "sums", .what = "sums"}};
+    tg_begin_part(tape, "products");
+    give_output(&f[0], tg_matmul(a, b));
+    give_output(&f[0], tg_matmul(stack, a));
+    give_output(&f[0], tg_matmul(tg_transpose(b, 0, 1), tg_flip(tg_transpose(a, 0, 1), TG_AXES(0))));
+    give_output(&f[0], tg_matmul(a, v));
+    give_output(&f[0], tg_matmul(tg_slice(v, 0, 0, 6, 1), a));
+    give_output(&f[0], tg_dot(v, v));
+    give_output(&f[0], tg_matmul(tg_full(tape, TG_F64, TG_SHAPE(2, 6), 0.5), a));
+    give_output(&f[0], tg_matmul(many, tg_transpose(many, 0, 1)));
+    tg_end_part(tape);
+    tg_begin_part(tape, "sums");
+    give_output(&f[1], tg_sum(many));
+    give_output(&f[1], tg_sum_axes(many, TG_AXES(1), false));
+    give_output(&f[1], tg_sum_axes(tg_slice(many, 1, 0, 2000, 1), TG_AXES(0), false));
+    tg_end_part(tape);
+    emitted_size = TG_EMIT_SMALL;
+    check_emitted(tape, "small", 2, f, 1, 1e-13);
+    emitted_size = TG_EMIT_FAST;
+    check_emitted(tape, "fast", 2, f, 1, 1e-13);
+    ck_assert_uint_lt(length_of("small.c"), length_of("fast.c"));
+    finish(tape);
+}
+END_TEST
+
 START_TEST(values_without_elements_are_written) {
     tg_tape         *tape = tg_tape_new();
     tg_tensor        w = random_leaf(tape, "w", TG_SHAPE(3, 2)), empty = tg_slice(w, 0, 1, 1, 1);
@@ -279,7 +317,9 @@ START_TEST(what_cannot_be_written_is_an_error) {
     FAILS(tape, tg_emit_c(tape, file, file, &(tg_emit_options){.function_count = 1}), TG_ERR_ARGUMENT,
           "emit_c: 1 functions in a list");
     FAILS(tape, tg_emit_c(tape, file, file, &(tg_emit_options){.memory = (tg_emit_memory)2}), TG_ERR_ARGUMENT,
-          "emit_c: the weights or the memory are none of the choices");
+          "emit_c: the weights, the memory or the size are none of the choices");
+    FAILS(tape, tg_emit_c(tape, file, file, &(tg_emit_options){.size = (tg_emit_size)2}), TG_ERR_ARGUMENT,
+          "emit_c: the weights, the memory or the size are none of the choices");
     tg_emit_function f[2] = {{.part = "none"}, {.name = "a b"}};
     tg_emit_options  o = {.function_count = 1, .functions = f};
     FAILS(tape, tg_emit_c(tape, file, file, &o), TG_ERR_NAME, "emit_c: there is no part 'none'");
@@ -369,6 +409,7 @@ Suite *suite_emit(void) {
     tcase_add_test(tcase, assigns_happen_where_they_stand);
     tcase_add_test(tcase, numbers_are_drawn_as_the_library_draws_them);
     tcase_add_test(tcase, elements_are_chosen_by_their_values);
+    tcase_add_test(tcase, small_text_gives_the_same);
     tcase_add_test(tcase, values_without_elements_are_written);
     tcase_add_loop_test(tcase, random_programs_are_the_librarys, 0, 20);
     suite_add_tcase(suite, tcase);

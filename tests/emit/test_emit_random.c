@@ -2,7 +2,8 @@
  *
  * The programs are those of run/random_tape.h, recorded on two tapes. One is written as C and run; on the other each value that was recorded
  * is multiplied by 1 and some units in the last place, at random. How far the values of the two tapes are apart tells what rounding may come
- * to in this program, and C may be so far from the library, times a small number. Many programs are one C program.
+ * to in this program, and C may be so far from the library, times a small number. Many programs are one C program; every other
+ * one is written for little flash.
  *
  * TAPEGRAD_FUZZ_EMIT is the number of programs (see make fuzz-emit), TAPEGRAD_FUZZ_SEED the first one.
  *
@@ -169,6 +170,7 @@ static void check_batch(uint64_t first, int count) {
         choose_outputs(t);
         tapes[n] = (emitted_tape){.tape = t->p.tape[0], .count = 1, .functions = &t->f};
         snprintf(tapes[n].name, sizeof tapes[n].name, "random_tape%d", i);
+        emitted_size = t->seed % 2 ? TG_EMIT_FAST : TG_EMIT_SMALL;
         t->written = write_emitted(&tapes[n]);
         n += t->written;
         if (t->written) continue;
@@ -177,6 +179,7 @@ static void check_batch(uint64_t first, int count) {
         ck_assert_msg(strstr(error, "a part of a leaf is made of the leaf itself") != NULL, "program %llu: %s",
                       (unsigned long long)t->seed, error);
     }
+    emitted_size = TG_EMIT_FAST;
     run_written("random_tapes", "-O1 " EMITTED_SANITIZERS, n, tapes, 1);
     for (int i = 0; i < count; i++) {
         if (trials[i].written) compare(&trials[i]);
