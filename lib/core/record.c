@@ -399,7 +399,7 @@ static tg_status check_call(tg_tape *tape, const tg_op *op, int count, const tg_
 
 static tg_status append_any(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
                             size_t attr_size) {
-    uint32_t first_number;
+    uint32_t first_number = 0; /* append_operands sets it, which gcc does not see at -O1 */
     tg_dtype numbers;
     tg_infer call; /* filled by hand: to clear it first would take longer */
     if (check_call(tape, op, count, in, attr, attr_size)) return tape->status;
