@@ -102,7 +102,7 @@ tgi_node *tgi_new_leaf(tg_tape *tape, const char *what, const tg_op *kind, const
                        const void *data) {
     if (tgi_check(tape) || check_leaf(tape, what, kind, name, dtype, shape)) return NULL;
     uint32_t  start = tape->count;
-    tgi_node *node = tgi_append(tape, kind);
+    tgi_node *node = tgi_append(tape, kind, what);
     if (!node) return NULL;
     if (fill(tape, node, name, dtype, shape) || give_value(tape, node, data) || enter_tables(tape, node)) {
         tgi_truncate(tape, start);
@@ -131,7 +131,7 @@ tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype
         tgi_fail(tape, TG_ERR_DTYPE, what, "the number %.17g is no %s", value, tg_dtype_name(dtype));
         return NULL;
     }
-    tgi_node *node = tgi_append(tape, &tgi_number);
+    tgi_node *node = tgi_append(tape, &tgi_number, what);
     if (!node) return NULL;
     node->dtype = (uint8_t)dtype;
     node->dims = no_dims;

@@ -38,7 +38,7 @@ void tgi_end_loop(tg_tape *tape) {
 /* ---- values from outside ----------------------------------------------------------------------------------------- */
 
 tgi_node *tgi_new_loop_value(tg_tape *tape, const char *what, tg_type type, bool captured) {
-    tgi_node *node = tgi_append(tape, &tgi_loop_value);
+    tgi_node *node = tgi_append(tape, &tgi_loop_value, what);
     if (!node) return NULL;
     node->dtype = (uint8_t)type.dtype;
     node->rank = (uint8_t)type.rank;

@@ -29,14 +29,14 @@ static bool grow(tg_tape *tape) {
     return true;
 }
 
-static inline tgi_node *append(tg_tape *tape, const tg_op *op) {
+static inline tgi_node *append(tg_tape *tape, const tg_op *op, const char *what) {
     if (tape->count == TGI_NONE - 1) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, op->name, "the tape holds no more than %u instructions", TGI_NONE - 1);
+        tgi_fail(tape, TG_ERR_ARGUMENT, what, "the tape holds no more than %u instructions", TGI_NONE - 1);
         return NULL;
     }
     const uint32_t *block = tgi_arena_take(&tape->arena, 0);
     if (!block || (tape->count >> TGI_CHUNK_BITS == tape->chunk_count && !grow(tape))) {
-        tgi_out_of_memory(tape, op->name);
+        tgi_out_of_memory(tape, what);
         return NULL;
     }
     tgi_node *node = tgi_node_at(tape, tape->count++);
@@ -61,8 +61,8 @@ static inline tgi_node *append(tg_tape *tape, const tg_op *op) {
     return node;
 }
 
-tgi_node *tgi_append(tg_tape *tape, const tg_op *op) {
-    return append(tape, op);
+tgi_node *tgi_append(tg_tape *tape, const tg_op *op, const char *what) {
+    return append(tape, op, what);
 }
 
 /* A gradient rule that is recorded after a run may need the result, and the operands. */
@@ -274,7 +274,7 @@ bool tgi_gradients_flow(const tg_tape *tape, const tgi_node *node) {
 }
 
 static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, uint32_t first_number, size_t attr_size) {
-    tgi_node *node = tgi_append(tape, call->op);
+    tgi_node *node = tgi_append(tape, call->op, call->op->name);
     if (!node) return tape->status;
     uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)call->count * sizeof *ids);
     if (!ids) return tgi_out_of_memory(tape, call->op->name);
@@ -351,7 +351,7 @@ static inline tg_status append_alike(tg_tape *tape, const tg_op *op, int count, 
         id[i] = a->node[i] ? tgi_index(in[i]) : append_number(tape, op, in[i], a, i);
         if (id[i] == TGI_NONE) return tape->status;
     }
-    tgi_node *node = append(tape, op);
+    tgi_node *node = append(tape, op, op->name);
     if (!node) return tape->status;
     uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)count * sizeof *ids);
     if (!ids) return tgi_out_of_memory(tape, op->name);

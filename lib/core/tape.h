@@ -378,8 +378,8 @@ tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *
 
 /* ---- recording (record.c) ---------------------------------------------------------------------------------------- */
 
-/* Appends an instruction whose block in the arena starts at the arena's present top; NULL and an error on failure. */
-tgi_node *tgi_append(tg_tape *tape, const tg_op *op);
+/* Appends an instruction whose block in the arena starts at the arena's present top; NULL on failure, and an error of the function `what`. */
+tgi_node *tgi_append(tg_tape *tape, const tg_op *op, const char *what);
 
 /* An error where a gradient rule's op would read a leaf that was overwritten since: the derivative would be that of another formula. */
 tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index);

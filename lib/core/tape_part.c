@@ -44,8 +44,8 @@ static bool has_room(tg_tape *tape) {
 }
 
 /* The instruction that begins a part, and behind it in the arena the part's name. */
-static char *append_beginning(tg_tape *tape, const char *name) {
-    if (!tgi_append(tape, &op_begin_part)) return NULL;
+static char *append_beginning(tg_tape *tape, const char *what, const char *name) {
+    if (!tgi_append(tape, &op_begin_part, what)) return NULL;
     char *copy = tgi_arena_take(&tape->arena, strlen(name) + 1);
     return copy ? strcpy(copy, name) : NULL;
 }
@@ -54,7 +54,7 @@ tg_status tgi_open_part(tg_tape *tape, const char *what, const char *name) {
     if (tape->part_count == UINT16_MAX / 2)
         return tgi_fail(tape, TG_ERR_ARGUMENT, what, "the tape has no more than %d parts and loops", UINT16_MAX / 2);
     uint32_t start = tape->count;
-    char    *copy = has_room(tape) ? append_beginning(tape, name) : NULL;
+    char    *copy = has_room(tape) ? append_beginning(tape, what, name) : NULL;
     if (!copy) {
         tgi_truncate(tape, start);
         return tgi_out_of_memory(tape, what);

@@ -446,7 +446,7 @@ tg_tensor(tg_grad)(tg_tensor parameter) {
 tg_status(tg_zero_grad)(tg_tape *tape) {
     if (tgi_check(tape)) return tg_error_status(tape);
     tg_scope scope = tgi_begin_derivative(tape, "zero_grad");
-    if (tgi_append(tape, &tgi_zero_grad))
+    if (tgi_append(tape, &tgi_zero_grad, "zero_grad"))
         for (uint32_t i = 0; i < tape->parameters.count && !tape->status; i++) {
             tgi_leaf *leaf = parameter_leaf(tape, i);
             if (gradient_of(leaf) != TGI_NONE) tgi_note_gradient(tape, leaf, TGI_NONE, "zero_grad");

@@ -45,7 +45,7 @@ tg_status(tg_set_grad)(tg_tensor parameter, tg_tensor g) {
     tg_scope scope = tgi_begin_derivative(tape, what);
     uint32_t index = TGI_NONE;
     if (!tgi_is_none(g)) index = tgi_index(gradient_like(tape, g, parameter));
-    if (!tape->status && tgi_append(tape, &tgi_zero_grad) && !tgi_note_gradient(tape, tgi_leaf_of(node), index, what) &&
+    if (!tape->status && tgi_append(tape, &tgi_zero_grad, what) && !tgi_note_gradient(tape, tgi_leaf_of(node), index, what) &&
         index != TGI_NONE)
         tgi_keep_node(tape, index);
     return tg_end_scope(scope);

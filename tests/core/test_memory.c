@@ -175,6 +175,26 @@ START_TEST(out_of_memory_names_the_function_that_was_called) {
 }
 END_TEST
 
+/* Also where the failed allocation is of room for instructions: leaves of one op each until no more fit. */
+START_TEST(out_of_memory_names_it_for_small_leaves_too) {
+    static const char *const names[] = {"full: ", "arange: ", "input: ", "eye: "};
+    for (int i = 0; i < 4; i++) {
+        account a;
+        tg_host host = host_of(&a);
+        host.memory_limit = 1 << 20;
+        tg_tape *tape = tg_tape_new_with(&host);
+        while (!tg_error_status(tape))
+            (void)(i == 0   ? tg_full(tape, TG_F32, TG_SHAPE(2), 1)
+                   : i == 1 ? tg_arange(tape, TG_F32, 0, 2, 1)
+                   : i == 2 ? tg_input(tape, NULL, TG_F32, TG_SHAPE(2))
+                            : tg_eye(tape, TG_F32, 1, 2));
+        ck_assert_int_eq(tg_error_status(tape), TG_ERR_MEMORY);
+        ck_assert_msg(strstr(tg_error(tape), names[i]) != NULL, "%s", tg_error(tape));
+        tg_tape_free(tape);
+    }
+}
+END_TEST
+
 /* Each step needs a size of its own: without giving back the last one's the tape would need a hundred times as much. */
 START_TEST(what_is_spare_makes_room_before_the_limit_counts) {
     account a;
@@ -342,6 +362,7 @@ Suite *suite_memory(void) {
     TCase *limit = tcase_create("limit");
     tcase_add_test(limit, a_limit_is_never_passed);
     tcase_add_test(limit, out_of_memory_names_the_function_that_was_called);
+    tcase_add_test(limit, out_of_memory_names_it_for_small_leaves_too);
     tcase_add_test(limit, what_is_spare_makes_room_before_the_limit_counts);
     tcase_add_test(limit, a_limit_that_holds_no_tape_makes_none);
     tcase_add_test(limit, figures_say_what_the_bytes_are_for);
