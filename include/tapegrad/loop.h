@@ -69,10 +69,14 @@ tg_status tg_scan(tg_tape *tape, const tg_loop_spec *spec);
  * holds for it. */
 typedef void tg_map_body(tg_tape *tape, const tg_tensor *x, tg_tensor *y, void *context);
 
-/* Applies a function of parts to each part along an axis, as vmap and lax.map do: of each of the n operands, which have the same size along
- * `axis` (TG_ERR_SHAPE), `body` gets x[j] without it; what it puts into y[k] is along a new first axis of the k-th of the m results. The
- * body is recorded once. Results have one dtype and are kept; after an error they are invalid. Derivatives as of tg_scan, of which this
- * is the form without states. */
+/* Applies a function of parts to each part along an axis, as vmap does: of each of the n operands, which have the same size along `axis`
+ * (TG_ERR_SHAPE), `body` gets x[j] without it; what it puts into y[k] is along a new first axis of the k-th of the m results. Results have
+ * one dtype and are kept; after an error they are invalid.
+ *
+ * Where every op of the body that depends on the part has a rule for batches (tg_op.batch), as nearly all of the library's have, ops for all
+ * parts at once are recorded: a hundred products of a matrix with a vector are one of two matrices. What is the same for all parts is
+ * computed once. Many parts are done some at a time, so that values in between take some 8 MB. Products and sums may then differ from
+ * those of a single part in the last places. Else it is a tg_scan without states. */
 tg_status tg_map(tg_tape *tape, tg_map_body *body, void *context, int axis, int n, const tg_tensor *x, int m, tg_tensor *y);
 
 #pragma GCC visibility pop

@@ -163,12 +163,38 @@ tg_tensor tg_part_rule(const tg_rule_call *call);
 typedef enum tg_linearity {
     TG_NOT_LINEAR,      /* or it is not said: the tangent is made of the gradient rules, in two steps */
     TG_LINEAR_TOGETHER, /* linear in all of them together, as concat is: the tangent is the op of their tangents */
-    TG_LINEAR_EACH,     /* linear in each of them alone, as matmul is: the tangent is a sum of the op with one of them replaced. It can
+    TG_LINEAR_EACH, /* linear in each of them alone, as matmul is: the tangent is a sum of the op with one of them replaced. It can
                            fail for want of memory only: where nobody reads the result it is not run */
-    TG_MOVES            /* linear in all of them together, and more: each element of the result is an element of one of them, or 0;
+    TG_MOVES        /* linear in all of them together, and more: each element of the result is an element of one of them, or 0;
                            which one says the attribute, and operands that are not floating. The kernel copies elements of 4 or 8 bytes,
                            whatever their bits are. So tg_sparse_jacobian sees which elements they are */
 } tg_linearity;
+
+/* ---- many at once ------------------------------------------------------------------------------------------------ */
+
+/* What a rule for batches has at hand: the op is to be done `size` times at once, for parts of its operands. Where has_axis[j], x[j] has
+ * an axis of that size before all others, one part a step; else x[j] is the same for all. One of them has it. */
+typedef struct tg_batch_call {
+    const tg_op     *op;
+    int              count; /* of the operands */
+    const tg_tensor *x;
+    const bool      *has_axis;
+    int64_t          size;
+    const void      *attr;
+    size_t           attr_size;
+} tg_batch_call;
+
+/* Records that by ordinary ops, and returns the results along a new first axis. What tg_map and batches of derivatives do is made of it; where
+ * some op in there has no such rule they run once for each part. An elementwise op needs none. There is room for the axis: without it,
+ * operands and result have less than TG_MAX_RANK axes. */
+typedef tg_tensor tg_batch(const tg_batch_call *call);
+
+/* Operand j with the axis: broadcast along it where it is the same for all parts. */
+tg_tensor tg_batched(const tg_batch_call *call, int j);
+
+/* The rule for an op that does the same for each of the matrices, or whatever it takes, in a stack along leading axes: records the op for
+ * operands that all have the axis, and as many axes behind it as the one with most. */
+tg_tensor tg_batch_stack(const tg_batch_call *call);
 
 /* ---- the op ------------------------------------------------------------------------------------------------------ */
 
@@ -214,6 +240,8 @@ struct tg_op {
      * its statements; and of add_back another. NULL: the op cannot be written. */
     const char *formula;
     tg_emitter *emit, *emit_add_back;
+
+    tg_batch *batch;
 };
 
 /* Records op(in[0], ..., in[count - 1]) and returns its result. `tape` may be NULL: then it is the tape of the first operand

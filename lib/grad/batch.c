@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grad/grad.h"
+#include "grad/loop_op.h"
 #include "ops/ops.h"
 
 /* ---- functions --------------------------------------------------------------------------------------------------- */
@@ -50,7 +51,7 @@ static tg_status record_map(tg_tape *tape, const mapping *map, int axis, int n, 
     int64_t      steps = bring_forward(tape, axis, n, x, moved);
     tg_loop_spec loop =
         {.body = map_step, .context = (void *)map, .steps = steps, .inputs = n, .outputs = m, .x = moved, .y = y};
-    if (steps >= 0) tg_scan(tape, &loop);
+    if (steps >= 0) tgi_map(tape, &loop);
     tgi_pool_give(&tape->pool, moved);
     return tape->status;
 }
@@ -122,7 +123,7 @@ static tg_status record_products(tg_tape *tape, const products *p, int64_t count
         status = check_seed(tape, p, count, i, seeds[i]);
     if (!status) {
         tg_scope scope = tgi_begin_derivative(tape, p->what);
-        tg_scan(tape, &loop);
+        tgi_map(tape, &loop);
         status = tg_end_scope(scope);
     }
     if (results) tgi_give_results(tape, status, p->result_count, results);

@@ -401,7 +401,7 @@ tg_status tgi_record_loop(tg_tape *tape, const tgi_loop_call *call) {
     if (!room) return tgi_out_of_memory(tape, call->what);
     memset(room, 0, count * sizeof *room);
     handles h = {room, room + spec->states, room + spec->states + spec->inputs};
-    if (!record_body(tape, call, &h, &attr)) {
+    if (!record_body(tape, call, &h, &attr) && !(call->is_map && tgi_vectorize(tape, call, &attr))) {
         tg_tensor packed = record_instruction(tape, call, &attr);
         for (int i = 0; i < spec->states && !tape->status; i++)
             spec->state[i] = tgi_take_from(packed, &attr, TGI_LAST_STATES, (uint32_t)i);

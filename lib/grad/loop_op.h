@@ -29,9 +29,22 @@ typedef struct tgi_loop_call {
     const char  *what;
     bool         saves;          /* its states, when gradients flow to an operand */
     bool         lists_products; /* which it may save, too: those of a gradient are as large as what they are for */
+    bool         is_map;         /* its steps may be done all at once */
 } tgi_loop_call;
 
 tg_status tgi_record_loop(tg_tape *tape, const tgi_loop_call *call);
+
+/* tg_scan of a loop that is a map (loops.c). */
+tg_status tgi_map(tg_tape *tape, const tg_loop_spec *spec);
+
+/* Steps from .. to - 1 of the inputs, in `count` pieces along a first axis where that is not 0; and the first two axes of an output as one
+ * (loops.c). */
+void      tgi_cut_inputs(const tg_loop_spec *spec, int64_t from, int64_t to, int64_t count, tg_tensor *x);
+tg_tensor tgi_joined(tg_tensor y);
+
+/* Records what a loop without states, whose body has been recorded, does, not as a loop, and gives its outputs. False where it has to be one.
+ * (vectorize.c) */
+bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr *attr);
 
 /* The gradient rule (loop_rule.c). */
 tg_tensor tgi_loop_rule(const tg_rule_call *call);

@@ -47,7 +47,12 @@ static tg_tensor stand_in_rule(const tg_rule_call *call) {
 
 static tg_tensor stand_in(tg_tensor value, tg_tensor instruction) {
     static tg_rule *const rules[] = {NULL, stand_in_rule};
-    static const tg_op    op = {.name = "stand_in", .arity = 2, .infer = tgi_infer_same, .view = tgi_view_same, .rules = rules};
+    static const tg_op    op = {.name = "stand_in",
+                                .arity = 2,
+                                .infer = tgi_infer_same,
+                                .view = tgi_view_same,
+                                .rules = rules,
+                                .batch = tg_batch_stack};
     return (tg_record)(NULL, &op, 2, (tg_tensor[]){value, instruction}, NULL, 0);
 }
 

@@ -52,8 +52,7 @@ static int64_t segment_count(const tg_tape *tape, const tg_loop_spec *spec) {
     return count < 2 ? 2 : count;
 }
 
-/* Steps from .. to - 1 of the inputs, in `count` segments where that is not 0. */
-static void cut_inputs(const tg_loop_spec *spec, int64_t from, int64_t to, int64_t count, tg_tensor *x) {
+void tgi_cut_inputs(const tg_loop_spec *spec, int64_t from, int64_t to, int64_t count, tg_tensor *x) {
     for (int j = 0; j < spec->inputs; j++) {
         x[j] = tg_slice(spec->x[j], 0, from, to, 1);
         tg_shape shape = tg_shape_of(x[j]), parts = {.rank = shape.rank + 1, .dims = {count, count ? (to - from) / count : 0}};
@@ -68,8 +67,7 @@ static void cut_inputs(const tg_loop_spec *spec, int64_t from, int64_t to, int64
     }
 }
 
-/* The first two axes as one. */
-static tg_tensor joined(tg_tensor y) {
+tg_tensor tgi_joined(tg_tensor y) {
     tg_shape shape = tg_shape_of(y), whole = {.rank = shape.rank - 1};
     if (!tg_valid(y)) return y;
     memcpy(whole.dims, shape.dims + 1, (size_t)whole.rank * sizeof *whole.dims);
@@ -81,7 +79,7 @@ static tg_status record_segments(tg_tape *tape, const tg_loop_spec *spec, int64_
     size_t       kept = (size_t)count * state_bytes(tape, spec);
     segments     s = {spec, spec->steps / count, spec->memory > kept ? spec->memory - kept : 1};
     tg_loop_spec outer = *spec;
-    cut_inputs(spec, 0, count * s.length, count, x);
+    tgi_cut_inputs(spec, 0, count * s.length, count, x);
     outer.body = segment;
     outer.context = &s;
     outer.steps = count;
@@ -90,14 +88,14 @@ static tg_status record_segments(tg_tape *tape, const tg_loop_spec *spec, int64_
     outer.memory = 0;
     if (tape->status || record_levels(tape, &outer)) return tape->status;
     for (int k = 0; k < spec->outputs; k++)
-        y[k] = joined(y[k]);
+        y[k] = tgi_joined(y[k]);
     return tape->status;
 }
 
 /* The steps that are left over, which are the last ones. */
 static tg_status record_rest(tg_tape *tape, const tg_loop_spec *spec, int64_t rest, tg_tensor *x, tg_tensor *y) {
     tg_loop_spec last = *spec;
-    cut_inputs(spec, spec->steps - rest, spec->steps, 0, x);
+    tgi_cut_inputs(spec, spec->steps - rest, spec->steps, 0, x);
     last.steps = rest;
     last.x = x;
     last.y = y;
@@ -113,6 +111,15 @@ static tg_status record_in_segments(tg_tape *tape, const tg_loop_spec *spec, int
     for (int k = 0; k < spec->outputs && !tape->status; k++)
         spec->y[k] = rest ? tg_concat(TG_LIST(y[k], last[k]), 0) : y[k];
     return tape->status;
+}
+
+static tg_status record_map(tg_tape *tape, const tg_loop_spec *spec) {
+    tgi_loop_call call = {.spec = *spec,
+                          .what = "map",
+                          .saves = !tape->unsaved && tape->role == TGI_FORWARD,
+                          .lists_products = true,
+                          .is_map = true};
+    return tgi_record_loop(tape, &call);
 }
 
 static tg_status record_levels(tg_tape *tape, const tg_loop_spec *spec) {
@@ -164,14 +171,14 @@ static tg_status check_spec(tg_tape *tape, const tg_loop_spec *spec) {
 }
 
 /* The user's states stay as they are in case of an error. */
-static tg_status record_scan(tg_tape *tape, const tg_loop_spec *spec) {
+static tg_status record_loop(tg_tape *tape, const tg_loop_spec *spec, tg_status (*record)(tg_tape *, const tg_loop_spec *)) {
     tg_scope     scope = tg_begin_scope(tape, "scan");
     size_t       bytes = (size_t)spec->states * sizeof *spec->state;
     tg_loop_spec loop = *spec;
     loop.state = tgi_pool_take(&tape->pool, bytes);
     if (loop.state) {
         if (bytes) memcpy(loop.state, spec->state, bytes);
-        record_levels(tape, &loop);
+        record(tape, &loop);
     } else
         tgi_out_of_memory(tape, "scan");
     tg_status status = tg_end_scope(scope);
@@ -180,11 +187,19 @@ static tg_status record_scan(tg_tape *tape, const tg_loop_spec *spec) {
     return status;
 }
 
-tg_status(tg_scan)(tg_tape *tape, const tg_loop_spec *spec) {
+static tg_status scan(tg_tape *tape, const tg_loop_spec *spec, tg_status (*record)(tg_tape *, const tg_loop_spec *)) {
     tg_status status = tgi_check(tape);
     if (!status) status = check_spec(tape, spec);
-    if (!status) status = record_scan(tape, spec);
+    if (!status) status = record_loop(tape, spec, record);
     if (!status) tgi_give_results(tape, status, spec->states, spec->state);
     if (spec) tgi_give_results(tape, status, spec->outputs, spec->y);
     return status;
+}
+
+tg_status(tg_scan)(tg_tape *tape, const tg_loop_spec *spec) {
+    return scan(tape, spec, record_levels);
+}
+
+tg_status tgi_map(tg_tape *tape, const tg_loop_spec *spec) {
+    return scan(tape, spec, record_map);
 }

@@ -8,6 +8,7 @@
 
 #include "core/residency.h"
 #include "grad/grad.h"
+#include "grad/loop_op.h"
 #include "grad/replay.h"
 #include "ops/operands.h"
 #include "run/run.h"
@@ -70,7 +71,7 @@ static tg_tensor record_lines(const lines *l, int64_t count, tg_tensor which) {
     tg_tensor    matrix = tgi_invalid(l->y.tape);
     tg_loop_spec loop =
         {.body = line, .context = (void *)l, .steps = count, .inputs = 1, .outputs = 1, .x = &which, .y = &matrix};
-    tg_scan(l->y.tape, &loop);
+    tgi_map(l->y.tape, &loop);
     return matrix;
 }
 
@@ -137,15 +138,19 @@ tg_tensor(tg_hessian)(tg_tensor loss, tg_tensor x) {
 
 /* Some rows, or columns, of a row-major matrix; `first` is the place of the first one. */
 static void put_lines(const lines *l, const tgi_node *block, int64_t first, int64_t count, char *values) {
-    size_t  width = tg_dtype_size((tg_dtype)block->dtype);
-    int64_t all = tg_size(l->place), length = tg_size(l->columns ? l->y : l->x);
-    char   *from = block->data;
+    size_t   width = tg_dtype_size((tg_dtype)block->dtype);
+    int64_t  all = tg_size(l->place), length = tg_size(l->columns ? l->y : l->x);
+    tg_array matrix = tgi_array_of(block);
+    char    *from = matrix.data;
+    matrix.dims[0] = count;
+    matrix.size = count * length;
     if (!l->columns)
-        memcpy(values + (size_t)(first * length) * width, from, (size_t)(count * length) * width);
+        tgi_copy_array(&matrix, 2, matrix.dims, values + (size_t)(first * length) * width);
     else
         for (int64_t i = 0; i < length; i++)
             for (int64_t j = 0; j < count; j++)
-                memcpy(values + (size_t)(i * all + first + j) * width, from + (size_t)(j * length + i) * width, width);
+                memcpy(values + (size_t)(i * all + first + j) * width,
+                       from + (j * matrix.strides[0] + i * matrix.strides[1]) * (int64_t)width, width);
 }
 
 /* Block by block: the loop over a block runs again, with another first place. */

@@ -8,6 +8,7 @@
 
 #include "core/residency.h"
 #include "grad/grad.h"
+#include "grad/loop_op.h"
 #include "grad/sparsity.h"
 #include "ops/ops.h"
 
@@ -149,7 +150,7 @@ static tg_tensor record_lines(recording *r) {
         return joined((int)r->by.colors * pieces, r->lines);
     }
     colors = tg_arange(tape, TG_I64, 0, (double)r->by.colors, 1);
-    tg_scan(tape, &(tg_loop_spec){.body = step,
+    tgi_map(tape, &(tg_loop_spec){.body = step,
                                   .context = r,
                                   .steps = r->by.colors,
                                   .inputs = 1,

@@ -111,9 +111,17 @@ static int leading_axes(const tg_type *x, const void *attr) {
     return lead;
 }
 
+static tg_tensor rms_batch(const tg_batch_call *call) {
+    rms_attr attr = *(const rms_attr *)call->attr;
+    attr.axes *= 2;
+    return tg_record(NULL, call->op, 1, call->x, &attr, sizeof attr);
+}
+
 tg_tensor tgi_inverse_rms(tg_tensor x, tg_axes axes, double eps) {
-    static const tg_op op = {"inverse_rms",   1, infer_rms, .kernel = rms_kernel, .rules = rms_rules, .lead = leading_axes,
-                             .emit = rms_emit};
+    static const tg_op op = {"inverse_rms",      1,
+                             infer_rms,          .kernel = rms_kernel,
+                             .rules = rms_rules, .lead = leading_axes,
+                             .emit = rms_emit,   .batch = rms_batch};
     tg_shape           shape = tg_shape_of(x);
     rms_attr           attr = {.count = 1, .eps = eps};
     for (int i = 0; i < axes.count; i++) {

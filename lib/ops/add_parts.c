@@ -264,7 +264,7 @@ int tgi_count_of_parts(const tgi_node *node) {
 tgi_added_part tgi_added_part_of(const tgi_node *node, int i) {
     const parts *p = node->attr;
     const taken *part = &p->part[i];
-    return (tgi_added_part){part->op, attr_of(p, part), (int)part->first, (int)part->operands};
+    return (tgi_added_part){part->op, attr_of(p, part), (size_t)part->attr_size, (int)part->first, (int)part->operands};
 }
 
 /* ---- recording it ------------------------------------------------------------------------------------------------ */

@@ -18,16 +18,11 @@
 #include <string.h>
 
 #include "ops/c_text.h"
-#include "ops/ops.h"
+#include "ops/conv.h"
 
-/* The settings, for each of the image's one to three axes; and the sizes of the kernel, for the op that has it as its result. */
-typedef struct conv_attr {
-    int64_t axes, groups, stride[3], padding[3], dilation[3], output_padding[3], kernel[3];
-} conv_attr;
-
-static conv_attr attr_of(int axes, const tg_conv_options *options) {
+static tgi_conv_attr attr_of(int axes, const tg_conv_options *options) {
     tg_conv_options o = options ? *options : (tg_conv_options){0};
-    conv_attr       attr = {.axes = axes, .groups = o.groups ? o.groups : 1};
+    tgi_conv_attr   attr = {.axes = axes, .groups = o.groups ? o.groups : 1};
     for (int i = 0; i < axes; i++) {
         attr.stride[i] = o.stride[i] ? o.stride[i] : 1;
         attr.padding[i] = o.padding[i];
@@ -51,7 +46,7 @@ tg_status tgi_check_setting(const tg_infer *call, const char *what, int64_t valu
 }
 
 static tg_status check_settings(const tg_infer *call) {
-    const conv_attr *attr = call->attr;
+    const tgi_conv_attr *attr = call->attr;
     for (int i = 0; i < attr->axes; i++)
         if (tgi_check_setting(call, "stride", attr->stride[i], 1) || tgi_check_setting(call, "padding", attr->padding[i], 0) ||
             tgi_check_setting(call, "dilation", attr->dilation[i], 1) ||
@@ -62,7 +57,7 @@ static tg_status check_settings(const tg_infer *call) {
 
 static tg_status check_ranks(const tg_infer *call) {
     const tg_type *x = &call->in[0], *w = &call->in[1];
-    int            axes = (int)((const conv_attr *)call->attr)->axes;
+    int            axes = (int)((const tgi_conv_attr *)call->attr)->axes;
     if ((x->rank != axes + 1 && x->rank != axes + 2) || w->rank != axes + 2)
         return tg_refuse(call, TG_ERR_SHAPE, "the image is %s, the kernel (., ., %s)", tgi_image_text(axes),
                          axes == 3   ? "KD, KH, KW"
@@ -75,9 +70,9 @@ static tg_status check_ranks(const tg_infer *call) {
 
 /* The groups divide the kernel's first size, and the image's channels are `count` in each of `groups` groups. */
 static tg_status check_channels(const tg_infer *call, int64_t count, int64_t groups) {
-    const conv_attr *attr = call->attr;
-    const tg_type   *x = &call->in[0], *w = &call->in[1];
-    int64_t          channels = x->dims[x->rank - attr->axes - 1];
+    const tgi_conv_attr *attr = call->attr;
+    const tg_type       *x = &call->in[0], *w = &call->in[1];
+    int64_t              channels = x->dims[x->rank - attr->axes - 1];
     if (w->dims[0] % attr->groups)
         return tg_refuse(call, TG_ERR_SHAPE, "%lld groups do not divide the %lld channels of the kernel",
                          (long long)attr->groups, (long long)w->dims[0]);
@@ -101,7 +96,7 @@ static tg_status check_operands(const tg_infer *call) {
 /* Fills in the result's type except for the sizes of its images, and returns a pointer to where they go in call->dims. */
 static int64_t *begin_result(tg_infer *call, int64_t channels) {
     const tg_type *x = &call->in[0];
-    int            axes = (int)((const conv_attr *)call->attr)->axes;
+    int            axes = (int)((const tgi_conv_attr *)call->attr)->axes;
     int64_t       *dims = call->dims;
     call->out = (tg_type){.dtype = x->dtype, .rank = x->rank, .dims = call->dims};
     if (x->rank == axes + 2) *dims++ = x->dims[0];
@@ -111,8 +106,8 @@ static int64_t *begin_result(tg_infer *call, int64_t channels) {
 
 /* Operands: image, kernel, and perhaps a bias. */
 static tg_status infer_conv(tg_infer *call) {
-    const conv_attr *attr = call->attr;
-    const tg_type   *x = &call->in[0], *w = &call->in[1];
+    const tgi_conv_attr *attr = call->attr;
+    const tg_type       *x = &call->in[0], *w = &call->in[1];
     if (check_operands(call) || check_channels(call, w->dims[1], attr->groups) || check_bias(call, w->dims[0]))
         return call->tape->status;
     int64_t *dims = begin_result(call, w->dims[0]);
@@ -128,8 +123,8 @@ static tg_status infer_conv(tg_infer *call) {
 }
 
 static tg_status infer_transpose(tg_infer *call) {
-    const conv_attr *attr = call->attr;
-    const tg_type   *x = &call->in[0], *w = &call->in[1];
+    const tgi_conv_attr *attr = call->attr;
+    const tg_type       *x = &call->in[0], *w = &call->in[1];
     if (check_operands(call) || check_channels(call, w->dims[0], 1)) return call->tape->status;
     double channels = (double)w->dims[1] * (double)attr->groups;
     if (channels > 0x1p59) return tg_refuse(call, TG_ERR_SHAPE, "the result would have too many channels");
@@ -153,9 +148,9 @@ static tg_status infer_transpose(tg_infer *call) {
 
 /* Operands: the image, and a tensor of the shape of the convolution's result. Only gradient rules record it. */
 static tg_status infer_weight(tg_infer *call) {
-    const conv_attr *attr = call->attr;
-    const tg_type   *x = &call->in[0], *y = &call->in[1];
-    int              axes = (int)attr->axes;
+    const tgi_conv_attr *attr = call->attr;
+    const tg_type       *x = &call->in[0], *y = &call->in[1];
+    int                  axes = (int)attr->axes;
     call->out = (tg_type){.dtype = x->dtype, .rank = axes + 2, .dims = call->dims};
     call->dims[0] = y->dims[y->rank - axes - 1];
     call->dims[1] = x->dims[x->rank - axes - 1] / attr->groups;
@@ -167,7 +162,7 @@ static tg_status infer_weight(tg_infer *call) {
 /* ---- the kernels ------------------------------------------------------------------------------------------------- */
 
 /* The sizes of the trilinear form of these arrays. */
-static tgi_conv form_of(const conv_attr *attr, const tg_array *x, const tg_array *w, const tg_array *y) {
+static tgi_conv form_of(const tgi_conv_attr *attr, const tg_array *x, const tg_array *w, const tg_array *y) {
     int      axes = (int)attr->axes;
     tgi_conv c = {.images = x->rank == axes + 2 ? x->dims[0] : 1,
                   .groups = attr->groups,
@@ -243,8 +238,8 @@ static void add_axis(char number[NUMBER_TEXT], int64_t size, const char *index) 
 
 /* Opens the loops along axis `a` of the image: over the elements of the kernel that are called `tap`, with a brace left open. */
 static void open_positions(tg_emit_call *call, int a, const char *tap, const char *position, int64_t across, int64_t windows) {
-    const conv_attr *attr = call->attr;
-    int64_t          stride = attr->stride[a];
+    const tgi_conv_attr *attr = call->attr;
+    int64_t              stride = attr->stride[a];
     if (attr->padding[a]) {
         tg_emit(call, "const $I low%d_ = %" PRId64 " - %s * %" PRId64 " + %" PRId64 ";", a, attr->padding[a], tap,
                 attr->dilation[a], stride - 1);
@@ -263,9 +258,9 @@ static void open_positions(tg_emit_call *call, int a, const char *tap, const cha
 static int open_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, const tg_type *y, char *x_at, char *w_at,
                       char *y_at) {
     static const char *const taps[] = {"i", "j", "l"}, *const positions[] = {"ii", "jj", "kk"};
-    const conv_attr *attr = call->attr;
-    int              axes = (int)attr->axes;
-    int64_t          in = w->dims[1], out = w->dims[0] / attr->groups, images = x->rank == axes + 2 ? x->dims[0] : 1;
+    const tgi_conv_attr *attr = call->attr;
+    int                  axes = (int)attr->axes;
+    int64_t              in = w->dims[1], out = w->dims[0] / attr->groups, images = x->rank == axes + 2 ? x->dims[0] : 1;
     tg_emit(call, "$for(n, %" PRId64 ")\n$for(m, %" PRId64 ")\n$for(o, %" PRId64 ")\n$for(k, %" PRId64 ")", images,
             attr->groups, out, in);
     snprintf(x_at, NUMBER_TEXT, "n * %" PRId64 " + m", attr->groups);
@@ -294,7 +289,7 @@ static int open_terms(tg_emit_call *call, const tg_type *x, const tg_type *w, co
 /* The result begins with the bias of each channel, or zeros. */
 static void write_bias(tg_emit_call *call) {
     const tg_type *y = &call->out;
-    int            axes = (int)((const conv_attr *)call->attr)->axes;
+    int            axes = (int)((const tgi_conv_attr *)call->attr)->axes;
     int64_t        image = tgi_size(axes, last_dims(y, axes)), channels = y->dims[y->rank - axes - 1];
     if (call->count < 3) {
         tgi_write_zeros(call);
@@ -334,19 +329,19 @@ static void weight_emit(tg_emit_call *call) {
 
 /* ---- the gradient rules: each of the three is made of the other two ----------------------------------------------- */
 
-static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const conv_attr *attr);
-static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const conv_attr *attr);
-static tg_tensor weight(tg_tensor x, tg_tensor y, const conv_attr *attr);
+static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const tgi_conv_attr *attr);
+static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const tgi_conv_attr *attr);
+static tg_tensor weight(tg_tensor x, tg_tensor y, const tgi_conv_attr *attr);
 
 /* The sizes of the image of x along the axes. */
-static const int64_t *image_of(tg_tensor x, const conv_attr *attr) {
+static const int64_t *image_of(tg_tensor x, const tgi_conv_attr *attr) {
     const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
     return node->dims + (node->rank - attr->axes);
 }
 
 /* dL/dy, cut to the shape of y: where the image has output padding the convolution may have more positions than y. */
-static tg_tensor for_y(tg_tensor x, tg_tensor w, tg_tensor y, const conv_attr *from) {
-    conv_attr attr = *from;
+static tg_tensor for_y(tg_tensor x, tg_tensor w, tg_tensor y, const tgi_conv_attr *from) {
+    tgi_conv_attr attr = *from;
     for (int i = 0; i < attr.axes; i++)
         attr.output_padding[i] = 0;
     tg_tensor g = conv(x, w, TG_NONE, &attr);
@@ -356,8 +351,8 @@ static tg_tensor for_y(tg_tensor x, tg_tensor w, tg_tensor y, const conv_attr *f
 }
 
 /* dL/dx for the shape of x. Elements of x after the last one that a window reaches are output padding of the transpose. */
-static tg_tensor for_x(tg_tensor y, tg_tensor w, tg_tensor x, const conv_attr *from) {
-    conv_attr attr = *from;
+static tg_tensor for_x(tg_tensor y, tg_tensor w, tg_tensor x, const tgi_conv_attr *from) {
+    tgi_conv_attr attr = *from;
     for (int i = 0; i < attr.axes; i++)
         attr.output_padding[i] = image_of(x, &attr)[i] + 2 * attr.padding[i] - (image_of(y, &attr)[i] - 1) * attr.stride[i] -
                                  (image_of(w, &attr)[i] - 1) * attr.dilation[i] - 1;
@@ -365,8 +360,8 @@ static tg_tensor for_x(tg_tensor y, tg_tensor w, tg_tensor x, const conv_attr *f
 }
 
 /* dL/dw for the shape of w. */
-static tg_tensor for_w(tg_tensor x, tg_tensor y, tg_tensor w, const conv_attr *from) {
-    conv_attr attr = *from;
+static tg_tensor for_w(tg_tensor x, tg_tensor y, tg_tensor w, const tgi_conv_attr *from) {
+    tgi_conv_attr attr = *from;
     for (int i = 0; i < attr.axes; i++) {
         attr.output_padding[i] = 0;
         attr.kernel[i] = image_of(w, &attr)[i];
@@ -400,9 +395,9 @@ static tg_tensor weight_rule_y(const tg_rule_call *call) {
 
 /* The bias is added to every image and position of its channel. */
 static tg_tensor bias_rule(const tg_rule_call *call) {
-    const conv_attr *attr = call->attr;
-    tg_axes          others = {0};
-    int              rank = tgi_node_at(call->g.tape, tgi_index(call->g))->rank;
+    const tgi_conv_attr *attr = call->attr;
+    tg_axes              others = {0};
+    int                  rank = tgi_node_at(call->g.tape, tgi_index(call->g))->rank;
     for (int i = 0; i < rank; i++)
         if (i != rank - 1 - (int)attr->axes) others.axis[others.count++] = i;
     return tg_sum_axes(call->g, others, false);
@@ -417,21 +412,26 @@ static tg_rule *const weight_rules[] = {weight_rule_x, weight_rule_y};
 #define CONV(name, arity) \
     { \
         name, arity, infer_conv, .kernel = conv_kernel, .rules = conv_rules, \
-                                 .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR, .emit = conv_emit \
+                                 .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR, .emit = conv_emit, \
+                                 .batch = tgi_conv_batch \
     }
 #define TRANSPOSE(name, arity) \
     { \
         name, arity, infer_transpose, .kernel = transpose_kernel, .rules = transpose_rules, \
-                                      .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR, .emit = transpose_emit \
+                                      .linearity = arity == 2 ? TG_LINEAR_EACH : TG_NOT_LINEAR, .emit = transpose_emit, \
+                                      .batch = tgi_conv_batch \
     }
 #define WEIGHT(name) \
-    { name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules, .linearity = TG_LINEAR_EACH, .emit = weight_emit }
+    { \
+        name, 2, infer_weight, .kernel = weight_kernel, .rules = weight_rules, .linearity = TG_LINEAR_EACH, \
+                               .emit = weight_emit, .batch = tgi_conv_weight_batch \
+    }
 
 static int operands_with(tg_tensor bias) {
     return tgi_is_none(bias) ? 2 : 3;
 }
 
-static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const conv_attr *attr) {
+static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const tgi_conv_attr *attr) {
     static const tg_op ops[3][2] = {{CONV("conv1d", 2), CONV("conv1d", 3)},
                                     {CONV("conv2d", 2), CONV("conv2d", 3)},
                                     {CONV("conv3d", 2), CONV("conv3d", 3)}};
@@ -439,7 +439,7 @@ static tg_tensor conv(tg_tensor x, tg_tensor w, tg_tensor bias, const conv_attr 
     return tg_record(NULL, &ops[attr->axes - 1][count - 2], count, ((tg_tensor[]){x, w, bias}), attr, sizeof *attr);
 }
 
-static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const conv_attr *attr) {
+static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const tgi_conv_attr *attr) {
     static const tg_op ops[3][2] = {{TRANSPOSE("conv_transpose1d", 2), TRANSPOSE("conv_transpose1d", 3)},
                                     {TRANSPOSE("conv_transpose2d", 2), TRANSPOSE("conv_transpose2d", 3)},
                                     {TRANSPOSE("conv_transpose3d", 2), TRANSPOSE("conv_transpose3d", 3)}};
@@ -447,37 +447,37 @@ static tg_tensor transpose(tg_tensor y, tg_tensor w, tg_tensor bias, const conv_
     return tg_record(NULL, &ops[attr->axes - 1][count - 2], count, ((tg_tensor[]){y, w, bias}), attr, sizeof *attr);
 }
 
-static tg_tensor weight(tg_tensor x, tg_tensor y, const conv_attr *attr) {
+static tg_tensor weight(tg_tensor x, tg_tensor y, const tgi_conv_attr *attr) {
     static const tg_op ops[3] = {WEIGHT("conv1d_weight"), WEIGHT("conv2d_weight"), WEIGHT("conv3d_weight")};
     return tg_record(NULL, &ops[attr->axes - 1], 2, ((tg_tensor[]){x, y}), attr, sizeof *attr);
 }
 
 tg_tensor(tg_conv1d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
-    conv_attr attr = attr_of(1, options);
+    tgi_conv_attr attr = attr_of(1, options);
     return conv(x, w, bias, &attr);
 }
 
 tg_tensor(tg_conv2d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
-    conv_attr attr = attr_of(2, options);
+    tgi_conv_attr attr = attr_of(2, options);
     return conv(x, w, bias, &attr);
 }
 
 tg_tensor(tg_conv3d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
-    conv_attr attr = attr_of(3, options);
+    tgi_conv_attr attr = attr_of(3, options);
     return conv(x, w, bias, &attr);
 }
 
 tg_tensor(tg_conv_transpose1d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
-    conv_attr attr = attr_of(1, options);
+    tgi_conv_attr attr = attr_of(1, options);
     return transpose(x, w, bias, &attr);
 }
 
 tg_tensor(tg_conv_transpose2d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
-    conv_attr attr = attr_of(2, options);
+    tgi_conv_attr attr = attr_of(2, options);
     return transpose(x, w, bias, &attr);
 }
 
 tg_tensor(tg_conv_transpose3d)(tg_tensor x, tg_tensor w, tg_tensor bias, const tg_conv_options *options) {
-    conv_attr attr = attr_of(3, options);
+    tgi_conv_attr attr = attr_of(3, options);
     return transpose(x, w, bias, &attr);
 }

@@ -89,10 +89,13 @@ static tg_tensor regular_det_rule(const tg_rule_call *call) {
 
 static tg_rule *const regular_det_rules[] = {regular_det_rule, NULL}, *const log_det_rules[] = {log_det_rule, NULL};
 
-static const tg_op regular_det = {"det", 2, infer_det, .kernel = det_kernel, .rules = regular_det_rules, .emit = tgi_det_emit};
-static const tg_op logdet = {"logdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules, .emit = tgi_det_emit};
-static const tg_op slogdet = {"slogdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules, .emit = tgi_det_emit};
-static const tg_op sign_of_det = {"slogdet", 2, infer_det, .kernel = det_kernel, .emit = tgi_det_emit};
+static const tg_op regular_det =
+    {"det", 2, infer_det, .kernel = det_kernel, .rules = regular_det_rules, .emit = tgi_det_emit, .batch = tg_batch_stack};
+static const tg_op logdet =
+    {"logdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules, .emit = tgi_det_emit, .batch = tg_batch_stack};
+static const tg_op slogdet =
+    {"slogdet", 2, infer_det, .kernel = det_kernel, .rules = log_det_rules, .emit = tgi_det_emit, .batch = tg_batch_stack};
+static const tg_op sign_of_det = {"slogdet", 2, infer_det, .kernel = det_kernel, .emit = tgi_det_emit, .batch = tg_batch_stack};
 
 /* ---- what a singular matrix lacks ---------------------------------------------------------------------------------- */
 
@@ -206,7 +209,8 @@ static tg_status lacking_kernel(tg_kernel_call *call) {
 }
 
 static tg_tensor lacking(tg_tensor a, tg_tensor lu) {
-    static const tg_op op = {"det", 2, infer_lacking, .kernel = lacking_kernel, .emit = tgi_lacking_emit};
+    static const tg_op op =
+        {"det", 2, infer_lacking, .kernel = lacking_kernel, .emit = tgi_lacking_emit, .batch = tg_batch_stack};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){a, lu}), NULL, 0);
 }
 
@@ -237,7 +241,8 @@ static tg_tensor det_rule(const tg_rule_call *call) {
 
 static tg_rule *const det_rules[] = {det_rule, NULL};
 
-static const tg_op det = {"det", 2, infer_det, .kernel = det_kernel, .rules = det_rules, .emit = tgi_det_emit};
+static const tg_op det =
+    {"det", 2, infer_det, .kernel = det_kernel, .rules = det_rules, .emit = tgi_det_emit, .batch = tg_batch_stack};
 
 /* ---- recording functions ------------------------------------------------------------------------------------------- */
 

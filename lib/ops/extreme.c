@@ -200,10 +200,22 @@ static tg_tensor extreme_rule(const tg_rule_call *call) {
 
 static tg_rule *const extreme_rules[] = {extreme_rule};
 
-static const tg_op max =
-    {"max", 1, infer_extreme, .kernel = max_kernel, .rules = extreme_rules, .lead = tgi_leading_axes, .emit = max_emit};
-static const tg_op min =
-    {"min", 1, infer_extreme, .kernel = min_kernel, .rules = extreme_rules, .lead = tgi_leading_axes, .emit = min_emit};
+static const tg_op max = {"max",
+                          1,
+                          infer_extreme,
+                          .kernel = max_kernel,
+                          .rules = extreme_rules,
+                          .lead = tgi_leading_axes,
+                          .emit = max_emit,
+                          .batch = tgi_batch_reduction};
+static const tg_op min = {"min",
+                          1,
+                          infer_extreme,
+                          .kernel = min_kernel,
+                          .rules = extreme_rules,
+                          .lead = tgi_leading_axes,
+                          .emit = min_emit,
+                          .batch = tgi_batch_reduction};
 
 tg_tensor(tg_max_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
     return tgi_reduce(&max, x, axes, keepdim);
@@ -228,12 +240,24 @@ static tg_status infer_index(tg_infer *call) {
 }
 
 tg_tensor(tg_argmax)(tg_tensor x, int axis, bool keepdim) {
-    static const tg_op op = {"argmax", 1, infer_index, .kernel = argmax_kernel, .lead = tgi_leading_axes, .emit = argmax_emit};
+    static const tg_op op = {"argmax",
+                             1,
+                             infer_index,
+                             .kernel = argmax_kernel,
+                             .lead = tgi_leading_axes,
+                             .emit = argmax_emit,
+                             .batch = tgi_batch_reduction};
     return tgi_reduce(&op, x, TG_AXES(axis), keepdim);
 }
 
 tg_tensor(tg_argmin)(tg_tensor x, int axis, bool keepdim) {
-    static const tg_op op = {"argmin", 1, infer_index, .kernel = argmin_kernel, .lead = tgi_leading_axes, .emit = argmin_emit};
+    static const tg_op op = {"argmin",
+                             1,
+                             infer_index,
+                             .kernel = argmin_kernel,
+                             .lead = tgi_leading_axes,
+                             .emit = argmin_emit,
+                             .batch = tgi_batch_reduction};
     return tgi_reduce(&op, x, TG_AXES(axis), keepdim);
 }
 
@@ -246,7 +270,8 @@ static tg_status infer_truth(tg_infer *call) {
 }
 
 tg_tensor(tg_any_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {"any", 1, infer_truth, .kernel = any_kernel, .lead = tgi_leading_axes, .emit = any_emit};
+    static const tg_op op =
+        {"any", 1, infer_truth, .kernel = any_kernel, .lead = tgi_leading_axes, .emit = any_emit, .batch = tgi_batch_reduction};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 
@@ -255,7 +280,8 @@ tg_tensor(tg_any)(tg_tensor x) {
 }
 
 tg_tensor(tg_all_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {"all", 1, infer_truth, .kernel = all_kernel, .lead = tgi_leading_axes, .emit = all_emit};
+    static const tg_op op =
+        {"all", 1, infer_truth, .kernel = all_kernel, .lead = tgi_leading_axes, .emit = all_emit, .batch = tgi_batch_reduction};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

@@ -10,9 +10,9 @@
 
 #include "core/residency.h"
 #include "kernels/strided.h"
+#include "ops/batched.h"
 #include "ops/c_text.h"
 #include "ops/index.h"
-#include "ops/ops.h"
 
 static tg_status check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
     for (int64_t i = 0; i < count; i++)
@@ -209,6 +209,33 @@ static tg_status take_add_back(tg_kernel_call *call) {
 /* Of take and gather: the indices choose. */
 static tg_rule *const chosen_rules[] = {tg_part_rule, NULL};
 
+/* Indices of each part, (..., count), for the slices of x, (outer, size, inner): one for each of their elements. */
+static tg_tensor indices_of_elements(const tg_batch_call *call, int axis) {
+    tg_shape x = tgi_shape_of_part(call, 0), index = tgi_shape_of_part(call, 1), wide = {.rank = x.rank, .dims = {0}};
+    for (int i = 0; i < x.rank; i++)
+        wide.dims[i] = i == axis ? tg_shape_size(index) : 1;
+    tg_tensor all = tg_reshape(call->x[1], tgi_batched_shape(call->size, wide));
+    x.dims[axis] = wide.dims[axis];
+    return tg_broadcast_to(all, tgi_batched_shape(call->size, x));
+}
+
+/* Where the parts have indices of their own, their axis comes out before those of the indices, or they are gathered. */
+static tg_tensor take_batch(const tg_batch_call *call) {
+    int      axis = (int)((const tgi_along *)call->attr)->axis;
+    tg_shape x = tgi_shape_of_part(call, 0), index = tgi_shape_of_part(call, 1), y = {.rank = 1, .dims = {call->size}};
+    if (!call->has_axis[1]) return tg_take(call->x[0], call->x[1], axis + 1);
+    if (!call->has_axis[0]) {
+        tg_axes order = {.count = x.rank + index.rank, .axis = {axis}};
+        for (int i = 1; i < order.count && i < TG_MAX_RANK; i++)
+            order.axis[i] = i - (i <= axis);
+        return tg_permute(tg_take(call->x[0], call->x[1], axis), order);
+    }
+    tgi_add_axes(&y, axis, x.dims);
+    tgi_add_axes(&y, index.rank, index.dims);
+    tgi_add_axes(&y, x.rank - axis - 1, x.dims + axis + 1);
+    return tg_reshape(tg_gather(call->x[0], indices_of_elements(call, axis), axis + 1), y);
+}
+
 static const tg_op take = {"take",
                            2,
                            infer_take,
@@ -216,7 +243,8 @@ static const tg_op take = {"take",
                            .rules = chosen_rules,
                            .add_back = take_add_back,
                            .emit = tgi_take_emit,
-                           .emit_add_back = tgi_take_emit_add_back};
+                           .emit_add_back = tgi_take_emit_add_back,
+                           .batch = take_batch};
 
 /* Records an op along an axis of its first operand. Where that is no tensor, tg_record says so. */
 static tg_tensor record_along(const tg_op *op, int axis, int count, const tg_tensor *x) {
@@ -387,7 +415,8 @@ const tg_op tgi_gather_op = {"gather",
                              .rules = chosen_rules,
                              .add_back = gather_add_back,
                              .emit = tgi_gather_emit,
-                             .emit_add_back = tgi_gather_emit_add_back};
+                             .emit_add_back = tgi_gather_emit_add_back,
+                             .batch = tgi_batch_along};
 
 tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
     return record_along(&tgi_gather_op, axis, 2, (tg_tensor[]){x, index});
@@ -435,7 +464,8 @@ tg_tensor(tg_scatter)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) 
                              .kernel = scatter_kernel,
                              .rules = scatter_rules,
                              .linearity = TG_MOVES,
-                             .emit = tgi_scatter_emit};
+                             .emit = tgi_scatter_emit,
+                             .batch = tgi_batch_along};
     return record_along(&op, axis, 3, (tg_tensor[]){x, index, source});
 }
 
@@ -445,7 +475,8 @@ const tg_op tgi_scatter_add_op = {"scatter_add",
                                   .kernel = scatter_add_kernel,
                                   .rules = scatter_add_rules,
                                   .linearity = TG_LINEAR_TOGETHER,
-                                  .emit = tgi_scatter_add_emit};
+                                  .emit = tgi_scatter_add_emit,
+                                  .batch = tgi_batch_along};
 
 tg_tensor(tg_scatter_add)(tg_tensor x, tg_tensor index, tg_tensor source, int axis) {
     return record_along(&tgi_scatter_add_op, axis, 3, (tg_tensor[]){x, index, source});
@@ -493,9 +524,10 @@ static void one_hot_emit(tg_emit_call *call) {
 }
 
 tg_tensor(tg_one_hot)(tg_tensor index, int64_t classes, tg_dtype dtype) {
-    static const tg_op op = {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel, .emit = one_hot_emit};
-    one_hot_attr       attr = {classes, (int64_t)dtype};
-    tg_tape           *tape = tgi_tape_of(index);
+    static const tg_op op =
+        {"one_hot", 1, infer_one_hot, .kernel = one_hot_kernel, .emit = one_hot_emit, .batch = tg_batch_stack};
+    one_hot_attr attr = {classes, (int64_t)dtype};
+    tg_tape     *tape = tgi_tape_of(index);
     if (tgi_check(tape) || (classes >= 0 && tgi_check_known_indices(tape, index, "one_hot", classes))) return tgi_invalid(tape);
     return tg_record(NULL, &op, 1, &index, &attr, sizeof attr);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/batched.h"
 #include "ops/c_text.h"
 #include "ops/operands.h"
 
@@ -55,7 +56,8 @@ static void ravel_emit(tg_emit_call *call) {
         tgi_open_loops(call, &y, 0, y.rank, call->out.dims);
         tg_emit(call, "{\nconst int64_t pos = $%d[%s];", k, tgi_indices_text(&x, at));
         tg_emit(call,
-                "if (pos < 0 || pos >= %" PRId64 ") {\n$fail_index(an index is out of range for axis %d of size %" PRId64 ")\n}",
+                "if (pos < 0 || pos >= %" PRId64 ") {\n$fail_index(an index is out of range for axis %d of size %" PRId64
+                ")\n}",
                 attr->dims[k], k, attr->dims[k]);
         if (k)
             tg_emit(call, "$y[%s] = $y[%s] * %" PRId64 " + pos;\n}", y_at, y_at, attr->dims[k]);
@@ -65,7 +67,7 @@ static void ravel_emit(tg_emit_call *call) {
     }
 }
 
-static const tg_op ravel = {"index", -1, infer_ravel, .kernel = ravel_kernel, .emit = ravel_emit};
+static const tg_op ravel = {"index", -1, infer_ravel, .kernel = ravel_kernel, .emit = ravel_emit, .batch = tgi_batch_elements};
 
 /* ---- what both functions begin with ------------------------------------------------------------------------------ */
 

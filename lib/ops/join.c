@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/batched.h"
 #include "ops/c_text.h"
 #include "ops/operands.h"
 #include "ops/ops.h"
@@ -248,10 +249,16 @@ static void find_starts(tg_list list, join_attr *attr) {
 }
 
 tg_tensor(tg_concat)(tg_list list, int axis) {
-    static const tg_op op =
-        {"concat", -1, infer_concat, .kernel = join_kernel, .rules = concat_rules, .linearity = TG_MOVES, .emit = concat_emit};
-    tg_tape *tape = list.x ? tgi_tape_of_any(list.count, list.x) : NULL;
-    int      at = find_axis(&op, list, axis, 0);
+    static const tg_op op = {"concat",
+                             -1,
+                             infer_concat,
+                             .kernel = join_kernel,
+                             .rules = concat_rules,
+                             .linearity = TG_MOVES,
+                             .emit = concat_emit,
+                             .batch = tgi_batch_along};
+    tg_tape           *tape = list.x ? tgi_tape_of_any(list.count, list.x) : NULL;
+    int                at = find_axis(&op, list, axis, 0);
     if (at < 0 || !tape) return at < 0 ? tgi_invalid(tape) : tg_record(NULL, &op, list.count, list.x, NULL, 0);
     size_t     bytes = sizeof(join_attr) + (size_t)list.count * sizeof(int64_t);
     join_attr *attr = tgi_pool_take(&tape->pool, bytes);
@@ -267,9 +274,15 @@ tg_tensor(tg_concat)(tg_list list, int axis) {
 }
 
 tg_tensor(tg_stack)(tg_list list, int axis) {
-    static const tg_op op =
-        {"stack", -1, infer_stack, .kernel = join_kernel, .rules = stack_rules, .linearity = TG_MOVES, .emit = stack_emit};
-    int at = find_axis(&op, list, axis, 1);
+    static const tg_op op = {"stack",
+                             -1,
+                             infer_stack,
+                             .kernel = join_kernel,
+                             .rules = stack_rules,
+                             .linearity = TG_MOVES,
+                             .emit = stack_emit,
+                             .batch = tgi_batch_along};
+    int                at = find_axis(&op, list, axis, 1);
     if (at < 0) return tgi_invalid(tgi_tape_of_any(list.count, list.x));
     return tg_record(NULL, &op, list.count, list.x, &(join_attr){.axis = at}, sizeof(join_attr));
 }

@@ -143,9 +143,14 @@ static tg_tensor triangle_rule(const tg_rule_call *call) {
 static tg_rule *const triangle_rules[] = {triangle_rule};
 
 static tg_tensor triangle(tg_tensor x, double below, double on, double above) {
-    static const tg_op op =
-        {"triangle", 1, tgi_infer_square, .kernel = triangle_kernel, .rules = triangle_rules, .emit = tgi_triangle_emit};
-    tgi_triangle_attr attr = {below, on, above};
+    static const tg_op op = {"triangle",
+                             1,
+                             tgi_infer_square,
+                             .kernel = triangle_kernel,
+                             .rules = triangle_rules,
+                             .emit = tgi_triangle_emit,
+                             .batch = tg_batch_stack};
+    tgi_triangle_attr  attr = {below, on, above};
     return tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
 }
 
@@ -207,7 +212,8 @@ static const tg_op solve_triangular = {"solve_triangular",
                                        infer_solve,
                                        .kernel = solve_triangular_kernel,
                                        .rules = solve_triangular_rules,
-                                       .emit = tgi_solve_triangular_emit};
+                                       .emit = tgi_solve_triangular_emit,
+                                       .batch = tg_batch_stack};
 
 /* For matrices b, at the right of t. */
 static tg_tensor record_triangular(tg_tensor t, tg_tensor b, int options) {
@@ -247,8 +253,13 @@ static tg_tensor cholesky_rule(const tg_rule_call *call) {
 
 static tg_rule *const cholesky_rules[] = {cholesky_rule};
 
-static const tg_op cholesky =
-    {"cholesky", 1, tgi_infer_square, .kernel = cholesky_kernel, .rules = cholesky_rules, .emit = tgi_cholesky_emit};
+static const tg_op cholesky = {"cholesky",
+                               1,
+                               tgi_infer_square,
+                               .kernel = cholesky_kernel,
+                               .rules = cholesky_rules,
+                               .emit = tgi_cholesky_emit,
+                               .batch = tg_batch_stack};
 
 /* ---- LU ---------------------------------------------------------------------------------------------------------- */
 
@@ -267,7 +278,7 @@ static tg_status lu_kernel(tg_kernel_call *call) {
 }
 
 tg_tensor tgi_lu_of(tg_tensor a) {
-    static const tg_op op = {"lu", 1, infer_lu, .kernel = lu_kernel, .emit = tgi_lu_emit};
+    static const tg_op op = {"lu", 1, infer_lu, .kernel = lu_kernel, .emit = tgi_lu_emit, .batch = tg_batch_stack};
     return tg_record(NULL, &op, 1, &a, NULL, 0);
 }
 
@@ -323,8 +334,10 @@ static tg_tensor solve_rule_a(const tg_rule_call *call) {
 
 static tg_rule *const solve_rules[] = {solve_rule_a, solve_rule_b, NULL};
 
-static const tg_op solve = {"solve", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules, .emit = tgi_solve_emit};
-static const tg_op inverse = {"inverse", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules, .emit = tgi_solve_emit};
+static const tg_op solve =
+    {"solve", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules, .emit = tgi_solve_emit, .batch = tg_batch_stack};
+static const tg_op inverse =
+    {"inverse", 3, infer_solve, .kernel = solve_kernel, .rules = solve_rules, .emit = tgi_solve_emit, .batch = tg_batch_stack};
 
 static tg_tensor solve_rule_b(const tg_rule_call *call) {
     int options = (int)((const tgi_solve_attr *)call->attr)->options;

@@ -6,8 +6,8 @@
 #include "kernels/gemm.h"
 #include "kernels/strided.h"
 #include "kernels/threads.h"
+#include "ops/batched.h"
 #include "ops/c_text.h"
-#include "ops/ops.h"
 
 /* ---- the shape rule: (..., m, k) x (..., k, n) -> (..., m, n) ----------------------------------------------------- */
 
@@ -324,6 +324,45 @@ static void matmul_emit(tg_emit_call *call) {
     tgi_close_loops(call, &at, 0, by_rows ? y->rank - 1 : y->rank);
 }
 
+/* ---- many products at once --------------------------------------------------------------------------------------- */
+
+/* Rows of all parts, times one matrix: a single product. */
+static tg_tensor multiply_all_rows(tg_tensor a, tg_tensor b) {
+    tg_shape  shape = tg_shape_of(a);
+    int64_t   k = shape.dims[shape.rank - 1], rows = k ? tg_size(a) / k : tg_shape_size(shape);
+    tg_tensor c = k ? tg_matmul(tg_reshape(a, TG_SHAPE(rows, k)), b) : tg_matmul(a, b);
+    if (!k || !tg_valid(c)) return c;
+    shape.dims[shape.rank - 1] = tg_shape_of(c).dims[1];
+    return tg_reshape(c, shape);
+}
+
+/* Vectors as matrices, and a stack as deep for all. */
+static tg_tensor multiply_stacks(const tg_batch_call *call) {
+    tg_shape  part[2] = {tgi_shape_of_part(call, 0), tgi_shape_of_part(call, 1)};
+    bool      row = part[0].rank == 1, column = part[1].rank == 1;
+    tg_tensor a = tg_batched(call, 0), b = tg_batched(call, 1);
+    if (row) a = put_in_axis(a, 1);
+    if (column) b = put_in_axis(b, 2);
+    int       rank = part[0].rank + row > part[1].rank + column ? part[0].rank + row : part[1].rank + column;
+    tg_tensor c = tg_matmul(tgi_align_batched(a, rank), tgi_align_batched(b, rank));
+    if (!tg_valid(c) || (!row && !column)) return c;
+    tg_shape shape = tg_shape_of(c), without = {.rank = 0};
+    for (int i = 0; i < shape.rank; i++)
+        if (!(row && i == shape.rank - 2) && !(column && i == shape.rank - 1)) without.dims[without.rank++] = shape.dims[i];
+    return tg_reshape(c, without);
+}
+
+/* One matrix, times the vectors of all parts, is a single product, too. */
+static tg_tensor matmul_batch(const tg_batch_call *call) {
+    tg_shape a = tgi_shape_of_part(call, 0), b = tgi_shape_of_part(call, 1);
+    bool     column = b.rank == 2 && b.dims[1] == 1;
+    if (!call->has_axis[1] && b.rank == 2) return multiply_all_rows(call->x[0], call->x[1]);
+    if (call->has_axis[0] || a.rank != 2 || (b.rank != 1 && !column)) return multiply_stacks(call);
+    tg_tensor rows = column ? tg_reshape(call->x[1], TG_SHAPE(call->size, b.dims[0])) : call->x[1];
+    tg_tensor c = multiply_all_rows(rows, transposed(call->x[0]));
+    return column ? tg_reshape(c, TG_SHAPE(call->size, a.dims[0], 1)) : c;
+}
+
 const tg_op tgi_matmul_op = {"matmul",
                              2,
                              infer_matmul,
@@ -331,7 +370,8 @@ const tg_op tgi_matmul_op = {"matmul",
                              .rules = matmul_rules,
                              .lead = matmul_lead,
                              .linearity = TG_LINEAR_EACH,
-                             .emit = matmul_emit};
+                             .emit = matmul_emit,
+                             .batch = matmul_batch};
 
 tg_tensor(tg_matmul)(tg_tensor a, tg_tensor b) {
     return tg_record(NULL, &tgi_matmul_op, 2, ((tg_tensor[]){a, b}), NULL, 0);

@@ -63,7 +63,8 @@ static tg_tensor euclidean(tg_tensor x, tg_axes axes, bool keepdim) {
                              .kernel = euclidean_kernel,
                              .rules = euclidean_rules,
                              .lead = tgi_leading_axes,
-                             .emit = euclidean_emit};
+                             .emit = euclidean_emit,
+                             .batch = tgi_batch_reduction};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

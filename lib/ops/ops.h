@@ -35,6 +35,7 @@ extern const tg_op tgi_add_parts_op;
 typedef struct tgi_added_part {
     const tg_op *op;
     const void  *attr;
+    size_t       attr_size;
     int          first, operands;
 } tgi_added_part;
 

@@ -123,8 +123,10 @@ static tg_tensor unpack_rule(const tg_rule_call *call) {
 static tg_rule *const pack_rules[] = {pack_rule}, *const unpack_rules[] = {unpack_rule};
 
 tg_tensor(tg_tril_pack)(tg_tensor x) {
-    static const tg_op op = {"tril_pack",      1, infer_pack, .kernel = pack_kernel, .rules = pack_rules, .linearity = TG_MOVES,
-                             .emit = pack_emit};
+    static const tg_op op = {"tril_pack",         1,
+                             infer_pack,          .kernel = pack_kernel,
+                             .rules = pack_rules, .linearity = TG_MOVES,
+                             .emit = pack_emit,   .batch = tg_batch_stack};
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }
 
@@ -132,6 +134,6 @@ tg_tensor(tg_tril_unpack)(tg_tensor x) {
     static const tg_op op = {"tril_unpack",         1,
                              infer_unpack,          .kernel = unpack_kernel,
                              .rules = unpack_rules, .linearity = TG_MOVES,
-                             .emit = unpack_emit};
+                             .emit = unpack_emit,   .batch = tg_batch_stack};
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }

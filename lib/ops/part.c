@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/batched.h"
 #include "ops/c_text.h"
-#include "ops/ops.h"
 
 typedef struct part {
     int64_t whole_rank, rank;
@@ -57,10 +57,29 @@ static bool part_view(const tg_array *in, const void *attr, tg_array *out) {
     return true;
 }
 
+/* The same part of each: one axis more in front, which is there whole. */
+static tg_tensor part_batch(const tg_batch_call *call) {
+    const part *p = call->attr;
+    part        all = {.whole_rank = p->whole_rank + 1, .rank = p->rank + 1};
+    all.whole[0] = all.dims[0] = call->size;
+    all.step[0] = 1;
+    for (int i = 0; i < p->whole_rank; i++) {
+        all.whole[i + 1] = p->whole[i];
+        all.start[i + 1] = p->start[i];
+    }
+    for (int i = 0; i < p->rank; i++) {
+        all.dims[i + 1] = p->dims[i];
+        all.step[i + 1] = p->step[i];
+        all.along[i + 1] = (int8_t)(p->along[i] + 1);
+        all.too[i + 1] = (int8_t)(p->too[i] + 1);
+    }
+    return tg_record(NULL, call->op, 1, call->x, &all, sizeof all);
+}
+
 static tg_rule *const part_rules[] = {tg_part_rule};
 
 #define PART(name) \
-    { name, 1, infer_part, .view = part_view, .rules = part_rules }
+    { name, 1, infer_part, .view = part_view, .rules = part_rules, .batch = part_batch }
 static const tg_op slice = PART("slice"), flip = PART("flip"), diagonal = PART("diagonal"), unfold = PART("unfold"),
                    select_op = PART("select"), diag = PART("diag"), diag_embed = PART("diag_embed");
 
@@ -227,7 +246,7 @@ static tg_rule *const as_diagonal_rules[] = {as_diagonal_rule};
 #define AS_DIAGONAL(name) \
     { \
         name, 1, infer_as_diagonal, .kernel = as_diagonal_kernel, .rules = as_diagonal_rules, .linearity = TG_MOVES, \
-                                    .emit = as_diagonal_emit \
+                                    .emit = as_diagonal_emit, .batch = part_batch \
     }
 
 /* x, which is `node`, is the diagonal of the last two axes; its rank is at least 1. */
@@ -411,7 +430,8 @@ tg_tensor(tg_tril)(tg_tensor x, int64_t offset) {
                              .kernel = triangle_kernel,
                              .rules = triangle_rules,
                              .linearity = TG_MOVES,
-                             .emit = triangle_emit};
+                             .emit = triangle_emit,
+                             .batch = tg_batch_stack};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, false}, sizeof(triangle_attr));
 }
 
@@ -422,6 +442,7 @@ tg_tensor(tg_triu)(tg_tensor x, int64_t offset) {
                              .kernel = triangle_kernel,
                              .rules = triangle_rules,
                              .linearity = TG_MOVES,
-                             .emit = triangle_emit};
+                             .emit = triangle_emit,
+                             .batch = tg_batch_stack};
     return tg_record(NULL, &op, 1, &x, &(triangle_attr){offset, true}, sizeof(triangle_attr));
 }

@@ -43,8 +43,13 @@ static tg_tensor polygamma_rule(const tg_rule_call *call) {
 static tg_rule *const polygamma_rules[] = {polygamma_rule};
 
 tg_tensor(tg_polygamma)(int order, tg_tensor x) {
-    static const tg_op op = {"polygamma",           1, infer_polygamma, .kernel = polygamma_kernel, .rules = polygamma_rules,
-                             .emit = polygamma_emit};
+    static const tg_op op = {"polygamma",
+                             1,
+                             infer_polygamma,
+                             .kernel = polygamma_kernel,
+                             .rules = polygamma_rules,
+                             .emit = polygamma_emit,
+                             .batch = tg_batch_stack};
     polygamma_attr     attr = {.order = order};
     tg_tape           *tape = tgi_tape_of(x);
     if (tgi_check(tape)) return tgi_invalid(tape);

@@ -93,6 +93,12 @@ tg_tensor tgi_unreduced(tg_tensor y, tg_tensor x, const tgi_axes_attr *attr) {
     return tg_broadcast_to(tg_reshape(y, ones), shape);
 }
 
+tg_tensor tgi_batch_reduction(const tg_batch_call *call) {
+    const tgi_axes_attr *attr = call->attr;
+    tgi_axes_attr        moved = {attr->axes << 1, attr->keepdim};
+    return tg_record(NULL, call->op, 1, call->x, &moved, sizeof moved);
+}
+
 bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepdim, bool whole, tgi_reduction *r) {
     const tgi_node *node = tgi_operand(x, what);
     *r = (tgi_reduction){.attr = {.keepdim = keepdim}, .count = 1};
@@ -212,7 +218,8 @@ tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
                              .reduced = tgi_reduced_axes,
                              .block_reduce = &sum_in_blocks,
                              .linearity = TG_LINEAR_TOGETHER,
-                             .emit = sum_emit};
+                             .emit = sum_emit,
+                             .batch = tgi_batch_reduction};
     return tgi_reduce(&op, x, axes, keepdim);
 }
 

@@ -42,6 +42,9 @@ typedef struct tgi_reduction {
  * may be int64. */
 bool tgi_begin_reduction(tg_tensor x, const char *what, tg_axes axes, bool keepdim, bool whole, tgi_reduction *r);
 
+/* The rule for batches of an op with that attribute. */
+tg_tensor tgi_batch_reduction(const tg_batch_call *call);
+
 /* For tg_op: how many axes come before those that are reduced, when these are the last ones; how many are reduced, when they are
  * the first ones. -1 when they are not. */
 int tgi_leading_axes(const tg_type *x, const void *attr);

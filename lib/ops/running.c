@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "ops/batched.h"
 #include "ops/c_text.h"
-#include "ops/ops.h"
 
 /* ---- logcumsumexp ------------------------------------------------------------------------------------------------ */
 
@@ -105,11 +105,13 @@ static tg_tensor running_extreme(const tg_op *op, tg_tensor x, int axis, tg_tens
 }
 
 tg_tensor(tg_cummax)(tg_tensor x, int axis, tg_tensor *indices) {
-    static const tg_op op = {"cummax", 1, infer_running, .kernel = cummax_kernel, .emit = cummax_emit};
+    static const tg_op op =
+        {"cummax", 1, infer_running, .kernel = cummax_kernel, .emit = cummax_emit, .batch = tgi_batch_along};
     return running_extreme(&op, x, axis, indices);
 }
 
 tg_tensor(tg_cummin)(tg_tensor x, int axis, tg_tensor *indices) {
-    static const tg_op op = {"cummin", 1, infer_running, .kernel = cummin_kernel, .emit = cummin_emit};
+    static const tg_op op =
+        {"cummin", 1, infer_running, .kernel = cummin_kernel, .emit = cummin_emit, .batch = tgi_batch_along};
     return running_extreme(&op, x, axis, indices);
 }

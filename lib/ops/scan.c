@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ops/batched.h"
 #include "ops/reduce.h"
 
 /* ---- cumsum ------------------------------------------------------------------------------------------------------ */
@@ -76,10 +77,15 @@ static tg_tensor cumsum_rule(const tg_rule_call *call) {
 static tg_rule *const cumsum_rules[] = {cumsum_rule};
 
 tg_tensor(tg_cumsum)(tg_tensor x, int axis) {
-    static const tg_op op =
-        {"cumsum",           1, infer_cumsum, .kernel = cumsum_kernel, .rules = cumsum_rules, .linearity = TG_LINEAR_TOGETHER,
-         .emit = cumsum_emit};
-    scan_attr attr = {tgi_resolve_axis(x, "cumsum", axis)};
+    static const tg_op op = {"cumsum",
+                             1,
+                             infer_cumsum,
+                             .kernel = cumsum_kernel,
+                             .rules = cumsum_rules,
+                             .linearity = TG_LINEAR_TOGETHER,
+                             .emit = cumsum_emit,
+                             .batch = tgi_batch_along};
+    scan_attr          attr = {tgi_resolve_axis(x, "cumsum", axis)};
     return attr.axis < 0 ? tgi_invalid(tgi_tape_of(x)) : tg_record(NULL, &op, 1, &x, &attr, sizeof attr);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/batched.h"
 #include "ops/c_text.h"
 #include "ops/operands.h"
 
@@ -149,8 +150,9 @@ static tg_tensor reduce_rule_source(const tg_rule_call *call) {
 static tg_rule *const reduce_rules[] = {reduce_rule_x, NULL, reduce_rule_source};
 
 static tg_tensor record(tg_tensor x, tg_tensor index, tg_tensor source, const reduce_attr *attr) {
-    static const tg_op op = {"scatter_reduce",   3, infer_reduce, .kernel = reduce_kernel, .rules = reduce_rules,
-                             .emit = reduce_emit};
+    static const tg_op op =
+        {"scatter_reduce",        3, infer_reduce, .kernel = reduce_kernel, .rules = reduce_rules, .emit = reduce_emit,
+         .batch = tgi_batch_along};
     return tg_record(NULL, &op, 3, ((tg_tensor[]){x, index, source}), attr, sizeof *attr);
 }
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/batched.h"
 #include "ops/c_text.h"
-#include "ops/ops.h"
 
 typedef struct sort_attr {
     int64_t axis, descending;
@@ -132,7 +132,8 @@ static void argsort_emit(tg_emit_call *call) {
 
 /* `axis` counts from the front. */
 static tg_tensor argsort(tg_tensor x, int axis, bool descending) {
-    static const tg_op op = {"argsort", 1, infer_argsort, .kernel = argsort_kernel, .emit = argsort_emit};
+    static const tg_op op =
+        {"argsort", 1, infer_argsort, .kernel = argsort_kernel, .emit = argsort_emit, .batch = tgi_batch_along};
     return tg_record(NULL, &op, 1, &x, &(sort_attr){axis, descending}, sizeof(sort_attr));
 }
 

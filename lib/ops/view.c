@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernels/strided.h"
-#include "ops/ops.h"
+#include "ops/batched.h"
 
 /* A shape as an attribute, without padding. */
 typedef struct shape_attr {
@@ -89,9 +89,23 @@ static tg_tensor reshape_rule(const tg_rule_call *call) {
     return tg_reshape(call->g, tg_shape_of(call->x[0]));
 }
 
+/* The attribute may leave a size open. */
+static tg_tensor reshape_batch(const tg_batch_call *call) {
+    const shape_attr *attr = call->attr;
+    tg_shape          shape = {.rank = (int)attr->rank}, part = tgi_shape_of_part(call, 0);
+    int64_t           known = 1;
+    tgi_copy_sizes(shape.rank, attr->dims, shape.dims);
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.dims[i] >= 0) known *= shape.dims[i];
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.dims[i] < 0) shape.dims[i] = known ? tg_shape_size(part) / known : 0;
+    return tg_reshape(call->x[0], tgi_batched_shape(call->size, shape));
+}
+
 static tg_rule *const reshape_rules[] = {reshape_rule};
 
-static const tg_op reshape = {"reshape", 1, infer_reshape, .view = reshape_view, .rules = reshape_rules};
+static const tg_op reshape =
+    {"reshape", 1, infer_reshape, .view = reshape_view, .rules = reshape_rules, .batch = reshape_batch};
 
 tg_tensor(tg_reshape)(tg_tensor x, tg_shape shape) {
     return record_with_shape(&reshape, x, shape);
@@ -175,7 +189,7 @@ bool tgi_view_same(const tg_array *in, const void *attr, tg_array *out) {
 }
 
 tg_tensor(tg_detach)(tg_tensor x) {
-    static const tg_op op = {"detach", 1, tgi_infer_same, .view = tgi_view_same};
+    static const tg_op op = {"detach", 1, tgi_infer_same, .view = tgi_view_same, .batch = tg_batch_stack};
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }
 
@@ -209,10 +223,21 @@ static tg_tensor broadcast_to_rule(const tg_rule_call *call) {
     return call->g;
 }
 
+static tg_tensor broadcast_to_batch(const tg_batch_call *call) {
+    const shape_attr *attr = call->attr;
+    tg_shape          shape = {.rank = (int)attr->rank};
+    tgi_copy_sizes(shape.rank, attr->dims, shape.dims);
+    return tg_broadcast_to(tgi_align_batched(call->x[0], shape.rank), tgi_batched_shape(call->size, shape));
+}
+
 static tg_rule *const broadcast_to_rules[] = {broadcast_to_rule};
 
-static const tg_op broadcast_to = {"broadcast_to", 1, infer_broadcast_to, .view = broadcast_to_view,
-                                   .rules = broadcast_to_rules};
+static const tg_op broadcast_to = {"broadcast_to",
+                                   1,
+                                   infer_broadcast_to,
+                                   .view = broadcast_to_view,
+                                   .rules = broadcast_to_rules,
+                                   .batch = broadcast_to_batch};
 
 tg_tensor(tg_broadcast_to)(tg_tensor x, tg_shape shape) {
     return record_with_shape(&broadcast_to, x, shape);
@@ -261,9 +286,18 @@ static tg_tensor permute_rule(const tg_rule_call *call) {
     return tg_permute(call->g, back);
 }
 
+static tg_tensor permute_batch(const tg_batch_call *call) {
+    const permute_attr *order = call->attr;
+    tg_axes             axes = {.count = tg_shape_of(call->x[0]).rank};
+    for (int i = 1; i < axes.count; i++)
+        axes.axis[i] = order->axis[i - 1] + 1;
+    return tg_permute(call->x[0], axes);
+}
+
 static tg_rule *const permute_rules[] = {permute_rule};
 
-static const tg_op permute = {"permute", 1, infer_permute, .view = permute_view, .rules = permute_rules};
+static const tg_op permute =
+    {"permute", 1, infer_permute, .view = permute_view, .rules = permute_rules, .batch = permute_batch};
 
 tg_tensor(tg_permute)(tg_tensor x, tg_axes axes) {
     const tgi_node *node = tgi_operand(x, "permute");

@@ -1,0 +1,241 @@
+/* grad/vectorize.c: a loop without states, as ops on all of its steps at once.
+ *
+ * Its body has been recorded, as that of any loop. It is recorded again instruction by instruction, this time outside of a loop: what is the
+ * same in all steps as it is, and what depends on an input of the step by its op's rule for batches, with the steps along a new first
+ * axis. So a hundred products of a matrix and a vector become one of two matrices. The steps are taken some at a time, where all at once
+ * would need much memory: these are the steps of a loop then. Where an op has no rule, it all stays as it is.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "core/residency.h"
+#include "grad/grad.h"
+#include "grad/loop_op.h"
+#include "ops/batched.h"
+
+/* So many bytes may what depends on the step take for all steps at once; and fewer steps than that at once are not worth it. */
+enum { MOST_BYTES = 1 << 23, FEWEST = 4 };
+
+typedef struct vectorizer {
+    tg_tape             *tape;
+    const tgi_loop_call *call;
+    tgi_part             body;     /* a copy: others may begin, and it move */
+    bool                *varies;   /* of each instruction of the body: whether it depends on the step; */
+    tg_tensor           *copy;     /* and what stands for it */
+    bool                *has_axis; /* room for the operands of an instruction, */
+    tg_tensor           *x;        /* and for these */
+    int64_t              steps;    /* at once */
+} vectorizer;
+
+/* ---- whether it can be done -------------------------------------------------------------------------------------- */
+
+static bool has_rule(const tg_tape *tape, const tgi_node *node) {
+    bool parts = node->op == &tgi_add_parts_op;
+    for (int i = 0; parts && i < tgi_count_of_parts(node); i++)
+        parts = tgi_added_part_of(node, i).op->batch;
+    if (parts || node->op->batch) return true;
+    return node->count && tgi_batches_elements(node->op, (tg_dtype)tgi_node_at(tape, node->in[node->count - 1])->dtype);
+}
+
+static bool has_room(const vectorizer *v, const tgi_node *node) {
+    bool room = node->rank < TG_MAX_RANK;
+    for (uint32_t j = 0; j < node->count; j++)
+        room &= tgi_node_at(v->tape, node->in[j])->rank < TG_MAX_RANK;
+    return room;
+}
+
+static bool depends_on_step(const vectorizer *v, const tgi_node *node) {
+    for (uint32_t j = 0; j < node->count; j++)
+        if (node->in[j] >= v->body.start && v->varies[node->in[j] - v->body.start]) return true;
+    return false;
+}
+
+static bool is_input(const vectorizer *v, uint32_t index) {
+    for (uint32_t j = 0; j < v->body.loop->inputs; j++)
+        if (v->body.loop->given[j] == index) return true;
+    return false;
+}
+
+/* Marks what depends on the step, and says how many bytes that is in each; -1 where it cannot be done. A loop in the body has captured
+ * what is of the body. */
+static int64_t look_through(const vectorizer *v) {
+    uint16_t number = tgi_node_at(v->tape, v->body.start)->part;
+    int64_t  bytes = 0;
+    for (uint32_t i = v->body.start + 1; i < v->body.end; i++) {
+        const tgi_node *node = tgi_node_at(v->tape, i);
+        bool           *varies = &v->varies[i - v->body.start];
+        if (node->part != number || node->op == &tgi_loop_op) return -1;
+        *varies = node->op->infer ? depends_on_step(v, node) : is_input(v, i);
+        if (!*varies) continue;
+        if (node->op->infer && (!has_rule(v->tape, node) || !has_room(v, node))) return -1;
+        if (!node->view) bytes += (int64_t)tgi_node_bytes(node);
+    }
+    return bytes;
+}
+
+/* ---- recording it again ------------------------------------------------------------------------------------------ */
+
+static tg_tensor *copy_of(const vectorizer *v, uint32_t index) {
+    return &v->copy[index - v->body.start];
+}
+
+/* The gradient of what parts were taken of, all at once: that of the parts of all. */
+static tg_tensor add_parts(const vectorizer *v, const tgi_node *node) {
+    int        count = tgi_count_of_parts(node);
+    tg_tape   *tape = v->tape;
+    tg_tensor  zero = tgi_full(tape, "add_parts", (tg_dtype)node->dtype, tgi_batched_shape(v->steps, tgi_node_shape(node)), 0);
+    tg_tensor *outputs = tgi_pool_take(&tape->pool, 2 * (size_t)count * sizeof *outputs), sum = tgi_invalid(tape);
+    if (!outputs) {
+        tgi_out_of_memory(tape, "add_parts");
+        return sum;
+    }
+    for (int i = 0; i < count && !tape->status; i++) {
+        tgi_added_part part = tgi_added_part_of(node, i);
+        tg_batch_call  call = {part.op,  part.operands, v->x + part.first, v->has_axis + part.first,
+                               v->steps, part.attr,     part.attr_size};
+        outputs[count + i] = tg_batched(&call, 0);
+        v->x[part.first] = zero;
+        v->has_axis[part.first] = true;
+        outputs[i] = part.op->batch(&call);
+    }
+    if (!tape->status) tg_vjp(tape, count, outputs, outputs + count, 1, &zero, &sum);
+    tgi_pool_give(&tape->pool, outputs);
+    return sum;
+}
+
+static tg_tensor copy_instruction(const vectorizer *v, const tgi_node *node, bool varies) {
+    tg_batch_call call = {node->op, (int)node->count, v->x, v->has_axis, v->steps, node->attr, node->attr_size};
+    for (uint32_t j = 0; j < node->count; j++) {
+        v->x[j] = *copy_of(v, node->in[j]);
+        v->has_axis[j] = v->varies[node->in[j] - v->body.start];
+    }
+    v->tape->file = node->file;
+    v->tape->line = node->line;
+    if (!varies) return (tg_record)(v->tape, node->op, (int)node->count, v->x, node->attr, node->attr_size);
+    if (node->op == &tgi_add_parts_op) return add_parts(v, node);
+    return node->op->batch ? node->op->batch(&call) : tgi_batch_elements(&call);
+}
+
+/* Numbers are recorded again, and constants captured. */
+static tg_tensor copy_leaf(const vectorizer *v, uint32_t index) {
+    const tgi_node *node = tgi_node_at(v->tape, index);
+    if (node->op != &tgi_number) return tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, index));
+    double value = tgi_element((tg_dtype)node->dtype, node->data);
+    bool   done = tgi_new_number(v->tape, v->call->what, value, (tg_dtype)node->dtype);
+    return done ? tgi_tensor(v->tape, v->tape->count - 1) : tgi_invalid(v->tape);
+}
+
+static bool is_copied(const vectorizer *v, uint32_t index) {
+    return tg_valid(*copy_of(v, index));
+}
+
+/* Of the inputs the steps stand along the first axis, and of the results in the end, too. */
+static tg_status record_steps(vectorizer *v, int64_t steps, const tg_tensor *x, tg_tensor *y) {
+    const tgi_loop *loop = v->body.loop;
+    v->steps = steps;
+    memset(v->copy, 0, (v->body.end - v->body.start) * sizeof *v->copy);
+    for (uint32_t j = 0; j < loop->inputs; j++)
+        *copy_of(v, loop->given[j]) = x[j];
+    for (const tgi_capture *c = loop->captures; c; c = c->previous)
+        *copy_of(v, c->inner) = tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, c->outer));
+    for (uint32_t i = v->body.start + 1; i < v->body.end && !v->tape->status; i++) {
+        const tgi_node *node = tgi_node_at(v->tape, i);
+        if (!is_copied(v, i))
+            *copy_of(v, i) = node->op->infer ? copy_instruction(v, node, v->varies[i - v->body.start]) : copy_leaf(v, i);
+    }
+    for (uint32_t k = 0; k < loop->outputs && !v->tape->status; k++) {
+        uint32_t at = loop->result[k];
+        tg_shape shape = tgi_node_shape(tgi_node_at(v->tape, at));
+        y[k] = *copy_of(v, at);
+        if (!v->varies[at - v->body.start]) y[k] = tg_broadcast_to(y[k], tgi_batched_shape(steps, shape));
+    }
+    return v->tape->status;
+}
+
+/* ---- some at a time ---------------------------------------------------------------------------------------------- */
+
+static void some_steps(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    vectorizer *v = context;
+    (void)tape, (void)state;
+    record_steps(v, v->steps, x, y);
+}
+
+/* `count` times v->steps of them, and the rest. */
+static tg_status record_in_pieces(vectorizer *v, int64_t count, tg_tensor *x, tg_tensor *y) {
+    const tg_loop_spec *spec = &v->call->spec;
+    int64_t             steps = v->steps, done = count * steps;
+    tg_tensor          *last = y + spec->outputs;
+    tgi_loop_call       call = {.what = v->call->what, .spec = *spec};
+    tgi_cut_inputs(spec, 0, done, count, x);
+    call.spec.body = some_steps;
+    call.spec.context = v;
+    call.spec.steps = count;
+    call.spec.x = x;
+    call.spec.y = y;
+    if (v->tape->status || tgi_record_loop(v->tape, &call)) return v->tape->status;
+    tgi_cut_inputs(spec, done, spec->steps, 0, x);
+    if (done < spec->steps && !v->tape->status) record_steps(v, spec->steps - done, x, last);
+    for (int k = 0; k < spec->outputs && !v->tape->status; k++) {
+        tg_tensor all = tgi_joined(y[k]);
+        spec->y[k] = done < spec->steps ? tg_concat(TG_LIST(all, last[k]), 0) : all;
+    }
+    return v->tape->status;
+}
+
+/* There must be room for one axis more, of inputs and results. */
+static bool can_be_cut(const vectorizer *v) {
+    const tgi_loop *loop = v->body.loop;
+    bool            can = true;
+    for (uint32_t j = 0; j < loop->inputs; j++)
+        can &= tgi_node_at(v->tape, loop->given[j])->rank + 2 <= TG_MAX_RANK;
+    for (uint32_t k = 0; k < loop->outputs; k++)
+        can &= tgi_node_at(v->tape, loop->result[k])->rank + 2 <= TG_MAX_RANK;
+    return can;
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+static tg_status record(vectorizer *v, tg_tensor *room) {
+    const tg_loop_spec *spec = &v->call->spec;
+    tg_status           status = v->steps >= spec->steps ? record_steps(v, spec->steps, spec->x, spec->y)
+                                                         : record_in_pieces(v, spec->steps / v->steps, room, room + spec->inputs);
+    return status;
+}
+
+static uint32_t most_operands(const vectorizer *v) {
+    uint32_t most = 0;
+    for (uint32_t i = v->body.start; i < v->body.end; i++)
+        if (tgi_node_at(v->tape, i)->count > most) most = tgi_node_at(v->tape, i)->count;
+    return most;
+}
+
+/* How many steps at once; 0 where it stays a loop. */
+static int64_t steps_at_once(const vectorizer *v, int64_t steps) {
+    int64_t bytes = look_through(v), some = bytes > 0 ? MOST_BYTES / bytes : steps;
+    if (bytes < 0) return 0;
+    if (some >= steps) return steps;
+    return some >= FEWEST && can_be_cut(v) ? some : 0;
+}
+
+bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr *attr) {
+    const tg_loop_spec *spec = &call->spec;
+    vectorizer          v = {.tape = tape, .call = call, .body = *tgi_body_of(tape, attr)};
+    size_t              count = v.body.end - v.body.start, operands = most_operands(&v);
+    size_t              lists = (size_t)spec->inputs + 2 * (size_t)spec->outputs;
+    if (spec->states || !spec->steps) return false;
+    v.copy = tgi_pool_take(&tape->pool, (count + operands + lists) * sizeof *v.copy);
+    v.varies = tgi_pool_take(&tape->pool, (count + operands) * sizeof *v.varies);
+    bool done = false;
+    if (v.copy && v.varies) {
+        memset(v.varies, 0, (count + operands) * sizeof *v.varies);
+        v.x = v.copy + count;
+        v.has_axis = v.varies + count;
+        v.steps = steps_at_once(&v, spec->steps);
+        done = v.steps > 0;
+        if (done) record(&v, v.x + operands);
+    } else
+        tgi_out_of_memory(tape, call->what);
+    tgi_pool_give(&tape->pool, v.copy);
+    tgi_pool_give(&tape->pool, v.varies);
+    return done || tape->status;
+}
