@@ -116,6 +116,7 @@ struct tg_emit_call {
  *     $sqrt         sqrtf or sqrt, by the dtype of operand 0, or of the result where there is none; so all functions of <math.h>
  *     $uniform_f32  the next random number in [0, 1), of float32; $uniform_f64 of float64; and $normal_f64 one of the normal
  *                   distribution. For ops that are random
+ *     $scratch(n)   the first of n doubles, a plain number, of the work memory, which are the text's alone; once in a text
  *     $fail(what)   leaves the function, which returns a number that stands for this failure: the header says `what`. A part that is
  *                   compiled (compile.h) fails with TG_ERR_VALUE there; by $fail_index(what) with TG_ERR_INDEX, by $fail_numeric(what) with
  *                   TG_ERR_NUMERIC

@@ -64,15 +64,15 @@ static void put_math(tgi_writer *w, const char *name, size_t length, tg_dtype dt
     if (dtype == TG_F32) tgi_put_string(w, "f");
 }
 
-enum { TABLES = 2 };
-static const tgi_helper *const helpers[TABLES] = {tgi_helpers, tgi_matrix_helpers};
+enum { TABLES = 3 };
+static const tgi_helper *const helpers[TABLES] = {tgi_helpers, tgi_matrix_helpers, tgi_orthogonal_helpers};
 static const tgi_helper *const own_functions[TABLES] = {tgi_own_math, tgi_own_special};
 
 /* The helper of that name for a dtype, or else for float64; NULL when there is none. */
 static const tgi_helper *find_helper(const tgi_helper *const tables[TABLES], const char *name, size_t length, tg_dtype dtype,
                                      tg_dtype *its_dtype) {
     const tgi_helper *in_double = NULL;
-    for (int i = 0; i < TABLES; i++)
+    for (int i = 0; i < TABLES && tables[i]; i++)
         for (const tgi_helper *h = tables[i]; h->name; h++) {
             if (!is_word(name, length, h->name)) continue;
             *its_dtype = dtype;

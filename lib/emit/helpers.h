@@ -12,8 +12,8 @@ typedef struct tgi_helper {
     const char *text;
 } tgi_helper;
 
-/* Each ended by one without a name. Those of sorting and of matrices are matrix_helpers.c's. */
-extern const tgi_helper tgi_helpers[], tgi_matrix_helpers[];
+/* Each ended by one without a name. Those of sorting and of matrices are matrix_helpers.c's, orthogonal factors orthogonal_helpers.c's. */
+extern const tgi_helper tgi_helpers[], tgi_matrix_helpers[], tgi_orthogonal_helpers[];
 
 /* Functions of <math.h>, for files that do without it; circular, hyperbolic, error functions and gamma are own_special.c's. */
 extern const tgi_helper tgi_own_math[], tgi_own_special[];

@@ -82,10 +82,7 @@ void tgi_put_hosted_head(const tgi_function *f, tgi_writer *w) {
 
 void tgi_write_addresses(tgi_function *f, tgi_writer *w) {
     int k = 0;
-    if (tgi_bytes_of_work(f->file) <= SMALL_WORK) {
-        tgi_put_line(w, "%s_work own;", f->file->prefix);
-        tgi_put_line(w, "work = &own;");
-    }
+    tgi_put_line(w, "OWN_WORK");
     for (uint32_t i = 0; i < f->count; i++) {
         if (!tgi_gets_address(f, i)) continue;
         tgi_put_line(w, "%s%s *restrict const %s = leaf[%d];", f->values[i].written ? "" : "const ",
@@ -107,4 +104,8 @@ void tgi_write_hosted_start(tgi_file *file, tgi_writer *w) {
             "%s_random;\n\n",
             file->prefix, file->prefix);
     tgi_write_work_type(file, w);
+    if (tgi_bytes_of_work(file) <= SMALL_WORK)
+        tgi_put(w, "#define OWN_WORK %s_work own; work = &own;\n\n", file->prefix);
+    else
+        tgi_put_string(w, "#define OWN_WORK\n\n");
 }

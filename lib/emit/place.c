@@ -229,5 +229,6 @@ tg_status tgi_place_values(tgi_function *f) {
         f->work[dtype] = p.pools[dtype].end;
         if (f->file->work[dtype] < f->work[dtype]) f->file->work[dtype] = f->work[dtype];
     }
+    f->scratch = f->work[TG_F64];
     return TG_OK;
 }

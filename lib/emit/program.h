@@ -171,7 +171,8 @@ typedef struct tgi_function {
     int              output_count;
     tgi_emit_block  *blocks;
     uint32_t         block_count;
-    int64_t          work[TG_DTYPES]; /* elements */
+    int64_t          work[TG_DTYPES]; /* elements; */
+    int64_t          scratch;         /* behind these doubles is what kernels ask for while they run */
     int64_t          few_bytes;       /* of values that are among the variables; */
     bool             has_empty;       /* some values have no elements: what only these read is not read */
     int              failures;        /* so many ways to fail, */

@@ -217,6 +217,15 @@ static void put_failure(kernel *k, tgi_writer *w, tg_status status, const char *
     tgi_put(&f->failure_texts, ": %.*s\n", (int)length, text);
 }
 
+/* Kernels run one after the other, and have the same doubles behind those of values. */
+static void put_scratch(kernel *k, tgi_writer *w, const char *count) {
+    tgi_function *f = k->f;
+    int64_t       end = f->scratch + strtoll(count, NULL, 10);
+    if (f->work[TG_F64] < end) f->work[TG_F64] = end;
+    if (f->file->work[TG_F64] < end) f->file->work[TG_F64] = end;
+    tgi_put(w, "work%sf64 + %" PRId64, f->file->options.memory == TG_EMIT_STATIC ? "." : "->", f->scratch);
+}
+
 /* An op that names an operand that it does not have gets its first one. */
 static int operand_number(const kernel *k, const char *text) {
     long number = strtol(text, NULL, 10);
@@ -227,10 +236,13 @@ static int operand_number(const kernel *k, const char *text) {
 static const char *put_special(kernel *k, tgi_writer *w, const char *text) {
     size_t length = tgi_identifier_length(text);
     int    operand = RESULT;
-    if (begins(text, "for(") || begins(text, "fail(") || begins(text, "fail_index(") || begins(text, "fail_numeric(")) {
+    if (begins(text, "for(") || begins(text, "scratch(") || begins(text, "fail(") || begins(text, "fail_index(") ||
+        begins(text, "fail_numeric(")) {
         const char *inner = text + length + 1;
         size_t      n = length_to(inner, ")");
-        if (text[1] == 'o')
+        if (*text == 's')
+            put_scratch(k, w, inner);
+        else if (text[1] == 'o')
             put_for(k, w, inner, n);
         else
             put_failure(k, w, status_of_failure(text), inner, n);

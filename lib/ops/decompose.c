@@ -11,38 +11,32 @@
 #include <string.h>
 
 #include "kernels/strided.h"
+#include "ops/linalg.h"
 #include "ops/operands.h"
 
 /* ---- the parts: operands are the matrix, and what was found -------------------------------------------------------- */
 
-/* The columns from `from` on of what was found. As a matrix of these columns, or turned over; or one of them as a vector. */
-enum { COLUMNS, ROWS, VECTOR };
-
-typedef struct part_attr {
-    int64_t from, count, form;
-} part_attr;
-
 static tg_status infer_found(tg_infer *call) {
-    const part_attr *attr = call->attr;
-    const tg_type   *found = &call->in[1];
-    int              rank = found->rank;
-    int64_t          k = found->dims[rank - 2];
-    call->out = (tg_type){.dtype = found->dtype, .rank = attr->form == VECTOR ? rank - 1 : rank, .dims = call->dims};
+    const tgi_part_attr *attr = call->attr;
+    const tg_type       *found = &call->in[1];
+    int                  rank = found->rank;
+    int64_t              k = found->dims[rank - 2];
+    call->out = (tg_type){.dtype = found->dtype, .rank = attr->form == TGI_VECTOR ? rank - 1 : rank, .dims = call->dims};
     memcpy(call->dims, found->dims, (size_t)(rank - 2) * sizeof(int64_t));
-    call->dims[rank - 2] = attr->form == ROWS ? attr->count : k;
-    if (attr->form != VECTOR) call->dims[rank - 1] = attr->form == ROWS ? k : attr->count;
+    call->dims[rank - 2] = attr->form == TGI_ROWS ? attr->count : k;
+    if (attr->form != TGI_VECTOR) call->dims[rank - 1] = attr->form == TGI_ROWS ? k : attr->count;
     return TG_OK;
 }
 
 static tg_status found_kernel(tg_kernel_call *call) {
-    const part_attr *attr = call->attr;
-    tg_array         part = call->in[1];
-    int              row = part.rank - 2, column = part.rank - 1;
-    size_t           width = tg_dtype_size(part.dtype);
+    const tgi_part_attr *attr = call->attr;
+    tg_array             part = call->in[1];
+    int                  row = part.rank - 2, column = part.rank - 1;
+    size_t               width = tg_dtype_size(part.dtype);
     if (call->out.size == 0) return TG_OK;
     part.data = (char *)part.data + attr->from * part.strides[column] * (int64_t)width;
     part.dims[column] = attr->count;
-    if (attr->form == ROWS) {
+    if (attr->form == TGI_ROWS) {
         int64_t size = part.dims[row], stride = part.strides[row];
         part.dims[row] = part.dims[column];
         part.strides[row] = part.strides[column];
@@ -55,12 +49,12 @@ static tg_status found_kernel(tg_kernel_call *call) {
 }
 
 static tg_tensor record_part(const tg_op *op, tg_tensor a, tg_tensor found, int64_t from, int64_t count, int form) {
-    part_attr attr = {from, count, form};
+    tgi_part_attr attr = {from, count, form};
     return tg_record(NULL, op, 2, ((tg_tensor[]){a, found}), &attr, sizeof attr);
 }
 
 #define PART(name, op_rules) \
-    { name, 2, infer_found, .kernel = found_kernel, .rules = op_rules }
+    { name, 2, infer_found, .kernel = found_kernel, .rules = op_rules, .emit = tgi_found_emit }
 
 /* ---- what rules and recording functions share ---------------------------------------------------------------------- */
 
@@ -163,10 +157,6 @@ static void store(const work *w, int64_t i, int64_t row, int64_t from, int64_t c
 
 /* ---- eigenvectors: rows of a value and its vector ------------------------------------------------------------------ */
 
-typedef struct eigh_attr {
-    int64_t upper;
-} eigh_attr;
-
 static tg_status infer_eigh(tg_infer *call) {
     if (check_matrix(call, true)) return call->tape->status;
     int64_t n = call->in[0].dims[call->in[0].rank - 1];
@@ -190,7 +180,7 @@ static tg_status eigh_kernel(tg_kernel_call *call) {
     double *a = w.memory, *v = a + n * n, *value = v + n * n, *scratch = value + n;
     for (int64_t i = 0; i < w.count; i++) {
         if (load(&w, i, false, a)) return TG_ERR_NUMERIC;
-        mirror(n, ((const eigh_attr *)call->attr)->upper != 0, a);
+        mirror(n, ((const tgi_eigh_attr *)call->attr)->upper != 0, a);
         tgi_eigh(n, a, value, v, scratch);
         for (int64_t k = 0; k < n; k++) {
             store(&w, i, k, 0, 1, value + k);
@@ -221,16 +211,16 @@ static tg_rule *const eigenvalues_rules[] = {eigenvalues_rule, NULL}, *const eig
 
 static tg_tensor eigenvalues(tg_tensor a, tg_tensor found) {
     static const tg_op op = PART("eigh", eigenvalues_rules);
-    return record_part(&op, a, found, 0, 1, VECTOR);
+    return record_part(&op, a, found, 0, 1, TGI_VECTOR);
 }
 
 static tg_tensor eigenvectors(tg_tensor a, tg_tensor found) {
     static const tg_op op = PART("eigh", eigenvectors_rules);
-    return record_part(&op, a, found, 1, last_size(a, 1), ROWS);
+    return record_part(&op, a, found, 1, last_size(a, 1), TGI_ROWS);
 }
 
 tg_tensor(tg_eigh)(tg_tensor a, int triangle, tg_tensor *vectors) {
-    static const tg_op op = {"eigh", 1, infer_eigh, .kernel = eigh_kernel};
+    static const tg_op op = {"eigh", 1, infer_eigh, .kernel = eigh_kernel, .emit = tgi_eigh_emit};
     tg_tape           *tape = tgi_tape_of(a);
     if (vectors) *vectors = tgi_invalid(tape);
     if (!takes(&op, a)) return tgi_invalid(tape);
@@ -239,7 +229,7 @@ tg_tensor(tg_eigh)(tg_tensor a, int triangle, tg_tensor *vectors) {
         return tgi_invalid(tape);
     }
     tg_scope  scope = tg_begin_scope(tape, "eigh");
-    tg_tensor found = tg_record(NULL, &op, 1, &a, &(eigh_attr){triangle == TG_UPPER}, sizeof(eigh_attr));
+    tg_tensor found = tg_record(NULL, &op, 1, &a, &(tgi_eigh_attr){triangle == TG_UPPER}, sizeof(tgi_eigh_attr));
     if (!tg_valid(found)) return tg_end_scope_with(scope, found);
     if (vectors) *vectors = tg_keep_result(scope, eigenvectors(a, found));
     return tg_end_scope_with(scope, eigenvalues(a, found));
@@ -328,21 +318,21 @@ static tg_rule *const left_vectors_rules[] = {left_vectors_rule, NULL}, *const r
 
 static tg_tensor singular_values(tg_tensor a, tg_tensor found) {
     static const tg_op op = PART("svd", singular_values_rules);
-    return record_part(&op, a, found, 0, 1, VECTOR);
+    return record_part(&op, a, found, 0, 1, TGI_VECTOR);
 }
 
 static tg_tensor left_vectors(tg_tensor a, tg_tensor found) {
     static const tg_op op = PART("svd", left_vectors_rules);
-    return record_part(&op, a, found, 1, last_size(a, 2), ROWS);
+    return record_part(&op, a, found, 1, last_size(a, 2), TGI_ROWS);
 }
 
 static tg_tensor right_vectors(tg_tensor a, tg_tensor found) {
     static const tg_op op = PART("svd", right_vectors_rules);
-    return record_part(&op, a, found, 1 + last_size(a, 2), last_size(a, 1), COLUMNS);
+    return record_part(&op, a, found, 1 + last_size(a, 2), last_size(a, 1), TGI_COLUMNS);
 }
 
 tg_tensor(tg_svd)(tg_tensor a, tg_tensor *u, tg_tensor *vh) {
-    static const tg_op op = {"svd", 1, infer_svd, .kernel = svd_kernel};
+    static const tg_op op = {"svd", 1, infer_svd, .kernel = svd_kernel, .emit = tgi_svd_emit};
     tg_tape           *tape = tgi_tape_of(a);
     if (u) *u = tgi_invalid(tape);
     if (vh) *vh = tgi_invalid(tape);
@@ -405,17 +395,17 @@ static tg_rule *const q_rules[] = {q_rule, NULL}, *const r_rules[] = {r_rule, NU
 
 static tg_tensor q_of(tg_tensor a, tg_tensor found) {
     static const tg_op op = PART("qr", q_rules);
-    return record_part(&op, a, found, 0, last_size(a, 2), ROWS);
+    return record_part(&op, a, found, 0, last_size(a, 2), TGI_ROWS);
 }
 
 static tg_tensor r_of(tg_tensor a, tg_tensor found) {
     static const tg_op op = PART("qr", r_rules);
-    return record_part(&op, a, found, last_size(a, 2), last_size(a, 1), COLUMNS);
+    return record_part(&op, a, found, last_size(a, 2), last_size(a, 1), TGI_COLUMNS);
 }
 
 /* Of a wide matrix the columns of the first square are decomposed; the others are Q times the rest of R. */
 tg_tensor(tg_qr)(tg_tensor a, tg_tensor *r) {
-    static const tg_op op = {"qr", 1, infer_qr, .kernel = qr_kernel};
+    static const tg_op op = {"qr", 1, infer_qr, .kernel = qr_kernel, .emit = tgi_qr_emit};
     tg_tape           *tape = tgi_tape_of(a);
     if (r) *r = tgi_invalid(tape);
     if (!takes(&op, a)) return tgi_invalid(tape);

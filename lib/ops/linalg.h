@@ -40,7 +40,18 @@ typedef struct tgi_det_attr {
     int64_t kind;
 } tgi_det_attr;
 
-/* ---- in C (linalg_text.c) ------------------------------------------------------------------------------------------ */
+/* The columns from `from` on of what was found. As a matrix of these columns, or turned over; or one of them as a vector. */
+enum { TGI_COLUMNS, TGI_ROWS, TGI_VECTOR };
+
+typedef struct tgi_part_attr {
+    int64_t from, count, form;
+} tgi_part_attr;
+
+typedef struct tgi_eigh_attr {
+    int64_t upper;
+} tgi_eigh_attr;
+
+/* ---- in C (linalg_text.c, decompose_text.c) ------------------------------------------------------------------------------------------ */
 
 void tgi_triangle_emit(tg_emit_call *call);
 void tgi_solve_triangular_emit(tg_emit_call *call);
@@ -49,6 +60,10 @@ void tgi_lu_emit(tg_emit_call *call);
 void tgi_solve_emit(tg_emit_call *call);
 void tgi_det_emit(tg_emit_call *call);
 void tgi_lacking_emit(tg_emit_call *call);
+void tgi_found_emit(tg_emit_call *call);
+void tgi_eigh_emit(tg_emit_call *call);
+void tgi_svd_emit(tg_emit_call *call);
+void tgi_qr_emit(tg_emit_call *call);
 
 /* ---- for kernels --------------------------------------------------------------------------------------------------- */
 

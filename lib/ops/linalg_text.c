@@ -181,18 +181,16 @@ void tgi_det_emit(tg_emit_call *call) {
     close_stack(call, &x, 2);
 }
 
-/* Needs memory for a matrix of doubles, and takes it where local variables are. */
 void tgi_lacking_emit(tg_emit_call *call) {
-    enum { LARGEST = 32, MORE = 5 };
+    enum { MORE = 5 };
     const tg_type *y = &call->out, *a = &call->in[0];
     int64_t        n = a->dims[a->rank - 1];
     char           at[TGI_INDICES_TEXT];
     if (tgi_size(y->rank, y->dims) == 0) return;
-    if (n > LARGEST) tg_emit_refuse(call, "the gradient of det is written for matrices of up to %d rows", LARGEST);
     require_one_piece(call, 1);
     tgi_indices x = open_stack(call, y->rank - 2, 2);
     write_matrix_pointer(call, &x);
-    tg_emit(call, "double m_[%" PRId64 "];\nint row_[%" PRId64 "], column_[%" PRId64 "];", n * n, n, n);
+    tg_emit(call, "double *const m_ = $scratch(%" PRId64 ");\nint row_[%" PRId64 "], column_[%" PRId64 "];", n * n, n, n);
     tg_emit(call, "const $T *const lu_ = &$1[%s];", matrix_of(call, &x, 1, at));
     tg_emit(call, "$for(ii, %" PRId64 ")\ny_[ii] = ii %% %" PRId64 " == %" PRId64 " ? 1 : 0;\n}", n * (n + MORE), n + MORE,
             n + MORE - 1);

@@ -201,6 +201,22 @@ bool run_emitted(tg_tape *tape, const char *name, const char *flags, int count, 
     return true;
 }
 
+/* ---- an op without a text ----------------------------------------------------------------------------------------- */
+
+static tg_status infer_same(tg_infer *call) {
+    call->out = call->in[0];
+    return TG_OK;
+}
+
+static tg_status copy(tg_kernel_call *call) {
+    const void *x = tg_contiguous(call, 0);
+    if (!x) return TG_ERR_MEMORY;
+    memcpy(call->out.data, x, (size_t)call->out.size * tg_dtype_size(call->out.dtype));
+    return TG_OK;
+}
+
+const tg_op textless = {.name = "textless", .arity = 1, .infer = infer_same, .kernel = copy};
+
 /* ---- beside the library ------------------------------------------------------------------------------------------ */
 
 void give_output(emitted_function *f, tg_tensor y) {

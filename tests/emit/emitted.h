@@ -69,6 +69,9 @@ void check_emitted(tg_tape *tape, const char *name, int count, emitted_function 
 /* Runs a command of the shell; the test fails with its output when it does. */
 void run_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* An op of one operand that has no C text, and copies it. */
+extern const tg_op textless;
+
 /* Where files are written: "DIRECTORY/NAME". Valid until the next call. */
 const char *emitted_path(const char *name);
 

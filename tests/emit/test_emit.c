@@ -95,6 +95,58 @@ START_TEST(numbers_are_drawn_as_the_library_draws_them) {
 END_TEST
 
 /* Values without elements have names in the text, and a leaf that is assigned may have no element that is. */
+/* Of matrices in a stack, tall and wide, of full rank and not, of numbers whose squares are out of range; and second derivatives. */
+START_TEST(factors_of_matrices_are_the_librarys) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = random_leaf(tape, "a", TG_SHAPE(2, 7, 7)), b = random_leaf(tape, "b", TG_SHAPE(6, 4)), vectors, u, vh, r;
+    emitted_function f[3] = {{.part = "values", .what = "values"}, {.part = "vectors", .what = "vectors"}, {.part = "second"}};
+    tg_begin_part(tape, "values");
+    tg_tensor product = tg_matmul(b, tg_transpose(b, 0, 1)); /* of rank 4, 6 x 6 */
+    give_output(&f[0], tg_eigh(a, TG_LOWER, &vectors));
+    give_output(&f[0], vectors);
+    give_output(&f[0], tg_svd(b, &u, &vh));
+    give_output(&f[0], u);
+    give_output(&f[0], vh);
+    give_output(&f[0], tg_eigh(tg_mul(product, 1e200), TG_UPPER, NULL));
+    give_output(&f[0], tg_svd(tg_mul(product, 1e200), NULL, NULL));
+    give_output(&f[0], tg_svd(tg_mul(a, 1e-200), NULL, NULL));
+    tg_end_part(tape);
+    tg_begin_part(tape, "vectors");
+    give_output(&f[1], tg_svd(tg_transpose(b, 0, 1), &u, &vh));
+    give_output(&f[1], u);
+    give_output(&f[1], vh);
+    give_output(&f[1], tg_qr(tg_mul(b, 1e-200), &r));
+    give_output(&f[1], r);
+    give_output(&f[1], tg_qr(tg_transpose(b, 0, 1), &r));
+    give_output(&f[1], r);
+    tg_end_part(tape);
+    tg_begin_part(tape, "second");
+    tg_tensor y = tg_add(tg_sum(tg_square(tg_eigh(a, TG_LOWER, NULL))), tg_sum(tg_exp(tg_qr(b, NULL))));
+    tg_tensor again = tg_add(tg_sum(tg_sin(slope(y, a))), tg_sum(tg_square(slope(y, b))));
+    give_output(&f[2], slope(again, a));
+    give_output(&f[2], slope(again, b));
+    tg_end_part(tape);
+    check_emitted(tape, "factors", 3, f, 1, 1e-12);
+    emitted_without_libm = true;
+    check_emitted(tape, "own_factors", 3, f, 1, 1e-12);
+    emitted_without_libm = false;
+    finish(tape);
+}
+END_TEST
+
+/* The matrix has two rows that are the same. */
+START_TEST(slopes_of_determinants_of_large_matrices) {
+    enum { N = 40 };
+    tg_tape         *tape = tg_tape_new();
+    tg_tensor        a = random_leaf(tape, "a", TG_SHAPE(N, N));
+    tg_tensor        twice = tg_concat(TG_LIST(tg_slice(a, 0, 0, N - 1, 1), tg_slice(a, 0, 0, 1, 1)), 0);
+    emitted_function f = {.what = "slope"};
+    give_output(&f, slope(tg_det(twice), twice));
+    check_emitted(tape, "det", 1, &f, 1, 1e-10);
+    finish(tape);
+}
+END_TEST
+
 static size_t length_of(const char *name) {
     struct stat about;
     ck_assert_int_eq(stat(emitted_path(name), &about), 0);
@@ -272,7 +324,8 @@ START_TEST(inputs_that_another_part_assigns_are_constants) {
     tg_set_name(tg_sub(x, mean), "y");
     tg_end_part(tape);
     tg_emit_function f = {.part = "predict"};
-    HAS(header_of(tape, &(tg_emit_options){.function_count = 1, .functions = &f}), "void tape_predict(const float *x, float *y);");
+    HAS(header_of(tape, &(tg_emit_options){.function_count = 1, .functions = &f}),
+        "void tape_predict(const float *x, float *y);");
     finish(tape);
 }
 END_TEST
@@ -341,12 +394,13 @@ START_TEST(what_cannot_be_written_is_an_error) {
 END_TEST
 
 START_TEST(an_op_without_a_text_is_named) {
-    tg_tape *tape = tg_tape_new();
-    char     expected[200];
-    FILE    *file = tmpfile();
-    int      line = __LINE__ + 1;
-    tg_set_name(tg_eigh(tg_input(tape, "x", TG_F32, TG_SHAPE(3, 3)), TG_LOWER, NULL), "values");
-    snprintf(expected, sizeof expected, "emit_c: eigh (3, 4) at %s:%d: the op has no C text", __FILE__, line);
+    tg_tape  *tape = tg_tape_new();
+    char      expected[200];
+    FILE     *file = tmpfile();
+    tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(3, 3));
+    int       line = __LINE__ + 1;
+    tg_set_name(tg_record(tape, &textless, 1, &x, NULL, 0), "y");
+    snprintf(expected, sizeof expected, "emit_c: textless (3, 3) at %s:%d: the op has no C text", __FILE__, line);
     FAILS(tape, tg_emit_c(tape, file, file, NULL), TG_ERR_ARGUMENT, expected);
     ck_assert_int_eq(ftell(file), 0);
     fclose(file);
@@ -409,6 +463,8 @@ Suite *suite_emit(void) {
     tcase_add_test(tcase, assigns_happen_where_they_stand);
     tcase_add_test(tcase, numbers_are_drawn_as_the_library_draws_them);
     tcase_add_test(tcase, elements_are_chosen_by_their_values);
+    tcase_add_test(tcase, factors_of_matrices_are_the_librarys);
+    tcase_add_test(tcase, slopes_of_determinants_of_large_matrices);
     tcase_add_test(tcase, small_text_gives_the_same);
     tcase_add_test(tcase, values_without_elements_are_written);
     tcase_add_loop_test(tcase, random_programs_are_the_librarys, 0, 20);
