@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/loop.h"
+#include "core/tape_part.h"
 #include "run/plan.h"
 #include "run/run.h"
 
@@ -188,20 +190,76 @@ tg_status tgi_write_plan(tg_tape *tape, const tgi_plan *plan, FILE *out) {
     return TG_OK;
 }
 
+/* ---- the segments of a tape --------------------------------------------------------------------------------------- */
+
+static tg_status print_segment(tg_tape *tape, uint32_t start, uint32_t end, FILE *out) {
+    tgi_callback    outer = tgi_enter_run(tape);
+    const tgi_plan *plan = tgi_find_or_make_plan(tape, start, end, tape->count);
+    if (tgi_leave(tape, outer) || !plan) return tape->status;
+    return tgi_write_plan(tape, plan, out);
+}
+
+/* Of what stands outside of parts, from one part to the next. False where there is nothing. */
+static bool print_outside(tg_tape *tape, FILE *out) {
+    bool any = false;
+    for (uint32_t start = 0, end; start < tape->count && !tape->status; start = end) {
+        end = start + 1;
+        const tgi_node *node = tgi_node_at(tape, start);
+        if (node->part || tgi_leaf_of(node)) continue;
+        end = tgi_next_part(tape, end);
+        print_segment(tape, start, end, out);
+        any = true;
+    }
+    return any;
+}
+
+static uint32_t end_of(const tg_tape *tape, const tgi_part *part) {
+    return part->end < tape->count ? part->end : tape->count; /* it may still be recorded */
+}
+
+/* Between the bodies of loops in it. */
+static void print_part(tg_tape *tape, uint16_t number, FILE *out) {
+    uint32_t end = end_of(tape, tgi_part_at(tape, number));
+    for (uint32_t start = tgi_part_at(tape, number)->start, next; start < end && !tape->status;
+         start = tgi_skip_other_parts(tape, next, end, number)) {
+        next = tgi_next_part(tape, start + 1);
+        if (next > end) next = end;
+        print_segment(tape, start, next, out);
+    }
+}
+
+/* The instruction that runs the body; NULL where none does. */
+static const tgi_node *loop_of(const tg_tape *tape, const tgi_part *body) {
+    for (uint32_t i = end_of(tape, body); i < tape->count; i++) {
+        const tgi_loop_attr *attr = tgi_loop_attr_of(tgi_node_at(tape, i));
+        if (attr && attr->body == body->start) return tgi_node_at(tape, i);
+    }
+    return NULL;
+}
+
+static bool print_parts(tg_tape *tape, FILE *out) {
+    bool any = false;
+    for (uint16_t i = 1; i <= tape->part_count && !tape->status; i++) {
+        const tgi_part *part = tgi_part_at(tape, i);
+        const tgi_node *loop = part->loop ? loop_of(tape, part) : NULL;
+        if (part->loop && !loop) continue;
+        if (loop)
+            fprintf(out, "body of a loop, %s:%" PRIu32 "\n", loop->file ? loop->file : "?", loop->line);
+        else
+            fprintf(out, "part \"%s\"\n", part->name);
+        print_part(tape, i, out);
+        any = true;
+    }
+    return any;
+}
+
 tg_status(tg_print_plan)(tg_tape *tape, FILE *out) {
     if (tgi_check_outside(tape, "print_plan")) return tg_error_status(tape);
     if (!out) return tgi_fail(tape, TG_ERR_ARGUMENT, "print_plan", "the file is NULL");
-    uint32_t start = 0;
-    while (start < tape->count && tgi_leaf_of(tgi_node_at(tape, start)))
-        start++;
     errno = 0;
-    if (start == tape->count)
-        fputs("plan: there is nothing to run\n", out);
-    else {
-        tgi_callback    outer = tgi_enter_run(tape);
-        const tgi_plan *plan = tgi_find_or_make_plan(tape, start, tape->count, tape->count);
-        if (tgi_leave(tape, outer) || !plan || tgi_write_plan(tape, plan, out)) return tape->status;
-    }
+    bool outside = print_outside(tape, out), parts = print_parts(tape, out);
+    if (tape->status) return tape->status;
+    if (!outside && !parts) fputs("plan: there is nothing to run\n", out);
     if (ferror(out))
         return tgi_fail(tape, TG_ERR_IO, "print_plan", "%s", errno ? strerror(errno) : "the file cannot be written");
     return tgi_done(tape, TG_OK);

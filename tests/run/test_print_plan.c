@@ -96,6 +96,28 @@ START_TEST(an_update_is_made_in_the_leaf) {
 }
 END_TEST
 
+static void body(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)y, (void)context;
+    state[0] = tg_sin(state[0]);
+}
+
+/* What tg_run runs is one thing, each part another, and the body of a loop a third. */
+START_TEST(parts_and_loops_have_plans_of_their_own) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 1, 2, 3), y = tg_exp(x), state = x;
+    ck_assert(tg_valid(y) && !tg_begin_part(tape, "step"));
+    ck_assert(!tg_assign(x, tg_cos(x)) && !tg_end_part(tape));
+    ck_assert(!tg_scan(tape, &(tg_loop_spec){.body = body, .steps = 5, .states = 1, .state = &state}));
+    CHECK_LINES(tape, "plan of instructions", " exp float64 (3)", "plan of instructions", " scan float64 (3)",
+                "part \"step\"\n", "plan of instructions", " cos float64 (3)",
+                "body of a loop, tests/run/test_print_plan.c:", "plan of instructions", " sin float64 (3)");
+    const char *text = printed_plan(tape);
+    ck_assert_ptr_null(strstr(strstr(text, " cos ") + 1, " cos "));
+    CHECK_F64(y, exp(1), exp(2), exp(3));
+    finish(tape);
+}
+END_TEST
+
 START_TEST(printing_runs_nothing) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w = PARAMETER(tape, "w", 1, 2);
@@ -139,6 +161,7 @@ Suite *suite_print_plan(void) {
     tcase_add_test(plan, another_shape_is_another_group);
     tcase_add_test(plan, an_operand_that_is_not_read_element_by_element_is_named);
     tcase_add_test(plan, an_update_is_made_in_the_leaf);
+    tcase_add_test(plan, parts_and_loops_have_plans_of_their_own);
     tcase_add_test(plan, printing_runs_nothing);
     tcase_add_test(plan, nothing_to_run_is_said);
     tcase_add_test(plan, no_file_is_an_error);
