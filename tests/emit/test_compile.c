@@ -16,6 +16,7 @@
 
 #include "emit/emitted.h"
 #include "ops/values.h"
+#include "run/random_matrix.h"
 
 /* Quick to compile. */
 static const char *const        quick_flags[] = {"-O1", NULL};
@@ -634,7 +635,7 @@ START_TEST(an_op_without_a_text_is_named) {
     char     expected[200];
     tg_begin_part(tape, "part");
     tg_tensor x = tg_input(tape, "x", TG_F32, TG_SHAPE(3, 3));
-    int line = __LINE__ + 1;
+    int       line = __LINE__ + 1;
     tg_record(tape, &textless, 1, &x, NULL, 0);
     FAILS(tape, tg_compile(tape, "part", NULL), TG_ERR_ARGUMENT,
           "compile: the part 'part' is still being recorded: call tg_end_part first");
@@ -654,26 +655,6 @@ enum { PROGRAMS = 25, STEPS = 30, OUTSIDE = 4, KEPT = 4 };
 
 static tg_tensor any(uint32_t *state, const program *p) {
     return p->handle[next_number(state) % (uint32_t)p->count];
-}
-
-/* Of 3 x 3 matrices another one. */
-static tg_tensor random_value(uint32_t *state, const program *p) {
-    tg_tensor a = any(state, p), b = any(state, p);
-    switch (next_number(state) % 13) {
-    case 0: return tg_add(a, b);
-    case 1: return tg_mul(a, tg_select(tg_select(b, 0, 1), 0, 2));
-    case 2: return tg_tanh(tg_sub(a, b));
-    case 3: return tg_transpose(a, 0, 1);
-    case 4: return tg_flip(a, TG_AXES(1));
-    case 5: return tg_tanh(tg_matmul(a, b));
-    case 6: return tg_sub(a, tg_sum(b));
-    case 7: return tg_tanh(tg_add(a, tg_max_axes(b, TG_AXES(1), true)));
-    case 8: return tg_concat(TG_LIST(tg_slice(a, 0, 0, 2, 1), tg_slice(b, 0, 1, 2, 1)), 0);
-    case 9: return tg_reshape(tg_transpose(a, 0, 1), TG_SHAPE(3, 3));
-    case 10: return tg_where(tg_gt(a, 0.123), a, tg_neg(b)); /* no tie that rounding would decide */
-    case 11: return tg_dropout(a, 0.25, true);
-    default: return tg_broadcast_to(tg_slice(a, 1, 1, 2, 1), TG_SHAPE(3, 3));
-    }
 }
 
 /* Parts of random instructions, of what the other parts and the outside have, too; views, assigns, draws. Under TG_KEEP_ASKED every third
@@ -700,7 +681,7 @@ static program random_parts(uint32_t seed) {
             if (next_number(&state) % 8 == 0)
                 tg_assign(leaves[next_number(&state) % 2], tg_tanh(any(&state, &inside)));
             else
-                note(&inside, random_value(&state, &inside));
+                note(&inside, random_matrix(&state, inside.count, inside.handle));
         }
         for (int i = 0; i < KEPT; i++)
             tg_keep(note(&p, inside.handle[inside.count - 1 - 3 * i]));

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/tape.h"
-#include "support.h"
+#include "run/random_matrix.h"
 
 enum { PROGRAMS = 1000, PARTS = 6, STEPS = 25, LEAVES = 2, OUTSIDE = 8, KEPT = 6, RUNS = 40, VALUES = OUTSIDE + PARTS * KEPT };
 
@@ -21,27 +21,6 @@ typedef struct program {
 } program;
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */
-
-/* Of 3 x 3 matrices another one. */
-static tg_tensor random_value(uint32_t *state, const tg_tensor *x, int count) {
-    tg_tensor a = x[next_number(state) % (uint32_t)count], b = x[next_number(state) % (uint32_t)count];
-    switch (next_number(state) % 14) {
-    case 0: return tg_add(a, b);
-    case 1: return tg_mul(a, tg_select(tg_select(b, 0, 1), 0, 2));
-    case 2: return tg_tanh(tg_sub(a, b));
-    case 3: return tg_transpose(a, 0, 1);
-    case 4: return tg_flip(a, TG_AXES(1));
-    case 5: return tg_tanh(tg_matmul(a, b));
-    case 6: return tg_sub(a, tg_sum(b));
-    case 7: return tg_tanh(tg_add(a, tg_max_axes(b, TG_AXES(1), true)));
-    case 8: return tg_concat(TG_LIST(tg_slice(a, 0, 0, 2, 1), tg_slice(b, 0, 1, 2, 1)), 0);
-    case 9: return tg_reshape(tg_transpose(a, 0, 1), TG_SHAPE(3, 3));
-    case 10: return tg_where(tg_gt(a, 0.123), a, tg_neg(b));
-    case 11: return tg_dropout(a, 0.25, true);
-    case 12: return tg_reshape(a, TG_SHAPE(3, 3));
-    default: return tg_broadcast_to(tg_slice(a, 1, 1, 2, 1), TG_SHAPE(3, 3));
-    }
-}
 
 /* An assign to a leaf, or to a part of it. */
 static void assign(uint32_t *state, tg_tensor leaf, tg_tensor value) {
@@ -55,7 +34,7 @@ static void record_outside(program *p, uint32_t *state) {
     p->value[0] = tg_parameter(p->tape, "a", tg_tanh(tg_randn(p->tape, TG_F64, TG_SHAPE(3, 3))));
     p->value[1] = tg_parameter(p->tape, "b", tg_tanh(tg_randn(p->tape, TG_F64, TG_SHAPE(3, 3))));
     for (p->count = LEAVES; p->count < OUTSIDE; p->count++)
-        tg_keep(p->value[p->count] = random_value(state, p->value, p->count));
+        tg_keep(p->value[p->count] = random_matrix(state, p->count, p->value));
 }
 
 /* It reads the outside, and values of the parts before it. */
@@ -70,7 +49,7 @@ static void record_part(program *p, uint32_t *state, int part) {
         if (next_number(state) % 8 == 0)
             assign(state, p->value[next_number(state) % LEAVES], inside[next_number(state) % (uint32_t)count]);
         else
-            inside[count] = random_value(state, inside, count), count++;
+            inside[count] = random_matrix(state, count, inside), count++;
     }
     for (int i = 0; i < KEPT; i++)
         tg_keep(p->value[p->count++] = inside[count - 1 - 2 * i]);
