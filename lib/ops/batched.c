@@ -89,6 +89,39 @@ tg_tensor tgi_batch_along(const tg_batch_call *call) {
     return result;
 }
 
+/* ---- images ------------------------------------------------------------------------------------------------------ */
+
+static int axes_of(const tg_batch_call *call) {
+    return (int)*(const int64_t *)call->attr;
+}
+
+/* (size, N, C, ...) as (size N, C, ...), or (size, C, ...) as it is. */
+static tg_tensor as_more_images(const tg_batch_call *call, int j) {
+    tg_shape part = tgi_shape_of_part(call, j), all = {.rank = 1, .dims = {call->size}};
+    bool     single = part.rank == axes_of(call) + 1;
+    if (!single) all.dims[0] *= part.dims[0];
+    tgi_add_axes(&all, part.rank - !single, part.dims + !single);
+    return tg_reshape(tg_batched(call, j), all);
+}
+
+static tg_tensor image_or_same(const tg_batch_call *call, int j) {
+    return j == 0 || call->has_axis[j] ? as_more_images(call, j) : call->x[j];
+}
+
+tg_tensor tgi_batch_images(const tg_batch_call *call, int images) {
+    tg_shape  part = tgi_shape_of_part(call, 0), y = {.rank = 1, .dims = {call->size}};
+    tg_tensor result = record(call, call->attr, images == 1 ? image_or_same : as_more_images);
+    if (!tg_valid(result)) return result;
+    tg_shape all = tg_shape_of(result);
+    if (part.rank > axes_of(call) + 1) tgi_add_axes(&y, 1, part.dims);
+    tgi_add_axes(&y, all.rank - 1, all.dims + 1);
+    return tg_reshape(result, y);
+}
+
+tg_tensor tgi_batch_pooling(const tg_batch_call *call) {
+    return tgi_batch_images(call, call->count);
+}
+
 /* ---- elementwise ops --------------------------------------------------------------------------------------------- */
 
 bool tgi_batches_elements(const tg_op *op, tg_dtype last) {

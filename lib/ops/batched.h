@@ -26,4 +26,10 @@ tg_shape tgi_shape_of_part(const tg_batch_call *call, int j);
  * one rank. */
 tg_tensor tgi_batch_along(const tg_batch_call *call);
 
+/* For ops whose attribute begins with the number of axes of an image, an int64_t: those of all parts are more images. The first `images`
+ * operands are some, (N, C, ...) or (C, ...), as the result is; the others are the same for all parts. And the rule for ops that take
+ * nothing else. */
+tg_tensor tgi_batch_images(const tg_batch_call *call, int images);
+tg_tensor tgi_batch_pooling(const tg_batch_call *call);
+
 #endif

@@ -5,22 +5,6 @@
 #include "ops/batched.h"
 #include "ops/conv.h"
 
-/* Images, (N, C, ...), of all parts as more images; and the results of those as theirs. */
-static tg_tensor as_more_images(const tg_batch_call *call) {
-    const tgi_conv_attr *attr = call->attr;
-    tg_shape             part = tgi_shape_of_part(call, 0), all = {.rank = 1}, y = {.rank = 1, .dims = {call->size}};
-    bool                 single = part.rank == (int)attr->axes + 1;
-    all.dims[0] = call->size * (single ? 1 : part.dims[0]);
-    tgi_add_axes(&all, part.rank - !single, part.dims + !single);
-    tg_tensor x[] = {tg_reshape(call->x[0], all), call->x[1], call->count > 2 ? call->x[2] : TG_NONE};
-    tg_tensor result = tg_record(NULL, call->op, call->count, x, attr, sizeof *attr);
-    if (!tg_valid(result)) return result;
-    all = tg_shape_of(result);
-    if (!single) tgi_add_axes(&y, 1, part.dims);
-    tgi_add_axes(&y, all.rank - 1, all.dims + 1);
-    return tg_reshape(result, y);
-}
-
 /* Axes `at` and `at` + 1 as one; and that one as `size` times another. */
 static tg_tensor join_axes(tg_tensor x, int at) {
     tg_shape from = tg_shape_of(x), to = {.rank = 0};
@@ -58,7 +42,7 @@ static tg_tensor as_more_groups(const tg_batch_call *call, int images, bool give
 
 tg_tensor tgi_conv_batch(const tg_batch_call *call) {
     bool images_alone = !call->has_axis[1] && (call->count < 3 || !call->has_axis[2]);
-    return images_alone ? as_more_images(call) : as_more_groups(call, 1, false);
+    return images_alone ? tgi_batch_images(call, 1) : as_more_groups(call, 1, false);
 }
 
 tg_tensor tgi_conv_weight_batch(const tg_batch_call *call) {

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "ops/ops.h"
+#include "ops/batched.h"
 #include "ops/pooling.h"
 
 static tgi_pool_attr attr_of(int axes, const int64_t *window, const tg_pool_options *options) {
@@ -207,26 +207,36 @@ static tg_rule *const pick_rules[] = {pick_rule, NULL};
 static tg_rule *const unpick_rules[] = {unpick_rule, NULL};
 
 static tg_tensor pick(tg_tensor x, tg_tensor index, const tgi_pool_attr *attr) {
-    static const tg_op op = {"max_pool",           2,
-                             infer_pick,           .kernel = pick_kernel,
-                             .rules = pick_rules,  .linearity = TG_LINEAR_TOGETHER,
-                             .emit = tgi_pick_emit};
+    static const tg_op op = {"max_pool",
+                             2,
+                             infer_pick,
+                             .kernel = pick_kernel,
+                             .rules = pick_rules,
+                             .linearity = TG_LINEAR_TOGETHER,
+                             .emit = tgi_pick_emit,
+                             .batch = tgi_batch_pooling};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){x, index}), attr, sizeof *attr);
 }
 
 static tg_tensor unpick(tg_tensor y, tg_tensor index, const tgi_pool_attr *attr) {
-    static const tg_op op =
-        {"max_pool_back",        2, infer_back, .kernel = unpick_kernel, .rules = unpick_rules, .linearity = TG_LINEAR_TOGETHER,
-         .emit = tgi_unpick_emit};
+    static const tg_op op = {"max_pool_back",
+                             2,
+                             infer_back,
+                             .kernel = unpick_kernel,
+                             .rules = unpick_rules,
+                             .linearity = TG_LINEAR_TOGETHER,
+                             .emit = tgi_unpick_emit,
+                             .batch = tgi_batch_pooling};
     return tg_record(NULL, &op, 2, ((tg_tensor[]){y, index}), attr, sizeof *attr);
 }
 
 /* The shape rule of the first op checks everything. The indices go to *indices unless that is NULL. */
 static tg_tensor max_pool(tg_tensor x, tgi_pool_attr *attr, tg_tensor *indices) {
-    static const tg_op ops[3] = {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit},
-                                 {"max_pool2d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit},
-                                 {"max_pool3d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit}};
-    tg_tape           *tape = tgi_tape_of(x);
+    static const tg_op ops[3] =
+        {{"max_pool1d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit, .batch = tgi_batch_pooling},
+         {"max_pool2d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit, .batch = tgi_batch_pooling},
+         {"max_pool3d", 1, infer_largest, .kernel = largest_kernel, .emit = tgi_largest_emit, .batch = tgi_batch_pooling}};
+    tg_tape *tape = tgi_tape_of(x);
     if (indices) *indices = tgi_invalid(tape);
     tg_scope  scope = tg_begin_scope(tape, ops[attr->axes - 1].name);
     tg_tensor index = tg_record(NULL, &ops[attr->axes - 1], 1, &x, attr, sizeof *attr);
@@ -322,7 +332,10 @@ static tg_tensor means_rule(const tg_rule_call *call) {
 static tg_rule *const means_rules[] = {means_rule};
 
 #define MEANS(name, infer) \
-    { name, 1, infer, .kernel = means_kernel, .rules = means_rules, .linearity = TG_LINEAR_TOGETHER, .emit = tgi_means_emit }
+    { \
+        name, 1, infer, .kernel = means_kernel, .rules = means_rules, .linearity = TG_LINEAR_TOGETHER, .emit = tgi_means_emit, \
+                        .batch = tgi_batch_pooling \
+    }
 static const tg_op averages[3] = {MEANS("avg_pool1d", infer_average), MEANS("avg_pool2d", infer_average),
                                   MEANS("avg_pool3d", infer_average)};
 static const tg_op adaptive_averages[3] = {MEANS("adaptive_avg_pool1d", infer_adaptive),
@@ -347,7 +360,8 @@ static tg_tensor means_back(tg_tensor y, const tgi_pool_attr *attr) {
                              .kernel = means_back_kernel,
                              .rules = means_back_rules,
                              .linearity = TG_LINEAR_TOGETHER,
-                             .emit = tgi_means_back_emit};
+                             .emit = tgi_means_back_emit,
+                             .batch = tgi_batch_pooling};
     return tg_record(NULL, &op, 1, &y, attr, sizeof *attr);
 }
 

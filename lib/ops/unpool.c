@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ops/batched.h"
 #include "ops/c_text.h"
 
 /* ---- adaptive_max_pool: where the largest elements are ------------------------------------------------------------ */
@@ -119,17 +120,20 @@ static tg_tensor adaptive_max_pool(const tg_op *op, tg_tensor x, const adaptive_
 }
 
 tg_tensor(tg_adaptive_max_pool1d)(tg_tensor x, int64_t size, tg_tensor *indices) {
-    static const tg_op op = {"adaptive_max_pool1d", 1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit};
+    static const tg_op op = {"adaptive_max_pool1d",     1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit,
+                             .batch = tgi_batch_pooling};
     return adaptive_max_pool(&op, x, &(adaptive_attr){1, {1, 1, size}}, indices);
 }
 
 tg_tensor(tg_adaptive_max_pool2d)(tg_tensor x, int64_t height, int64_t width, tg_tensor *indices) {
-    static const tg_op op = {"adaptive_max_pool2d", 1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit};
+    static const tg_op op = {"adaptive_max_pool2d",     1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit,
+                             .batch = tgi_batch_pooling};
     return adaptive_max_pool(&op, x, &(adaptive_attr){2, {1, height, width}}, indices);
 }
 
 tg_tensor(tg_adaptive_max_pool3d)(tg_tensor x, int64_t depth, int64_t height, int64_t width, tg_tensor *indices) {
-    static const tg_op op = {"adaptive_max_pool3d", 1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit};
+    static const tg_op op = {"adaptive_max_pool3d",     1, infer_adaptive, .kernel = adaptive_kernel, .emit = adaptive_emit,
+                             .batch = tgi_batch_pooling};
     return adaptive_max_pool(&op, x, &(adaptive_attr){3, {depth, height, width}}, indices);
 }
 

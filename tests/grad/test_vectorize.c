@@ -113,9 +113,9 @@ static bool check_mapped(const op_row *row, int which, unsigned varying) {
 
 /* Their ops have no rule for batches; or some case has no room for an axis more, draws numbers, or assigns. */
 static bool may_be_a_loop(const op_row *row) {
-    static const char *const names[] = {"adaptive_", "max_pool", "avg_pool",      "lp_pool",      "qr",         "svd",
-                                        "dropout",   "alpha_",   "masked_select", "searchsorted", "batch_norm", "instance_norm",
-                                        "einsum",    "reshape",  "tensordot",     "broadcast_to", "eigh",       "nonzero"};
+    static const char *const names[] = {"qr",           "svd",          "dropout",       "alpha_", "masked_select",
+                                        "searchsorted", "batch_norm",   "instance_norm", "einsum", "reshape",
+                                        "tensordot",    "broadcast_to", "eigh",          "nonzero"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strncmp(row->name, names[i], strlen(names[i]))) return true;
     return false;
