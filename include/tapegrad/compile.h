@@ -18,7 +18,8 @@
  *     tg_read, other parts, and what stands outside, meet it as they meet any part.
  *   - It gives the values that a run would have kept: all that the user recorded, or under TG_KEEP_ASKED those of tg_keep. Each costs a
  *     store, a view a copy: TG_KEEP_ASKED is the faster.
- *   - Values are the library's up to rounding, as emit.h says. Random numbers are the tape's: the same ones, in the same order.
+ *   - Values are the library's up to rounding, as emit.h says; but exponentials, logarithms and tanh have functions of their own
+ *     (docs/compile.md). Random numbers are the tape's: the same ones, in the same order.
  *   - What can fail in a run fails, with the op and the line that recorded it, assigns before it done, those after it not. The values of a
  *     part that failed are absent until it runs again. Of tg_cancel, a compiled part takes notice before it begins.
  *

@@ -67,6 +67,7 @@ static void put_math(tgi_writer *w, const char *name, size_t length, tg_dtype dt
 enum { TABLES = 3 };
 static const tgi_helper *const helpers[TABLES] = {tgi_helpers, tgi_matrix_helpers, tgi_orthogonal_helpers};
 static const tgi_helper *const own_functions[TABLES] = {tgi_own_math, tgi_own_special};
+static const tgi_helper *const fast_functions[TABLES] = {tgi_fast_math};
 
 /* The helper of that name for a dtype, or else for float64; NULL when there is none. */
 static const tgi_helper *find_helper(const tgi_helper *const tables[TABLES], const char *name, size_t length, tg_dtype dtype,
@@ -142,6 +143,7 @@ bool tgi_put_function(tgi_file *file, tgi_writer *w, const char *name, size_t le
         length = strlen(name);
         h = NULL;
     }
+    if (!h && file->hosted) h = find_helper(fast_functions, name, length, dtype, &its_dtype);
     if (!h && file->options.no_libm) h = find_helper(own_functions, name, length, dtype, &its_dtype);
     if (!h && !is_math(name, length)) return false;
     if (!h)

@@ -18,4 +18,7 @@ extern const tgi_helper tgi_helpers[], tgi_matrix_helpers[], tgi_orthogonal_help
 /* Functions of <math.h>, for files that do without it; circular, hyperbolic, error functions and gamma are own_special.c's. */
 extern const tgi_helper tgi_own_math[], tgi_own_special[];
 
+/* The same for parts that this library compiles, where compilers make vectors of them. */
+extern const tgi_helper tgi_fast_math[];
+
 #endif

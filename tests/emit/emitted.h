@@ -29,6 +29,8 @@ Suite *suite_emit_ops(void);
 Suite *suite_own_math(void);
 Suite *suite_emit_random(void);
 Suite *suite_compile(void);
+Suite *suite_compiler(void);
+Suite *suite_fast_math(void);
 
 /* Whether parts can be compiled here. */
 bool can_compile(void);

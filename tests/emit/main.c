@@ -12,6 +12,8 @@ int main(void) {
     srunner_add_suite(runner, suite_emit_random());
     srunner_add_suite(runner, suite_emit_ops());
     srunner_add_suite(runner, suite_compile());
+    srunner_add_suite(runner, suite_compiler());
+    srunner_add_suite(runner, suite_fast_math());
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);
     int failed = srunner_ntests_failed(runner);
