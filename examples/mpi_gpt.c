@@ -197,7 +197,7 @@ int main(int argc, char **argv) {
          0},
         {"shards", "N", "with --deterministic: parts of a batch that are computed by themselves", COMMAND_COUNT, &o.shards, 1},
         {"bucket", "N", "bytes of gradients that are sent together", COMMAND_COUNT, &o.bucket, 1},
-        {"figures", "", "in the end, what the fastest step took, and sent, on each rank", COMMAND_FLAG, &o.figures, 0},
+        {"figures", "", "in the end, what a step took, and sent, on each rank", COMMAND_FLAG, &o.figures, 0},
     };
     const command c = {"Trains a transformer of GPT-2's shape on the characters of a text, on many ranks.\n",
                        sizeof rows / sizeof *rows, rows};

@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
     const command_option rows[] = {
         {"epochs", "N", "how often all rows are looked at", COMMAND_COUNT, &o.epochs, 0},
         {"deterministic", "", "the same bits on 1, 2, 3, 4, 6 and 12 ranks", COMMAND_FLAG, &o.deterministic, 0},
-        {"figures", "", "in the end, what the fastest epoch took, and sent, on each rank", COMMAND_FLAG, &o.figures, 0},
+        {"figures", "", "in the end, what an epoch took, and sent, on each rank", COMMAND_FLAG, &o.figures, 0},
     };
     const command c = {"Trains the network of iris_fnn on many ranks.\n", sizeof rows / sizeof *rows, rows};
     int           exit_code;

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "complain.h"
 
@@ -45,19 +46,28 @@ void mpi_watch_begin(mpi_watch *w, const tg_mpi *mpi) {
 }
 
 void mpi_watch_end(mpi_watch *w, const tg_mpi *mpi) {
-    double         seconds = MPI_Wtime() - w->begun;
     tg_mpi_figures now = tg_mpi_stats(mpi);
-    if (w->step.calls && seconds >= w->seconds) return;
-    w->seconds = seconds;
-    w->step = (tg_mpi_figures){.calls = now.calls - w->before.calls,
-                               .bytes = now.bytes - w->before.bytes,
-                               .least_bytes = now.least_bytes - w->before.least_bytes,
-                               .seconds = now.seconds - w->before.seconds,
-                               .waited = now.waited - w->before.waited};
+    int            at = (int)(w->count++ % MPI_WATCHED);
+    w->seconds[at] = MPI_Wtime() - w->begun;
+    w->waited[at] = now.waited - w->before.waited;
+    w->step.calls = now.calls - w->before.calls;
+    w->step.least_bytes = now.least_bytes - w->before.least_bytes;
 }
 
-void mpi_watch_print(const mpi_watch *w, const tg_mpi *mpi) {
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *x, int64_t count) {
+    int64_t n = count < MPI_WATCHED ? count : MPI_WATCHED;
+    qsort(x, (size_t)n, sizeof *x, compare);
+    return n > 0 ? x[n / 2] : 0;
+}
+
+void mpi_watch_print(mpi_watch *w, const tg_mpi *mpi) {
+    double seconds = median(w->seconds, w->count), waited = median(w->waited, w->count);
     printf("rank %d: a step took %.6f s and waited for %.6f s of it; %" PRId64 " communications sent at least %" PRId64
            " bytes\n",
-           tg_mpi_rank(mpi), w->seconds, w->step.waited, w->step.calls, w->step.least_bytes);
+           tg_mpi_rank(mpi), seconds, waited, w->step.calls, w->step.least_bytes);
 }

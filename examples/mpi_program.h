@@ -17,16 +17,20 @@ bool         mpi_program_begin(int *argc, char ***argv, const command *c, mpi_pr
 /* Ends MPI, frees both, and returns 0; or, if the tape of any rank has an error, says once which, and ends all ranks with the exit code 2. */
 int mpi_program_end(tg_mpi *mpi, tg_tape *tape);
 
-/* Steps are looked at one by one: the fastest one counts, for others may use the processors too. */
+/* What steps take and send. The median counts: others may use the processors too, and a rank that comes late does not wait. */
+enum { MPI_WATCHED = 255 };
+
 typedef struct mpi_watch {
-    double         begun, seconds;
-    tg_mpi_figures before, step;
+    double         begun;
+    tg_mpi_figures before, step; /* of the last step */
+    int64_t        count;
+    double         seconds[MPI_WATCHED], waited[MPI_WATCHED]; /* of the last ones */
 } mpi_watch;
 
 void mpi_watch_begin(mpi_watch *w, const tg_mpi *mpi);
 void mpi_watch_end(mpi_watch *w, const tg_mpi *mpi);
 
-/* One line on standard output, on each rank. */
-void mpi_watch_print(const mpi_watch *w, const tg_mpi *mpi);
+/* One line on standard output, on each rank. Nothing can be added afterwards. */
+void mpi_watch_print(mpi_watch *w, const tg_mpi *mpi);
 
 #endif
