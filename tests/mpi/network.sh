@@ -38,6 +38,7 @@ set_up() { # RANKS
     i=0
     while [ $i -lt "$1" ]; do
         name=tapegrad$$-$i
+        mkdir -p "$root/$name"
         ip netns add "$name" && names="$names${names:+ }$name" && ip -n "$name" link set lo up && ip -n "$name" tuntap add dev tap mode tap &&
             ip -n "$name" link set tap mtu 9000 address 02:00:00:00:00:0$i up && ip -n "$name" addr add 10.77.0.$((i + 1))/24 dev tap ||
             return 1
@@ -54,11 +55,14 @@ connect() { # MICROSECONDS
 
 # ---- starting programs in it --------------------------------------------------------------------------------------------
 
-# What Open MPI starts its daemons with, in the place of ssh: HOST COMMAND...
+# What Open MPI starts its daemons with, in the place of ssh: HOST COMMAND... They take each other for one, as they have one host name, so each
+# has a directory of its own.
 cat >"$root/agent" <<END
 #!/bin/sh
 name=tapegrad$$-\$((\${1##*.} - 1))
 shift
+TMPDIR="$root/\$name"
+export TMPDIR
 exec ip netns exec \$name sh -c "\$*"
 END
 chmod +x "$root/agent"
@@ -117,7 +121,7 @@ bytes() {
     in_network "$@" "$option" 50 --figures >"$root/out" 2>>"$root/log"
     awk -v sent=$((($(sent) - between - (between - before)) / 40)) -v what="$what on $n ranks" '
         /^rank/ { least += $(NF - 1) }
-        END { printf "# %s: a step sends at least %d bytes and sent %d: %.3f\n", what, least, sent, sent / least; exit sent < least }
+        END { printf "# %s: a step sends at least %d bytes and sent %d: %.3f\n", what, least, sent, least ? sent / least : 0; exit !(least && sent >= least) }
     ' "$root/out"
     status=$?
     [ $status = 0 ] || sed 's/^/# /' "$root/out" "$root/log"
@@ -126,7 +130,7 @@ bytes() {
 
 step() { # BUCKET: of a step the time, in ms, and what of it was waited; on the rank where it was longest
     # shellcheck disable=SC2086
-    in_network "$examples/mpi_gpt" $MPI_MODEL --steps 20 --bucket "$1" --figures 2>"$root/log" >"$root/out" || sed 's/^/# /' "$root/log"
+    in_network "$examples/mpi_gpt" $MPI_MODEL --steps 20 --bucket "$1" --figures 2>"$root/log" >"$root/out" || cat "$root/log" >>"$root/logs"
     awk '/^rank/ { if ($6 > t) t = $6; if ($11 > w) w = $11 } END { if (t > 0) printf "%.1f %.1f\n", 1000 * t, 1000 * w }' "$root/out"
 }
 
@@ -140,7 +144,9 @@ overlap() { # RANKS MICROSECONDS
         step 1000000000 >>"$root/after"
     done
     [ "$(cat "$root/together" "$root/after" | wc -l)" = 6 ]
-    report $? "steps on $1 ranks, $2 us apart"
+    status=$?
+    [ $status = 0 ] || sed 's/^/# /' "$root/logs"
+    report $status "steps on $1 ranks, $2 us apart"
     together=$(sort -n "$root/together" | head -n 1) after=$(sort -n "$root/after" | head -n 1)
     echo "# mpi_gpt on $1 ranks, $2 us apart: a step took ${together% *} ms, and waited for ${together#* } ms;" \
         "with one bucket after the walk ${after% *} ms and ${after#* } ms"
@@ -175,6 +181,7 @@ for n in ${MPI_RANKS-2 4}; do
         sums "$n" "$delay"
         overlap "$n" "$delay"
     done
+    connect 0 || exit 99
     bytes mpi_iris "$n" --epochs "$examples/mpi_iris"
     bytes "mpi_iris --deterministic" "$n" --epochs "$examples/mpi_iris" --deterministic
     bytes mpi_gpt "$n" --steps "$examples/mpi_gpt" --batch 8 --context 16 --every 1000
