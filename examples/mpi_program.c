@@ -70,4 +70,5 @@ void mpi_watch_print(mpi_watch *w, const tg_mpi *mpi) {
     printf("rank %d: a step took %.6f s and waited for %.6f s of it; %" PRId64 " communications sent at least %" PRId64
            " bytes\n",
            tg_mpi_rank(mpi), seconds, waited, w->step.calls, w->step.least_bytes);
+    fflush(stdout);
 }

@@ -75,7 +75,7 @@ in_network() { # COMMAND...
         for name in $names; do
             i=$((i + 1)) hosts=$hosts${hosts:+,}10.77.0.$i
         done
-        limited "${TEST_SECONDS:-300}" ip netns exec "${names%% *}" "$mpirun" --host "$hosts" --mca plm_rsh_agent "$root/agent" \
+        limited "${TEST_SECONDS:-120}" ip netns exec "${names%% *}" "$mpirun" --host "$hosts" --mca plm_rsh_agent "$root/agent" \
             --mca oob_tcp_if_include tap --mca pml ob1 --mca btl tcp,self --mca btl_tcp_if_include tap "$@" </dev/null
         ;;
     *)
@@ -84,7 +84,7 @@ in_network() { # COMMAND...
             command="$command ${command:+:} -n 1 ip netns exec $name $*"
         done
         # shellcheck disable=SC2086
-        UCX_TLS=tcp,self UCX_NET_DEVICES=tap limited "${TEST_SECONDS:-300}" "$mpirun" $command </dev/null
+        UCX_TLS=tcp,self UCX_NET_DEVICES=tap limited "${TEST_SECONDS:-120}" "$mpirun" $command </dev/null
         ;;
     esac
 }

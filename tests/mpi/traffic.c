@@ -79,6 +79,7 @@ static void print(const row rows[SIZES], int ranks, bool counted) {
         if (counted) printf(" %12.0f %12.0f %7.3f", r->least_bytes, r->sent, r->sent / r->least_bytes);
         putchar('\n');
     }
+    fflush(stdout);
 }
 
 static void measure_all(bool deterministic, const char *interface) {
