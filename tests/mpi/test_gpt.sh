@@ -52,6 +52,7 @@ refuses() {
 
 # begins RANKS: a training without an end, until `stop`.
 begins() {
+    : >"$root/losses" # those of the last one are not to be counted
     # shellcheck disable=SC2086
     ranks "$1" "$program" $model --batch 4 --shards 4 --deterministic --steps 1000000 --every 2 --checkpoint "$root/run/checkpoint" \
         >"$root/losses" 2>"$root/log" &
