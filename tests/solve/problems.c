@@ -204,7 +204,10 @@ static const test_problem problems[] = {
 };
 
 const test_problem *problem_named(const char *name) {
-    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++)
-        if (!strcmp(problems[i].name, name)) return &problems[i];
-    ck_abort_msg("there is no problem %s", name);
+    enum { PROBLEMS = sizeof problems / sizeof *problems };
+    int i = 0;
+    while (i < PROBLEMS && strcmp(problems[i].name, name))
+        i++;
+    ck_assert_msg(i < PROBLEMS, "there is no problem %s", name);
+    return &problems[i];
 }

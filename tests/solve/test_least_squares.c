@@ -188,9 +188,11 @@ static tg_tensor decay_residuals(tg_tensor p) {
 
 static tg_robust robust_named(const char *name) {
     static const char *const names[] = {"linear", "huber", "soft_l1", "cauchy"};
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(names[i], name)) return (tg_robust)i;
-    ck_abort_msg("%s", name);
+    int i = 0;
+    while (i < 4 && strcmp(names[i], name))
+        i++;
+    ck_assert_msg(i < 4, "%s", name);
+    return (tg_robust)i;
 }
 
 static void compare_robust(const fixture_line *line, const void *context) {
