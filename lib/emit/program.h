@@ -195,9 +195,18 @@ tg_status tgi_write_function(tgi_function *f);
 typedef tg_status tgi_finish_file(tgi_file *file, tgi_function *functions, int count, void *context);
 tg_status tgi_emit_file(tg_tape *tape, const tg_emit_options *options, bool hosted, tgi_finish_file *finish, void *context);
 
+/* ---- around the functions (write_file.c) ----------------------------------------------------------------------------- */
+
+/* Whether all elements of a leaf, of one at least, are one number. */
+bool tgi_is_uniform(const tgi_node *node);
+
 /* Writes the arrays of leaves that are data in the file; and the struct of the work memory. */
 void tgi_write_data(tgi_file *file);
 void tgi_write_work_type(const tgi_file *file, tgi_writer *w);
+
+/* Write all of either file. */
+void tgi_write_header(tgi_file *file, tgi_writer *w);
+void tgi_write_source(tgi_file *file, tgi_writer *w);
 
 /* ---- functions that this library calls (hosted.c) -------------------------------------------------------------------- */
 

@@ -4,15 +4,10 @@
  * they are left out.
  *
  * SPDX-License-Identifier: MIT */
-#include <dirent.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <tapegrad/compile.h>
-#include <unistd.h>
 
 #include "emit/compiled.h"
 #include "emit/emitted.h"
