@@ -412,8 +412,8 @@ END_TEST
             for (int64_t i = 0; i < n; i++) { \
                 long double sum = (long double)x[j] * (long double)(i + 1); \
                 if (!(fabsl(y[i * inner + j] - sum) <= (tolerance)*sum)) \
-                    ck_abort_msg("row %lld, column %lld of %lld: %.17g, not %.17Lg", (long long)i, (long long)j, (long long)inner, \
-                                 (double)y[i * inner + j], sum); \
+                    ck_abort_msg("row %lld, column %lld of %lld: %.17g, not %.17Lg", (long long)i, (long long)j, \
+                                 (long long)inner, (double)y[i * inner + j], sum); \
             } \
         } \
         free(x); \

@@ -116,13 +116,15 @@ END_TEST
 
 /* ---- the threads of a tape --------------------------------------------------------------------------------------- */
 
-/* How many threads this process has; 0 where there is no such list. */
+/* How many threads this process has; 0 where there is no such list. Wine shows that of its host, which has more threads. */
 static int tasks(void) {
+    int count = 0;
+#ifndef _WIN32
     DIR *list = opendir("/proc/self/task");
-    int  count = 0;
     for (const struct dirent *entry; list && (entry = readdir(list));)
         count += entry->d_name[0] != '.';
     if (list) closedir(list);
+#endif
     return count;
 }
 

@@ -188,7 +188,7 @@ static tg_tensor decay_residuals(tg_tensor p) {
 
 static tg_robust robust_named(const char *name) {
     static const char *const names[] = {"linear", "huber", "soft_l1", "cauchy"};
-    int i = 0;
+    int                      i = 0;
     while (i < 4 && strcmp(names[i], name))
         i++;
     ck_assert_msg(i < 4, "%s", name);
