@@ -42,6 +42,9 @@ static inline float tgi_log_gamma_f32(float x) {
     return TGI_LGAMMA(f, x);
 }
 static inline double tgi_log_gamma_f64(double x) {
+#ifdef __MINGW32__ /* its lgamma divides by x, which overflows for a subnormal x */
+    if (x != 0 && fabs(x) < 0x1p-1022) return -log(fabs(x));
+#endif
     return TGI_LGAMMA(, x);
 }
 
