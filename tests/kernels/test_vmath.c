@@ -219,6 +219,17 @@ static double ulps_of_f64(double y, long double truth) {
     return ulps(y, truth, DBL_MANT_DIG, DBL_MIN_EXP - 1, (long double)DBL_MAX);
 }
 
+/* Whether the C library knows the true value. In long double mingw-w64 leaves these to the processor, whose pi and logarithm have
+ * too few digits. */
+static bool is_measured(const function *f) {
+#ifdef __MINGW32__
+    static const char *const wrong[] = {"sin", "cos", "tan", "acos", "acosh", "pow"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (!strcmp(f->name, wrong[i])) return false;
+#endif
+    return f->value != NULL;
+}
+
 /* The loop against the true values, with each set. */
 #define DEFINE_COMPARE(suffix, T) \
     static void compare_##suffix(const function *f, int64_t count) { \
@@ -285,14 +296,14 @@ DEFINE_PIECES(f64, double)
 
 START_TEST(float32_is_near_the_true_value) {
     const function *f = &functions[_i];
-    compare_f32(f, f->arity == 1 ? MANY_F32 : COUNT);
+    if (is_measured(f)) compare_f32(f, f->arity == 1 ? MANY_F32 : COUNT);
 }
 END_TEST
 
 /* Only where long double has more digits; valgrind's has not. */
 START_TEST(float64_is_near_the_true_value) {
     volatile long double one = 1, tiny = 0x1p-60L;
-    if (one + tiny > 1) compare_f64(&functions[_i], COUNT);
+    if (one + tiny > 1 && is_measured(&functions[_i])) compare_f64(&functions[_i], COUNT);
 }
 END_TEST
 
