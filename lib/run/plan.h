@@ -99,8 +99,17 @@ typedef struct tgi_loop_call {
     int64_t     *steps;
 } tgi_loop_call;
 
+/* A value in memory that a group goes through element by element. */
+typedef struct tgi_stream {
+    tgi_ref base;
+    int64_t offset; /* in bytes */
+    uint8_t width;
+} tgi_stream;
+
 typedef struct tgi_group {
     tgi_fused_op  *ops;
+    tgi_stream    *streams; /* whose next tile is fetched while one is worked on; none where that does not pay */
+    uint32_t       stream_count;
     tgi_loop_call *calls; /* one an op, of a group of one tile; else NULL */
     uint32_t       op_count, registers;
     int            rank, lead; /* of the domain, and how many of its axes are the rows */

@@ -4,6 +4,9 @@
  * register or to the tile's part of its target. Block reductions put each block that a tile has into a row of partial results, which are
  * put together at the end in an order that depends on the domain alone.
  *
+ * A group that does much with what it reads fetches its next tile while it works on one (tile.c lists what): else memory would be busy only when
+ * an op is the first to read a value, and wait for the others.
+ *
  * Where there is work enough the tiles are shared out to threads, each with registers of its own. Where there is one tile, each elementwise op
  * is one call, for which only the addresses are to be found; and where runs find everything where it was, they have been written down.
  *
@@ -229,11 +232,27 @@ static void run_calls(const tile *t) {
     }
 }
 
+/* What op i of them takes of fetching the next tile, so that memory is busy all the time, and not only when a stream is read first. */
+static void fetch_ahead(const tile *t, uint32_t i) {
+    enum { LINE = 64 };
+    const tgi_group *g = t->group;
+    int64_t          next = t->start + t->length, left = g->rows * g->columns - next;
+    int64_t          length = left < t->length ? left : t->length;
+    for (uint32_t k = 0; k < g->stream_count; k++) {
+        const tgi_stream *s = &g->streams[k];
+        const char       *from = memory_at(t, s->base) + s->offset + next * s->width;
+        int64_t           lines = length * s->width / LINE, end = lines * (i + 1) / g->op_count;
+        for (int64_t l = lines * i / g->op_count; l < end; l++)
+            __builtin_prefetch(from + l * LINE, 0, 2);
+    }
+}
+
 static void run_tile(tile *t) {
     if (is_after_failure(t) || (t->stoppable && tgi_is_cancelled(t->tape))) return;
     if (t->group->calls && t->addresses == TGI_KNOWN_SOON) write_calls(t);
     int64_t begun = t->sites ? tgi_now() : 0;
     for (uint32_t i = 0; i < t->group->op_count; i++) {
+        if (t->group->stream_count) fetch_ahead(t, i);
         run_op(t, &t->group->ops[i]);
         if (t->sites) begun = take_time(t->sites[i], begun);
     }

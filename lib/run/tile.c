@@ -327,6 +327,38 @@ static tg_status write_calls(const tiler *t) {
     return TG_OK;
 }
 
+/* ---- what is fetched ahead ---------------------------------------------------------------------------------------- */
+
+/* A group has at most so many streams; for each of them at least so many ops, which take longer than to fetch it; and so many tiles. With
+ * fewer ops the processor fetches what it reads in time by itself. */
+enum { MOST_STREAMS = 8, OPS_OF_STREAM = 5, TILES_OF_STREAM = 4 };
+
+static void add_stream(tgi_group *g, tgi_stream s) {
+    for (uint32_t k = 0; k < g->stream_count; k++)
+        if (g->streams[k].base == s.base && g->streams[k].offset == s.offset) return;
+    if (g->stream_count < MOST_STREAMS) g->streams[g->stream_count++] = s;
+}
+
+static tg_status list_streams(const tiler *t) {
+    tgi_group *g = t->g;
+    if (g->op_count < OPS_OF_STREAM || g->rows * g->columns < TILES_OF_STREAM * g->tile) return TG_OK;
+    g->streams = tgi_plan_take(t->b, MOST_STREAMS, sizeof *g->streams);
+    if (!g->streams) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < g->op_count; i++) {
+        const tgi_fused_op *op = &g->ops[i];
+        bool                reduces = op->kind == TGI_FUSED_ROW_REDUCE || op->kind == TGI_FUSED_BLOCK_REDUCE;
+        if (op->per_row && !reduces) continue;
+        for (uint8_t j = 0; j < op->count; j++) {
+            const tgi_operand *x = &op->operands[j];
+            if (x->reg < 0 && x->access == TGI_CONTIGUOUS && !x->old)
+                add_stream(g, (tgi_stream){x->base, (int64_t)x->offset, (uint8_t)x->width});
+        }
+        if (op->reg < 0 && !reduces) add_stream(g, (tgi_stream){op->target, 0, op->width});
+    }
+    if (g->stream_count * OPS_OF_STREAM > g->op_count) g->stream_count = 0;
+    return TG_OK;
+}
+
 /* What the groups need beside the values. */
 static void note_scratch(tgi_plan *plan, const tgi_group *g) {
     size_t bytes = g->partial_bytes + g->registers * g->register_bytes;
@@ -348,7 +380,7 @@ static tg_status tile_group(tiler *t) {
     g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;
     t->b->plan->fused_count += g->op_count;
     note_scratch(t->b->plan, g);
-    return write_calls(t);
+    return list_streams(t) || write_calls(t) ? TG_ERR_MEMORY : TG_OK;
 }
 
 static uint32_t longest_group(const tgi_plan_builder *b) {
