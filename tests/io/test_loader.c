@@ -11,6 +11,7 @@
 #endif
 
 #include "files.h"
+#include "io/system.h"
 
 enum { ROWS = 10 };
 
@@ -226,7 +227,8 @@ END_TEST
 
 enum { MANY = 1000, WIDE = 2000, FEW = 64 };
 
-/* Rows of borrowed memory that are larger than a page, labels that are the tape's, and weights. */
+/* Rows of borrowed memory that are larger than a page (the tape's own where the file's bytes have the other order), labels that are
+ * the tape's, and weights. */
 typedef struct wide_data {
     tg_tape   *tape;
     tg_tensor  x, y, weight;
@@ -237,8 +239,9 @@ static wide_data prepare_wide(const char *path, tg_archive **archive, bool prefe
     wide_data d = {.tape = tg_tape_new()};
     tg_seed(d.tape, 3);
     *archive = tg_archive_open(path);
-    tg_tensor images = tg_archive_borrow(d.tape, *archive, "images");
-    ck_assert_ptr_nonnull(tg_borrowed(images));
+    tg_tensor images =
+        TGI_BIG_ENDIAN ? tg_archive_load(d.tape, *archive, "images") : tg_archive_borrow(d.tape, *archive, "images");
+    ck_assert(TGI_BIG_ENDIAN || tg_borrowed(images));
     d.x = tg_input(d.tape, "x", TG_F32, TG_SHAPE(FEW, WIDE));
     d.y = tg_input(d.tape, "y", TG_I64, TG_SHAPE(FEW));
     d.weight = tg_input(d.tape, "weight", TG_F32, TG_SHAPE(FEW));
