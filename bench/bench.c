@@ -21,9 +21,9 @@
 #include "peer.h"
 
 extern const work iris_once, iris_each, elementwise, scalars, scalars_growth, recurrence, mlp, mlp_one, lenet, cross_entropy,
-    layer_norm, attention, adam, transposed_weight, slices, derivatives_bundle, derivatives_band, derivatives_chain,
-    derivatives_lstm, derivatives_integrator, derivatives_hessian, compiled_iris, compiled_lstm, compiled_det, compiled_ode,
-    compiled_particle, compiled_controller;
+    layer_norm, attention, adam, gpt_of_4_layers, gpt_of_6_layers, transposed_weight, slices, derivatives_bundle,
+    derivatives_band, derivatives_chain, derivatives_lstm, derivatives_integrator, derivatives_hessian, compiled_iris,
+    compiled_lstm, compiled_det, compiled_ode, compiled_particle, compiled_controller;
 
 static const work *const works[] = {&iris_once,
                                     &iris_each,
@@ -38,6 +38,8 @@ static const work *const works[] = {&iris_once,
                                     &layer_norm,
                                     &attention,
                                     &adam,
+                                    &gpt_of_4_layers,
+                                    &gpt_of_6_layers,
                                     &transposed_weight,
                                     &slices,
                                     &derivatives_bundle,
@@ -52,6 +54,8 @@ static const work *const works[] = {&iris_once,
                                     &compiled_ode,
                                     &compiled_particle,
                                     &compiled_controller};
+
+const char program_name[] = "bench"; /* for the model from examples/ */
 
 enum { WORKS = sizeof works / sizeof *works, MOST_ROUNDS = 99, WARM_UP = 3 };
 

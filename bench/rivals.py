@@ -314,6 +314,69 @@ def adam(rival):
     return torch.optim.Adam(w, **{kind: True}).step, lambda: digest(*(p.detach() for p in w[::12]))
 
 
+# ---- transformers -----------------------------------------------------------------------------------------------------
+
+
+def gpt_parameters(layers, width, context, kinds):
+    """Names and shapes, in the order of examples/gpt.c."""
+    pair = lambda name, *shape: [(name + ".weight", shape), (name + ".bias", shape[:1])]
+    listed = [("wte.weight", (kinds, width)), ("wpe.weight", (context, width))]
+    for i in range(layers):
+        listed += pair(f"h.{i}.ln_1", width) + pair(f"h.{i}.attn.c_attn", 3 * width, width) + pair(f"h.{i}.attn.c_proj", width, width)
+        listed += pair(f"h.{i}.ln_2", width) + pair(f"h.{i}.mlp.c_fc", 4 * width, width) + pair(f"h.{i}.mlp.c_proj", width, 4 * width)
+    return listed + pair("ln_f", width) + [("lm_head.weight", (kinds, width))]
+
+
+def gpt(rival, layers, heads, width, context, batch, kinds=65):
+    functional, w, state = torch.nn.functional, {}, {}
+    for i, (name, shape) in enumerate(gpt_parameters(layers, width, context, kinds)):
+        near_one = "ln_" in name and name.endswith(".weight")
+        w[name] = torch.tensor(numbers(shape, i, *((0.9, 1.1) if near_one else (-0.05, 0.05))), requires_grad=True)
+    text = np.arange(batch * context + 1) * 7919 % 9973 % kinds
+    x, following = (torch.tensor(part.reshape(batch, context)) for part in (text[:-1], text[1:]))
+    places = torch.arange(context)
+
+    def linear(name, x):
+        return functional.linear(x, w[name + ".weight"], w[name + ".bias"])
+
+    def norm(name, x):
+        return functional.layer_norm(x, (width,), w[name + ".weight"], w[name + ".bias"])
+
+    def attend(block, x):
+        q, k, v = (part.view(batch, context, heads, width // heads).transpose(1, 2) for part in linear(block + "c_attn", x).split(width, 2))
+        y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return linear(block + "c_proj", y.transpose(1, 2).reshape(batch, context, width))
+
+    def loss_of_model():
+        y = functional.embedding(x, w["wte.weight"]) + functional.embedding(places, w["wpe.weight"])
+        for i in range(layers):
+            y = y + attend(f"h.{i}.attn.", norm(f"h.{i}.ln_1", y))
+            y = y + linear(f"h.{i}.mlp.c_proj", functional.gelu(linear(f"h.{i}.mlp.c_fc", norm(f"h.{i}.ln_2", y))))
+        scores = functional.linear(norm("ln_f", y), w["lm_head.weight"])
+        return functional.cross_entropy(scores.view(-1, kinds), following.view(-1))
+
+    loss_of_model = torch.compile(loss_of_model) if rival == COMPILED else loss_of_model
+    optimizer = torch.optim.AdamW(w.values(), 1e-3, fused=True)
+
+    def step():
+        optimizer.zero_grad()
+        loss = loss_of_model()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(w.values(), 1)
+        optimizer.step()
+        state["loss"] = loss.detach()
+
+    return step, lambda: digest(state["loss"])
+
+
+def gpt_of_4_layers(rival):
+    return gpt(rival, 4, 4, 128, 64, 4)
+
+
+def gpt_of_6_layers(rival):
+    return gpt(rival, 6, 6, 384, 256, 12)
+
+
 # ---- derivatives: loops, many directions, sparse matrices --------------------------------------------------------------
 
 
@@ -519,6 +582,7 @@ def derivatives_hessian(rival):
 
 
 WORKS = [iris, elementwise, recurrence, mlp, mlp_answers_one_sample, lenet, cross_entropy, layer_norm, attention, adam]
+WORKS += [gpt_of_4_layers, gpt_of_6_layers]
 WORKS += [derivatives_bundle, derivatives_band, derivatives_chain, derivatives_lstm, derivatives_integrator, derivatives_hessian]
 
 
