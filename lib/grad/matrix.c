@@ -1,7 +1,7 @@
 /* grad/matrix.c: whole matrices of derivatives.
  *
- * A row of dy/dx is a backward walk from a seed that is 1 in one place, a column a forward walk from such a tangent. A matrix is a loop over
- * the rows, or the columns where they are fewer: the walk is recorded once; or a few times, where there are few of them.
+ * A row of dy/dx is a backward walk from a seed that is 1 in one place, a column a forward walk from such a tangent. A matrix is a map over
+ * the rows, or the columns where they are fewer: the walk is recorded once; or a few times, where there are few of them, and short ones.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -13,9 +13,9 @@
 #include "ops/operands.h"
 #include "run/run.h"
 
-/* A read has so many bytes of a matrix on the tape at a time, or one row. So many lines are recorded one by one: they are fused with each
- * other, and can be written as C. */
-enum { BLOCK = 1 << 22, FEW = 32 };
+/* A read has so many bytes of a matrix on the tape at a time, or one row. So many lines of so few numbers are recorded one by one: they are fused
+ * with each other, and in C they are scalars. */
+enum { BLOCK = 1 << 22, FEW = 32, SHORT = 64 };
 
 /* The instructions of y and x, which both have derivatives. */
 static tg_status resolve_pair(tg_tape *tape, const char *what, tg_tensor y, tg_tensor x, const tgi_node *node[2]) {
@@ -107,8 +107,8 @@ static tg_tensor record_matrix(const char *what, tg_tensor y, tg_tensor x) {
     if (resolve_pair(tape, what, y, x, node) || join_shapes(tape, what, node, &shape)) return tgi_invalid(tape);
     if (tg_shape_size(shape) == 0) return tgi_full(tape, what, (tg_dtype)node[0]->dtype, shape, 0);
     lines     l = lines_of(y, x);
-    int64_t   count = tg_size(l.place);
-    tg_tensor matrix = count <= FEW ? record_few(&l, (int)count) : record_lines(&l, count, l.place);
+    int64_t   count = tg_size(l.place), length = tg_size(l.columns ? l.y : l.x);
+    tg_tensor matrix = count <= FEW && length <= SHORT ? record_few(&l, (int)count) : record_lines(&l, count, l.place);
     if (!l.columns) return tg_reshape(matrix, shape);
     tg_shape moved = {.rank = shape.rank};
     memcpy(moved.dims, node[1]->dims, (size_t)node[1]->rank * sizeof *moved.dims);
