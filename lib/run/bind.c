@@ -38,7 +38,7 @@ static tgi_binding binding_of(const tgi_plan_builder *b, uint32_t i) {
     const tgi_view_info *view = &b->views[i];
     if (view->strides)
         return (tgi_binding){i,          (size_t)view->offset,        view->strides,
-                             view->base, last_unit_of(b, view->base), allocation_of_view(b, i)};
+                             view->base, last_unit_of(b, view->base), (uint8_t)allocation_of_view(b, i)};
     return (tgi_binding){i, b->offsets[i], NULL, i, last_unit_of(b, i), b->liveness[i].lasts ? TGI_IN_OWN : TGI_IN_BLOCK};
 }
 
