@@ -81,8 +81,8 @@ tg_status tg_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor 
 /* tg_vjp and tg_jvp for several seeds, or tangents, at once, which stand along a first axis of `count`: seeds[i] has the shape of y_i
  * behind it, tangents[j] that of x_j, and so have the results: grads[j] that of x_j, results[i] that of y_i. Outputs and inputs have one
  * dtype. It is a tg_map (tapegrad/loop.h) over the axis: recorded once, and done for all seeds at once where the ops allow it, products of
- * matrices with vectors as products of matrices. So sums and products may differ in the last places from those of one seed. Errors as in tg_vjp; TG_ERR_SHAPE for a seed or a tangent of
- * another shape, which must not be left out here. */
+ * matrices with vectors as products of matrices. So sums and products may differ in the last places from those of one seed. Errors as in
+ * tg_vjp; TG_ERR_SHAPE for a seed or a tangent of another shape, which must not be left out here. */
 tg_status tg_vjp_batch(tg_tape *tape, int64_t count, int m, const tg_tensor *outputs, const tg_tensor *seeds, int n,
                        const tg_tensor *inputs, tg_tensor *grads);
 tg_status tg_jvp_batch(tg_tape *tape, int64_t count, int n, const tg_tensor *inputs, const tg_tensor *tangents, int m,

@@ -32,10 +32,11 @@ extern "C" {
  * rule, an optimizer or a composed op records has the user's line. Runs nothing. */
 tg_status tg_print(tg_tape *tape, FILE *out);
 
-/* Writes the plans by which tg_run would run the tape as it is, and those of its parts and of the bodies of its loops: which instructions are run together, over which shape and in which
- * tiles; where each value is (in a register, in the plan's block of memory, in memory of its own) and in how many bytes; and for
- * each unit that did not join the one before it the reason. Runs nothing. Segments that run by themselves, between two reads, have
- * plans of their own: TAPEGRAD_PLAN=1 in the environment writes every plan to stderr when it is made. */
+/* Writes the plans by which tg_run would run the tape as it is, and those of its parts and of the bodies of its loops: which instructions are
+ * run together, over which shape and in which tiles; where each value is (in a register, in the plan's block of memory, in memory of its
+ * own) and in how many bytes; and for each unit that did not join the one before it the reason. Runs nothing. Segments that run by
+ * themselves, between two reads, have plans of their own: TAPEGRAD_PLAN=1 in the environment writes every plan to stderr when it is
+ * made. */
 tg_status tg_print_plan(tg_tape *tape, FILE *out);
 
 /* Writes the program as a graph in the DOT language of Graphviz (dot -Tsvg). An instruction is a node, with its op, shape, dtype,

@@ -163,9 +163,9 @@ tg_tensor tg_part_rule(const tg_rule_call *call);
 typedef enum tg_linearity {
     TG_NOT_LINEAR,      /* or it is not said: the tangent is made of the gradient rules, in two steps */
     TG_LINEAR_TOGETHER, /* linear in all of them together, as concat is: the tangent is the op of their tangents */
-    TG_LINEAR_EACH, /* linear in each of them alone, as matmul is: the tangent is a sum of the op with one of them replaced. It can
+    TG_LINEAR_EACH,     /* linear in each of them alone, as matmul is: the tangent is a sum of the op with one of them replaced. It can
                            fail for want of memory only: where nobody reads the result it is not run */
-    TG_MOVES        /* linear in all of them together, and more: each element of the result is an element of one of them, or 0;
+    TG_MOVES            /* linear in all of them together, and more: each element of the result is an element of one of them, or 0;
                            which one says the attribute, and operands that are not floating. The kernel copies elements of 4 or 8 bytes,
                            whatever their bits are. So tg_sparse_jacobian sees which elements they are */
 } tg_linearity;
@@ -241,6 +241,7 @@ struct tg_op {
     const char *formula;
     tg_emitter *emit, *emit_add_back;
 
+    /* How it is done for many parts at once (tg_map). Loops need none; NULL otherwise: one part after the other. */
     tg_batch *batch;
 };
 

@@ -96,6 +96,11 @@ static tg_status infer(tg_infer *call) {
     return TG_OK;
 }
 
+tg_tensor tgi_copy_number(tg_tape *tape, const tgi_node *node) {
+    double value = tgi_element((tg_dtype)node->dtype, node->data);
+    return tgi_new_number(tape, "scan", value, (tg_dtype)node->dtype) ? tgi_tensor(tape, tape->count - 1) : tgi_invalid(tape);
+}
+
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
 typedef struct runner {

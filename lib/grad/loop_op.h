@@ -20,6 +20,9 @@ bool tgi_make_saving(tg_tensor packed, const tgi_loop_attr *saving);
 /* It, of a result or of the gradient of one, in its own shape. */
 tg_tensor tgi_take_from(tg_tensor packed, const tgi_loop_attr *attr, tgi_loop_section section, uint32_t i);
 
+/* A plain number of a body, recorded once more. */
+tg_tensor tgi_copy_number(tg_tape *tape, const tgi_node *number);
+
 /* Whether the saved states of a result have been taken from it: by a gradient, which may be differentiated. */
 bool tgi_has_readers_of_saved(tg_tensor packed);
 

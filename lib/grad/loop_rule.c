@@ -62,11 +62,6 @@ static tg_tensor with_known_value(const backward *b, uint32_t index, tg_tensor c
     return copy;
 }
 
-static tg_tensor copy_number(tg_tape *tape, const tgi_node *node) {
-    double value = tgi_element((tg_dtype)node->dtype, node->data);
-    return tgi_new_number(tape, "scan", value, (tg_dtype)node->dtype) ? tgi_tensor(tape, tape->count - 1) : tgi_invalid(tape);
-}
-
 /* A loop in the body saves its states this time. */
 static tg_tensor copy_instruction(const backward *b, const tgi_node *node) {
     tg_tape      *tape = b->call->g.tape;
@@ -98,7 +93,7 @@ static tg_status copy_body(const backward *b) {
         const tgi_node *node = tgi_node_at(tape, i);
         if (node->op == &tgi_loop_value && node->part == number) continue;
         if (node->op == &tgi_number)
-            *copy_of(b, i) = copy_number(tape, node);
+            *copy_of(b, i) = tgi_copy_number(tape, node);
         else if (!node->op->infer)
             *copy_of(b, i) = tgi_tensor(tape, i);
         else if (node->part == number)

@@ -119,14 +119,8 @@ static tg_tensor copy_instruction(const vectorizer *v, const tgi_node *node, boo
 /* Numbers are recorded again, and constants captured. */
 static tg_tensor copy_leaf(const vectorizer *v, uint32_t index) {
     const tgi_node *node = tgi_node_at(v->tape, index);
-    if (node->op != &tgi_number) return tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, index));
-    double value = tgi_element((tg_dtype)node->dtype, node->data);
-    bool   done = tgi_new_number(v->tape, v->call->what, value, (tg_dtype)node->dtype);
-    return done ? tgi_tensor(v->tape, v->tape->count - 1) : tgi_invalid(v->tape);
-}
-
-static bool is_copied(const vectorizer *v, uint32_t index) {
-    return tg_valid(*copy_of(v, index));
+    if (node->op == &tgi_number) return tgi_copy_number(v->tape, node);
+    return tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, index));
 }
 
 /* Of the inputs the steps stand along the first axis, and of the results in the end, too. */
@@ -140,7 +134,7 @@ static tg_status record_steps(vectorizer *v, int64_t steps, const tg_tensor *x, 
         *copy_of(v, c->inner) = tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, c->outer));
     for (uint32_t i = v->body.start + 1; i < v->body.end && !v->tape->status; i++) {
         const tgi_node *node = tgi_node_at(v->tape, i);
-        if (!is_copied(v, i))
+        if (!tg_valid(*copy_of(v, i))) /* what is captured, and inputs, have been placed */
             *copy_of(v, i) = node->op->infer ? copy_instruction(v, node, v->varies[i - v->body.start]) : copy_leaf(v, i);
     }
     for (uint32_t k = 0; k < loop->outputs && !v->tape->status; k++) {
@@ -197,9 +191,8 @@ static bool can_be_cut(const vectorizer *v) {
 
 static tg_status record(vectorizer *v, tg_tensor *room) {
     const tg_loop_spec *spec = &v->call->spec;
-    tg_status           status = v->steps >= spec->steps ? record_steps(v, spec->steps, spec->x, spec->y)
-                                                         : record_in_pieces(v, spec->steps / v->steps, room, room + spec->inputs);
-    return status;
+    if (v->steps >= spec->steps) return record_steps(v, spec->steps, spec->x, spec->y);
+    return record_in_pieces(v, spec->steps / v->steps, room, room + spec->inputs);
 }
 
 static uint32_t most_operands(const vectorizer *v) {

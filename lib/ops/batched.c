@@ -104,13 +104,13 @@ static tg_tensor as_more_images(const tg_batch_call *call, int j) {
     return tg_reshape(tg_batched(call, j), all);
 }
 
-static tg_tensor image_or_same(const tg_batch_call *call, int j) {
-    return j == 0 || call->has_axis[j] ? as_more_images(call, j) : call->x[j];
-}
-
 tg_tensor tgi_batch_images(const tg_batch_call *call, int images) {
+    enum { MOST_OPERANDS = 3 };
     tg_shape  part = tgi_shape_of_part(call, 0), y = {.rank = 1, .dims = {call->size}};
-    tg_tensor result = record(call, call->attr, images == 1 ? image_or_same : as_more_images);
+    tg_tensor x[MOST_OPERANDS];
+    for (int j = 0; j < call->count && j < MOST_OPERANDS; j++)
+        x[j] = j < images ? as_more_images(call, j) : call->x[j];
+    tg_tensor result = tg_record(NULL, call->op, call->count, x, call->attr, call->attr_size);
     if (!tg_valid(result)) return result;
     tg_shape all = tg_shape_of(result);
     if (part.rank > axes_of(call) + 1) tgi_add_axes(&y, 1, part.dims);

@@ -64,7 +64,7 @@ const char *tgi_image_text(int axes);
 /* Refuses a setting that is not from `lowest` to the largest one. */
 tg_status tgi_check_setting(const tg_infer *call, const char *what, int64_t value, int64_t lowest);
 
-/* ---- for ops with indices (index.c) --------------------------------------------------------------------------------- */
+/* ---- for ops with indices (index.c, gather.c) --------------------------------------------------------------------------------- */
 
 /* The axis that indices are along, and its size: what an op's attribute begins with. */
 typedef struct tgi_along {

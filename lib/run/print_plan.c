@@ -50,7 +50,7 @@ static void put_memory(const printer *p, tgi_ref ref) {
         fprintf(p->out, "leaf \"%s\"", tgi_name_of(p->tape, node));
     else if (binding && binding->allocation == TGI_IN_BLOCK)
         fprintf(p->out, "block + %zu", binding->offset);
-    else if (binding && binding->allocation >= TGI_IN_BASE) {
+    else if (binding && binding->allocation != TGI_IN_OWN) {
         fprintf(p->out, "view of %%%" PRIu32, tgi_ref_index(p->frame, binding->base));
         fprintf(p->out, " + %" PRId64, (int64_t)binding->offset);
     } else

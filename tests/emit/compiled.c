@@ -24,7 +24,6 @@ tg_tape *small_part(void) {
     return tape;
 }
 
-/* How many entries the directory has, beside itself and the one above. */
 bool can_compile(void) {
     tg_tape *tape = small_part();
     bool     good = !tg_compile(tape, NULL, &quick);

@@ -14,6 +14,7 @@
 #include "emit/emitted.h"
 #include "ops/values.h"
 
+/* How many entries the directory has, beside itself and the one above. */
 static int entries_of(const char *path) {
     DIR *directory = opendir(path);
     int  count = -2;
