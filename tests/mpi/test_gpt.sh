@@ -50,12 +50,18 @@ refuses() {
     report $? "an error on $n ranks: $text"
 }
 
-# begins RANKS: a training without an end, until `stop`.
+# saving RANKS STEPS: a training that saves after every second step.
+saving() {
+    # shellcheck disable=SC2086
+    ranks "$1" "$program" $model --batch 4 --shards 4 --deterministic --steps "$2" --every 2 --checkpoint "$root/run/checkpoint" \
+        >"$root/losses" 2>"$root/log"
+}
+
+# begins RANKS STEPS: the same, beside this script.
 begins() {
     : >"$root/losses" # those of the last one are not to be counted
-    # shellcheck disable=SC2086
-    ranks "$1" "$program" $model --batch 4 --shards 4 --deterministic --steps 1000000 --every 2 --checkpoint "$root/run/checkpoint" \
-        >"$root/losses" 2>"$root/log" &
+    mkdir "$root/run"
+    saving "$@" &
     run=$!
 }
 
@@ -65,7 +71,6 @@ stop() {
     wait $run
     status=$?
     run=
-    [ $status = 2 ] && [ "$(grep -c '^mpi_gpt: ' "$root/log")" = 1 ]
 }
 
 # prints LINES: waits until it has printed so many, or has ended.
@@ -76,23 +81,43 @@ prints() {
     [ "$(grep -c '^step' "$root/losses")" -ge "$1" ]
 }
 
-# The checkpoint of a moment of a training on 2 ranks, whose losses are in $root/whole.
-is_stopped() {
-    mkdir "$root/run"
-    begins 2
-    prints 2 && cp "$root/run/checkpoint" "$root/moment" && prints $(($(grep -c '^step' "$root/losses") + 3))
+# ends RANKS: a training that can save no more says so, once. The status of mpirun is that of the rank whose end it sees first, which may be one
+# that it has killed: only one alone has its own.
+ends() {
+    begins "$1" 1000000
+    prints 2
     printed=$?
-    stop && cp "$root/losses" "$root/whole" && [ $printed = 0 ]
+    stop
+    [ $printed = 0 ] && [ "$(grep -c '^mpi_gpt: ' "$root/log")" = 1 ] || return 1
+    if [ "$1" = 1 ]; then
+        [ $status = 2 ]
+    else
+        [ $status != 0 ] && [ $status != 124 ] && [ $status != 137 ]
+    fi
 }
 
-# goes_on RANKS: from there, in the same way.
+# A training on 2 ranks to its end, whose losses are in $root/whole; and its checkpoint of a moment near the beginning.
+is_whole() {
+    begins 2 100
+    prints 2 && cp "$root/run/checkpoint" "$root/moment"
+    printed=$?
+    wait $run
+    status=$?
+    run=
+    mv "$root/run" "$root/gone.whole"
+    cp "$root/losses" "$root/whole"
+    [ $printed = 0 ] && [ $status = 0 ] && [ "$(grep -c '^step' "$root/whole")" = 50 ]
+}
+
+# goes_on RANKS: from there to the end, in the same way.
 goes_on() {
     mkdir "$root/run"
     cp "$root/moment" "$root/run/checkpoint"
-    begins "$1"
-    prints 1
-    printed=$?
-    stop && [ $printed = 0 ] && grep -q -F -x -e "$(head -n 1 "$root/losses")" "$root/whole"
+    saving "$1" 100
+    status=$?
+    mv "$root/run" "$root/gone.on$1"
+    lines=$(grep -c '^step' "$root/losses")
+    [ $status = 0 ] && [ "$lines" -gt 0 ] && tail -n "$lines" "$root/whole" | cmp - "$root/losses"
 }
 
 why=$(why_not "$program")
@@ -108,19 +133,24 @@ trains 1 --deterministic --shards 4 && near "$root/one" && cp "$root/losses" "$r
 said $?
 report $? "the same losses in 4 shards"
 for n in 2 4; do
-    trains $n && near "$root/one"
+    trains "$n" && near "$root/one"
     said $?
     report $? "the same losses on $n ranks"
-    trains $n --deterministic --shards 4 && cmp "$root/losses" "$root/ordered"
+    trains "$n" --deterministic --shards 4 && cmp "$root/losses" "$root/ordered"
     said $?
     report $? "the same bits on $n ranks"
 done
 
-is_stopped
+for n in 1 2; do
+    ends "$n"
+    said $?
+    report $? "a training that can save no more ends on $n ranks"
+done
+is_whole
 said $?
-report $? "a training saves, and ends where it cannot"
+report $? "a training saves while it goes on"
 for n in 1 2 4; do
-    goes_on $n
+    goes_on "$n"
     said $?
     report $? "one that was stopped goes on to the same bits on $n ranks"
 done
