@@ -109,7 +109,7 @@ static tg_tensor record_matrix(const char *what, tg_tensor y, tg_tensor x) {
     lines     l = lines_of(y, x);
     int64_t   count = tg_size(l.place), length = tg_size(l.columns ? l.y : l.x);
     tg_tensor matrix = count <= FEW && length <= SHORT ? record_few(&l, (int)count) : record_lines(&l, count, l.place);
-    if (!l.columns) return tg_reshape(matrix, shape);
+    if (!l.columns) return tg_shape_equal(tg_shape_of(matrix), shape) ? matrix : tg_reshape(matrix, shape);
     tg_shape moved = {.rank = shape.rank};
     memcpy(moved.dims, node[1]->dims, (size_t)node[1]->rank * sizeof *moved.dims);
     memcpy(moved.dims + node[1]->rank, node[0]->dims, (size_t)node[0]->rank * sizeof *moved.dims);
