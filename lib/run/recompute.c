@@ -3,8 +3,8 @@
  * What nobody keeps is not resident any more after its pass. An instruction recorded later may still need it: then it is computed
  * again, from what it was computed from. So is a value that was computed before a leaf under it was written from outside (tg_write, a
  * part that ran), so that no run mixes old values with the new leaf. A value that was seen to be right is not looked at again until the
- * next write: on a tape that grows, a run looks at what is new. What an assign of the same part has overwritten since cannot be
- * computed again.
+ * next write: on a tape that grows, a run looks at what is new. What an assign of the same part has overwritten since is
+ * computed again only where what it was computed from is still there, as under a view of a view that was kept.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -21,10 +21,6 @@ static bool is_computed_outside(const tg_tape *tape, uint32_t j) {
     return node->op->infer && !node->part;
 }
 
-static bool is_absent(const tgi_node *node) {
-    return !tgi_is_resident(node) && (!tgi_is_overwritten(node) || tgi_is_retained(node));
-}
-
 static bool is_known_to_be_right(const tg_tape *tape, const tgi_node *node) {
     return tgi_is_resident(node) && (!tape->written || node->version == tape->clock || node->checked == tape->clock);
 }
@@ -35,7 +31,7 @@ static unsigned look_at(const tg_tape *tape, uint32_t operand) {
     const tgi_node *node = tgi_node_at(tape, operand);
     unsigned        found = tgi_is_overwritten(node) ? TGI_READS_OVERWRITTEN : 0;
     if (!is_computed_outside(tape, operand) || is_known_to_be_right(tape, node)) return found;
-    return tape->written || is_absent(node) ? found | TGI_MAY_RECOMPUTE : found;
+    return tape->written || !tgi_is_resident(node) ? found | TGI_MAY_RECOMPUTE : found;
 }
 
 /* A plan that is known for them has the list. Before the first that is computed there is nothing to be found. */
@@ -145,7 +141,7 @@ static void want_operands(search *s, const tgi_node *node) {
     for (uint32_t j = 0; j < node->count; j++) {
         uint32_t operand = node->in[j];
         if (operand >= s->start || !is_computed_outside(s->tape, operand)) continue;
-        if (tgi_is_marked(&s->stale, operand) || is_absent(tgi_node_at(s->tape, operand))) tgi_mark(&s->wanted, operand);
+        if (tgi_is_marked(&s->stale, operand) || !tgi_is_resident(tgi_node_at(s->tape, operand))) tgi_mark(&s->wanted, operand);
     }
 }
 

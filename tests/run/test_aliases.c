@@ -108,6 +108,20 @@ START_TEST(a_view_that_nobody_wanted_is_an_error_and_no_stray_value) {
 }
 END_TEST
 
+/* What nobody kept is computed again where a kept view holds what it was made of: by a plan (0) and one by one (1). */
+START_TEST(a_view_of_a_kept_view_is_computed_again) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_set_eager(tape, _i);
+    tg_tensor w = matrix_parameter(tape, "w"), turned = tg_transpose(w, 0, 1), row = tg_slice(turned, 0, 1, 2, 1);
+    ck_assert(!tg_keep(turned) && !tg_assign(w, 0) && !tg_run(tape));
+    tg_tensor sum = tg_sum(row);
+    ck_assert(!tg_keep(sum));
+    CHECK_F64(sum, 6);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_view_can_be_kept_late) {
     tg_tape *tape = tg_tape_new();
     tg_set_keep(tape, TG_KEEP_ASKED);
@@ -299,6 +313,7 @@ Suite *suite_aliases(void) {
     tcase_add_test(view, views_in_and_outside_of_parts_retain_what_they_show);
     tcase_add_test(view, a_rewind_gives_the_old_memory_back);
     tcase_add_test(view, a_view_can_be_kept_late);
+    tcase_add_loop_test(view, a_view_of_a_kept_view_is_computed_again, 0, 2);
     tcase_add_test(view, a_view_of_a_result_holds_its_own_value);
     suite_add_tcase(suite, view);
     return suite;
