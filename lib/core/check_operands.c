@@ -88,8 +88,9 @@ static tg_status take_type(tg_operands *o, const tg_tensor *x, int i) {
 
 /* A plain number takes the dtype of the first tensor that is not bool, as in tg_record, which has to hold it. */
 static tg_status take_number(tg_operands *o, int i, tg_dtype dtype, double number) {
-    uint64_t converted;
-    o->type[i] = (tg_type){.dtype = dtype};
+    static const int64_t no_dims[1]; /* no null pointer, so that dims + rank is one for all */
+    uint64_t             converted;
+    o->type[i] = (tg_type){.dtype = dtype, .dims = no_dims};
     if (tgi_convert(number, dtype, &converted)) return TG_OK;
     return tgi_fail(o->tape, TG_ERR_DTYPE, o->name, "%.17g is no %s", number, tg_dtype_name(dtype));
 }

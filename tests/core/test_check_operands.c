@@ -50,7 +50,7 @@ START_TEST(the_operands_are_filled_in) {
     ck_assert_ptr_eq(o.tape, t.tape);
     ck_assert_int_eq(o.count, 4);
     ck_assert(o.present[0] && o.present[1] && !o.present[2] && o.present[3]);
-    ck_assert(o.type[0].rank == 0 && o.type[0].dtype == TG_F64);
+    ck_assert(o.type[0].rank == 0 && o.type[0].dims && o.type[0].dtype == TG_F64);
     ck_assert(o.type[1].rank == 2 && o.type[1].dims[0] == 2 && o.type[1].dims[1] == 3);
     ck_assert(o.type[2].rank == 0 && o.type[2].dtype == TG_DTYPES);
     ck_assert(o.type[3].rank == 1 && o.type[3].dims[0] == 5);
