@@ -593,6 +593,12 @@ static void call(void) {
         more_kinds[byte % MORE_KINDS]();
 }
 
+/* Whether a callback of the tape is running, and not only one of the other tape: then an error cannot be cleared. */
+static bool is_inside(void) {
+    tg_clear_error(s.tape);
+    return tg_error_status(s.tape) != TG_OK;
+}
+
 /* One call, after which the error, if there is one, is one line. */
 static void act(void) {
     if (s.calls++ > CALLS) return;
@@ -602,7 +608,7 @@ static void act(void) {
     if (strpbrk(tg_error(s.tape), "\n\r") || strlen(tg_error(s.tape)) > 511) abort();
     if ((tg_error_status(s.tape) != TG_OK) != (*tg_error(s.tape) != 0)) abort();
     if (s.depth ? chance(8) : !chance(8)) tg_clear_error(s.tape);
-    if (s.depth && chance(32)) tg_tape_free(s.tape);
+    if (s.depth && chance(32) && is_inside()) tg_tape_free(s.tape);
 }
 
 static void hear(void *context, const char *error) {
