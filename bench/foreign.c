@@ -48,3 +48,11 @@ void *tapenade_function(const char *eval, const char *name) {
              eval, eval, eval, eval);
     return load(format, clone, name);
 }
+
+const struct cppad_calls *cppad_library(void) {
+    const char *sources = getenv("BENCH_SOURCES");
+    return load("pkg-config --exists cppad || { echo 'bench: pkg-config does not find cppad' >&2; exit 1; }; "
+                "${CXX:-c++} -std=c++17 -DNDEBUG " FLAGS " $(pkg-config --cflags cppad) '%s/cppad_works.cpp' -o '%s.so' "
+                "$(pkg-config --libs cppad) -Wl,-rpath,\"$(pkg-config --variable=libdir cppad)\"",
+                sources ? sources : "bench", "cppad_works");
+}

@@ -3,6 +3,7 @@
  * unknowns.
  *
  * SPDX-License-Identifier: MIT */
+#include "cppad.h"
 #include "recorded.h"
 
 #include <math.h>
@@ -115,7 +116,9 @@ const work derivatives_bundle = {.name = "derivatives bundle",
                                  .tolerance = 1e-5,
                                  .rival = {{"two tg_vjp", 1.5, &bundle_products, TIME},
                                            {"JAX jit", 0, NULL, TIME},
-                                           {"CasADi", 0, NULL, TIME}}};
+                                           {"CasADi", 0, NULL, TIME},
+                                           {"CppAD", 0, &cppad_bundle, TIME},
+                                           {"CppAD sparse_jac_for", 0, &cppad_bundle_whole, TIME}}};
 
 /* ---- a band ------------------------------------------------------------------------------------------------------ */
 
@@ -173,7 +176,8 @@ const work derivatives_band = {.name = "derivatives band",
                                .rival = {{"", 50, NULL, MILLISECONDS},
                                          {"C", 0, &band_by_hand, TIME},
                                          {"JAX jit", 0, NULL, TIME},
-                                         {"CasADi", 0, NULL, TIME}}};
+                                         {"CasADi", 0, NULL, TIME},
+                                         {"CppAD", 0, &cppad_band, TIME}}};
 
 /* ---- a chain ----------------------------------------------------------------------------------------------------- */
 
@@ -209,4 +213,6 @@ const work derivatives_chain = {.name = "derivatives chain",
                                 .rival = {{"", 100, NULL, MILLISECONDS},
                                           {"C", 0, &chain_by_hand, TIME},
                                           {"JAX jit", 0, NULL, TIME},
-                                          {"CasADi", 0, NULL, TIME}}};
+                                          {"CasADi", 0, NULL, TIME},
+                                          {"CppAD", 0, &cppad_chain, TIME},
+                                          {"CppAD sparse_hes", 0, &cppad_chain_hessian, TIME}}};

@@ -3,6 +3,7 @@
  * unknowns. All in float64.
  *
  * SPDX-License-Identifier: MIT */
+#include "cppad.h"
 #include "recorded.h"
 
 #include <math.h>
@@ -106,7 +107,8 @@ const work derivatives_lstm = {.name = "derivatives lstm",
                                .rival = {{"", 15e6, NULL, BYTES},
                                          {"unrolled", 0.8, &unrolled_lstm, TIME},
                                          {"JAX jit", 0, NULL, TIME},
-                                         {"CasADi", 0, NULL, TIME}}};
+                                         {"CasADi", 0, NULL, TIME},
+                                         {"CppAD", 0, &cppad_lstm, TIME}}};
 
 /* ---- an integrator ----------------------------------------------------------------------------------------------- */
 
@@ -237,12 +239,15 @@ static void hand_free(void *state) {
 static const contestant loop_pendulum = {pendulum_new, recorded_step, recorded_result, NULL, recorded_free};
 static const contestant hand_pendulum = {hand_new, hand_step, hand_result, NULL, hand_free};
 
-const work derivatives_integrator =
-    {.name = "derivatives integrator",
-     .tapegrad = &loop_pendulum,
-     .tolerance = 1e-4,
-     .one_thread = true,
-     .rival = {{"", 50e6, NULL, BYTES}, {"C", 0, &hand_pendulum, TIME}, {"JAX jit", 0, NULL, TIME}, {"CasADi", 0, NULL, TIME}}};
+const work derivatives_integrator = {.name = "derivatives integrator",
+                                     .tapegrad = &loop_pendulum,
+                                     .tolerance = 1e-4,
+                                     .one_thread = true,
+                                     .rival = {{"", 50e6, NULL, BYTES},
+                                               {"C", 0, &hand_pendulum, TIME},
+                                               {"JAX jit", 0, NULL, TIME},
+                                               {"CasADi", 0, NULL, TIME},
+                                               {"CppAD", 0, &cppad_integrator, TIME}}};
 
 /* ---- a dense Hessian --------------------------------------------------------------------------------------------- */
 
@@ -306,4 +311,5 @@ const work derivatives_hessian = {.name = "derivatives hessian",
                                   .tolerance = 1e-5,
                                   .rival = {{"one by one", 0.333, &one_by_one, TIME},
                                             {"JAX jit", 0, NULL, TIME},
-                                            {"CasADi", 0, NULL, TIME}}};
+                                            {"CasADi", 0, NULL, TIME},
+                                            {"CppAD", 0, &cppad_hessian, TIME}}};
