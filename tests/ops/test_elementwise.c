@@ -207,6 +207,16 @@ START_TEST(where_rejects_what_it_cannot_take) {
 }
 END_TEST
 
+/* ---- rounding ---------------------------------------------------------------------------------------------------- */
+
+/* Rounded to the 64 bits of an x87 register first, the sum lies halfway between two float64, and goes to 1. */
+START_TEST(a_sum_is_rounded_once) {
+    tg_tape *tape = tg_tape_new();
+    CHECK_F64(tg_add(VECTOR(tape, 1), VECTOR(tape, 0x1.001p-53)), 0x1.0000000000001p+0);
+    finish(tape);
+}
+END_TEST
+
 /* ---- int64 ------------------------------------------------------------------------------------------------------- */
 
 static void check_whole(tg_tensor y, int64_t expected) {
@@ -295,6 +305,7 @@ static void add_where(Suite *suite) {
 
 static void add_numbers(Suite *suite) {
     TCase *tcase = tcase_create("numbers");
+    tcase_add_test(tcase, a_sum_is_rounded_once);
     tcase_add_test(tcase, int64_wraps_around);
     tcase_add_test(tcase, int64_is_compared_exactly);
     tcase_add_loop_test(tcase, numbers_of_any_c_type, 0, 2);
