@@ -23,7 +23,8 @@ tgi_loop *tgi_begin_loop(tg_tape *tape, const char *what, tgi_loop_counts counts
                        .inputs = (uint32_t)counts.inputs,
                        .outputs = (uint32_t)counts.outputs,
                        .given = list,
-                       .result = list + given};
+                       .result = list + given,
+                       .goes_on = TGI_NONE};
     tgi_part_at(tape, tape->part)->loop = loop;
     tape->loop_start = start;
     tape->unsaved++;

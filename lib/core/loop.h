@@ -21,6 +21,7 @@ struct tgi_loop {
     uint32_t    *given;    /* the instructions that stand for the states before a step, and for its inputs */
     uint32_t    *result;   /* the states after a step, and its outputs */
     uint32_t    *product;  /* what its derivative had better not compute again */
+    uint32_t     goes_on;  /* whether there is another step; TGI_NONE when that does not depend on the states */
     tgi_capture *captures; /* the last one first */
 };
 
@@ -55,13 +56,14 @@ static inline bool tgi_is_before_loop(const tg_tape *tape, uint32_t index) {
 
 /* ---- the instruction that runs a body ---------------------------------------------------------------------------- */
 
-/* Its operands are the states before the first step, the inputs of all steps, and what the body captured. */
+/* Its operands are the states before the first step, the inputs of all steps, what the body captured, and, where it is counted, how many
+ * steps are to be done at most: those are the first ones. */
 typedef struct tgi_loop_attr {
     uint32_t body; /* where it begins */
     uint32_t dtype;
     uint32_t reverse, saves;
     uint32_t thrifty; /* it saves states alone */
-    uint32_t zero;    /* in the place of padding */
+    uint32_t counted;
     int64_t  steps;
     int64_t  size; /* of the result */
 } tgi_loop_attr;

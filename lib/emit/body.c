@@ -5,7 +5,8 @@
  * there that somebody reads. At the end of a step its states are overwritten, as leaves are by an assign; a state that becomes what
  * another one was, or a view of one, is put aside before.
  *
- * The values of a body are those of its instructions; copies for the items; states that were put aside; assigns of states. Behind them
+ * The values of a body are those of its instructions; copies for the items, and of the condition; states that were put aside; assigns of
+ * states. Behind them
  * are assigns that give the states what they begin with, and copies of what they end with.
  *
  * SPDX-License-Identifier: MIT */
@@ -35,8 +36,12 @@ static uint32_t item_copy(const tgi_emit_block *b, uint32_t k) {
     return b->first + instruction_count(b) + k;
 }
 
+static uint32_t condition_copy(const tgi_emit_block *b) {
+    return item_copy(b, b->item_count);
+}
+
 uint32_t tgi_put_aside(const tgi_emit_block *b, uint32_t state) {
-    return item_copy(b, b->item_count) + state;
+    return condition_copy(b) + 1 + state;
 }
 
 static uint32_t state_assign(const tgi_emit_block *b, uint32_t state) {
@@ -164,6 +169,7 @@ static void find_needed(tgi_function *f, uint32_t block) {
         b->items[k].wanted = packed || b->items[k].owner != TGI_NONE;
         if (b->items[k].wanted) need(f, block, b->items[k].step.index);
     }
+    if (tgi_decides(b)) need(f, block, b->loop->goes_on);
     do {
         for (uint32_t i = instruction_count(b); i-- > 0;) {
             const tgi_emit_value *v = &f->values[b->first + i];
@@ -264,7 +270,7 @@ static tg_status choose_states(tgi_function *f, uint32_t block) {
 }
 
 tg_status tgi_choose_body(tgi_function *f, uint32_t block) {
-    const tgi_emit_block *b = &f->blocks[block];
+    tgi_emit_block *b = &f->blocks[block];
     if (!f->values[b->run_by].needed) return TG_OK;
     find_needed(f, block);
     if (give_all(f, block)) return f->file->tape->status;
@@ -275,6 +281,10 @@ tg_status tgi_choose_body(tgi_function *f, uint32_t block) {
         if (!b->items[k].wanted) continue;
         o->index = tgi_value_in(f, block, o->index);
         if (tgi_resolve_output(f, o, item_copy(b, k))) return f->file->tape->status;
+    }
+    if (tgi_decides(b)) {
+        b->more.index = tgi_value_in(f, block, b->loop->goes_on);
+        if (tgi_resolve_output(f, &b->more, condition_copy(b))) return f->file->tape->status;
     }
     return choose_states(f, block);
 }

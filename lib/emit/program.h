@@ -150,6 +150,7 @@ typedef struct tgi_emit_block {
     const tgi_loop      *loop;
     tgi_emit_item       *items;
     uint32_t             item_count;
+    tgi_emit_output      more; /* whether there is another step, where that depends on the states */
     const char          *step; /* and the variable that counts its steps */
 } tgi_emit_block;
 
@@ -262,6 +263,11 @@ static inline bool tgi_is_state(const tgi_emit_value *v) {
 uint32_t tgi_first_state(const tgi_emit_block *b, uint32_t state);
 uint32_t tgi_put_aside(const tgi_emit_block *b, uint32_t state);
 uint32_t tgi_last_state(const tgi_emit_block *b, uint32_t state);
+
+/* Whether the body decides if there is another step. */
+static inline bool tgi_decides(const tgi_emit_block *b) {
+    return b->loop->goes_on != TGI_NONE;
+}
 
 /* The value that an instruction is in a block. */
 uint32_t tgi_value_in(const tgi_function *f, uint32_t block, uint32_t index);

@@ -1,5 +1,6 @@
 /* emit/write_scan.c: a loop over steps: its states get what they begin with; each step has pointers to its pieces of the inputs and of what
- * the loop gives, and computes what the body does; then the last states are copied.
+ * the loop gives, and computes what the body does; then the last states are copied. Where a loop may end early, what steps that are not done
+ * would give is 0.
  *
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
@@ -48,6 +49,7 @@ static void name_values(scan *s) {
         if (v->needed) v->name = name_like(s, tgi_value_in(s->f, number, loop->given[i]), "_old");
     }
     s->block->step = tgi_new_c_name(s->f->file, "step");
+    if (tgi_decides(b)) s->f->values[b->more.value].name = tgi_new_c_name(s->f->file, "more");
 }
 
 /* ---- what the loop gives ----------------------------------------------------------------------------------------- */
@@ -151,13 +153,64 @@ static void end_states(const scan *s) {
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
+/* How many steps there are at most. */
+static void put_steps(const scan *s, tgi_writer *w) {
+    const tgi_emit_block  *b = s->block;
+    const tgi_emit_source *most = &s->f->values[b->run_by].sources[s->f->values[b->run_by].source_count - 1];
+    if (!b->attr->counted)
+        tgi_put(w, "%" PRId64, b->attr->steps);
+    else if (tgi_is_literal(s->f, most->base))
+        tgi_put_literal_of(s->f, w, most->base);
+    else {
+        if (!s->f->file->wide) tgi_put_string(w, "(int)");
+        if (tgi_is_scalar(s->f, most->base))
+            tgi_put_scalar(s->f, w, most->base);
+        else {
+            tgi_put_array_name(s->f, w, most->base);
+            tgi_put(w, "[%" PRId64 "]", most->offset);
+        }
+    }
+}
+
 static void write_head(const scan *s) {
-    const tgi_loop_attr *attr = s->block->attr;
-    const char          *type = s->f->file->wide ? "int64_t" : "int", *step = s->block->step;
-    if (attr->reverse)
-        tgi_put_line(s->w, "for (%s %s = %" PRId64 "; %s >= 0; %s--) {", type, step, attr->steps - 1, step, step);
-    else
-        tgi_put_line(s->w, "for (%s %s = 0; %s < %" PRId64 "; %s++) {", type, step, step, attr->steps, step);
+    const tgi_emit_block *b = s->block;
+    const char           *type = s->f->file->wide ? "int64_t" : "int", *step = b->step;
+    tgi_writer            line = {.memory = s->w->memory};
+    tgi_put(&line, "for (%s %s = ", type, step);
+    if (b->attr->reverse) {
+        put_steps(s, &line);
+        tgi_put(&line, " - 1; %s >= 0; %s--) {", step, step);
+    } else {
+        tgi_put(&line, "0; %s < ", step);
+        put_steps(s, &line);
+        if (tgi_decides(b)) {
+            tgi_put_string(&line, " && ");
+            tgi_put_array_name(s->f, &line, b->more.value);
+            tgi_put_string(&line, "[0]");
+        }
+        tgi_put(&line, "; %s++) {", step);
+    }
+    write_line(s, &line);
+    tgi_writer_free(&line);
+}
+
+/* What steps give that may not be done; and that there is a first one, if there is any. */
+static void begin_counting(const scan *s) {
+    const tgi_emit_block *b = s->block;
+    const char           *type = s->f->file->wide ? "int64_t" : "int";
+    for (uint32_t k = b->loop->states; k < b->item_count && b->attr->counted; k++) {
+        const tgi_emit_item *item = &b->items[k];
+        tgi_writer           place = {.memory = s->w->memory};
+        if (!item->wanted || !item->range.size) continue;
+        put_item(s, &place, item);
+        tgi_put_line(s->w, "for (%s i = 0; i < %" PRId64 "; i++)", type, item->range.size);
+        tgi_put_line(s->w, "    (%s)[i] = 0;", place.text ? place.text : "");
+        s->w->failed |= place.failed;
+        tgi_writer_free(&place);
+    }
+    if (!tgi_decides(b)) return;
+    const char *name = s->f->values[b->more.value].name;
+    tgi_put_line(s->w, "bool %s[1] = {true};", name ? name : "");
 }
 
 /* The text of a step comes first, as it tells which pointers there must be. */
@@ -169,6 +222,7 @@ static void write_steps(scan *s) {
     tgi_write_units(s->f, s->block);
     step = *s->w;
     *s->w = outer;
+    begin_counting(s);
     write_head(s);
     write_inputs(s, step.text);
     write_pieces(s, step.text);

@@ -186,6 +186,7 @@ static tg_status begin(runner *r, tg_kernel_call *call) {
         r->inputs[j] = tg_contiguous(call, (int)(r->loop->states + j));
     for (uint32_t k = 0; k < r->loop->outputs; k++)
         r->outputs[k] = place(r, call, TGI_OUTPUTS, k);
+    if (r->attr->counted) memset(call->out.data, 0, (size_t)call->out.dims[0] * tg_dtype_size(call->out.dtype));
     r->products = r->outputs + r->loop->outputs;
     for (uint32_t k = 0; k < products; k++)
         r->products[k] = place(r, call, TGI_SAVED_PRODUCTS, k);
@@ -224,11 +225,21 @@ static void end_step(const runner *r, size_t t) {
     }
 }
 
+static int64_t most_steps(const runner *r, const tg_kernel_call *call) {
+    return r->attr->counted ? *(const int64_t *)call->in[call->count - 1].data : r->attr->steps;
+}
+
+static bool goes_on(const runner *r) {
+    return r->loop->goes_on == TGI_NONE || *(const bool *)tgi_array_of(tgi_node_at(r->tape, r->loop->goes_on)).data;
+}
+
 static tg_status kernel(tg_kernel_call *call) {
     runner r;
     if (begin(&r, call)) return r.tape->status;
-    for (int64_t k = 0; k < r.attr->steps; k++) {
-        size_t t = (size_t)(r.attr->reverse ? r.attr->steps - 1 - k : k);
+    int64_t steps = most_steps(&r, call);
+    bool    more = true;
+    for (int64_t k = 0; k < steps && more; k++, more = goes_on(&r)) {
+        size_t t = (size_t)(r.attr->reverse ? steps - 1 - k : k);
         begin_step(&r, t);
         if (tgi_run_body(r.tape, r.body)) return r.tape->status;
         end_step(&r, t);
@@ -310,6 +321,28 @@ static tg_status take_all(tg_tape *tape, const tgi_loop_call *call, tgi_loop *lo
     return TG_OK;
 }
 
+static tg_status take_condition(tg_tape *tape, const tgi_loop_call *call, tgi_loop *loop, const handles *h) {
+    tgi_callback outer = tgi_enter(tape, "the condition of a loop", true);
+    tg_tensor    more = call->spec.condition(tape, h->state, call->spec.context);
+    if (tgi_leave(tape, outer) || tgi_check_condition(tape, call->what, more)) return tape->status;
+    more = tgi_captured_tensor(tape, call->what, more);
+    if (tape->status) return tape->status;
+    tgi_node *node = tgi_node_at(tape, tgi_index(more));
+    if (node->part != tape->part)
+        return tgi_fail(tape, TG_ERR_HANDLE, call->what, "the condition was recorded in the body of another loop");
+    if (node->op->infer) tgi_set_kept(node);
+    loop->goes_on = tgi_index(more);
+    return TG_OK;
+}
+
+tg_status tgi_check_condition(tg_tape *tape, const char *what, tg_tensor more) {
+    char            text[TGI_TEXT];
+    const tgi_node *node = tgi_resolve(tape, more, what, "the condition");
+    if (!node || (node->dtype == TG_BOOL && !node->rank)) return tape->status;
+    return tgi_fail(tape, TG_ERR_DTYPE, what, "the condition is %s %s, and not a bool of rank 0",
+                    tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text, node->rank, node->dims));
+}
+
 /* It runs more than once, and is differentiated by itself. */
 static tg_status check_body(tg_tape *tape, const char *what, uint32_t start) {
     for (uint32_t i = start; i < tape->count; i++) {
@@ -359,6 +392,7 @@ static tg_status record_body(tg_tape *tape, const tgi_loop_call *call, handles *
     if (!loop) return tape->status;
     if (!give_all(tape, call, loop, h)) call_body(tape, spec, h);
     if (!tape->status) take_all(tape, call, loop, h, &dtype);
+    if (!tape->status && spec->condition) take_condition(tape, call, loop, h);
     if (!tape->status && !check_body(tape, call->what, start) && call->lists_products)
         list_products(tape, call->what, loop, start, dtype);
     tgi_end_loop(tape);
@@ -366,6 +400,7 @@ static tg_status record_body(tg_tape *tape, const tgi_loop_call *call, handles *
                             .dtype = (uint32_t)dtype,
                             .reverse = spec->reverse,
                             .thrifty = spec->memory > 0,
+                            .counted = call->most != NULL,
                             .steps = spec->steps};
     if (tape->status) return tape->status;
     attr->size = packed_size(tape, attr);
@@ -378,11 +413,11 @@ static bool is_for_gradients(const tg_tape *tape, uint32_t count, const tg_tenso
     return false;
 }
 
-/* States, inputs, and what the body captured, in the order in which it did. */
+/* States, inputs, what the body captured, in the order in which it did, and how many steps there are. */
 static tg_tensor record_instruction(tg_tape *tape, const tgi_loop_call *call, tgi_loop_attr *attr) {
     const tg_loop_spec *spec = &call->spec;
     const tgi_loop     *loop = tgi_body_of(tape, attr)->loop;
-    uint32_t            count = loop->states + loop->inputs + loop->captured, i = count;
+    uint32_t            i = loop->states + loop->inputs + loop->captured, count = i + attr->counted;
     tg_tensor          *in = tgi_pool_take(&tape->pool, count * sizeof *in), packed = tgi_invalid(tape);
     if (!in) {
         tgi_out_of_memory(tape, call->what);
@@ -390,6 +425,7 @@ static tg_tensor record_instruction(tg_tape *tape, const tgi_loop_call *call, tg
     }
     copy_bytes(in, spec->state, loop->states * sizeof *in);
     copy_bytes(in + loop->states, spec->x, loop->inputs * sizeof *in);
+    copy_bytes(in + i, call->most, attr->counted * sizeof *in);
     for (const tgi_capture *c = loop->captures; c; c = c->previous)
         in[--i] = tgi_tensor(tape, c->outer);
     if (call->saves && tgi_floating((tg_dtype)attr->dtype) && is_for_gradients(tape, count, in)) *attr = tgi_saving(tape, attr);

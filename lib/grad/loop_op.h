@@ -1,6 +1,6 @@
 /* grad/loop_op.h: the instruction that is a loop.
  *
- * Its operands are the states before the first step, the inputs of all steps, and what the body captured.
+ * Its operands are the states before the first step, the inputs of all steps, what the body captured, and perhaps how many steps are done.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TGI_GRAD_LOOP_OP_H
@@ -33,9 +33,14 @@ typedef struct tgi_loop_call {
     bool         saves;          /* its states, when gradients flow to an operand */
     bool         lists_products; /* which it may save, too: those of a gradient are as large as what they are for */
     bool         is_map;         /* its steps may be done all at once */
+
+    const tg_tensor *most; /* or NULL: an int64 that says how many of the steps are done at most */
 } tgi_loop_call;
 
 tg_status tgi_record_loop(tg_tape *tape, const tgi_loop_call *call);
+
+/* An error when what a condition gave is none. */
+tg_status tgi_check_condition(tg_tape *tape, const char *what, tg_tensor more);
 
 /* tg_scan of a loop that is a map (loops.c). */
 tg_status tgi_map(tg_tape *tape, const tg_loop_spec *spec);

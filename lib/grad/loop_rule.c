@@ -3,7 +3,7 @@
  * A step of it is given the state before the same step, as the loop has saved it, the step's inputs, and the gradients of the states
  * after the step and of its outputs. It records the step again, and differentiates it. What the products in it came to has been
  * saved, too, and stands in for them: so they are not computed. Its own states are the gradients of the states, and of what the body
- * captured, summed over the steps; its outputs those of the inputs.
+ * captured, summed over the steps; its outputs those of the inputs. Where the loop ended early, it does the steps that were done.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -180,6 +180,12 @@ static void first_states(const backward *b, tg_tensor *state) {
             state[at++] = tgi_full(call->g.tape, "scan", (tg_dtype)b->attr->dtype, TG_SHAPE(tg_size(call->x[i])), 0);
 }
 
+/* How many steps were done: where the loop's condition decided it, the last state has counted them. */
+static tg_tensor count_steps(const backward *b, tg_tensor saved, const tgi_loop_attr *saving) {
+    if (b->loop->goes_on == TGI_NONE) return b->call->x[b->call->count - 1];
+    return tg_cast(tgi_take_from(saved, saving, TGI_LAST_STATES, b->loop->states - 1), TG_I64);
+}
+
 /* Its inputs: saved states, the loop's inputs, the gradients of its outputs, and of saved states where they have some; and products. */
 static void all_inputs(const backward *b, tg_tensor saved, const tgi_loop_attr *saving, tg_tensor *x) {
     const tg_rule_call *call = b->call;
@@ -221,10 +227,12 @@ static void record_gradient(backward *b, tg_tensor *grads) {
         tgi_out_of_memory(tape, "scan");
         return;
     }
-    tg_tensor *x = state + states, *y = x + inputs, saved = saving_result(call, &saving);
+    tg_tensor *x = state + states, *y = x + inputs, saved = saving_result(call, &saving), most;
     first_states(b, state);
     all_inputs(b, saved, &saving, x);
+    if (b->attr->counted) most = count_steps(b, saved, &saving);
     tgi_loop_call loop = {.what = "scan",
+                          .most = b->attr->counted ? &most : NULL,
                           .spec = {.body = step,
                                    .context = b,
                                    .steps = b->attr->steps,

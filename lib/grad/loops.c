@@ -1,7 +1,10 @@
-/* grad/loops.c: loops as users record them: checked, and within a limit of memory.
+/* grad/loops.c: loops as users record them: checked, with a condition, and within a limit of memory.
  *
  * For the derivative a loop keeps the state before each step. With less memory, its steps are done in segments, by a loop of loops. The outer
  * one keeps the states between the segments; its derivative computes a segment once more, which keeps its own. So for l levels.
+ *
+ * A loop with a condition counts its steps in a state more, which tells the derivative where it begins. Whether there is a first step is
+ * decided before the loop; so for a segment, too.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -9,6 +12,7 @@
 
 #include "grad/grad.h"
 #include "grad/loop_op.h"
+#include "ops/ops.h"
 
 /* ---- levels ------------------------------------------------------------------------------------------------------ */
 
@@ -30,6 +34,11 @@ static void segment(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tens
     inner.y = y;
     inner.memory = s->memory;
     record_levels(tape, &inner);
+}
+
+static tg_tensor segment_condition(tg_tape *tape, const tg_tensor *state, void *context) {
+    const segments *s = context;
+    return s->spec->condition(tape, state, s->spec->context);
 }
 
 static size_t state_bytes(const tg_tape *tape, const tg_loop_spec *spec) {
@@ -81,6 +90,7 @@ static tg_status record_segments(tg_tape *tape, const tg_loop_spec *spec, int64_
     tg_loop_spec outer = *spec;
     tgi_cut_inputs(spec, 0, count * s.length, count, x);
     outer.body = segment;
+    outer.condition = spec->condition ? segment_condition : NULL;
     outer.context = &s;
     outer.steps = count;
     outer.x = x;
@@ -113,26 +123,94 @@ static tg_status record_in_segments(tg_tape *tape, const tg_loop_spec *spec, int
     return tape->status;
 }
 
+/* ---- one loop ---------------------------------------------------------------------------------------------------- */
+
+static void counted_step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    const tg_loop_spec *spec = context;
+    spec->body(tape, state, x, y, spec->context);
+    state[spec->states] = tg_add(state[spec->states], 1);
+}
+
+static tg_tensor condition_of(tg_tape *tape, const tg_tensor *state, void *context) {
+    const tg_loop_spec *spec = context;
+    return spec->condition(tape, state, spec->context);
+}
+
+/* The same loop with a state more, for which there is room, and which begins with 0: how many steps have been done. */
+static tg_loop_spec counted(tg_tape *tape, tg_loop_spec *spec) {
+    tg_loop_spec loop = *spec;
+    loop.body = counted_step;
+    loop.condition = condition_of;
+    loop.context = spec;
+    loop.state[loop.states++] = tgi_full(tape, "scan", tg_dtype_of(spec->state[0]), TG_SHAPE(), 0);
+    return loop;
+}
+
+/* All steps, or none. */
+static tg_tensor count_first(tg_tape *tape, const tg_loop_spec *spec) {
+    tgi_callback outer = tgi_enter(tape, "the condition of a loop", true);
+    tg_tensor    more = spec->condition(tape, spec->state, spec->context);
+    if (tgi_leave(tape, outer) || tgi_check_condition(tape, "scan", more)) return tgi_invalid(tape);
+    return tg_mul(tg_cast(more, TG_I64), (double)spec->steps);
+}
+
+static tgi_loop_call call_for(const tg_tape *tape, const tg_loop_spec *spec, const char *what) {
+    return (tgi_loop_call){.spec = *spec,
+                           .what = what,
+                           .saves = !tape->unsaved && tape->role == TGI_FORWARD,
+                           .lists_products = true};
+}
+
+static tg_status record_with_condition(tg_tape *tape, const tg_loop_spec *spec) {
+    tg_loop_spec given = *spec;
+    tg_tensor   *state = tgi_pool_take(&tape->pool, ((size_t)spec->states + 1) * sizeof *state);
+    if (!state) return tgi_out_of_memory(tape, "scan");
+    given.state = memcpy(state, spec->state, (size_t)spec->states * sizeof *state);
+    tg_tensor     most = count_first(tape, spec);
+    tg_loop_spec  loop = counted(tape, &given);
+    tgi_loop_call call = call_for(tape, &loop, "scan");
+    call.most = &most;
+    if (!tape->status && !tgi_record_loop(tape, &call)) memcpy(spec->state, state, (size_t)spec->states * sizeof *state);
+    tgi_pool_give(&tape->pool, state);
+    return tape->status;
+}
+
+static tg_status record_one(tg_tape *tape, const tg_loop_spec *spec) {
+    if (spec->condition) return record_with_condition(tape, spec);
+    tgi_loop_call call = call_for(tape, spec, "scan");
+    return tgi_record_loop(tape, &call);
+}
+
 static tg_status record_map(tg_tape *tape, const tg_loop_spec *spec) {
-    tgi_loop_call call = {.spec = *spec,
-                          .what = "map",
-                          .saves = !tape->unsaved && tape->role == TGI_FORWARD,
-                          .lists_products = true,
-                          .is_map = true};
+    tgi_loop_call call = call_for(tape, spec, "map");
+    call.is_map = true;
     return tgi_record_loop(tape, &call);
 }
 
 static tg_status record_levels(tg_tape *tape, const tg_loop_spec *spec) {
-    int64_t       count = segment_count(tape, spec);
-    tgi_loop_call call = {.spec = *spec,
-                          .what = "scan",
-                          .saves = !tape->unsaved && tape->role == TGI_FORWARD,
-                          .lists_products = true};
-    if (!count) return tgi_record_loop(tape, &call);
+    int64_t count = segment_count(tape, spec);
+    if (!count) return record_one(tape, spec);
     tg_tensor *room = tgi_pool_take(&tape->pool, (size_t)(spec->inputs + 2 * spec->outputs) * sizeof *room);
     if (!room) return tgi_out_of_memory(tape, "scan");
     record_in_segments(tape, spec, count, room, room + spec->inputs);
     tgi_pool_give(&tape->pool, room);
+    return tape->status;
+}
+
+/* ---- how many steps were done ------------------------------------------------------------------------------------ */
+
+/* A count of its own, which goes through all levels. There is room for a state more. */
+static tg_status record_and_count(tg_tape *tape, const tg_loop_spec *spec) {
+    tg_loop_spec given = *spec, loop = counted(tape, &given);
+    if (tape->status || record_levels(tape, &loop)) return tape->status;
+    *spec->done = tg_cast(loop.state[spec->states], TG_I64);
+    return tape->status;
+}
+
+static tg_status record_steps(tg_tape *tape, const tg_loop_spec *spec) {
+    if (spec->done && spec->condition) return record_and_count(tape, spec);
+    if (record_levels(tape, spec)) return tape->status;
+    if (spec->done) *spec->done = tgi_full(tape, "scan", TG_I64, TG_SHAPE(), (double)spec->steps);
     return tape->status;
 }
 
@@ -155,6 +233,17 @@ static tg_status check_state(tg_tape *tape, const tg_loop_spec *spec, int i) {
     return TG_OK;
 }
 
+/* Steps are counted in the dtype of the states. */
+static tg_status check_counting(tg_tape *tape, const tg_loop_spec *spec) {
+    if (spec->states == 0 || spec->reverse)
+        return tgi_fail(tape, TG_ERR_ARGUMENT, "scan", "a loop with a condition has states, and goes forward");
+    tg_dtype dtype = tg_dtype_of(spec->state[0]);
+    double   most = dtype == TG_BOOL ? 0 : dtype == TG_F32 ? 0x1p24 : 0x1p53;
+    if ((double)spec->steps <= most) return TG_OK;
+    return tgi_fail(tape, TG_ERR_DTYPE, "scan", "%lld steps cannot be counted in the dtype of the states, %s",
+                    (long long)spec->steps, tg_dtype_name(dtype));
+}
+
 static tg_status check_spec(tg_tape *tape, const tg_loop_spec *spec) {
     bool missing = !spec || !spec->body || (spec->states > 0 && !spec->state) || (spec->inputs > 0 && !spec->x) ||
                    (spec->outputs > 0 && !spec->y);
@@ -167,7 +256,7 @@ static tg_status check_spec(tg_tape *tape, const tg_loop_spec *spec) {
         if (check_state(tape, spec, i)) return tape->status;
     for (int j = 0; j < spec->inputs; j++)
         if (check_input(tape, spec, j)) return tape->status;
-    return TG_OK;
+    return spec->condition ? check_counting(tape, spec) : TG_OK;
 }
 
 /* The user's states stay as they are in case of an error. */
@@ -175,7 +264,7 @@ static tg_status record_loop(tg_tape *tape, const tg_loop_spec *spec, tg_status 
     tg_scope     scope = tg_begin_scope(tape, "scan");
     size_t       bytes = (size_t)spec->states * sizeof *spec->state;
     tg_loop_spec loop = *spec;
-    loop.state = tgi_pool_take(&tape->pool, bytes);
+    loop.state = tgi_pool_take(&tape->pool, bytes + sizeof *spec->state);
     if (loop.state) {
         if (bytes) memcpy(loop.state, spec->state, bytes);
         record(tape, &loop);
@@ -193,11 +282,12 @@ static tg_status scan(tg_tape *tape, const tg_loop_spec *spec, tg_status (*recor
     if (!status) status = record_loop(tape, spec, record);
     if (!status) tgi_give_results(tape, status, spec->states, spec->state);
     if (spec) tgi_give_results(tape, status, spec->outputs, spec->y);
+    if (spec && spec->done) tgi_give_results(tape, status, 1, spec->done);
     return status;
 }
 
 tg_status(tg_scan)(tg_tape *tape, const tg_loop_spec *spec) {
-    return scan(tape, spec, record_levels);
+    return scan(tape, spec, record_steps);
 }
 
 tg_status tgi_map(tg_tape *tape, const tg_loop_spec *spec) {

@@ -66,6 +66,50 @@ START_TEST(a_recurrent_cell_has_its_derivatives) {
 }
 END_TEST
 
+/* ---- a loop that ends early -------------------------------------------------------------------------------------- */
+
+static void shrink(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape;
+    y[0] = tg_mul(state[0], x[0]);
+    state[1] = state[0];
+    state[0] = tg_mul(*(tg_tensor *)context, tg_sin(state[0]));
+}
+
+/* Of what a state is (0), of another state (1), of a value of outside (2). */
+static tg_tensor goes_on[3];
+static int       which;
+
+static tg_tensor is_large(tg_tape *tape, const tg_tensor *state, void *context) {
+    (void)tape, (void)context;
+    return which == 2 ? goes_on[2] : tg_gt(tg_sum(tg_square(state[which])), 0.05);
+}
+
+/* which; memory for states */
+static const int conditions[][2] = {{0, 0}, {1, 0}, {2, 0}, {0, 1}, {1, 1}};
+
+START_TEST(a_loop_ends_where_its_condition_is_false) {
+    tg_tape         *tape = tg_tape_new();
+    tg_tensor        factor = tg_parameter(tape, "factor", tg_full(tape, TG_F64, TG_SHAPE(3), 0.5));
+    tg_tensor        first = leaf(tape, "h0", TG_SHAPE(3)), x = leaf(tape, "x", TG_SHAPE(9, 3)), state[2] = {first, first}, y;
+    tg_tensor        done;
+    emitted_function f = {.what = "shrink"};
+    char             name[NAME_TEXT];
+    tg_loop_spec     spec = loop(shrink, &factor, 9, 2, state);
+    which = conditions[_i][0];
+    goes_on[2] = tg_gt(tg_sum(first), 100);
+    spec.inputs = 1, spec.x = &x, spec.outputs = 1, spec.y = &y, spec.memory = (size_t)conditions[_i][1];
+    spec.condition = is_large, spec.done = &done;
+    ck_assert_msg(!tg_scan(tape, &spec), "%s", tg_error(tape));
+    give_output(&f, done);
+    give_with_gradients(tape, &f, 2, (tg_tensor[]){state[0], y}, 3, (tg_tensor[]){factor, first, x}, spec.memory ? 1 : 2);
+    snprintf(name, sizeof name, "loop_while%d", _i);
+    check_emitted(tape, name, 1, &f, 2, 1e-12);
+    double steps = tg_item(done);
+    ck_assert_msg(which == 2 ? steps == 0 : steps > 0 && steps < 9, "%g", steps);
+    finish(tape);
+}
+END_TEST
+
 /* ---- what becomes of states -------------------------------------------------------------------------------------- */
 
 /* Two change places, one becomes a view of another, one stays, one becomes a number, and one what was captured. */
@@ -265,6 +309,7 @@ Suite *suite_emit_loops(void) {
     TCase *tcase = tcase_create("loops");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_recurrent_cell_has_its_derivatives, 0, sizeof cells / sizeof *cells);
+    tcase_add_loop_test(tcase, a_loop_ends_where_its_condition_is_false, 0, sizeof conditions / sizeof *conditions);
     tcase_add_test(tcase, states_become_what_others_were);
     tcase_add_test(tcase, loops_stand_in_loops);
     tcase_add_test(tcase, jacobians_maps_and_batches_are_loops);

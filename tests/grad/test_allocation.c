@@ -23,13 +23,23 @@ static void nested(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tenso
     y[0] = tg_mul(state[0], *(tg_tensor *)context);
 }
 
-/* The loss, and sums of the squares of its first and second derivatives. */
-static void work(tg_tape *tape, size_t memory, double found[3]) {
+static tg_tensor is_small(tg_tape *tape, const tg_tensor *state, void *context) {
+    (void)tape, (void)context;
+    return tg_lt(tg_sum(tg_square(state[0])), 100);
+}
+
+/* The loss of a loop of the given memory, with a condition or without, and sums of the squares of its first and second derivatives. */
+typedef struct way {
+    size_t             memory;
+    tg_loop_condition *condition;
+} way;
+
+static void work(tg_tape *tape, way w, double found[3]) {
     memset(found, 0, 3 * sizeof *found);
     tg_tensor leaf[LEAVES] = {tg_parameter(tape, "w", tg_full(tape, TG_F64, TG_SHAPE(WIDTH), 0.7)),
                               tg_parameter(tape, "h", tg_full(tape, TG_F64, TG_SHAPE(WIDTH), 0.2)),
                               tg_parameter(tape, "x", tg_full(tape, TG_F64, TG_SHAPE(STEPS, 2, WIDTH), 0.1))};
-    tg_tensor g[LEAVES], hv[LEAVES], h = leaf[1], y, sums[3];
+    tg_tensor g[LEAVES], hv[LEAVES], h = leaf[1], y, done, sums[3];
     tg_scan(tape, &(tg_loop_spec){.body = nested,
                                   .context = &leaf[0],
                                   .steps = STEPS,
@@ -39,8 +49,10 @@ static void work(tg_tape *tape, size_t memory, double found[3]) {
                                   .state = &h,
                                   .x = &leaf[2],
                                   .y = &y,
-                                  .memory = memory});
-    sums[0] = tg_add(tg_sum(tg_square(y)), tg_sum(h));
+                                  .memory = w.memory,
+                                  .condition = w.condition,
+                                  .done = &done});
+    sums[0] = tg_add(tg_add(tg_sum(tg_square(y)), tg_sum(h)), tg_cast(done, TG_F64));
     tg_vjp(tape, 1, sums, NULL, LEAVES, leaf, g);
     tg_hvp(sums[0], LEAVES, leaf, NULL, hv);
     sums[1] = tg_add(tg_add(tg_sum(tg_square(g[0])), tg_sum(tg_square(g[1]))), tg_sum(tg_square(g[2])));
@@ -52,14 +64,14 @@ static void work(tg_tape *tape, size_t memory, double found[3]) {
 }
 
 /* Whether an allocation failed: then the error is the right one, and the work done again gives what was expected. */
-static bool recovers(tg_tape *tape, size_t memory, const double expected[3], double found[3], long failure) {
+static bool recovers(tg_tape *tape, way w, const double expected[3], double found[3], long failure) {
     bool failed = tg_error_status(tape) != TG_OK;
     if (failed) {
         unwatched(ck_assert_msg(tg_error_status(tape) == TG_ERR_MEMORY && strstr(tg_error(tape), "test_allocation.c:"),
                                 "failure %ld: %s", failure, tg_error(tape)));
         tg_clear_error(tape);
         tg_rewind(tape, (tg_mark){.tape = tape});
-        work(tape, memory, found);
+        work(tape, w, found);
     }
     unwatched(ck_assert_msg(!memcmp(found, expected, 3 * sizeof *found), "failure %ld: %s", failure, tg_error(tape)));
     return failed;
@@ -67,11 +79,11 @@ static bool recovers(tg_tape *tape, size_t memory, const double expected[3], dou
 
 START_TEST(loops_recover_whichever_allocation_fails) {
     watch();
-    size_t   memory = _i ? 1 : 0;
+    way      w = {.memory = _i % 2 ? 1 : 0, .condition = _i > 1 ? is_small : NULL};
     double   expected[3], found[3];
     long     failures = 0;
     tg_tape *undisturbed = tg_tape_new();
-    work(undisturbed, memory, expected);
+    work(undisturbed, w, expected);
     unwatched(ck_assert_str_eq(tg_error(undisturbed), ""));
     unwatched(ck_assert(expected[0] > 0 && expected[1] > 0 && expected[2] > 0));
     tg_tape_free(undisturbed);
@@ -79,10 +91,10 @@ START_TEST(loops_recover_whichever_allocation_fails) {
         until_failure = failures + 1;
         tg_tape *tape = tg_tape_new();
         if (!tape) continue;
-        work(tape, memory, found);
+        work(tape, w, found);
         failed = until_failure == 0;
         until_failure = 0;
-        bool reported = recovers(tape, memory, expected, found, failures);
+        bool reported = recovers(tape, w, expected, found, failures);
         unwatched(ck_assert_msg(reported == failed, "failure %ld is not reported", failures));
         tg_tape_free(tape);
         unwatched(ck_assert_int_eq(live, 0));
@@ -176,6 +188,6 @@ END_TEST
 TCase *loop_allocation(void) {
     TCase *tcase = tcase_create("loops");
     tcase_add_loop_test(tcase, derivatives_recover_whichever_allocation_fails, 0, 2);
-    tcase_add_loop_test(tcase, loops_recover_whichever_allocation_fails, 0, 2);
+    tcase_add_loop_test(tcase, loops_recover_whichever_allocation_fails, 0, 4);
     return tcase;
 }

@@ -448,8 +448,14 @@ static void loss(void) {
     }
 }
 
+static tg_tensor condition_any(tg_tape *tape, const tg_tensor *state, void *context) {
+    (void)tape, (void)context;
+    act_inside();
+    return chance(4) ? any() : tg_lt(tg_sum(state[0]), tg_num(real()));
+}
+
 static void loop(void) {
-    tg_tensor    h[2] = {any(), any()}, x[1] = {any()}, y[1] = {any()};
+    tg_tensor    h[2] = {any(), any()}, x[1] = {any()}, y[1] = {any()}, done = TG_NONE;
     tg_loop_spec spec = {.body = chance(32) ? NULL : loop_any, .states = chance(16) ? small() : 2, .inputs = 1, .outputs = 1};
     if (spec.states > 2) return;
     spec.steps = chance(4) ? number() : tg_valid(x[0]) && tg_shape_of(x[0]).rank ? tg_shape_of(x[0]).dims[0] : 1;
@@ -458,9 +464,14 @@ static void loop(void) {
     spec.x = chance(32) ? NULL : x;
     spec.y = chance(32) ? NULL : y;
     spec.reverse = chance(2);
-    spec.memory = chance(4) ? (size_t)number() : 0;
+    if (chance(4)) {
+        int64_t some = number();
+        spec.memory = (size_t)some / 4;
+        spec.condition = some & 1 ? condition_any : NULL;
+        spec.done = some & 2 ? &done : NULL;
+    }
     tg_scan(s.tape, chance(32) ? NULL : &spec);
-    put(chance(2) ? h[0] : y[0]);
+    put(chance(2) ? h[0] : spec.done ? done : y[0]);
 }
 
 static void derivative(void) {

@@ -293,6 +293,7 @@ typedef struct turn {
     tg_tensor x;
     uint64_t  kind;
     int64_t   steps;
+    bool      may_end;
 } turn;
 
 static void turned(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
@@ -308,12 +309,23 @@ static void turned(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tenso
     y[0] = tg_mul(state[0], of->x);
 }
 
+static tg_tensor is_little(tg_tape *tape, const tg_tensor *state, void *context) {
+    (void)tape, (void)context;
+    return tg_lt(tg_abs(tg_sum(state[0])), 1);
+}
+
 /* Its last state, and what its steps gave, in one. */
 static tg_tensor loop_of(turn of) {
     tg_tensor    state = of.x, y;
     tg_loop_spec spec =
         {.body = turned, .context = &of, .steps = of.steps, .states = 1, .outputs = 1, .state = &state, .y = &y};
+    if (of.may_end) spec.condition = is_little;
     return tg_scan(of.x.tape, &spec) ? of.x : tg_add(state, tg_mean_axes(y, TG_AXES(0), false));
+}
+
+static void record_loop(program *p, const value *x, uint64_t kind, int64_t steps) {
+    bool may_end = one_in(p, 2);
+    if (x->shape.rank < TG_MAX_RANK) RECORD(p, loop_of((turn){x->x[t], kind, steps, may_end}));
 }
 
 static void record_other(program *p) {
@@ -335,9 +347,7 @@ static void record_other(program *p) {
         if (!p->eager && !p->silent) RECORD(p, tg_dropout(x->x[t], 0.5, true)); /* C draws only what is read */
         break;
     case 6: RECORD(p, tg_checkpoint(p->tape[t], bent, NULL, 1, &x->x[t])); break;
-    case 7:
-        if (x->shape.rank < TG_MAX_RANK) RECORD(p, loop_of((turn){x->x[t], kind, which + 1}));
-        break;
+    case 7: record_loop(p, x, kind, which + 1); break;
     default: RECORD(p, balky(x->x[t], which)); break;
     }
 }

@@ -177,6 +177,11 @@ static bool is_kept_too_late(const program *p, const tgi_node *a, const tgi_node
     return p->eager && is_gone(b) && !is_gone(a);
 }
 
+/* There is what the last step left, and there may have been none since. */
+static bool is_in_a_body(const program *p, const tgi_node *a) {
+    return a->part && tgi_part_at(p->tape[0], a->part)->loop;
+}
+
 static _Alignas(64) char room[2][4 * LARGEST * 8];
 
 static void check_node(program *p, uint32_t index) {
@@ -184,11 +189,11 @@ static void check_node(program *p, uint32_t index) {
     int64_t         size = tgi_node_size(a), where = 0;
     bool            leaf = !a->op->infer, there = is_there(a) && is_there(b);
     AGREE(p, a->op == b->op, "instruction %u is %s and %s", index, a->op->name, b->op->name);
-    if (is_kept_too_late(p, a, b) && leave(p)) return;
+    if (is_in_a_body(p, a) || (is_kept_too_late(p, a, b) && leave(p))) return;
     if (!leaf && !a->op->effect)
         AGREE(p, (tgi_is_kept(a) && is_there(a)) == (tgi_is_kept(b) && is_there(b)), "instruction %u, %s, flags %x and %x",
               index, a->op->name, a->residency, b->residency);
-    if ((!leaf && !there) || !tgi_has_value(a) || a->op == &tgi_loop_value || size > 4 * LARGEST) return;
+    if ((!leaf && !there) || !tgi_has_value(a) || size > 4 * LARGEST) return;
     tg_array x = tgi_array_of(a), y = tgi_array_of(b);
     tgi_copy_array(&x, x.rank, x.dims, room[0]);
     tgi_copy_array(&y, y.rank, y.dims, room[1]);
