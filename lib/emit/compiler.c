@@ -45,10 +45,17 @@ extern char **environ;
 #define NATIVE
 #endif
 
+/* Where the library's floating point rounds at once, that of a part does. */
+#if defined __i386__ && defined __SSE2_MATH__
+#define ROUNDING "-msse2", "-mfpmath=sse",
+#else
+#define ROUNDING
+#endif
+
 /* What comes between the compiler and the user's flags. The work on one function grows faster than its length: the more there is of the
  * text, the less is asked for. */
 static const char *const own_flags[] =
-    {"-x", "c", "-std=gnu11", "-w", "-fPIC", NATIVE "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"};
+    {"-x", "c", "-std=gnu11", "-w", "-fPIC", NATIVE ROUNDING "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"};
 enum { OWN_FLAGS = sizeof own_flags / sizeof *own_flags, LONG_TEXT = 1 << 20, FIXED_ARGUMENTS = OWN_FLAGS + 8 };
 
 typedef enum file_kind { SOURCE, OBJECT, MESSAGES, FILES } file_kind;

@@ -25,10 +25,15 @@
 #ifndef TGI_KERNELS_VMATH_H
 #define TGI_KERNELS_VMATH_H
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#if FLT_EVAL_METHOD == 2
+#error "floating point that does not round at once gives wrong values: on 32-bit x86, compile with -msse2 -mfpmath=sse"
+#endif
 
 #define TGI_NEAR 1e6
 

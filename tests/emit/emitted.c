@@ -176,10 +176,12 @@ void run_written(const char *name, const char *flags, int n, const emitted_tape 
     snprintf(base, sizeof base, "%s", emitted_path(name));
     snprintf(directory, sizeof directory, "%s", emitted_path(""));
     for (int i = 0; i < n; i++) {
-        run_command("cd %s && %s -std=c99 %s %s -c %s.c", directory, compiler(), EMITTED_WARNINGS, flags, tapes[i].name);
+        run_command("cd %s && %s %s %s %s -c %s.c", directory, compiler(), EMITTED_LANGUAGE, EMITTED_WARNINGS, flags,
+                    tapes[i].name);
         snprintf(objects + strlen(objects), NAME_TEXT + 8, " %s.o", tapes[i].name);
     }
-    run_command("cd %s && %s -w -std=c99 %s %s_main.c %s -o %s.run -lm", directory, compiler(), flags, name, objects, name);
+    run_command("cd %s && %s -w %s %s %s_main.c %s -o %s.run -lm", directory, compiler(), EMITTED_LANGUAGE, flags, name,
+                objects, name);
     run_command("%s.run >%s.out", base, base);
     FILE *out = open_file(name, ".out", "rb");
     for (int i = 0; i < n; i++)

@@ -36,6 +36,11 @@ Suite *suite_fast_math(void);
 bool can_compile(void);
 
 /* How the C is compiled. */
+#ifdef __i386__
+#define EMITTED_LANGUAGE "-std=c99 -msse2 -mfpmath=sse"
+#else
+#define EMITTED_LANGUAGE "-std=c99"
+#endif
 #define EMITTED_WARNINGS "-Wall -Wextra -Wpedantic -Wconversion -Werror"
 #define EMITTED_SANITIZERS "-fsanitize=address,undefined -fno-sanitize-recover=all"
 
