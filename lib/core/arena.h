@@ -25,7 +25,7 @@ typedef struct tgi_arena {
 void *tgi_arena_take_chunk(tgi_arena *arena, size_t bytes);
 
 /* `bytes` of memory, aligned to 8, not initialised; NULL when there is none. */
-static inline void *tgi_arena_take(tgi_arena *arena, size_t bytes) {
+__attribute__((always_inline)) static inline void *tgi_arena_take(tgi_arena *arena, size_t bytes) {
     size_t whole = (bytes + 7) & ~(size_t)7;
     if (bytes > SIZE_MAX - 7 || !arena->current || whole > (size_t)(arena->end - arena->top))
         return tgi_arena_take_chunk(arena, bytes);

@@ -26,12 +26,13 @@ tg_callback tg_begin_callback(tg_tape *tape, const char *name) {
     if (!tape) return (tg_callback){.tape = NULL};
     tgi_callback outer = tgi_enter(tape, name, true);
     tape->within = tape->callback.within;
-    return (tg_callback){tape, outer.name, outer.within, outer.records, outer.inside};
+    return (tg_callback){tape, outer.name, outer.within, !outer.closed, outer.inside};
 }
 
 tg_status tg_end_callback(tg_callback callback) {
     if (!callback.tape) return TG_ERR_HANDLE;
-    return tgi_leave(callback.tape, (tgi_callback){callback.name, callback.within, callback.records, callback.inside});
+    tgi_callback outer = {callback.name, callback.within, callback.name && !callback.records, callback.inside};
+    return tgi_leave(callback.tape, outer);
 }
 
 void tgi_log_error(tg_tape *tape) {

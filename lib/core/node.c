@@ -21,10 +21,6 @@ void tgi_make_bools(tgi_node *node) {
         byte[i] = byte[i] != 0;
 }
 
-const char *tgi_node_name(const tgi_node *node) {
-    return node->within ? node->within : node->op->name;
-}
-
 bool tgi_index_list_push(tgi_memory *memory, tgi_index_list *list, uint32_t item) {
     if (list->count == list->capacity) {
         uint32_t  capacity = list->capacity ? 2 * list->capacity : 16;

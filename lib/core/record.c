@@ -12,38 +12,50 @@
 #include "core/residency.h"
 #include "core/tape_part.h"
 
+/* What is recorded most is compiled once for each number of operands. */
+#define INLINE __attribute__((always_inline)) static inline
+
 /* ---- appending --------------------------------------------------------------------------------------------------- */
+
+#define MOST (TGI_NONE - 1)
 
 static bool grow(tg_tape *tape) {
     uint32_t used = tape->chunk_count;
+    if (tape->count == MOST) return false;
     if (used == tape->chunk_room) {
-        uint32_t   room = used ? 2 * used : 1;
-        tgi_node **table = tgi_memory_grow(&tape->memory, tape->chunks, used * sizeof *table, room * sizeof *table);
+        size_t     room = used ? 2 * (size_t)used : 1, width = TGI_CHUNK * sizeof(tgi_node *);
+        tgi_node **table = tgi_memory_grow(&tape->memory, tape->nodes, used * width, room * width);
         if (!table) return false;
-        tape->chunks = table;
-        tape->chunk_room = room;
+        tape->nodes = table;
+        tape->chunk_room = (uint32_t)room;
     }
-    tape->chunks[used] = tgi_memory_take(&tape->memory, TGI_CHUNK * sizeof **tape->chunks);
-    if (!tape->chunks[used]) return false;
-    tape->chunk_count++;
+    tgi_node *chunk = tgi_memory_take(&tape->memory, TGI_CHUNK * sizeof *chunk);
+    if (!chunk) return false;
+    for (size_t i = 0; i < TGI_CHUNK; i++)
+        tape->nodes[(size_t)used * TGI_CHUNK + i] = chunk + i;
+    uint64_t there = (uint64_t)++tape->chunk_count * TGI_CHUNK;
+    tape->room = there < MOST ? (uint32_t)there : MOST;
     return true;
 }
 
-static inline tgi_node *append(tg_tape *tape, const tg_op *op, const char *what) {
-    if (tape->count == TGI_NONE - 1) {
-        tgi_fail(tape, TG_ERR_ARGUMENT, what, "the tape holds no more than %u instructions", TGI_NONE - 1);
-        return NULL;
-    }
-    const uint32_t *block = tgi_arena_take(&tape->arena, 0);
-    if (!block || (tape->count >> TGI_CHUNK_BITS == tape->chunk_count && !grow(tape))) {
+static void refuse_more(tg_tape *tape, const char *what) {
+    if (tape->count == MOST)
+        tgi_fail(tape, TG_ERR_ARGUMENT, what, "the tape holds no more than %u instructions", MOST);
+    else
         tgi_out_of_memory(tape, what);
+}
+
+INLINE tgi_node *append(tg_tape *tape, const tg_op *op, const char *what) {
+    const uint32_t *block = tape->arena.top ? (void *)tape->arena.top : tgi_arena_take(&tape->arena, 0);
+    if (!block || (tape->count == tape->room && !grow(tape))) {
+        refuse_more(tape, what);
         return NULL;
     }
     tgi_node *node = tgi_node_at(tape, tape->count++);
     /* One by one: to clear the whole of it first takes as long as all else here. */
     node->op = op;
     node->file = tape->file;
-    node->within = tape->rule_of == TGI_NONE ? tape->within : tgi_node_name(tgi_node_at(tape, tape->rule_of));
+    node->within = tape->rule_of == TGI_NONE ? tape->within : tape->rule_name;
     node->in = block;
     node->dims = NULL;
     node->attr = node->data = NULL;
@@ -55,8 +67,9 @@ static inline tgi_node *append(tg_tape *tape, const tg_op *op, const char *what)
     node->rule_of = tape->rule_of;
     node->dtype = node->rank = node->residency = 0;
     node->role = tape->role;
-    node->requires_grad = false;
+    node->requires_grad = node->plain = false;
     node->part = tape->part;
+    if (op->infer || tape->part) tape->plain_from = tape->count;
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_set_kept(node);
     return node;
 }
@@ -88,7 +101,7 @@ static void forget(tg_tape *tape, uint32_t i, uint32_t count) {
     tgi_node *node = tgi_node_at(tape, i);
     if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD)
         save(tape, tgi_node_at(tape, node->rule_of));
-    if (!owns_something(node)) return;
+    if (node->plain || !owns_something(node)) return;
     tgi_leaf *leaf = tgi_leaf_of(node);
     if (leaf)
         tgi_leaf_forget(tape, leaf);
@@ -130,6 +143,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
     if (tape->observed > count) tape->observed = count;
     if (tape->touched > count) tape->touched = count;
     if (tape->leading > count) tape->leading = count;
+    if (tape->plain_from > count) tape->plain_from = count;
     tape->plans.slot.bound = NULL;
     tgi_truncate_parts(tape, count);
     forget_aliases(tape);
@@ -140,7 +154,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
 
 /* ---- the operands ------------------------------------------------------------------------------------------------ */
 
-static tg_tape *tape_of_operands(int count, const tg_tensor *in) {
+INLINE tg_tape *tape_of_operands(int count, const tg_tensor *in) {
     tg_tape *tape = NULL;
     for (int i = 0; i < count && in && !tape; i++)
         tape = tgi_tape_of(in[i]);
@@ -148,7 +162,7 @@ static tg_tape *tape_of_operands(int count, const tg_tensor *in) {
 }
 
 /* The instruction of an operand that can be used as it is, or NULL. */
-static inline tgi_node *usable(const tg_tape *tape, tg_tensor x) {
+INLINE tgi_node *usable(const tg_tape *tape, tg_tensor x) {
     tgi_node *node = tgi_usable(tape, x);
     return node && (node->part == tape->part || !tgi_is_of_finished_loop(tape, node)) ? node : NULL;
 }
@@ -304,73 +318,111 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
 /* ---- operands that are alike ------------------------------------------------------------------------------------- */
 
 /* Most of what is recorded are elementwise ops of tensors of one dtype and shape, or without axes, and of plain numbers beside them. Their
- * shape rule has nothing to find out, and nothing that they promise is to be checked: for small values this is what makes recording fast. */
+ * shape rule has nothing to find out, and nothing that they promise is to be checked: for small values this is what makes recording fast. It
+ * is compiled for each number of operands: loops would take longer than what is in them. */
 enum { FEW = 3 };
 
 typedef struct alike {
-    tgi_node       *node[FEW]; /* NULL for a number */
-    const tgi_node *result;    /* an operand of its dtype and shape */
+    tgi_node       *node[FEW]; /* NULL for a number that is not appended yet */
+    uint32_t        index[FEW];
+    const tgi_node *result; /* an operand of its dtype and shape */
 } alike;
 
-static inline bool is_ordinary(const tg_tape *tape, const tg_op *op, int count, size_t attr_size) {
-    return op && op->infer == tg_infer_elementwise && op->name && op->arity == count && count > 0 && count <= FEW &&
-           !op->view && !op->effect && !attr_size && !tape->status && !tape->loop_start && !tgi_is_closed(tape);
+/* An elementwise op that takes so many floating numbers. */
+INLINE bool is_ordinary(const tg_op *op, int count, size_t attr_size) {
+    return op->infer == tg_infer_elementwise && op->arity == count && op->name && !op->view && !op->effect && !attr_size &&
+           tgi_loop_of(op, TG_F32) && tgi_loop_of(op, TG_F64);
 }
 
-/* False when the operands need a closer look. */
-static inline bool are_alike(const tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, alike *a) {
-    const tgi_node *result = NULL;
-    double          number;
+/* Whether operand i needs no closer look, beside those before it. */
+INLINE bool is_alike(const tg_tape *tape, tg_tensor x, alike *a, int i) {
+    tgi_node       *node = a->node[i] = usable(tape, x);
+    const tgi_node *result = a->result;
+    a->index[i] = tgi_index(x);
+    if (!node) return x.tape == &tgi_number_tag;
+    if (!result || !result->rank) a->result = node;
+    if (!result || node == result) return true;
+    if (node->dtype != result->dtype) return false;
+    return !result->rank || !node->rank || tgi_same_dims(node->rank, node->dims, result->rank, result->dims);
+}
+
+INLINE bool are_alike(const tg_tape *tape, int count, const tg_tensor *in, alike *a) {
+    a->result = NULL;
+    if (tape->status || tape->loop_start || tgi_is_closed(tape)) return false;
+    if (!is_alike(tape, in[0], a, 0)) return false;
+    if (count > 1 && !is_alike(tape, in[1], a, 1)) return false;
+    if (count > 2 && !is_alike(tape, in[2], a, 2)) return false;
+    return a->result && tgi_floating((tg_dtype)a->result->dtype);
+}
+
+/* Appends the numbers among the operands. */
+static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, alike *a) {
+    double number;
     for (int i = 0; i < count; i++) {
-        const tgi_node *node = a->node[i] = usable(tape, in[i]);
-        if (!node && !tgi_is_number(in[i], &number)) return false;
-        if (!node || node == result) continue;
-        if (!result) result = node;
-        if (node->dtype != result->dtype) return false;
-        if (!result->rank)
-            result = node;
-        else if (node->rank && !tgi_same_dims(node->rank, node->dims, result->rank, result->dims))
-            return false;
+        if (!tgi_is_number(in[i], &number)) continue;
+        a->node[i] = tgi_new_number(tape, op->name, number, (tg_dtype)a->result->dtype);
+        a->index[i] = tape->count - 1;
+        if (tape->status) return tape->status;
     }
-    a->result = result;
-    return result && tgi_floating((tg_dtype)result->dtype) && tgi_loop_of(op, (tg_dtype)result->dtype);
+    return TG_OK;
 }
 
-/* Of operand i, which is a number; TGI_NONE and an error when there is no memory. */
-static uint32_t append_number(tg_tape *tape, const tg_op *op, tg_tensor x, alike *a, int i) {
-    double number = 0;
-    (void)tgi_is_number(x, &number);
-    a->node[i] = tgi_new_number(tape, op->name, number, (tg_dtype)a->result->dtype);
-    return tape->status ? TGI_NONE : tape->count - 1;
+/* Operand i becomes that of the instruction. `saves`: the gradient rules may need it. */
+INLINE tg_status link_alike(tg_tape *tape, tgi_node *node, const tg_op *op, const alike *a, int i, uint32_t *ids, bool saves) {
+    tgi_node *operand = a->node[i];
+    bool      changes = !operand->op->infer || tgi_is_overwritten(operand);
+    if (changes && tape->rule_of != TGI_NONE && tgi_check_not_overwritten(tape, op, a->index[i])) return tape->status;
+    if (operand->requires_grad && op->rules && op->rules[i]) node->requires_grad = true;
+    if (saves) tgi_set_saved(operand, true);
+    operand->last_use = tape->count - 1;
+    ids[i] = a->index[i];
+    return TG_OK;
 }
 
-static inline tg_status append_alike(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, alike *a) {
-    uint32_t id[FEW];
-    bool     requires_grad = false;
-    for (int i = 0; i < count; i++) {
-        id[i] = a->node[i] ? tgi_index(in[i]) : append_number(tape, op, in[i], a, i);
-        if (id[i] == TGI_NONE) return tape->status;
-    }
+/* Whether the value can stand in the instruction, as a single number does. */
+INLINE bool is_small(const tgi_node *node) {
+    if (!node->rank) return true;
+    return node->rank == 1 && (uint64_t)node->dims[0] <= sizeof node->small / tg_dtype_size((tg_dtype)node->dtype);
+}
+
+INLINE tg_status append_alike(tg_tape *tape, const tg_op *op, int count, const alike *a) {
+    uint32_t  plain_from = tape->plain_from;
+    bool      saves = tape->role == TGI_FORWARD && !tape->unsaved && op->rules;
     tgi_node *node = append(tape, op, op->name);
     if (!node) return tape->status;
     uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)count * sizeof *ids);
     if (!ids) return tgi_out_of_memory(tape, op->name);
-    for (int i = 0; i < count; i++) {
-        tgi_node *operand = a->node[i];
-        bool      changes = !operand->op->infer || tgi_is_overwritten(operand);
-        if (changes && tape->rule_of != TGI_NONE && tgi_check_not_overwritten(tape, op, id[i])) return tape->status;
-        requires_grad |= operand->requires_grad && op->rules && op->rules[i];
-        operand->last_use = tape->count - 1;
-        ids[i] = id[i];
-    }
+    if (link_alike(tape, node, op, a, 0, ids, saves)) return tape->status;
+    if (count > 1 && link_alike(tape, node, op, a, 1, ids, saves)) return tape->status;
+    if (count > 2 && link_alike(tape, node, op, a, 2, ids, saves)) return tape->status;
     node->in = ids;
     node->count = (uint32_t)count;
     node->dtype = a->result->dtype;
     node->rank = a->result->rank;
     node->dims = a->result->dims;
-    node->requires_grad = requires_grad;
-    if (tape->role == TGI_FORWARD && !tape->unsaved && op->rules) save(tape, node);
+    if (saves) tgi_set_saved(node, true);
+    node->plain = is_small(node);
+    if (node->plain && !tape->part) tape->plain_from = plain_from;
     return TG_OK;
+}
+
+/* Records an ordinary op, if its operands need no closer look; else it does nothing. A failure is the tape's error. */
+INLINE bool record_alike(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in) {
+    alike a;
+    if (!are_alike(tape, count, in, &a)) return false;
+    bool numbers = !a.node[0] || (count > 1 && !a.node[1]) || (count > 2 && !a.node[2]);
+    if (!numbers || !append_numbers(tape, op, count, in, &a)) append_alike(tape, op, count, &a);
+    return true;
+}
+
+static bool record_ordinary(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, size_t attr_size) {
+    if (!in || !op || !is_ordinary(op, count, attr_size)) return false;
+    switch (count) {
+    case 1: return record_alike(tape, op, 1, in);
+    case 2: return record_alike(tape, op, 2, in);
+    case FEW: return record_alike(tape, op, FEW, in);
+    default: return false;
+    }
 }
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */
@@ -412,20 +464,48 @@ static tg_status append_any(tg_tape *tape, const tg_op *op, int count, const tg_
     return append_op(tape, &call, in, first_number, attr_size);
 }
 
-tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size) {
-    alike a;
-    if (!tape) tape = tape_of_operands(count, in);
-    bool simple = tape && in && is_ordinary(tape, op, count, attr_size) && are_alike(tape, op, count, in, &a);
-    if (!simple) leave_other_tapes(tape, count, in);
-    if (!simple && tgi_check(tape)) return tgi_invalid(tape);
-    uint32_t start = tape->count;
-    if (simple ? append_alike(tape, op, count, in, &a) : append_any(tape, op, count, in, attr, attr_size)) {
+/* Ends the call; what was recorded from `start` on goes when it failed. */
+INLINE tg_tensor end_call(tg_tape *tape, uint32_t start) {
+    if (tape->status) {
         tgi_truncate(tape, start);
         return tgi_invalid(tape);
     }
     if (tape->eager) tape->executor->run_recorded(tape);
     tgi_done(tape, TG_OK);
     return tgi_tensor(tape, tape->count - 1);
+}
+
+static tg_tensor record_any(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr,
+                            size_t attr_size) {
+    leave_other_tapes(tape, count, in);
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    uint32_t start = tape->count;
+    append_any(tape, op, count, in, attr, attr_size);
+    return end_call(tape, start);
+}
+
+tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor *in, const void *attr, size_t attr_size) {
+    if (!tape) tape = tape_of_operands(count, in);
+    uint32_t start = tape ? tape->count : 0;
+    if (tape && record_ordinary(tape, op, count, in, attr_size)) return end_call(tape, start);
+    return record_any(tape, op, count, in, attr, attr_size);
+}
+
+/* The ops of the library are what is_ordinary asks for, when they have that shape rule. */
+INLINE tg_tensor record_few(const tg_op *op, int count, const tg_tensor *in) {
+    tg_tape *tape = tgi_tape_of(in[0]);
+    if (!tape && count > 1) tape = tgi_tape_of(in[1]);
+    uint32_t start = tape ? tape->count : 0;
+    if (tape && op->infer == tg_infer_elementwise && record_alike(tape, op, count, in)) return end_call(tape, start);
+    return record_any(tape, op, count, in, NULL, 0);
+}
+
+tg_tensor tgi_record_unary(const tg_op *op, tg_tensor x) {
+    return record_few(op, 1, &x);
+}
+
+tg_tensor tgi_record_binary(const tg_op *op, tg_tensor a, tg_tensor b) {
+    return record_few(op, 2, ((tg_tensor[]){a, b}));
 }
 
 tg_tensor tg_record_at(const char *file, int line, tg_tape *tape, const tg_op *op, int count, const tg_tensor *in,

@@ -127,6 +127,7 @@ struct tgi_node {
     uint8_t          dtype, rank, role;
     uint8_t          residency; /* where its value is (residency.h) */
     bool             requires_grad;
+    bool             plain;   /* an elementwise op of operands that are alike, whose result fits in `small` (record.c) */
     uint16_t         part;    /* of the tape, counted from 1; 0 for what stands outside of all */
     uint32_t         outside; /* its number among what a segment reads from outside of it, when the segment's key is */
     uint64_t         key;     /* this one (run/cache.c) */
@@ -185,10 +186,10 @@ typedef struct tgi_executor tgi_executor;
 
 /* Code of the user's that the library is calling (callback.c). */
 typedef struct tgi_callback {
-    const char *name;    /* "a gradient rule", for errors; NULL for none */
-    const char *within;  /* what the tape's was when it was called */
-    bool        records; /* it may record; else it may call nothing that takes the tape or a tensor of it */
-    int         inside;  /* how deep in scopes the tape was when it was called */
+    const char *name;   /* "a gradient rule", for errors; NULL for none */
+    const char *within; /* what the tape's was when it was called */
+    bool        closed; /* it may call nothing that takes the tape or a tensor of it; else it may record */
+    int         inside; /* how deep in scopes the tape was when it was called */
 } tgi_callback;
 
 struct tg_tape {
@@ -206,6 +207,7 @@ struct tg_tape {
     int                     inside;    /* how deep in scopes: functions that record more than one instruction */
     const char             *within;    /* the name of the outermost one that has a name, or NULL */
     uint32_t                rule_of;   /* the instruction that is being differentiated, or TGI_NONE; */
+    const char             *rule_name; /* its name; */
     const struct tgi_marks *wanted;    /* and the instructions that gradients are wanted for then */
     int                     unsaved;   /* above 0: no gradient rule will need what is recorded */
     const tg_op            *assigning; /* the op with an effect that may be recorded now, or NULL */
@@ -215,8 +217,9 @@ struct tg_tape {
 
     /* the program */
     tgi_memory     memory; /* all of it, this record included */
-    tgi_node     **chunks; /* of instructions; they never move */
+    tgi_node     **nodes;  /* of all instructions that there is memory for, in chunks; they never move */
     uint32_t       chunk_count, chunk_room, count, generation;
+    uint32_t       room; /* for so many instructions there is memory */
     tg_keep_policy keep;
     tgi_arena      arena;
     tgi_leaf      *names; /* uthash table of the leaves that have one */
@@ -235,6 +238,7 @@ struct tg_tape {
     uint32_t       touched;                 /* those from this one on never had memory */
     uint64_t       moves;                   /* how often a value got or lost its memory otherwise than by a plan */
     uint32_t       leading;                 /* the tape begins with so many leaves */
+    uint32_t       plain_from;              /* from this one on all are leaves or plain, and outside of parts */
     bool           anomaly;                 /* stops at the first NaN or infinity: see tg_set_anomaly */
     tgi_team       team;                    /* the threads of a run */
     bool           eager;                   /* runs each instruction when it is recorded */
@@ -253,10 +257,10 @@ struct tg_tape {
     tgi_mt19937 generator;
 };
 
-enum { TGI_CHUNK_BITS = 10, TGI_CHUNK = 1 << TGI_CHUNK_BITS };
+enum { TGI_CHUNK = 1024 };
 
 static inline tgi_node *tgi_node_at(const tg_tape *tape, uint32_t index) {
-    return &tape->chunks[index >> TGI_CHUNK_BITS][index & (TGI_CHUNK - 1)];
+    return tape->nodes[index];
 }
 
 /* Whether there are handles to it: an assign, and what only marks a place, have no value. */
@@ -307,7 +311,7 @@ tg_status tgi_check_outside(tg_tape *tape, const char *what);
  * one returned, and returns the tape's status: scopes that the code left open are an error. */
 static inline tgi_callback tgi_enter(tg_tape *tape, const char *name, bool records) {
     tgi_callback outer = tape->callback;
-    tape->callback = (tgi_callback){.name = name, .within = tape->within, .records = records, .inside = tape->inside};
+    tape->callback = (tgi_callback){.name = name, .within = tape->within, .closed = !records, .inside = tape->inside};
     tape->within = NULL;
     return outer;
 }
@@ -325,7 +329,7 @@ static inline tg_status tgi_leave(tg_tape *tape, tgi_callback outer) {
 void tgi_log_error(tg_tape *tape);
 
 static inline bool tgi_is_closed(const tg_tape *tape) {
-    return tape->callback.name && !tape->callback.records;
+    return tape->callback.closed;
 }
 
 /* ---- what an op promises (infer.c) ------------------------------------------------------------------------------- */
@@ -381,6 +385,10 @@ tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *
 /* Appends an instruction whose block in the arena starts at the arena's present top; NULL on failure, and an error of the function `what`. */
 tgi_node *tgi_append(tg_tape *tape, const tg_op *op, const char *what);
 
+/* tg_record of an op without attributes, compiled for that number of operands. */
+tg_tensor tgi_record_unary(const tg_op *op, tg_tensor x);
+tg_tensor tgi_record_binary(const tg_op *op, tg_tensor a, tg_tensor b);
+
 /* An error where a gradient rule's op would read a leaf that was overwritten since: the derivative would be that of another formula. */
 tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index);
 
@@ -420,7 +428,17 @@ static inline tg_type tgi_node_type(const tgi_node *node) {
 void tgi_make_bools(tgi_node *node);
 
 /* The function that the user called for it, for errors. */
-const char *tgi_node_name(const tgi_node *node);
+static inline const char *tgi_node_name(const tgi_node *node) {
+    return node->within ? node->within : node->op->name;
+}
+
+/* What is recorded from now on is for the gradient of that instruction; TGI_NONE for none. Returns the one before. */
+static inline uint32_t tgi_set_rule_of(tg_tape *tape, uint32_t index) {
+    uint32_t before = tape->rule_of;
+    tape->rule_of = index;
+    if (index != TGI_NONE) tape->rule_name = tgi_node_name(tgi_node_at(tape, index));
+    return before;
+}
 
 bool tgi_index_list_push(tgi_memory *memory, tgi_index_list *list, uint32_t item);
 void tgi_index_list_free(tgi_memory *memory, tgi_index_list *list);

@@ -59,8 +59,8 @@ static tg_tensor tangent_of(const walk *w, uint32_t index) {
 /* t, broadcast to the shape of the instruction. What is recorded must not depend on whether its value was dropped. */
 static tg_tensor in_shape_of(tg_tape *tape, tg_tensor t, uint32_t index) {
     const tgi_node *of = tgi_node_at(tape, index), *node = tgi_usable(tape, t);
-    bool            same = node ? tgi_same_dims(node->rank, node->dims, of->rank, of->dims)
-                                : tg_shape_equal(tg_shape_of(t), tgi_node_shape(of));
+    bool            same =
+        node ? tgi_same_dims(node->rank, node->dims, of->rank, of->dims) : tg_shape_equal(tg_shape_of(t), tgi_node_shape(of));
     return same ? t : tg_broadcast_to(t, tgi_node_shape(of));
 }
 
@@ -169,11 +169,10 @@ static tg_status differentiate(walk *w, uint32_t index) {
         x[j] = tgi_tensor(tape, node->in[j]);
     tape->file = node->file;
     tape->line = node->line;
-    uint32_t     outer = tape->rule_of;
+    uint32_t     outer = tgi_set_rule_of(tape, index);
     tg_rule_call call = {.y = tgi_tensor(tape, index), .x = x, .count = (int)node->count, .attr = node->attr};
-    tape->rule_of = index;
     give_tangent(w, index, &call, x + node->count);
-    tape->rule_of = outer;
+    tgi_set_rule_of(tape, outer);
     if (x != few) tgi_pool_give(&tape->pool, x);
     return tape->status;
 }

@@ -148,13 +148,13 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
     tg_tensor(function)(tg_tensor x) { \
         static const tg_loops loops = op_loops(name); \
         static const tg_op    op = {#name, 1, shape_rule, .loops = &loops, .rules = op_rules, .formula = "x: " text}; \
-        return tg_record(NULL, &op, 1, &x, NULL, 0); \
+        return tgi_record_unary(&op, x); \
     }
 #define DEFINE_BINARY(function, name, shape_rule, op_loops, op_rules, text) \
     tg_tensor(function)(tg_tensor a, tg_tensor b) { \
         static const tg_loops loops = op_loops(name); \
         static const tg_op    op = {#name, 2, shape_rule, .loops = &loops, .rules = op_rules, .formula = "a, b: " text}; \
-        return tg_record(NULL, &op, 2, ((tg_tensor[]){a, b}), NULL, 0); \
+        return tgi_record_binary(&op, a, b); \
     }
 #define UNARY(name, dtypes, formula, gradient) \
     DEFINE_UNARY(tg_##name, name, tg_infer_elementwise, LOOPS_##dtypes, name##_rules, #formula)
