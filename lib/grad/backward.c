@@ -27,9 +27,8 @@ typedef struct part_list {
 typedef struct walk {
     tg_tape   *tape;
     uint32_t   first, end;
-    tgi_marks  wanted;   /* lies on a path to an output, or is wanted itself */
-    tgi_marks  given;    /* has a gradient so far: */
-    uint32_t  *gradient; /* its instruction, counted from the first one's */
+    tgi_marks  wanted;   /* lies on a path to an output, or is wanted itself: */
+    uint32_t  *gradient; /* its gradient so far, or TGI_NONE, counted from the first one's */
     tgi_marks  in_parts; /* has parts that have gradients: */
     part_list *parts;    /* NULL before there are any */
 
@@ -45,13 +44,12 @@ static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end
     if (first > end) first = end;
     *w = (walk){.tape = tape, .first = first, .end = end};
     size_t    words = tgi_words_of_marks(first, end);
-    uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
+    uint64_t *marks = tgi_pool_take(&tape->pool, 2 * words * sizeof *marks);
     w->wanted = (tgi_marks){marks, first, end};
     w->gradient = tgi_pool_take(&tape->pool, (end - first) * sizeof *w->gradient);
     if (!marks || !w->gradient) return tgi_out_of_memory(tape, what);
-    memset(marks, 0, 3 * words * sizeof *marks);
-    w->given = (tgi_marks){marks + words, first, end};
-    w->in_parts = (tgi_marks){marks + 2 * words, first, end};
+    memset(marks, 0, 2 * words * sizeof *marks);
+    w->in_parts = (tgi_marks){marks + words, first, end};
     return TG_OK;
 }
 
@@ -62,48 +60,60 @@ static void end_walk(walk *w) {
     tgi_pool_give(&w->tape->pool, w->parts);
 }
 
-/* The instruction of that one's gradient so far, or TGI_NONE. */
-static uint32_t gradient_so_far(const walk *w, uint32_t index) {
-    return tgi_is_marked(&w->given, index) ? w->gradient[index - w->first] : TGI_NONE;
+/* It has no gradient yet. */
+static void want(walk *w, uint32_t index) {
+    if (index - w->first >= w->end - w->first) return; /* too large for what stands before the first, too */
+    tgi_mark(&w->wanted, index);
+    w->gradient[index - w->first] = TGI_NONE;
 }
 
-tg_rule *tgi_rule_of(const tgi_node *node, uint32_t operand) {
-    if (!node->op->rules) return NULL;
-    return node->op->rules[node->op->arity < 0 ? 0 : operand];
+/* The instruction of that one's gradient so far, or TGI_NONE. */
+static uint32_t gradient_so_far(const walk *w, uint32_t index) {
+    return tgi_is_marked(&w->wanted, index) ? w->gradient[index - w->first] : TGI_NONE;
 }
 
 /* ---- the way ----------------------------------------------------------------------------------------------------- */
+
+/* The rules of an instruction through which gradients flow, or NULL. */
+static tg_rule *const *rules_of(const tgi_node *node) {
+    return tgi_floating((tg_dtype)node->dtype) ? node->op->rules : NULL;
+}
 
 /* Marks what the marked ones were computed from, as far as gradients flow. */
 static void mark_reached(const tg_tape *tape, tgi_marks *reached) {
     for (uint32_t i = reached->end; (i = tgi_marked_before(reached, i)) != TGI_NONE;) {
         const tgi_node *node = tgi_node_at(tape, i);
-        if (!tgi_floating((tg_dtype)node->dtype)) continue;
-        for (uint32_t j = 0; j < node->count; j++)
-            if (tgi_rule_of(node, j)) tgi_mark(reached, node->in[j]);
+        tg_rule *const *rules = rules_of(node);
+        uint32_t        step = node->op->arity >= 0; /* one rule an operand */
+        for (uint32_t j = 0; rules && j < node->count; j++, rules += step)
+            if (*rules) tgi_mark(reached, node->in[j]);
     }
+}
+
+static bool reads_marked(const tgi_node *node, const tgi_marks *marks) {
+    tg_rule *const *rules = rules_of(node);
+    uint32_t        step = node->op->arity >= 0;
+    for (uint32_t j = 0; rules && j < node->count; j++, rules += step)
+        if (*rules && tgi_is_marked(marks, node->in[j])) return true;
+    return false;
 }
 
 void tgi_mark_ways(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached, tgi_marks *wanted) {
     for (int i = 0; i < m; i++)
         tgi_mark(reached, tgi_index(outputs[i]));
     mark_reached(tape, reached);
-    for (uint32_t i = reached->first; (i = tgi_marked_from(reached, i)) != TGI_NONE; i++) {
-        const tgi_node *node = tgi_node_at(tape, i);
-        if (!tgi_floating((tg_dtype)node->dtype)) continue;
-        for (uint32_t j = 0; j < node->count; j++)
-            if (tgi_rule_of(node, j) && tgi_is_marked(wanted, node->in[j])) tgi_mark(wanted, i);
-    }
+    for (uint32_t i = reached->first; (i = tgi_marked_from(reached, i)) != TGI_NONE; i++)
+        if (reads_marked(tgi_node_at(tape, i), wanted)) tgi_mark(wanted, i);
     memset(reached->word, 0, tgi_words_of_marks(reached->first, reached->end) * sizeof *reached->word);
 }
 
 /* The same from the loss to the parameters: what depends on them is known. */
 static void mark_way_to_parameters(walk *w, uint32_t loss) {
-    tgi_mark(&w->wanted, loss);
+    want(w, loss);
     for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
         const tgi_node *node = tgi_node_at(w->tape, i);
         for (uint32_t j = 0; j < node->count; j++)
-            if (tgi_rule_of(node, j) && tgi_node_at(w->tape, node->in[j])->requires_grad) tgi_mark(&w->wanted, node->in[j]);
+            if (tgi_rule_of(node, j) && tgi_node_at(w->tape, node->in[j])->requires_grad) want(w, node->in[j]);
     }
 }
 
@@ -130,19 +140,19 @@ static bool is_like(const tgi_node *node, const tgi_node *operand) {
     return node->dtype == operand->dtype && tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims);
 }
 
-/* Adds `g` to the gradient of an instruction. As a rule it needs no closer look. */
-static tg_status gather(walk *w, uint32_t index, tg_tensor g) {
-    const tgi_node *operand = tgi_node_at(w->tape, index), *node = w->tape->status ? NULL : tgi_usable(w->tape, g);
+/* Adds `g` to the gradient of an instruction that is wanted. As a rule it needs no closer look. */
+static inline tg_status gather(walk *w, uint32_t index, tg_tensor g) {
+    tg_tape        *tape = w->tape;
+    const tgi_node *operand = tgi_node_at(tape, index), *node = tgi_usable(tape, g);
     if (!node || !is_like(node, operand)) {
-        if (check_gradient(w->tape, g, operand)) return w->tape->status;
-        if (!is_like(tgi_node_at(w->tape, tgi_index(g)), operand)) g = tgi_sum_to(g, tgi_tensor(w->tape, index));
+        if (check_gradient(tape, g, operand)) return tape->status;
+        if (!is_like(tgi_node_at(tape, tgi_index(g)), operand)) g = tgi_sum_to(g, tgi_tensor(tape, index));
     }
-    uint32_t before = gradient_so_far(w, index);
-    if (before != TGI_NONE) g = tg_add(tgi_tensor(w->tape, before), g);
-    if (w->tape->status || index < w->first) return w->tape->status; /* an output that no input leads to */
-    tgi_mark(&w->given, index);
-    w->gradient[index - w->first] = tgi_index(g);
-    return TG_OK;
+    if (tape->status) return tape->status;
+    uint32_t *so_far = &w->gradient[index - w->first];
+    if (*so_far != TGI_NONE) g = tg_add(tgi_tensor(tape, *so_far), g);
+    *so_far = tgi_index(g);
+    return tape->status;
 }
 
 tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
@@ -153,7 +163,7 @@ tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) 
 }
 
 /* What the rules of an instruction needed of these operands they have recorded. */
-static void forget_saved(const tg_tape *tape, uint32_t index, uint32_t from, uint32_t to) {
+static inline void forget_saved(const tg_tape *tape, uint32_t index, uint32_t from, uint32_t to) {
     tgi_node *node = tgi_node_at(tape, index);
     tgi_set_saved(node, false);
     for (uint32_t j = from; j < to; j++)
@@ -203,12 +213,11 @@ static tg_status gather_parts(walk *w, uint32_t index) {
     for (uint32_t i = first; i != TGI_NONE; i = parts_of(w, i)->next)
         part[count++] = (tgi_taken_part){i, gradient_so_far(w, i)};
     const tgi_node *node = tgi_node_at(tape, first);
-    uint32_t        outer = tape->rule_of;
+    uint32_t        outer = tgi_set_rule_of(tape, first);
     tape->file = node->file;
     tape->line = node->line;
-    tape->rule_of = first;
     gather(w, index, tgi_add_parts(tape, count, part));
-    tape->rule_of = outer;
+    tgi_set_rule_of(tape, outer);
     tgi_pool_give(&tape->pool, part);
     if (count == 1) forget_saved(tape, first, 1, node->count);
     return tape->status;
@@ -216,12 +225,13 @@ static tg_status gather_parts(walk *w, uint32_t index) {
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
-/* Records the gradients of an instruction's operands. They belong to the user's line that recorded the instruction. */
+/* Records the gradients of an instruction's operands, where it has one. They belong to the user's line that recorded the instruction. */
 static tg_status differentiate(walk *w, uint32_t index) {
     enum { FEW = 8 };
     tg_tape        *tape = w->tape;
     const tgi_node *node = tgi_node_at(tape, index);
     tg_tensor       few[FEW], *x = few;
+    if (w->gradient[index - w->first] == TGI_NONE) return TG_OK;
     if (node->count > FEW) x = tgi_pool_take(&tape->pool, node->count * sizeof *x);
     if (!x) return tgi_out_of_memory(tape, node->op->name);
     for (uint32_t j = 0; j < node->count; j++)
@@ -229,22 +239,24 @@ static tg_status differentiate(walk *w, uint32_t index) {
 
     tape->file = node->file;
     tape->line = node->line;
-    uint32_t outer = tape->rule_of; /* a rule may differentiate too */
-    tape->rule_of = index;
-    tg_rule_call call = {.g = tgi_tensor(tape, gradient_so_far(w, index)),
+    uint32_t     outer = tgi_set_rule_of(tape, index); /* a rule may differentiate too */
+    tgi_callback caller = tgi_enter(tape, "a gradient rule", true);
+    tg_rule_call call = {.g = tgi_tensor(tape, w->gradient[index - w->first]),
                          .y = tgi_tensor(tape, index),
                          .x = x,
                          .count = (int)node->count,
                          .attr = node->attr};
     for (uint32_t j = 0; j < node->count && !tape->status; j++) {
-        if (!tgi_rule_of(node, j) || !tgi_is_marked(&w->wanted, node->in[j])) continue;
+        tg_rule *rule = tgi_rule_of(node, j);
+        if (!rule || !tgi_is_marked(&w->wanted, node->in[j])) continue;
         call.which = (int)j;
-        if (j == 0 && takes_part(node))
+        if (j == 0 && rule == tg_part_rule)
             list_part(w, index);
         else
-            gather(w, node->in[j], tgi_call_rule(tape, tgi_rule_of(node, j), &call));
+            gather(w, node->in[j], rule(&call));
     }
-    tape->rule_of = outer;
+    tgi_leave(tape, caller);
+    tgi_set_rule_of(tape, outer);
     forget_saved(tape, index, 0, takes_part(node) ? 1 : node->count);
     if (x != few) tgi_pool_give(&tape->pool, x);
     return tape->status;
@@ -291,7 +303,7 @@ static tg_status call_hook(walk *w, uint32_t parameter) {
     tgi_callback outer = tgi_enter(tape, "a gradient hook", true);
     tg_tensor    g = w->hook(tgi_tensor(tape, parameter), tgi_tensor(tape, index), w->context);
     if (tgi_leave(tape, outer)) return tape->status;
-    if (tg_is_none(g)) return tgi_unmark(&w->given, parameter), TG_OK;
+    if (tg_is_none(g)) return w->gradient[parameter - w->first] = TGI_NONE, TG_OK;
     if (check_answer(tape, g, tgi_node_at(tape, parameter))) return tape->status;
     w->gradient[parameter - w->first] = tgi_index(g);
     return TG_OK;
@@ -319,8 +331,8 @@ static tg_status walk_back(walk *w) {
     const tgi_marks *outer = tape->wanted; /* a rule may walk too */
     tape->wanted = &w->wanted;
     for (uint32_t i = w->end; !tape->status && (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
-        if (tgi_is_marked(&w->in_parts, i)) gather_parts(w, i);
-        if (tgi_is_marked(&w->given, i) && !tape->status) differentiate(w, i);
+        if (w->parts && tgi_is_marked(&w->in_parts, i)) gather_parts(w, i);
+        if (!tape->status) differentiate(w, i);
         if (w->hook && !tape->status) call_hooks(w, i);
     }
     tape->wanted = outer;
@@ -460,7 +472,7 @@ static tg_status plant_seeds(walk *w, int m, const tg_tensor *outputs, const tg_
     static const tgi_seed_names names = {"vjp", "the seed", "output"};
     for (int i = 0; i < m && !w->tape->status; i++) {
         tg_tensor seed = tgi_seed_for(w->tape, &names, outputs[i], seeds ? &seeds[i] : NULL);
-        if (!w->tape->status) gather(w, tgi_index(outputs[i]), seed);
+        if (!w->tape->status && tgi_is_marked(&w->wanted, tgi_index(outputs[i]))) gather(w, tgi_index(outputs[i]), seed);
     }
     return w->tape->status;
 }
@@ -480,7 +492,9 @@ static tg_status record_vjp(tg_tape *tape, int m, const tg_tensor *outputs, cons
     if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs), "vjp")) {
         for (int j = 0; j < n; j++)
             tgi_mark(&w.wanted, tgi_index(inputs[j]));
-        tgi_mark_ways(tape, m, outputs, &w.given, &w.wanted); /* nothing is given yet */
+        tgi_mark_ways(tape, m, outputs, &w.in_parts, &w.wanted); /* nothing is in parts yet */
+        for (uint32_t i = w.first; (i = tgi_marked_from(&w.wanted, i)) != TGI_NONE; i++)
+            want(&w, i);
         if (!plant_seeds(&w, m, outputs, seeds) && !walk_back(&w)) {
             tgi_resume(tape, scope);
             collect(&w, n, inputs, grads);
