@@ -3,12 +3,14 @@
  * Its body has been recorded, as that of any loop. It is recorded again instruction by instruction, this time outside of a loop: what is the
  * same in all steps as it is, and what depends on an input of the step by its op's rule for batches, with the steps along a new first
  * axis. So a hundred products of a matrix and a vector become one of two matrices. The steps are taken some at a time, where all at once
- * would need much memory: these are the steps of a loop then. Where an op has no rule, it all stays as it is.
+ * would need much memory: these are the steps of a loop then. Where an op has no rule, it all stays as it is. Some sums of products
+ * are better done otherwise, as contract.c finds.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "core/residency.h"
+#include "grad/contract.h"
 #include "grad/grad.h"
 #include "grad/loop_op.h"
 #include "ops/batched.h"
@@ -16,11 +18,15 @@
 /* So many bytes may what depends on the step take for all steps at once; and fewer steps than that at once are not worth it. */
 enum { MOST_BYTES = 1 << 23, FEWEST = 4 };
 
+enum { BY_ITSELF, CONTRACTS, IN_CONTRACTION };
+
 typedef struct vectorizer {
     tg_tape             *tape;
     const tgi_loop_call *call;
     tgi_part             body;     /* a copy: others may begin, and it move */
     bool                *varies;   /* of each instruction of the body: whether it depends on the step; */
+    uint32_t            *readers;  /* how many others read it; */
+    uint8_t             *role;     /* whether it is a contraction, or in one; */
     tg_tensor           *copy;     /* and what stands for it */
     bool                *has_axis; /* room for the operands of an instruction, */
     tg_tensor           *x;        /* and for these */
@@ -56,6 +62,36 @@ static bool is_input(const vectorizer *v, uint32_t index) {
     return false;
 }
 
+static void count_readers(const vectorizer *v) {
+    const tgi_loop *loop = v->body.loop;
+    for (uint32_t i = v->body.start; i < v->body.end; i++) {
+        const tgi_node *node = tgi_node_at(v->tape, i);
+        for (uint32_t j = 0; j < node->count; j++)
+            if (node->in[j] >= v->body.start) v->readers[node->in[j] - v->body.start]++;
+    }
+    for (uint32_t k = 0; k < loop->outputs; k++)
+        v->readers[loop->result[k] - v->body.start]++;
+}
+
+static bool find_contraction(const vectorizer *v, uint32_t index, tgi_contraction *c) {
+    tgi_varying_body body = {v->tape, v->body.start, v->call->spec.steps, v->varies, v->readers};
+    return tgi_find_contraction(&body, index, c);
+}
+
+/* How many bytes less there are in each step because of a contraction. */
+static int64_t note_contraction(const vectorizer *v, uint32_t index) {
+    tgi_contraction c;
+    int64_t         bytes = 0;
+    if (!find_contraction(v, index, &c)) return 0;
+    v->role[index - v->body.start] = CONTRACTS;
+    for (int i = 0; i < c.inside; i++) {
+        uint8_t *role = &v->role[c.in_place_of[i] - v->body.start];
+        if (*role != IN_CONTRACTION) bytes += (int64_t)tgi_node_bytes(tgi_node_at(v->tape, c.in_place_of[i]));
+        *role = IN_CONTRACTION;
+    }
+    return bytes;
+}
+
 /* Marks what depends on the step, and says how many bytes that is in each; -1 where it cannot be done. A loop in the body has captured
  * what is of the body. */
 static int64_t look_through(const vectorizer *v) {
@@ -69,6 +105,7 @@ static int64_t look_through(const vectorizer *v) {
         if (!*varies) continue;
         if (node->op->infer && (!has_rule(v->tape, node) || !has_room(v, node))) return -1;
         if (!node->view) bytes += (int64_t)tgi_node_bytes(node);
+        bytes -= note_contraction(v, i);
     }
     return bytes;
 }
@@ -103,15 +140,27 @@ static tg_tensor add_parts(const vectorizer *v, const tgi_node *node) {
     return sum;
 }
 
-static tg_tensor copy_instruction(const vectorizer *v, const tgi_node *node, bool varies) {
-    tg_batch_call call = {node->op, (int)node->count, v->x, v->has_axis, v->steps, node->attr, node->attr_size};
+static tg_tensor copy_contraction(const vectorizer *v, uint32_t index) {
+    tgi_contraction c;
+    tg_tensor       x[TGI_MOST_FACTORS];
+    if (!find_contraction(v, index, &c)) return tgi_invalid(v->tape);
+    for (int i = 0; i < c.count; i++)
+        x[i] = *copy_of(v, c.factor[i].index);
+    return tgi_contract(&c, x, tgi_batched_shape(v->steps, tgi_node_shape(tgi_node_at(v->tape, index))));
+}
+
+static tg_tensor copy_instruction(const vectorizer *v, uint32_t index) {
+    const tgi_node *node = tgi_node_at(v->tape, index);
+    tg_batch_call   call = {node->op, (int)node->count, v->x, v->has_axis, v->steps, node->attr, node->attr_size};
     for (uint32_t j = 0; j < node->count; j++) {
         v->x[j] = *copy_of(v, node->in[j]);
         v->has_axis[j] = v->varies[node->in[j] - v->body.start];
     }
     v->tape->file = node->file;
     v->tape->line = node->line;
-    if (!varies) return (tg_record)(v->tape, node->op, (int)node->count, v->x, node->attr, node->attr_size);
+    if (v->role[index - v->body.start] == CONTRACTS) return copy_contraction(v, index);
+    if (!v->varies[index - v->body.start])
+        return (tg_record)(v->tape, node->op, (int)node->count, v->x, node->attr, node->attr_size);
     if (node->op == &tgi_add_parts_op) return add_parts(v, node);
     return node->op->batch ? node->op->batch(&call) : tgi_batch_elements(&call);
 }
@@ -134,8 +183,9 @@ static tg_status record_steps(vectorizer *v, int64_t steps, const tg_tensor *x, 
         *copy_of(v, c->inner) = tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, c->outer));
     for (uint32_t i = v->body.start + 1; i < v->body.end && !v->tape->status; i++) {
         const tgi_node *node = tgi_node_at(v->tape, i);
-        if (!tg_valid(*copy_of(v, i))) /* what is captured, and inputs, have been placed */
-            *copy_of(v, i) = node->op->infer ? copy_instruction(v, node, v->varies[i - v->body.start]) : copy_leaf(v, i);
+        if (v->role[i - v->body.start] != IN_CONTRACTION &&
+            !tg_valid(*copy_of(v, i))) /* captured values and inputs are there */
+            *copy_of(v, i) = node->op->infer ? copy_instruction(v, i) : copy_leaf(v, i);
     }
     for (uint32_t k = 0; k < loop->outputs && !v->tape->status; k++) {
         uint32_t at = loop->result[k];
@@ -218,9 +268,14 @@ bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr
     if (spec->states || !spec->steps) return false;
     v.copy = tgi_pool_take(&tape->pool, (count + operands + lists) * sizeof *v.copy);
     v.varies = tgi_pool_take(&tape->pool, (count + operands) * sizeof *v.varies);
+    v.role = tgi_pool_take(&tape->pool, count * sizeof *v.role);
+    v.readers = tgi_pool_take(&tape->pool, count * sizeof *v.readers);
     bool done = false;
-    if (v.copy && v.varies) {
+    if (v.copy && v.varies && v.role && v.readers) {
         memset(v.varies, 0, (count + operands) * sizeof *v.varies);
+        memset(v.role, 0, count * sizeof *v.role);
+        memset(v.readers, 0, count * sizeof *v.readers);
+        count_readers(&v);
         v.x = v.copy + count;
         v.has_axis = v.varies + count;
         v.steps = steps_at_once(&v, spec->steps);
@@ -230,5 +285,7 @@ bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr
         tgi_out_of_memory(tape, call->what);
     tgi_pool_give(&tape->pool, v.copy);
     tgi_pool_give(&tape->pool, v.varies);
+    tgi_pool_give(&tape->pool, v.role);
+    tgi_pool_give(&tape->pool, v.readers);
     return done || tape->status;
 }

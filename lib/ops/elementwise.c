@@ -177,6 +177,10 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
     static DEFINE_BINARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules, #formula)
 #include "ops/elementwise_table.h"
 
+bool tgi_is_mul(const tg_op *op) {
+    return op->loops && tgi_loop_of(op, TG_F64) == tgi_mul_f64;
+}
+
 /* ---- where ------------------------------------------------------------------------------------------------------- */
 
 static tg_status infer_where(tg_infer *call) {

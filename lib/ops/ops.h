@@ -43,7 +43,10 @@ int            tgi_count_of_parts(const tgi_node *node);
 tgi_added_part tgi_added_part_of(const tgi_node *node, int i);
 
 /* Ops of which it is known otherwise which elements go where: scatter_add adds to what gather would take. */
-extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_matmul_op;
+extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_matmul_op, tgi_sum_op;
+
+/* Whether it is the op of tg_mul. */
+bool tgi_is_mul(const tg_op *op);
 
 /* Adds x to the elements at `place`, which has its shape and dtype; where several of them are the same one, in row-major order. */
 void tgi_add_to_place(const tg_array *x, const tg_array *place);

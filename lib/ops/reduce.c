@@ -208,19 +208,20 @@ static void sum_emit(tg_emit_call *call) {
     (in_rows(call) ? add_rows : add_elements)(call, &t);
 }
 
+const tg_op tgi_sum_op = {"sum",
+                          1,
+                          infer_sum,
+                          .kernel = sum_kernel,
+                          .rules = sum_rules,
+                          .lead = tgi_leading_axes,
+                          .reduced = tgi_reduced_axes,
+                          .block_reduce = &sum_in_blocks,
+                          .linearity = TG_LINEAR_TOGETHER,
+                          .emit = sum_emit,
+                          .batch = tgi_batch_reduction};
+
 tg_tensor(tg_sum_axes)(tg_tensor x, tg_axes axes, bool keepdim) {
-    static const tg_op op = {"sum",
-                             1,
-                             infer_sum,
-                             .kernel = sum_kernel,
-                             .rules = sum_rules,
-                             .lead = tgi_leading_axes,
-                             .reduced = tgi_reduced_axes,
-                             .block_reduce = &sum_in_blocks,
-                             .linearity = TG_LINEAR_TOGETHER,
-                             .emit = sum_emit,
-                             .batch = tgi_batch_reduction};
-    return tgi_reduce(&op, x, axes, keepdim);
+    return tgi_reduce(&tgi_sum_op, x, axes, keepdim);
 }
 
 tg_tensor(tg_sum)(tg_tensor x) {
