@@ -94,7 +94,7 @@ typedef void tg_map_body(tg_tape *tape, const tg_tensor *x, tg_tensor *y, void *
  *
  * Where every op of the body that depends on the part has a rule for batches (tg_op.batch), as nearly all of the library's have, ops for all
  * parts at once are recorded: a hundred products of a matrix with a vector are one of two matrices. What is the same for all parts is
- * computed once. Many parts are done some at a time, so that values in between take some 8 MB. Products and sums may then differ from
+ * computed once. Many parts are done some at a time, so that values in between take some 32 MB. Products and sums may then differ from
  * those of a single part in the last places. Else it is a tg_scan without states. */
 tg_status tg_map(tg_tape *tape, tg_map_body *body, void *context, int axis, int n, const tg_tensor *x, int m, tg_tensor *y);
 

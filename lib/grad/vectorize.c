@@ -16,7 +16,7 @@
 #include "ops/batched.h"
 
 /* So many bytes may what depends on the step take for all steps at once; and fewer steps than that at once are not worth it. */
-enum { MOST_BYTES = 1 << 23, FEWEST = 4 };
+enum { MOST_BYTES = 1 << 25, FEWEST = 4 };
 
 enum { BY_ITSELF, CONTRACTS, IN_CONTRACTION };
 
@@ -257,7 +257,9 @@ static int64_t steps_at_once(const vectorizer *v, int64_t steps) {
     int64_t bytes = look_through(v), some = bytes > 0 ? MOST_BYTES / bytes : steps;
     if (bytes < 0) return 0;
     if (some >= steps) return steps;
-    return some >= FEWEST && can_be_cut(v) ? some : 0;
+    if (some < FEWEST || !can_be_cut(v)) return 0;
+    int64_t pieces = (steps + some - 1) / some;
+    return (steps + pieces - 1) / pieces;
 }
 
 bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr *attr) {
