@@ -126,7 +126,8 @@ static tg_tensor free_columns(task *t, const hand *h, tg_tensor y) {
     return tg_stack(tg_list_from(2, columns), 0);
 }
 
-/* The errors, (points, 3), or their derivatives for theta, (points, 3, THETA), and for the places. */
+/* The errors, (points, 3), or their derivatives for theta and for the places. Those for theta are columns, (THETA, points, 3), as the code by
+ * hand gives them; of the tuned form they are rows. */
 static void record(task *t) {
     const hand *h = t->state;
     bool        tuned = t->options.tuned;
@@ -140,7 +141,7 @@ static void record(task *t) {
         tg_tensor slopes = tg_reshape(tg_jacobian(matrix, h->theta), TG_SHAPE(4 * h->bones + 1, 3 * THETA));
         task_result(t, tg_neg(tg_matmul(skin, slopes)));
     } else
-        task_result(t, tg_jacobian(y, h->theta));
+        task_result(t, tg_permute(tg_jacobian(y, h->theta), TG_AXES(2, 0, 1)));
     if (!tg_is_none(h->free)) task_result(t, free_columns(t, h, y));
 }
 
@@ -261,7 +262,8 @@ static json_t *output(const task *t) {
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < places; j++)
             row[j] = t->result[1].values[j * rows + i];
-        memcpy(row + places, t->result[0].values + i * THETA, THETA * sizeof *row);
+        for (int64_t j = 0; j < THETA; j++)
+            row[places + j] = t->result[0].values[t->options.tuned ? i * THETA + j : j * rows + i];
         list = json_append(list, json_list(row, places + THETA));
     }
     return list;
