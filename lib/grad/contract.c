@@ -283,10 +283,10 @@ static bool stays(const tgi_contraction *c, const tg_tensor *x) {
     return true;
 }
 
-/* What the factors come to that are not multiplied early. */
-static tg_tensor all_same(const tgi_contraction *c, const tg_tensor *x) {
-    char      equation[TGI_MOST_FACTORS * (TG_MAX_RANK + 1) + TG_MAX_RANK + 8];
-    int       first = c->early + 1, length = 0;
+tg_tensor tgi_contract_same(const tgi_contraction *c, const tg_tensor *x) {
+    char equation[TGI_MOST_FACTORS * (TG_MAX_RANK + 1) + TG_MAX_RANK + 8];
+    int  first = c->early + 1, length = 0;
+    if (first == c->count) return TG_NONE;
     tg_tensor same = x[first];
     if (first + 1 == c->count) return same;
     if (stays(c, x)) {
@@ -301,7 +301,7 @@ static tg_tensor all_same(const tgi_contraction *c, const tg_tensor *x) {
     return einsum(equation, c->count - first, x + first);
 }
 
-tg_tensor tgi_contract(const tgi_contraction *c, const tg_tensor *x, tg_shape result) {
+tg_tensor tgi_contract(const tgi_contraction *c, const tg_tensor *x, tg_tensor same, tg_shape result) {
     char      equation[4 * (TG_MAX_RANK + 1) + 8];
     tg_tensor pair[2] = {x[0]};
     for (int i = 1; i <= c->early; i++) {
@@ -310,9 +310,9 @@ tg_tensor tgi_contract(const tgi_contraction *c, const tg_tensor *x, tg_shape re
         pair[0] = einsum(equation, 2, pair);
     }
     tg_tensor y = pair[0];
-    if (c->early + 1 < c->count) {
+    if (!tg_is_none(same)) {
         snprintf(equation, sizeof equation, "A%s,%s->A%s", c->step[c->early], c->same, c->out);
-        pair[1] = all_same(c, x);
+        pair[1] = same;
         y = einsum(equation, 2, pair);
     }
     return tg_valid(y) && !tg_shape_equal(tg_shape_of(y), result) ? tg_reshape(y, result) : y;

@@ -38,7 +38,9 @@ typedef struct tgi_varying_body {
 /* Whether instruction `index` of the body is one that is better done so, for all steps at once. */
 bool tgi_find_contraction(const tgi_varying_body *body, uint32_t index, tgi_contraction *c);
 
-/* Records it: x stands for the factors, the first one with an axis for the steps before the others. */
-tg_tensor tgi_contract(const tgi_contraction *c, const tg_tensor *x, tg_shape result);
+/* Records what is the same in all steps, TG_NONE if there is nothing: x stands for the factors. And the whole of it, with the axis of the
+ * steps before the others, as the first factor has it. */
+tg_tensor tgi_contract_same(const tgi_contraction *c, const tg_tensor *x);
+tg_tensor tgi_contract(const tgi_contraction *c, const tg_tensor *x, tg_tensor same, tg_shape result);
 
 #endif

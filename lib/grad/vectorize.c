@@ -27,7 +27,9 @@ typedef struct vectorizer {
     bool                *varies;   /* of each instruction of the body: whether it depends on the step; */
     uint32_t            *readers;  /* how many others read it; */
     uint8_t             *role;     /* whether it is a contraction, or in one; */
-    tg_tensor           *copy;     /* and what stands for it */
+    tg_tensor           *copy;     /* and what stands for it; */
+    tg_tensor           *before;   /* where some steps are done at a time: for what is the same in all, before the loop */
+    bool                 in_loop;  /* whether that has been recorded */
     bool                *has_axis; /* room for the operands of an instruction, */
     tg_tensor           *x;        /* and for these */
     int64_t              steps;    /* at once */
@@ -116,6 +118,27 @@ static tg_tensor *copy_of(const vectorizer *v, uint32_t index) {
     return &v->copy[index - v->body.start];
 }
 
+static bool varies(const vectorizer *v, uint32_t index) {
+    return v->varies[index - v->body.start];
+}
+
+/* Numbers are recorded again, and constants captured. */
+static tg_tensor copy_leaf(const vectorizer *v, uint32_t index) {
+    const tgi_node *node = tgi_node_at(v->tape, index);
+    if (node->op == &tgi_number) return tgi_copy_number(v->tape, node);
+    return tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, index));
+}
+
+/* What has been recorded before the loop is captured when it is read. */
+static tg_tensor operand(const vectorizer *v, uint32_t index) {
+    tg_tensor *copy = copy_of(v, index);
+    if (tg_valid(*copy) || !v->in_loop) return *copy;
+    *copy = tgi_node_at(v->tape, index)->op == &tgi_number
+                ? copy_leaf(v, index)
+                : tgi_captured_tensor(v->tape, v->call->what, v->before[index - v->body.start]);
+    return *copy;
+}
+
 /* The gradient of what parts were taken of, all at once: that of the parts of all. */
 static tg_tensor add_parts(const vectorizer *v, const tgi_node *node) {
     int        count = tgi_count_of_parts(node);
@@ -140,36 +163,46 @@ static tg_tensor add_parts(const vectorizer *v, const tgi_node *node) {
     return sum;
 }
 
+/* The factors of a contraction from `first` on. */
+static void find_factors(const vectorizer *v, uint32_t index, int first, tgi_contraction *c, tg_tensor *x) {
+    find_contraction(v, index, c);
+    for (int i = first; i < c->count; i++)
+        x[i] = operand(v, c->factor[i].index);
+}
+
 static tg_tensor copy_contraction(const vectorizer *v, uint32_t index) {
     tgi_contraction c;
-    tg_tensor       x[TGI_MOST_FACTORS];
-    if (!find_contraction(v, index, &c)) return tgi_invalid(v->tape);
-    for (int i = 0; i < c.count; i++)
-        x[i] = *copy_of(v, c.factor[i].index);
-    return tgi_contract(&c, x, tgi_batched_shape(v->steps, tgi_node_shape(tgi_node_at(v->tape, index))));
+    tg_tensor       x[TGI_MOST_FACTORS], same;
+    find_factors(v, index, 0, &c, x);
+    same = v->in_loop ? v->before[index - v->body.start] : tgi_contract_same(&c, x);
+    if (v->in_loop) same = tgi_captured_tensor(v->tape, v->call->what, same);
+    return tgi_contract(&c, x, same, tgi_batched_shape(v->steps, tgi_node_shape(tgi_node_at(v->tape, index))));
 }
 
 static tg_tensor copy_instruction(const vectorizer *v, uint32_t index) {
     const tgi_node *node = tgi_node_at(v->tape, index);
     tg_batch_call   call = {node->op, (int)node->count, v->x, v->has_axis, v->steps, node->attr, node->attr_size};
-    for (uint32_t j = 0; j < node->count; j++) {
-        v->x[j] = *copy_of(v, node->in[j]);
-        v->has_axis[j] = v->varies[node->in[j] - v->body.start];
-    }
     v->tape->file = node->file;
     v->tape->line = node->line;
     if (v->role[index - v->body.start] == CONTRACTS) return copy_contraction(v, index);
-    if (!v->varies[index - v->body.start])
-        return (tg_record)(v->tape, node->op, (int)node->count, v->x, node->attr, node->attr_size);
+    for (uint32_t j = 0; j < node->count; j++) {
+        v->x[j] = operand(v, node->in[j]);
+        v->has_axis[j] = varies(v, node->in[j]);
+    }
+    if (!varies(v, index)) return (tg_record)(v->tape, node->op, (int)node->count, v->x, node->attr, node->attr_size);
     if (node->op == &tgi_add_parts_op) return add_parts(v, node);
     return node->op->batch ? node->op->batch(&call) : tgi_batch_elements(&call);
 }
 
-/* Numbers are recorded again, and constants captured. */
-static tg_tensor copy_leaf(const vectorizer *v, uint32_t index) {
-    const tgi_node *node = tgi_node_at(v->tape, index);
-    if (node->op == &tgi_number) return tgi_copy_number(v->tape, node);
-    return tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, index));
+static void place_captures(const vectorizer *v) {
+    for (const tgi_capture *c = v->body.loop->captures; c; c = c->previous)
+        *copy_of(v, c->inner) = tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, c->outer));
+}
+
+/* Captured values and inputs are there already. */
+static void copy_one(const vectorizer *v, uint32_t index) {
+    if (!tg_valid(*copy_of(v, index)))
+        *copy_of(v, index) = tgi_node_at(v->tape, index)->op->infer ? copy_instruction(v, index) : copy_leaf(v, index);
 }
 
 /* Of the inputs the steps stand along the first axis, and of the results in the end, too. */
@@ -179,20 +212,31 @@ static tg_status record_steps(vectorizer *v, int64_t steps, const tg_tensor *x, 
     memset(v->copy, 0, (v->body.end - v->body.start) * sizeof *v->copy);
     for (uint32_t j = 0; j < loop->inputs; j++)
         *copy_of(v, loop->given[j]) = x[j];
-    for (const tgi_capture *c = loop->captures; c; c = c->previous)
-        *copy_of(v, c->inner) = tgi_captured_tensor(v->tape, v->call->what, tgi_tensor(v->tape, c->outer));
-    for (uint32_t i = v->body.start + 1; i < v->body.end && !v->tape->status; i++) {
-        const tgi_node *node = tgi_node_at(v->tape, i);
-        if (v->role[i - v->body.start] != IN_CONTRACTION &&
-            !tg_valid(*copy_of(v, i))) /* captured values and inputs are there */
-            *copy_of(v, i) = node->op->infer ? copy_instruction(v, i) : copy_leaf(v, i);
-    }
+    if (!v->in_loop) place_captures(v);
+    for (uint32_t i = v->body.start + 1; i < v->body.end && !v->tape->status; i++)
+        if (v->role[i - v->body.start] != IN_CONTRACTION && (varies(v, i) || !v->in_loop)) copy_one(v, i);
     for (uint32_t k = 0; k < loop->outputs && !v->tape->status; k++) {
         uint32_t at = loop->result[k];
         tg_shape shape = tgi_node_shape(tgi_node_at(v->tape, at));
-        y[k] = *copy_of(v, at);
-        if (!v->varies[at - v->body.start]) y[k] = tg_broadcast_to(y[k], tgi_batched_shape(steps, shape));
+        y[k] = operand(v, at);
+        if (!varies(v, at)) y[k] = tg_broadcast_to(y[k], tgi_batched_shape(steps, shape));
     }
+    return v->tape->status;
+}
+
+/* What is the same in all steps, and in a contraction. */
+static tg_status record_before(vectorizer *v) {
+    tgi_contraction c;
+    tg_tensor       x[TGI_MOST_FACTORS];
+    memset(v->copy, 0, (v->body.end - v->body.start) * sizeof *v->copy);
+    place_captures(v);
+    for (uint32_t i = v->body.start + 1; i < v->body.end && !v->tape->status; i++) {
+        bool contracts = v->role[i - v->body.start] == CONTRACTS;
+        if (!varies(v, i)) copy_one(v, i);
+        if (contracts) find_factors(v, i, 1, &c, x);
+        v->before[i - v->body.start] = contracts ? tgi_contract_same(&c, x) : *copy_of(v, i);
+    }
+    v->in_loop = true;
     return v->tape->status;
 }
 
@@ -242,6 +286,7 @@ static bool can_be_cut(const vectorizer *v) {
 static tg_status record(vectorizer *v, tg_tensor *room) {
     const tg_loop_spec *spec = &v->call->spec;
     if (v->steps >= spec->steps) return record_steps(v, spec->steps, spec->x, spec->y);
+    if (record_before(v)) return v->tape->status;
     return record_in_pieces(v, spec->steps / v->steps, room, room + spec->inputs);
 }
 
@@ -268,7 +313,7 @@ bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr
     size_t              count = v.body.end - v.body.start, operands = most_operands(&v);
     size_t              lists = (size_t)spec->inputs + 2 * (size_t)spec->outputs;
     if (spec->states || !spec->steps) return false;
-    v.copy = tgi_pool_take(&tape->pool, (count + operands + lists) * sizeof *v.copy);
+    v.copy = tgi_pool_take(&tape->pool, (2 * count + operands + lists) * sizeof *v.copy);
     v.varies = tgi_pool_take(&tape->pool, (count + operands) * sizeof *v.varies);
     v.role = tgi_pool_take(&tape->pool, count * sizeof *v.role);
     v.readers = tgi_pool_take(&tape->pool, count * sizeof *v.readers);
@@ -278,7 +323,8 @@ bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr
         memset(v.role, 0, count * sizeof *v.role);
         memset(v.readers, 0, count * sizeof *v.readers);
         count_readers(&v);
-        v.x = v.copy + count;
+        v.before = v.copy + count;
+        v.x = v.before + count;
         v.has_axis = v.varies + count;
         v.steps = steps_at_once(&v, spec->steps);
         done = v.steps > 0;

@@ -6,6 +6,7 @@
 
 #include "grad/loop_op.h"
 #include "grad/sparse_checks.h"
+#include "ops/ops.h"
 #include "ops/trial.h"
 #include "support.h"
 
@@ -167,6 +168,40 @@ START_TEST(much_is_done_some_at_a_time) {
 }
 END_TEST
 
+/* What is the same in all steps, and the factor of all in a contraction, are not computed again for each piece. */
+static void with_constants(tg_tape *tape, const tg_tensor *x, tg_tensor *y, void *context) {
+    const tg_tensor *c = context;
+    tg_tensor        weights = tg_exp(c[1]);
+    (void)tape;
+    y[0] = tg_sum_axes(tg_mul(tg_matmul(x[0], c[0]), weights), TG_AXES(0), false);
+    y[1] = weights;
+}
+
+START_TEST(what_is_the_same_is_done_before_the_loop) {
+    enum { PARTS = 50, STACK = 4, INNER = 3, N = 40000 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor c[2] = {tg_randn(tape, TG_F64, TG_SHAPE(INNER, N)), tg_randn(tape, TG_F64, TG_SHAPE(STACK, 1, N))}, y[2];
+    tg_tensor x = tg_randn(tape, TG_F64, TG_SHAPE(PARTS, STACK, 3, INNER));
+    ck_assert(!tg_map(tape, with_constants, c, 0, 1, &x, 2, y) && has_loop(tape));
+    int exponentials = 0, products = 0;
+    for (uint32_t i = 0; i < tape->count; i++) {
+        bool in_body = tgi_node_at(tape, i)->part != tape->part;
+        exponentials += in_body && !strcmp(tgi_node_at(tape, i)->op->name, "exp");
+        products += in_body && tgi_is_mul(tgi_node_at(tape, i)->op);
+    }
+    ck_assert_msg(exponentials == 1 && products == 1, "%d and %d in bodies", exponentials, products); /* as recorded first */
+    for (int k = 0; k < PARTS; k += 7) {
+        tg_tensor part = tg_select(x, 0, k), one[2];
+        with_constants(tape, &part, one, c);
+        for (int i = 0; i < 2; i++) {
+            tg_tensor difference = tg_sub(one[i], tg_select(y[i], 0, k));
+            ck_assert_double_lt(tg_item(tg_max(tg_abs(difference))), 1e-11);
+        }
+    }
+    finish(tape);
+}
+END_TEST
+
 /* A map in the body of a loop, and of a map. */
 static void inner(tg_tape *tape, const tg_tensor *x, tg_tensor *y, void *context) {
     (void)tape;
@@ -251,6 +286,7 @@ Suite *suite_vectorize(void) {
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("loops");
     tcase_add_test(tcase, much_is_done_some_at_a_time);
+    tcase_add_test(tcase, what_is_the_same_is_done_before_the_loop);
     tcase_add_test(tcase, a_map_stands_in_a_loop_and_in_a_map);
     tcase_add_loop_test(tcase, an_own_op_may_have_the_rule, 0, 2);
     suite_add_tcase(suite, tcase);
