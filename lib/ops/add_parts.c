@@ -10,6 +10,7 @@
 
 #include "kernels/strided.h"
 #include "ops/c_text.h"
+#include "ops/index.h"
 #include "ops/ops.h"
 
 /* ---- adding an array to a part of another, or putting it there --------------------------------------------------- */
@@ -312,7 +313,17 @@ static bool can_go_back(tg_tape *tape, const tg_op *op) {
     return false;
 }
 
+/* The only part, if it has elements of all rows. */
+static bool is_one_of_each_row(const tg_tape *tape, const tgi_node *node) {
+    if (node->op != &tgi_gather_op || !tgi_floating((tg_dtype)node->dtype)) return false;
+    int axis = (int)((const tgi_along *)node->attr)->axis;
+    return tgi_gathers_one(tgi_node_at(tape, node->in[0]), tgi_node_at(tape, node->in[1]), axis);
+}
+
 tg_tensor tgi_add_parts(tg_tape *tape, uint32_t count, const tgi_taken_part *part) {
+    const tgi_node *first = tgi_node_at(tape, part->index);
+    if (count == 1 && is_one_of_each_row(tape, first))
+        return tgi_gather_back_one(tgi_tensor(tape, part->gradient), tgi_tensor(tape, first->in[1]), first->attr);
     for (uint32_t i = 0; i < count; i++)
         if (!can_go_back(tape, tgi_node_at(tape, part[i].index)->op)) return tgi_invalid(tape);
     room       r = room_for(tape, count, part);

@@ -277,6 +277,22 @@ DEFINE_WHERE(f64, bits_of_64)
 DEFINE_WHERE(i64, bits_of_64)
 DEFINE_WHERE(b8, bits_of_8)
 
+/* ---- at_index ---------------------------------------------------------------------------------------------------- */
+
+/* As a rule a row has one index and one value, and its elements are numbered. */
+#define DEFINE_AT_INDEX(suffix, T) \
+    TGI_KERNEL(tgi_at_index_##suffix, PARAMETERS, (n, out, in, step)) { \
+        const int64_t *index = in[0], *number = in[1], only = n > 0 ? *index : 0; \
+        const T       *x = in[2], value = n > 0 ? *x : 0; \
+        T             *y = out; \
+        if (!step[0] && step[1] && !step[2]) \
+            FOR_ALL y[i] = number[i] == only ? value : 0; \
+        else \
+            FOR_ALL y[i] = number[i * step[1]] == index[i * step[0]] ? x[i * step[2]] : 0; \
+    }
+DEFINE_AT_INDEX(f32, float)
+DEFINE_AT_INDEX(f64, double)
+
 /* ---- cast -------------------------------------------------------------------------------------------------------- */
 
 #define FITS_INT64(x) ((x) >= -0x1p63f && (x) < 0x1p63f)

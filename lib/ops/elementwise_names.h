@@ -1,6 +1,6 @@
 /* ops/elementwise_names.h: LOOP(name_dtype) for each loop of the elementwise ops. The includer defines LOOP.
  *
- * where has the operands condition, a, b; a cast is named after the dtypes that it is from and to.
+ * where has the operands condition, a, b; at_index those of gather.c; a cast is named after the dtypes that it is from and to.
  *
  * SPDX-License-Identifier: MIT */
 #define LOOPS_FLOAT(name) LOOP(name##_f32) LOOP(name##_f64)
@@ -16,6 +16,7 @@
 #define INNER_BINARY(name, formula, gradient_a, gradient_b) LOOPS_FLOAT(name)
 #include "ops/elementwise_table.h"
 LOOPS_ANY(where)
+LOOPS_FLOAT(at_index)
 LOOPS_ANY(f32_to)
 LOOPS_ANY(f64_to)
 LOOPS_ANY(i64_to)

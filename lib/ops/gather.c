@@ -5,6 +5,7 @@
 
 #include "kernels/strided.h"
 #include "ops/batched.h"
+#include "ops/elementwise_loops.h"
 #include "ops/index.h"
 
 /* ---- gather: single elements along an axis, and back ------------------------------------------------------------- */
@@ -163,6 +164,55 @@ const tg_op tgi_gather_op = {"gather",
 
 tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
     return tgi_record_along(&tgi_gather_op, axis, 2, (tg_tensor[]){x, index});
+}
+
+/* ---- back from one element of each row ---------------------------------------------------------------------------- */
+
+/* Where an axis has one index the gradient can be made element by element, from the index, the number of the element and the value that goes
+ * there. Unlike zeros to which it is added, that is fused with what makes the rest of the gradient, and never is in memory itself. */
+
+static tg_status infer_at_index(tg_infer *call) {
+    if (tgi_require_equal(call, call->in[0].dtype, TG_I64) || tgi_require_equal(call, call->in[1].dtype, TG_I64) ||
+        tgi_require_loop(call, call->in[2].dtype))
+        return call->tape->status;
+    call->out.dtype = call->in[2].dtype;
+    return tg_infer_broadcast(call);
+}
+
+static tg_tensor at_index(tg_tensor index, tg_tensor number, tg_tensor x);
+
+static tg_tensor at_index_rule(const tg_rule_call *call) {
+    return at_index(call->x[0], call->x[1], call->g);
+}
+
+static tg_rule *const at_index_rules[] = {NULL, NULL, at_index_rule};
+
+static tg_tensor at_index(tg_tensor index, tg_tensor number, tg_tensor x) {
+    static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_at_index_f32, [TG_F64] = tgi_at_index_f64);
+    static const tg_op    op = {"at_index",
+                                3,
+                                infer_at_index,
+                                .loops = &loops,
+                                .rules = at_index_rules,
+                                .formula = "index, number, x: number == index ? x : 0"};
+    return tg_record(NULL, &op, 3, ((tg_tensor[]){index, number, x}), NULL, 0);
+}
+
+/* The numbers of the elements take memory, too: rows that are long, and few, are better off with zeros. */
+bool tgi_gathers_one(const tgi_node *x, const tgi_node *index, int axis) {
+    enum { LONGEST = 1 << 16, FEWEST = 8 };
+    int64_t rows = 1;
+    for (int i = 0; i < index->rank; i++) {
+        if (index->dims[i] != (i == axis ? 1 : x->dims[i])) return false;
+        rows *= index->dims[i];
+    }
+    return rows >= FEWEST && x->dims[axis] <= LONGEST;
+}
+
+tg_tensor tgi_gather_back_one(tg_tensor g, tg_tensor index, const tgi_along *along) {
+    tg_shape  shape = {.rank = (int)(tg_shape_of(index).rank - along->axis), .dims = {along->size, 1, 1, 1, 1, 1, 1, 1}};
+    tg_tensor number = tg_reshape(tg_arange(g.tape, TG_I64, 0, (double)along->size, 1), shape);
+    return at_index(index, number, g);
 }
 
 /* ---- scatter ----------------------------------------------------------------------------------------------------- */

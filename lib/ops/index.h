@@ -6,6 +6,8 @@
 
 #include <tapegrad/emit.h>
 
+#include "ops/ops.h"
+
 /* A sum of more than so many numbers, added one by one in float32, would show it: such sums are put together in float64. */
 enum { TGI_FEW_SUMMED = 32 };
 
@@ -17,6 +19,11 @@ tg_status tgi_check_indexed(const tg_infer *call);
 
 /* Records an op along an axis of its first operand, the second being indices. */
 tg_tensor tgi_record_along(const tg_op *op, int axis, int count, const tg_tensor *x);
+
+/* Whether gather takes one element of each row along the axis, so that its way back is best made element by element; and that: g where the
+ * index says, else 0 (gather.c). */
+bool      tgi_gathers_one(const tgi_node *x, const tgi_node *index, int axis);
+tg_tensor tgi_gather_back_one(tg_tensor g, tg_tensor index, const tgi_along *along);
 
 /* ---- in C (index_text.c) ------------------------------------------------------------------------------------------ */
 

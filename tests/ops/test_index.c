@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <string.h>
 
 #include "ops/op_table.h"
 
@@ -234,6 +235,35 @@ START_TEST(higher_derivatives_of_formulas) {
 }
 END_TEST
 
+static bool has_bits_of(tg_tensor a, tg_tensor b) {
+    size_t bytes = (size_t)tg_size(a) * tg_dtype_size(tg_dtype_of(a));
+    return tg_shape_equal(tg_shape_of(a), tg_shape_of(b)) && !memcmp(tg_data(a), tg_data(b), bytes);
+}
+
+/* One index for each row, along either axis: the way back is made element by element, and is that of zeros to which it is added. */
+START_TEST(one_element_of_each_row_goes_back_to_its_place) {
+    enum { ROWS = 9, COLUMNS = 70 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_randn(tape, floats[_i], TG_SHAPE(ROWS, COLUMNS)),
+              zeros = tg_full(tape, floats[_i], TG_SHAPE(ROWS, COLUMNS), 0);
+    for (int axis = 0; axis < 2; axis++) {
+        tg_shape  shape = axis ? TG_SHAPE(ROWS, 1) : TG_SHAPE(1, COLUMNS);
+        tg_tensor index = tg_reshape(tg_fmod(tg_arange(tape, TG_I64, 0, (double)tg_shape_size(shape), 1), 7), shape);
+        tg_tensor g = tg_randn(tape, floats[_i], shape), y = tg_gather(x, index, axis), back;
+        ck_assert(!tg_vjp(tape, 1, &y, &g, 1, &x, &back));
+        ck_assert(has_bits_of(back, tg_scatter_add(zeros, index, g, axis)));
+        tg_tensor seed = tg_randn(tape, floats[_i], TG_SHAPE(ROWS, COLUMNS)), again;
+        ck_assert(!tg_vjp(tape, 1, &back, &seed, 1, &g, &again));
+        ck_assert(has_bits_of(again, tg_gather(seed, index, axis)));
+        tg_shape  small = axis ? TG_SHAPE(8, 3) : TG_SHAPE(3, 8);
+        tg_tensor leaf = tg_constant(tape, TG_F64, small, tg_data(tg_randn(tape, TG_F64, small)));
+        tg_tensor some = tg_fmod(tg_slice(index, 1 - axis, 0, 8, 1), 3);
+        check_cube(tg_gather(leaf, some, axis), leaf);
+    }
+    finish(tape);
+}
+END_TEST
+
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 /* The error names the index. It comes with the run when that is known only then, as it is written here. */
@@ -343,6 +373,7 @@ Suite *suite_index(void) {
     tcase_add_test(tcase, an_index_that_is_known_is_rejected_when_it_is_recorded);
     tcase_add_test(tcase, operands_that_do_not_fit_are_rejected);
     tcase_add_test(tcase, higher_derivatives_of_formulas);
+    tcase_add_loop_test(tcase, one_element_of_each_row_goes_back_to_its_place, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
