@@ -215,18 +215,38 @@ static fit fit_into(const fuser *f, const tgi_candidate *c, uint32_t k) {
     return result;
 }
 
-/* The unit that it joins, or TGI_NONE: then *found says why not the last one. */
+/* Whether it is an elementwise op with few elements beside those of a group that it might join, or stand before. */
+static bool is_small(const tgi_plan_builder *b, const tgi_candidate *c, uint32_t end) {
+    enum { FEW_TIMES = 16 };
+    int64_t size = tgi_node_size(c->node);
+    for (uint32_t k = b->unit_count; k-- > end && c->kind == TGI_FUSED_LOOP;) {
+        const tgi_group *g = b->units[k].group;
+        if (g && size < tgi_size(g->rank, g->dims) / FEW_TIMES) return true;
+    }
+    return false;
+}
+
+static bool has_many_elements(const tgi_unit_info *unit) {
+    return unit->group && tgi_size(unit->group->rank, unit->group->dims) > 1;
+}
+
+/* The unit that it joins, or TGI_NONE: then *found says why not the last one. It is the last one that it fits; for what is small the first,
+ * so that what reads it, and may be large, can be with what is as large. Single numbers do not seek each other for that: the updates of
+ * all parameters would be one group, which takes longer. */
 static uint32_t find_group(const fuser *f, const tgi_candidate *c, fit *found) {
-    uint32_t count = f->b->unit_count, look_back = c->kind == TGI_FUSED_ROW_KERNEL ? 1 : LOOK_BACK;
+    uint32_t count = f->b->unit_count, look_back = c->kind == TGI_FUSED_ROW_KERNEL ? 1 : LOOK_BACK, best = TGI_NONE;
     uint32_t end = count > look_back + f->barrier ? count - look_back : f->barrier;
     fit      last = {.split = TGI_SPLIT_BEHIND};
-    for (uint32_t k = count; k-- > end;) {
-        *found = fit_into(f, c, k);
-        if (!found->split) return k;
-        if (k + 1 == count) last = *found;
+    bool     small = is_small(f->b, c, end);
+    for (uint32_t k = count; k-- > end && (small || best == TGI_NONE);) {
+        fit here = fit_into(f, c, k);
+        if (k + 1 == count) last = here;
+        if (here.split || (best != TGI_NONE && !has_many_elements(&f->b->units[k]))) continue;
+        *found = here;
+        best = k;
     }
-    *found = (fit){.split = last.split, .operand = last.operand, .multiple = 1};
-    return TGI_NONE;
+    if (best == TGI_NONE) *found = (fit){.split = last.split, .operand = last.operand, .multiple = 1};
+    return best;
 }
 
 /* A reduction of rows that no group has may be a block reduction in one with other rows. */
