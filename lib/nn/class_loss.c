@@ -4,7 +4,8 @@
  * class becomes class 0 before anything is gathered, and its loss 0 afterwards.
  *
  * Cross entropy never makes the logarithms of all probabilities: with z the logits less their maximum and s the sum of e^z, that
- * of class c is z[c] - log s, so that one element is gathered from z, and log s is taken once a sample.
+ * of class c is z[c] - log s, so that one element is gathered, and log s is taken once a sample. What follows from the classes is recorded
+ * first: then what goes over all logits, forward and back, can be run as one.
  *
  * SPDX-License-Identifier: MIT */
 #include "nn/loss.h"
@@ -25,6 +26,7 @@ typedef struct class_loss {
     /* of targets that are classes, one a sample */
     tg_tensor valid, index; /* whether it is not ignored, and the class, or 0 */
     tg_tensor weight;       /* that of the class, or 0; TG_NONE where there are no weights */
+    tg_tensor total;        /* of the weights, or how many are valid, for the mean */
 } class_loss;
 
 /* ---- the arguments ----------------------------------------------------------------------------------------------- */
@@ -104,16 +106,22 @@ static void take_classes(class_loss *c) {
     c->weight = tg_is_none(c->weights) ? TG_NONE : tg_where(c->valid, tg_take(c->weights, c->index, 0), 0);
 }
 
+/* The elements of x of the classes; and what a mean is divided by. */
+static tg_tensor choose(class_loss *c, tg_tensor x) {
+    take_classes(c);
+    tg_tensor chosen = tg_gather(x, c->index, c->axis);
+    if (c->options.reduction == TG_REDUCE_MEAN)
+        c->total = tg_sum(tg_is_none(c->weight) ? tg_cast(c->valid, c->o.type[X].dtype) : c->weight);
+    return chosen;
+}
+
 static tg_tensor weighted(const class_loss *c, tg_tensor each) {
     return tg_is_none(c->weight) ? each : tgi_weigh(c->weight, each);
 }
 
 static tg_tensor reduce(const class_loss *c, tg_tensor each) {
     if (!c->probabilities) each = tg_where(c->valid, each, 0);
-    if (c->options.reduction == TG_REDUCE_MEAN && !c->probabilities) {
-        tg_tensor weights = tg_is_none(c->weight) ? tg_cast(c->valid, c->o.type[X].dtype) : c->weight;
-        return tg_div(tg_sum(each), tg_sum(weights));
-    }
+    if (c->options.reduction == TG_REDUCE_MEAN && !c->probabilities) return tg_div(tg_sum(each), c->total);
     if (c->options.reduction == TG_REDUCE_NONE) each = tg_reshape(each, c->shape);
     return tgi_reduce_losses(each, c->options.reduction);
 }
@@ -126,8 +134,7 @@ static tg_tensor end(const class_loss *c, tg_tensor each) {
 tg_tensor(tg_nll_loss)(tg_tensor log_p, tg_tensor classes, const tg_class_options *options) {
     class_loss c;
     if (!begin(&c, "nll_loss", log_p, classes, true, options)) return tg_invalid(c.o.tape);
-    take_classes(&c);
-    return end(&c, weighted(&c, tg_neg(tg_gather(log_p, c.index, c.axis))));
+    return end(&c, weighted(&c, tg_neg(choose(&c, log_p))));
 }
 
 /* ---- cross entropy ----------------------------------------------------------------------------------------------- */
@@ -149,12 +156,13 @@ static tg_tensor cost_of_all(const class_loss *c, tg_tensor z, tg_tensor log_sum
     return tg_div(tg_sub(at_once, sum_over_classes(c, times_weights(c, z))), (double)c->classes);
 }
 
-static tg_tensor cost_of_classes(class_loss *c, tg_tensor z, tg_tensor log_sum) {
-    double smoothing = c->options.label_smoothing;
-    take_classes(c);
-    tg_tensor each = weighted(c, tg_sub(log_sum, tg_gather(z, c->index, c->axis)));
+/* `chosen` are the logits of the classes. z of them is made of those, so that z itself need not be in memory. */
+static tg_tensor cost_of_classes(const class_loss *c, tg_tensor chosen, const tgi_powers *p, tg_tensor log_sum) {
+    double    smoothing = c->options.label_smoothing;
+    tg_tensor z = tg_is_none(p->max) ? chosen : tg_sub(chosen, p->max);
+    tg_tensor each = weighted(c, tg_sub(log_sum, z));
     if (smoothing == 0) return each;
-    return tg_add(tg_mul(1 - smoothing, each), tg_mul(smoothing, cost_of_all(c, z, log_sum)));
+    return tg_add(tg_mul(1 - smoothing, each), tg_mul(smoothing, cost_of_all(c, p->z, log_sum)));
 }
 
 static tg_tensor cost_of_probabilities(const class_loss *c, tg_tensor z, tg_tensor log_sum) {
@@ -168,7 +176,8 @@ static tg_tensor cost_of_probabilities(const class_loss *c, tg_tensor z, tg_tens
 tg_tensor(tg_cross_entropy)(tg_tensor logits, tg_tensor target, const tg_class_options *options) {
     class_loss c;
     if (!begin(&c, "cross_entropy", logits, target, false, options)) return tg_invalid(c.o.tape);
+    tg_tensor  chosen = c.probabilities ? TG_NONE : choose(&c, logits);
     tgi_powers p = tgi_powers_along(logits, c.axis);
     tg_tensor  log_sum = tg_log(p.sum);
-    return end(&c, c.probabilities ? cost_of_probabilities(&c, p.z, log_sum) : cost_of_classes(&c, p.z, log_sum));
+    return end(&c, c.probabilities ? cost_of_probabilities(&c, p.z, log_sum) : cost_of_classes(&c, chosen, &p, log_sum));
 }

@@ -8,8 +8,11 @@
 #include "nn/softmax.h"
 
 tgi_powers tgi_powers_along(tg_tensor x, int axis) {
-    tgi_powers p = {.z = x};
-    if (tg_size(x)) p.z = tg_sub(x, tg_max_axes(tg_detach(x), TG_AXES(axis), true)); /* of nothing there is no maximum */
+    tgi_powers p = {.max = TG_NONE, .z = x};
+    if (tg_size(x)) { /* of nothing there is no maximum */
+        p.max = tg_max_axes(tg_detach(x), TG_AXES(axis), true);
+        p.z = tg_sub(x, p.max);
+    }
     p.e = tg_exp(p.z);
     p.sum = tg_sum_axes(p.e, TG_AXES(axis), true);
     return p;

@@ -204,6 +204,24 @@ START_TEST(a_layer_with_its_gradients_is_one_group) {
 }
 END_TEST
 
+/* Nothing of the size of the logits is in memory but the logits and their gradient. */
+START_TEST(cross_entropy_with_its_gradient_goes_over_the_logits_once) {
+    enum { SAMPLES = 40, CLASSES = 300 };
+    float bits[2][SAMPLES * CLASSES];
+    for (int eager = 0; eager < 2; eager++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor x = tg_parameter(tape, "x", tg_randn(tape, TG_F32, TG_SHAPE(SAMPLES, CLASSES)));
+        tg_tensor classes = tg_fmod(tg_arange(tape, TG_I64, 0, SAMPLES, 1), 7);
+        ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_run(tape) && !tg_set_eager(tape, eager));
+        ck_assert(!tg_backward(tg_cross_entropy(x, classes, NULL)) && !tg_run(tape));
+        ck_assert(!tg_read(tg_grad(x), bits[eager], SAMPLES * CLASSES));
+        if (!eager) ck_assert_int_lt((int64_t)tg_stats(tape).block_bytes, SAMPLES * CLASSES);
+        finish(tape);
+    }
+    ck_assert_mem_eq(bits[0], bits[1], sizeof bits[0]);
+}
+END_TEST
+
 /* A layer of a stack of inputs whose weights are small, and what comes behind it. */
 START_TEST(a_small_product_is_in_the_group_of_its_bias_and_activation) {
     enum { INPUTS = 7 * 131, UNITS = 35 };
@@ -430,6 +448,7 @@ Suite *suite_plan(void) {
     tcase_add_test(cache, the_plan_not_used_for_longest_goes_first);
     suite_add_tcase(suite, cache);
     tcase_add_test(group, a_layer_with_its_gradients_is_one_group);
+    tcase_add_test(group, cross_entropy_with_its_gradient_goes_over_the_logits_once);
     tcase_add_test(group, a_small_product_is_in_the_group_of_its_bias_and_activation);
     tcase_add_test(group, a_product_that_is_large_or_of_views_is_a_kernel);
     tcase_add_test(group, a_chain_takes_the_memory_of_two_links);
