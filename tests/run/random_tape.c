@@ -405,10 +405,12 @@ static tg_shape a_base(program *p) {
     static const int64_t  sizes[] = {1, 2, 2, 3, 3, 5, 8, 33, 64, 130, 600, 1100};
     tg_shape              shape = {.rank = (int)roll(p, 5)};
     if (one_in(p, 25)) return PICK(p, large);
-    do
+    int64_t size;
+    do {
         for (int i = 0; i < shape.rank; i++)
             shape.dims[i] = PICK(p, sizes);
-    while (tg_shape_size(shape) > 2000);
+        size = tg_shape_size(shape);
+    } while (size < 0 || size > 2000); /* below 0: more than 32 bits address */
     if (shape.rank && one_in(p, 30)) shape.dims[roll(p, (uint64_t)shape.rank)] = 0;
     return shape;
 }
@@ -450,6 +452,7 @@ static void add_leaf(program *p, int i, tg_shape base) {
         if (!parameter && !constant) (void)tg_write(x[t], data, tg_shape_size(shape));
     }
     enter(p, x);
+    AGREE(p, p->count == i + 1, "%d leaves, not %d", p->count, i + 1);
     p->values[p->count - 1].variable = !constant;
     p->values[p->count - 1].parameter = parameter;
     p->values[p->count - 1].kept = true;
