@@ -69,7 +69,7 @@ INLINE tgi_node *append(tg_tape *tape, const tg_op *op, const char *what) {
     node->role = tape->role;
     node->requires_grad = node->plain = false;
     node->part = tape->part;
-    if (op->infer || tape->part) tape->plain_from = tape->count;
+    if (op->infer || tape->part) tape->small_from = tape->count;
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_set_kept(node);
     return node;
 }
@@ -143,7 +143,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
     if (tape->observed > count) tape->observed = count;
     if (tape->touched > count) tape->touched = count;
     if (tape->leading > count) tape->leading = count;
-    if (tape->plain_from > count) tape->plain_from = count;
+    if (tape->small_from > count) tape->small_from = count;
     tape->plans.slot.bound = NULL;
     tgi_truncate_parts(tape, count);
     forget_aliases(tape);
@@ -287,7 +287,21 @@ bool tgi_gradients_flow(const tg_tape *tape, const tgi_node *node) {
     return false;
 }
 
+/* Whether the value can stand in the instruction, as a single number does. */
+INLINE bool is_small(const tgi_node *node) {
+    return !node->rank || tgi_node_bytes(node) <= sizeof node->small;
+}
+
+/* Whether there is so little to do that nothing is won by a plan. */
+static bool is_little(const tg_tape *tape, const tgi_node *node) {
+    bool little = is_small(node) && !node->op->effect && !node->op->random;
+    for (uint32_t i = 0; i < node->count && little; i++)
+        little = is_small(tgi_node_at(tape, node->in[i]));
+    return little;
+}
+
 static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, uint32_t first_number, size_t attr_size) {
+    uint32_t  small_from = tape->small_from;
     tgi_node *node = tgi_append(tape, call->op, call->op->name);
     if (!node) return tape->status;
     uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)call->count * sizeof *ids);
@@ -311,6 +325,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
     for (int i = 0; i < call->count; i++)
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
     node->requires_grad = tgi_gradients_flow(tape, node);
+    if (!tape->part && is_little(tape, node)) tape->small_from = small_from;
     if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) save(tape, node);
     return TG_OK;
 }
@@ -379,14 +394,8 @@ INLINE tg_status link_alike(tg_tape *tape, tgi_node *node, const tg_op *op, cons
     return TG_OK;
 }
 
-/* Whether the value can stand in the instruction, as a single number does. */
-INLINE bool is_small(const tgi_node *node) {
-    if (!node->rank) return true;
-    return node->rank == 1 && (uint64_t)node->dims[0] <= sizeof node->small / tg_dtype_size((tg_dtype)node->dtype);
-}
-
 INLINE tg_status append_alike(tg_tape *tape, const tg_op *op, int count, const alike *a) {
-    uint32_t  plain_from = tape->plain_from;
+    uint32_t  small_from = tape->small_from;
     bool      saves = tape->role == TGI_FORWARD && !tape->unsaved && op->rules;
     tgi_node *node = append(tape, op, op->name);
     if (!node) return tape->status;
@@ -401,8 +410,9 @@ INLINE tg_status append_alike(tg_tape *tape, const tg_op *op, int count, const a
     node->rank = a->result->rank;
     node->dims = a->result->dims;
     if (saves) tgi_set_saved(node, true);
-    node->plain = is_small(node);
-    if (node->plain && !tape->part) tape->plain_from = plain_from;
+    bool small = is_small(node);
+    node->plain = small && node->rank <= 1;
+    if (small && !tape->part) tape->small_from = small_from;
     return TG_OK;
 }
 

@@ -127,8 +127,8 @@ struct tgi_node {
     uint8_t          dtype, rank, role;
     uint8_t          residency; /* where its value is (residency.h) */
     bool             requires_grad;
-    bool             plain;   /* an elementwise op of operands that are alike, whose result fits in `small` (record.c) */
-    uint16_t         part;    /* of the tape, counted from 1; 0 for what stands outside of all */
+    bool             plain; /* an elementwise op of operands that are alike, numbers or vectors, whose result fits in `small` */
+    uint16_t         part;  /* of the tape, counted from 1; 0 for what stands outside of all */
     uint32_t         outside; /* its number among what a segment reads from outside of it, when the segment's key is */
     uint64_t         key;     /* this one (run/cache.c) */
 };
@@ -231,19 +231,19 @@ struct tg_tape {
     uint32_t       loop_start; /* where the body of a loop began that is being recorded (loop.h); 0 when none is */
 
     /* the run */
-    uint32_t       done;                    /* of what stands outside of parts, instructions before this one have run */
-    uint32_t       observed;                /* in eager mode: those before this one would have run without it, too */
-    uint64_t       clock;                   /* how often a leaf was overwritten from outside */
-    bool           written;                 /* one was, since tg_run began anew, after something had run */
-    uint32_t       touched;                 /* those from this one on never had memory */
-    uint64_t       moves;                   /* how often a value got or lost its memory otherwise than by a plan */
-    uint32_t       leading;                 /* the tape begins with so many leaves */
-    uint32_t       plain_from;              /* from this one on all are leaves or plain, and outside of parts */
-    bool           anomaly;                 /* stops at the first NaN or infinity: see tg_set_anomaly */
-    tgi_team       team;                    /* the threads of a run */
-    bool           eager;                   /* runs each instruction when it is recorded */
-    bool           print_plans;             /* to stderr, when they are made */
-    atomic_bool    cancelled;               /* the run is to stop; set by any thread */
+    uint32_t       done;        /* of what stands outside of parts, instructions before this one have run */
+    uint32_t       observed;    /* in eager mode: those before this one would have run without it, too */
+    uint64_t       clock;       /* how often a leaf was overwritten from outside */
+    bool           written;     /* one was, since tg_run began anew, after something had run */
+    uint32_t       touched;     /* those from this one on never had memory */
+    uint64_t       moves;       /* how often a value got or lost its memory otherwise than by a plan */
+    uint32_t       leading;     /* the tape begins with so many leaves */
+    uint32_t       small_from;  /* from this one on only small values are computed, of small ones, outside of parts */
+    bool           anomaly;     /* stops at the first NaN or infinity: see tg_set_anomaly */
+    tgi_team       team;        /* the threads of a run */
+    bool           eager;       /* runs each instruction when it is recorded */
+    bool           print_plans; /* to stderr, when they are made */
+    atomic_bool    cancelled;   /* the run is to stop; set by any thread */
     bool           profiles, print_profile; /* what runs is timed; it is to be printed to stderr when the tape is freed */
     tgi_profile   *profile;                 /* what was timed so far, or NULL */
     tgi_pool       pool;

@@ -4,8 +4,8 @@
  * out as a key (key.c): the table finds a plan by the hash of this, and compares it whole. There are at most
  * MOST_PLANS, and some more for each part and loop, which cut the tape into segments; the one that was not used for longest goes first.
  *
- * A long segment of small values is planned only when it comes a second time: to make its plan takes longer than to run it. One of plain
- * instructions (run_plain.c) is planned only when the very tape runs a second time: to look for its plan alone would take longer.
+ * A long segment of small values is planned only when it comes a second time: to make its plan takes longer than to run it. One of values that
+ * are no more than two numbers (run_small.c) is planned only when the very tape runs a second time: to look for its plan alone would take longer.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -147,7 +147,7 @@ static bool was_met_before(tg_tape *tape, uint32_t start, uint32_t end, uint32_t
 
 /* Single numbers only when the very tape runs a second time: looking for their plan alone would take as long as to run them. */
 static bool pays(tg_tape *tape, const tgi_plan_request *now, bool again) {
-    if (tape->plain_from <= now->start) return again;
+    if (tape->small_from <= now->start) return again;
     size_t size = value_size(tape, now->start, now->end);
     if (size > SMALL) return true;
     if (size <= sizeof(double)) return again;

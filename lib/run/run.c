@@ -49,14 +49,14 @@ static tg_status check_values_of_parts(tg_tape *tape, uint32_t end) {
 }
 
 /* Nobody looks at each instruction. */
-static bool may_run_plain(const tg_tape *tape) {
-    return tape->plain_from <= tape->done && !tape->anomaly && !tape->eager && !tape->profiles && !tape->memory.host.progress;
+static bool may_run_small(const tg_tape *tape) {
+    return tape->small_from <= tape->done && !tape->anomaly && !tape->eager && !tape->profiles && !tape->memory.host.progress;
 }
 
 static tg_status run_planned(tg_tape *tape, uint32_t end, uint32_t limit, const tgi_plan *plan) {
     if (tape->status) return tape->status;
     if (plan && !plan->sequential) return tgi_run_plan(tape, plan);
-    return may_run_plain(tape) ? tgi_run_plain(tape, end, limit) : run_sequentially(tape, end);
+    return may_run_small(tape) ? tgi_run_small(tape, end, limit) : run_sequentially(tape, end);
 }
 
 static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
@@ -129,7 +129,7 @@ static bool is_step(const tgi_node *node) {
 
 /* From `end` on: to the next instruction whose run could be noticed. */
 static uint32_t extend(const tg_tape *tape, uint32_t end) {
-    if (tape->plain_from <= end) return tape->count;
+    if (tape->small_from <= end) return tape->count;
     while (end < tape->count && !tgi_node_at(tape, end)->op->effect && !tgi_node_at(tape, end)->op->random)
         end++;
     return end;
@@ -144,7 +144,7 @@ static uint32_t end_for(const tg_tape *tape, uint32_t index) {
 }
 
 static tg_status check_no_step(tg_tape *tape, uint32_t end, const char *what) {
-    for (uint32_t i = tape->done; i < end && i < tape->plain_from; i++) {
+    for (uint32_t i = tape->done; i < end && i < tape->small_from; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         if (node->part || !is_step(node)) continue;
         const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, node->in[0]));

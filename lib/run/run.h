@@ -56,9 +56,9 @@ void tgi_report_progress(const tg_tape *tape);
 tg_status tgi_run_instruction(tg_tape *tape, uint32_t index);
 tg_status tgi_run_kernel(tg_tape *tape, uint32_t index);
 
-/* Runs instructions tape->done .. end - 1, which are leaves or plain; what is recorded from `limit` on is about to be forgotten
- * (run_plain.c). */
-tg_status tgi_run_plain(tg_tape *tape, uint32_t end, uint32_t limit);
+/* Runs instructions tape->done .. end - 1, whose values are small; what is recorded from `limit` on is about to be forgotten
+ * (run_small.c). */
+tg_status tgi_run_small(tg_tape *tape, uint32_t end, uint32_t limit);
 
 /* Runs an elementwise instruction: broadcasts its operands, and calls the loop tile by tile (run_elementwise.c). */
 tg_status tgi_run_loop(tg_tape *tape, const tgi_node *node, tg_loop *loop);

@@ -71,17 +71,17 @@ static tg_tensor variant(int which, tg_tensor a, tg_tensor b, tg_tensor p, tg_te
 }
 
 START_TEST(no_segment_is_taken_for_one_that_differs_in_one_thing) {
-    const double a0 = 2, a1 = 3, b0 = 4, b1 = 6;
-    const double sums[VARIANTS] = {a0 * b0 + a1 * b1 + a0 + a1,
-                                   a0 * a0 + a1 * a1 + a0 + a1,
-                                   a0 * b0 + a1 * b1 + b0 + b1,
-                                   a0 * b0 + a1 * b1 - a0 - a1,
-                                   a0 * (b0 + b1),
-                                   a1 * (b0 + b1),
-                                   -a0 * (b0 + b1),
-                                   -a1 * (b0 + b1)};
+    const double a0 = 2, a1 = 3, a2 = 5, b0 = 4, b1 = 6, b2 = 7, b_sum = b0 + b1 + b2;
+    const double sums[VARIANTS] = {a0 * b0 + a1 * b1 + a2 * b2 + a0 + a1 + a2,
+                                   a0 * a0 + a1 * a1 + a2 * a2 + a0 + a1 + a2,
+                                   a0 * b0 + a1 * b1 + a2 * b2 + b0 + b1 + b2,
+                                   a0 * b0 + a1 * b1 + a2 * b2 - a0 - a1 - a2,
+                                   a0 * b_sum,
+                                   a1 * b_sum,
+                                   -a0 * b_sum,
+                                   -a1 * b_sum};
     tg_tape     *tape = tg_tape_new();
-    tg_tensor    a = PARAMETER(tape, "a", a0, a1), b = PARAMETER(tape, "b", b0, b1);
+    tg_tensor    a = PARAMETER(tape, "a", a0, a1, a2), b = PARAMETER(tape, "b", b0, b1, b2);
     tg_tensor    p = tg_slice(a, 0, 0, 1, 1), q = tg_slice(a, 0, 1, 2, 1);
     ck_assert(!tg_run(tape));
     int64_t before = tg_stats(tape).plans;
@@ -118,12 +118,12 @@ END_TEST
 /* A descent whose tape only grows: the operands of each step stand somewhere else, some near, some far. */
 START_TEST(a_step_that_reads_the_step_before_finds_its_plan) {
     tg_tape  *tape = tg_tape_new();
-    tg_tensor target = F64(tape, 3, 4), x = F64(tape, 0, 0), g;
+    tg_tensor target = F64(tape, 3, 4, 5), x = F64(tape, 0, 0, 0), g;
     for (int i = 0; i < 40; i++) {
         tg_tensor loss = tg_sum(tg_square(tg_sub(x, target)));
         ck_assert(!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g));
         x = tg_sub(x, tg_mul(0.25, g));
-        CHECK_F64(x, 3 - 3 * ldexp(1, -i - 1), 4 - 4 * ldexp(1, -i - 1));
+        CHECK_F64(x, 3 - 3 * ldexp(1, -i - 1), 4 - 4 * ldexp(1, -i - 1), 5 - 5 * ldexp(1, -i - 1));
     }
     ck_assert_int_le(tg_stats(tape).plans, 3); /* the first reads a constant */
     ck_assert_int_ge(tg_stats(tape).plan_hits, 37);
