@@ -6,7 +6,9 @@
  * Nobody can tell:
  *
  *   - Kernels may fail, so they stay where they are: nothing joins a unit before the last kernel. When one fails, what was
- *     recorded before it has run, and nothing else.
+ *     recorded before it has run, and nothing else that lasts. A product fails for want of memory alone, which may come at any time: what
+ *     works on the same values may join a unit before it, and is done again when the run goes on; so is what it reads, as long as no
+ *     assign stands in between.
  *   - An assign comes after all that read the old value, and before all that read the new one. Within a group that is so when
  *     each element is read and written by the fused ops of its own tile: both are contiguous.
  *   - A view shows memory that an assign will overwrite: what reads it afterwards reads the copy that it has by then.
@@ -25,9 +27,11 @@ enum { LOOK_BACK = 16 }; /* how many units are tried, from the last one back */
 
 typedef struct fuser {
     tgi_plan_builder *b;
-    uint32_t   barrier, assign_barrier, reduce_barrier; /* the first unit that a fused op, an assign, a reduction may join */
+    uint32_t   barrier, assign_barrier, reduce_barrier; /* the first unit that a fused op, an assign, a reduction may join; */
+    uint32_t   product_barrier;                         /* and what has nothing to do with the group */
     tgi_demand demand;                                  /* of the instruction that it has come to; */
     unsigned   copied; /* and its operands that are computed again, if its group is of its own shape: bit j for operand j */
+    bool       assigns; /* an assign has been put into a unit */
 } fuser;
 
 /* Why it does not join a unit, and by which operand; and how it would. */
@@ -190,12 +194,22 @@ static tgi_split split_of_assign(const fuser *f, const tgi_candidate *c, uint32_
 
 /* ---- looking for a group ----------------------------------------------------------------------------------------- */
 
+/* Whether the group has made an operand, made it again, or was the last to read it. Else to run earlier only takes memory earlier. */
+static bool shares_an_operand(const fuser *f, const tgi_candidate *c, uint32_t k) {
+    for (uint32_t j = 0; j < c->count; j++) {
+        uint32_t          base = c->sources[j].base, copy = f->copied >> j & 1 ? f->b->last_copy[base] : TGI_NONE;
+        const tgi_fusion *v = tgi_holder_of(f->b, base);
+        if (copy != TGI_NONE ? f->b->fusion[copy].unit == k : v && v->made && v->last_unit == k) return true;
+    }
+    return false;
+}
+
 /* Whether the instruction can join unit k, or why not. */
 static fit fit_into(const fuser *f, const tgi_candidate *c, uint32_t k) {
     const tgi_plan_builder *b = f->b;
     const tgi_group        *g = b->units[k].group;
     fit                     result = {.split = TGI_JOINS, .multiple = b->units[k].rows_multiple};
-    if (!g) return (fit){.split = TGI_SPLIT_BEHIND};
+    if (!g || (k < f->product_barrier && !shares_an_operand(f, c, k))) return (fit){.split = TGI_SPLIT_BEHIND};
     if (!tgi_same_dims(g->rank, g->dims, c->rank, c->dims)) {
         result.per_row = true;
         if (c->kind != TGI_FUSED_LOOP || !has_rows_of(g, c->rank, c->dims)) result.split = TGI_SPLIT_DOMAIN;
@@ -295,6 +309,7 @@ static void restrict_others(fuser *f, const tgi_candidate *c, uint32_t k) {
     if (rows) g->calls_kernels = true;
     if (rows && f->assign_barrier < k + 1) f->assign_barrier = k + 1;
     if (c->kind != TGI_FUSED_ASSIGN) return;
+    f->assigns = true;
     tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, c->node->in[0])))->writer = k;
     g->assigns = true;
     f->reduce_barrier = b->unit_count;
@@ -377,6 +392,15 @@ static tg_status copy_for_kernel(fuser *f, uint32_t i, const tgi_source *s) {
     return TG_OK;
 }
 
+/* What comes later does not join units before that kernel, which is unit k. */
+static void set_barriers(fuser *f, uint32_t i, uint32_t k) {
+    const tg_op *op = tgi_instruction(f->b, i)->op;
+    f->assigns |= op->effect;
+    if (tgi_is_safe(f->b, i)) return;
+    f->assign_barrier = f->product_barrier = k + 1;
+    if (op->linearity != TG_LINEAR_EACH || f->assigns) f->barrier = f->reduce_barrier = k + 1;
+}
+
 static tg_status add_kernel(fuser *f, uint32_t i) {
     tgi_plan_builder    *b = f->b;
     const tgi_view_info *view = &b->views[i];
@@ -389,7 +413,7 @@ static tg_status add_kernel(fuser *f, uint32_t i) {
     b->fusion[i].unit = b->fusion[i].last_unit = k;
     b->fusion[i].made = b->fusion[i].in_memory = !node->op->effect;
     if (node->op->effect) tgi_access_of_leaf(b, tgi_leaf_of(tgi_node_at(b->tape, node->in[0])))->writer = k;
-    if (!tgi_is_safe(b, i)) f->barrier = f->assign_barrier = f->reduce_barrier = k + 1;
+    set_barriers(f, i, k);
     return TG_OK;
 }
 
