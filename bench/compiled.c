@@ -227,7 +227,7 @@ static tg_tensor slope(tg_tensor x, tg_tensor y) {
 
 static void record_ode(function *f) {
     tg_tensor x = f->x, y = tg_full(f->tape, TG_F64, tg_shape_of(x), 0);
-    double    h = 2.0 / ODE_STEPS;
+    double    h = 2.0 / (double)ODE_STEPS;
     for (int i = 0; i < ODE_STEPS; i++) {
         tg_tensor k1 = slope(x, y), k2 = slope(x, tg_add(y, tg_mul(h / 2, k1)));
         tg_tensor k3 = slope(x, tg_add(y, tg_mul(h / 2, k2))), k4 = slope(x, tg_add(y, tg_mul(h, k3)));

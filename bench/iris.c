@@ -156,7 +156,7 @@ static void loops_step(void *state) {
         w1[j] -= (float)rate * grad_w1[j];
     for (int j = 0; j < HIDDEN; j++)
         w2[j] -= (float)rate * grad_w2[j];
-    l->loss = (double)(loss / SAMPLES);
+    l->loss = (double)(loss / (float)SAMPLES);
 }
 
 static int loops_result(void *state, double *to) {

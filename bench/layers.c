@@ -52,12 +52,12 @@ static void entropy_step(void *state) {
         for (int j = 0; j < CLASSES; j++)
             sum += g[j] = expf(z[j] - largest);
         loss += (double)(largest + logf(sum) - z[label(i)]);
-        float scale = 1 / (sum * SAMPLES);
+        float scale = 1 / (sum * (float)SAMPLES);
         for (int j = 0; j < CLASSES; j++)
             g[j] *= scale;
-        g[label(i)] -= 1.0f / SAMPLES;
+        g[label(i)] -= 1.0f / (float)SAMPLES;
     }
-    *a->y = (float)(loss / SAMPLES);
+    *a->y = (float)(loss / (double)SAMPLES);
 }
 
 /* ---- layer norm -------------------------------------------------------------------------------------------------- */
@@ -95,11 +95,11 @@ static void norm_row(const arrays *a, int64_t row) {
     VECTOR_SUM(mean)
     for (int j = 0; j < WIDTH; j++)
         mean += x[j];
-    mean /= WIDTH;
+    mean /= (float)WIDTH;
     VECTOR_SUM(square)
     for (int j = 0; j < WIDTH; j++)
         square += (x[j] - mean) * (x[j] - mean);
-    float scale = 1 / sqrtf(square / WIDTH + (float)eps);
+    float scale = 1 / sqrtf(square / (float)WIDTH + (float)eps);
     VECTOR_SUM(along)
     for (int j = 0; j < WIDTH; j++) {
         u[j] = (x[j] - mean) * scale;
@@ -111,7 +111,7 @@ static void norm_row(const arrays *a, int64_t row) {
         along_u += seed[j] * weight[j] * u[j];
     VECTOR
     for (int j = 0; j < WIDTH; j++)
-        grad[j] = scale * (seed[j] * weight[j] - along / WIDTH - u[j] * (along_u / WIDTH));
+        grad[j] = scale * (seed[j] * weight[j] - along / (float)WIDTH - u[j] * (along_u / (float)WIDTH));
 }
 
 /* The gradients of weight and bias, for 64 columns. */

@@ -31,7 +31,7 @@ static void chain_step(void *state) {
     chain    *c = state;
     int64_t   before = tg_instruction_count(c->tape);
     tg_tensor y = c->x;
-    for (int i = 0; i < c->length / A_TURN; i++)
+    for (int i = 0; i < c->length / (double)A_TURN; i++)
         y = tg_add(tg_mul(tg_sin(y), c->w), c->x);
     tg_backward(y);
     tg_item(tg_grad(c->w));

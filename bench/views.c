@@ -75,12 +75,12 @@ static void *many_new(void) {
 /* Forward and back. */
 static double few_moved(void *state) {
     (void)state;
-    return 2.0 * FEW * WIDTH;
+    return 2.0 * (double)FEW * (double)WIDTH;
 }
 
 static double many_moved(void *state) {
     (void)state;
-    return 2.0 * MANY * WIDTH;
+    return 2.0 * (double)MANY * (double)WIDTH;
 }
 
 static const contestant few_slices = {few_new, step, NULL, few_moved, teardown};

@@ -114,7 +114,7 @@ static bool agrees(const trial_program *t, int j, char *text, size_t size) {
     double     rounding = largest(v->dtype, count, x) * (v->dtype == TG_F32 ? 1e-6 : 2e-15);
     snprintf(text, size, "output %d: %g and %lld elements from the library's; noise: %g and %lld; rounding: %g", j, d.most,
              (long long)d.kinds, noise.most, (long long)noise.kinds, rounding);
-    return d.most <= SURPLUS * noise.most + rounding && d.kinds <= SURPLUS * noise.kinds;
+    return d.most <= (double)SURPLUS * noise.most + rounding && d.kinds <= SURPLUS * noise.kinds;
 }
 
 static bool all_agree(const trial_program *t, char *text, size_t size) {

@@ -63,8 +63,8 @@ START_TEST(they_are_near_those_of_the_c_library) {
         long double expected = functions[k].function((long double)points[i]);
         double      got = number_in(narrow, tg_peek(y), i);
         double      error = (double)fabsl((long double)got - expected) / unit((double)expected, narrow);
-        ck_assert_msg(error <= MOST_UNITS, "%s(%.17g) is %.17g, not %.17Lg: %g units", functions[k].name, points[i], got,
-                      expected, error);
+        ck_assert_msg(error <= (double)MOST_UNITS, "%s(%.17g) is %.17g, not %.17Lg: %g units", functions[k].name, points[i],
+                      got, expected, error);
     }
     finish(y.tape);
 }
@@ -80,7 +80,7 @@ START_TEST(special_numbers_are_those_of_the_c_library) {
     for (int i = 0; i < COUNT; i++) {
         double in = narrow ? (double)(float)special[i] : special[i], got = number_in(narrow, tg_peek(y), i);
         double exact = (double)functions[k].function((long double)in), expected = narrow ? (double)(float)exact : exact;
-        double most = MOST_UNITS * (narrow ? 1.2e-7 * fabs(expected) + 1.5e-45 : 2.3e-16 * fabs(expected) + 5e-324);
+        double most = (double)MOST_UNITS * (narrow ? 1.2e-7 * fabs(expected) + 1.5e-45 : 2.3e-16 * fabs(expected) + 5e-324);
         bool   same = isnan(expected) ? isnan(got) : got == expected || fabs(got - expected) <= most;
         ck_assert_msg(same && (isnan(got) || !signbit(got) == !signbit(expected)), "%s(%.17g) is %.17g, not %.17g",
                       functions[k].name, in, got, expected);

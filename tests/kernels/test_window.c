@@ -159,11 +159,11 @@ START_TEST(large_windows_lose_nothing) {
     for (int64_t i = 0; i < MANY; i++)
         x[i] = 1;
     tgi_means_f32(&(tgi_means){1, {1, 1, MANY}, {1, 1, 1}, &one, &one, &all}, x, &y, NULL, scratch);
-    ck_assert(y == MANY);
+    ck_assert(y == (float)MANY);
     tgi_means_f32(&(tgi_means){1, {1, MANY, 1}, {1, 1, 1}, &one, &all, &one}, x, &y, NULL, scratch);
-    ck_assert(y == MANY);
+    ck_assert(y == (float)MANY);
     tgi_means_f32(&(tgi_means){1, {MANY, 1, 1}, {1, 1, 1}, &all, &one, &one}, x, &y, NULL, scratch);
-    ck_assert(y == MANY);
+    ck_assert(y == (float)MANY);
     free(x);
     free(scratch);
 }

@@ -250,7 +250,8 @@ START_TEST(as_many_are_kept_as_should_be) {
     tg_tape            *tape = seeded();
     for (int i = 0; i < 3; i++) {
         tg_tensor y = tg_dropout(tg_full(tape, floats[_i], TG_SHAPE(MANY), 1), p[i], true);
-        double    kept = tg_item(tg_sum(tg_cast(tg_ne(y, 0), TG_F64))) / MANY, deviation = sqrt(p[i] * (1 - p[i]) / MANY);
+        double    kept = tg_item(tg_sum(tg_cast(tg_ne(y, 0), TG_F64))) / (double)MANY,
+               deviation = sqrt(p[i] * (1 - p[i]) / (double)MANY);
         ck_assert_double_eq_tol(kept, 1 - p[i], 4 * deviation);
         ck_assert_double_eq_tol(tg_item(tg_mean(tg_cast(y, TG_F64))), 1, 4 * deviation / (1 - p[i]) + 1e-6);
     }

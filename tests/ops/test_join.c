@@ -190,7 +190,7 @@ START_TEST(lists_of_any_length) {
     for (int i = 0; i < MANY; i++)
         many[i] = tg_sum(tg_mul(x, i));
     tg_tensor all = tg_stack(tg_list_from(MANY, many), 0);
-    ck_assert_double_eq(tg_item(tg_sum(all)), 3.0 * MANY * (MANY - 1) / 2);
+    ck_assert_double_eq(tg_item(tg_sum(all)), 3.0 * (double)MANY * (MANY - 1) / 2);
     CHECK_IS(slope(tg_sum(tg_mul(all, all)), x), 1970100, 1970100, 1970100);
     CHECK_IS(slope(tg_concat(TG_LIST(x, x), 0), x), 2, 2, 2);
     CHECK_IS(tg_concat(TG_LIST(tg_concat(TG_LIST(x, x), 0), tg_stack(TG_LIST(tg_sum(x), tg_sum(x)), 0)), 0), 0, 1, 2, 0, 1, 2,

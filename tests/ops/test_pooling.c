@@ -363,7 +363,7 @@ START_TEST(large_windows_lose_nothing) {
     CHECK_IS(tg_lt(tg_abs(tg_sub(tg_slice(g, 1, SIDE - 1, SIDE, 1), 0.1)), 4e-7), 1);
     tg_tensor peak = tg_cast(tg_one_hot(tg_full(tape, TG_I64, TG_SHAPE(1), SIDE - 1), 2 * SIDE, TG_F64), TG_F32);
     g = slope(tg_mul(0.1, tg_max_pool1d(peak, SIDE, &by_one)), peak);
-    CHECK_IS(tg_slice(g, 1, SIDE - 1, SIDE, 1), (double)(float)(SIDE * (double)0.1f));
+    CHECK_IS(tg_slice(g, 1, SIDE - 1, SIDE, 1), (double)(float)((double)SIDE * (double)0.1f));
     finish(tape);
 }
 END_TEST

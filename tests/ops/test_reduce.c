@@ -169,7 +169,7 @@ START_TEST(long_sums_keep_their_digits) {
     enum { COUNT = 1 << 20 };
     tg_tape  *tape = tg_tape_new();
     tg_tensor tenths = tg_full(tape, TG_F32, TG_SHAPE(COUNT), 0.1);
-    double    exact = (double)0.1f * COUNT;
+    double    exact = (double)0.1f * (double)COUNT;
     ck_assert_double_le(fabs(tg_item(tg_sum(tenths)) - exact), 20 * (double)FLT_EPSILON * exact);
     ck_assert_double_le(fabs(tg_item(tg_mean(tenths)) - (double)0.1f), 20 * (double)FLT_EPSILON * 0.1);
     tg_tensor columns = tg_sum_axes(tg_reshape(tenths, TG_SHAPE(COUNT / 2, 2)), TG_AXES(0), false);

@@ -49,7 +49,7 @@ static void train_by_parts(double *found) {
     ck_assert_int_eq(tg_accumulate_grad(tape), TG_OK);
     tg_end_part(tape);
     tg_begin_part(tape, "step");
-    ck_assert_int_eq(tg_use_accumulated_grad(tape, 1.0 / PARTS), TG_OK);
+    ck_assert_int_eq(tg_use_accumulated_grad(tape, 1.0 / (double)PARTS), TG_OK);
     tg_adam_step(tape, 0.125, NULL);
     tg_end_part(tape);
     for (int k = 0; k < STEPS; k++) {
@@ -78,7 +78,7 @@ static void train_by_recording(double *found) {
             ck_assert_int_eq(tg_accumulate_grad(tape), TG_OK);
             tg_rewind(tape, mark);
         }
-        ck_assert_int_eq(tg_use_accumulated_grad(tape, 1.0 / PARTS), TG_OK);
+        ck_assert_int_eq(tg_use_accumulated_grad(tape, 1.0 / (double)PARTS), TG_OK);
         tg_adam_step(tape, 0.125, NULL);
         tg_rewind(tape, mark);
     }

@@ -170,7 +170,7 @@ static void check_views(const tg_tensor *view, double first) {
     double row[SIDE], turned[SIDE * SIDE];
     ck_assert(!tg_read(view[1], row, SIDE) && !tg_read(view[0], turned, SIDE * SIDE));
     for (int i = 0; i < SIDE; i++) {
-        ck_assert_double_eq(row[i], first + SIDE + i);
+        ck_assert_double_eq(row[i], first + (double)SIDE + i);
         ck_assert_double_eq(turned[i * SIDE + 2], first + 2 * SIDE + i);
     }
     ck_assert_double_eq(((const double *)tg_data(view[2]))[0], first + 3 * SIDE);
