@@ -26,11 +26,12 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* Records one step of a loop. state[i] is the i-th state before the step, and x[j] the j-th input of this step; the function puts the
- * state after the step into state[i], and what the step gives into y[k]. It is called when the loop is recorded, once, or with a limit of
- * memory for each level. It may use any tensors from before the loop, which are the same in all steps, and take derivatives: of what it
- * records, for its states and inputs, or of what stands before the loop, for what stands there too. Like a checkpointed function it draws no numbers, assigns nothing, makes no inputs or parameters (TG_ERR_ARGUMENT), and does not run, read,
- * write or rewind the tape. What it records belongs to the loop: only states and outputs can be used outside. */
+/* Records one step of a loop. state[i] is the i-th state before the step, and x[j] the j-th input of this step; the function puts the state
+ * after the step into state[i], and what the step gives into y[k]. It is called when the loop is recorded, once, or with a limit of memory
+ * for each level. It may use any tensors from before the loop, which are the same in all steps, and take derivatives: of what it records,
+ * for its states and inputs, or of what stands before the loop, for what stands there too. Like a checkpointed function it draws no
+ * numbers, assigns nothing, makes no inputs or parameters (TG_ERR_ARGUMENT), and does not run, read, write or rewind the tape. What it
+ * records belongs to the loop: only states and outputs can be used outside. */
 typedef void tg_loop_body(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context);
 
 /* Records whether a loop goes on, a bool of rank 0, from its states. What holds for the body of a loop holds for it. */

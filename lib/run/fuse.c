@@ -30,7 +30,7 @@ typedef struct fuser {
     uint32_t   barrier, assign_barrier, reduce_barrier; /* the first unit that a fused op, an assign, a reduction may join; */
     uint32_t   product_barrier;                         /* and what has nothing to do with the group */
     tgi_demand demand;                                  /* of the instruction that it has come to; */
-    unsigned   copied; /* and its operands that are computed again, if its group is of its own shape: bit j for operand j */
+    unsigned   copied;  /* and its operands that are computed again, if its group is of its own shape: bit j for operand j */
     bool       assigns; /* an assign has been put into a unit */
 } fuser;
 

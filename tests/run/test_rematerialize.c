@@ -93,7 +93,8 @@ START_TEST(a_run_that_failed_between_goes_on) {
     for (int i = 0; i < 2; i++) {
         tg_tape *tape = tg_tape_new();
         tg_set_keep(tape, TG_KEEP_ASKED);
-        tg_tensor a = tg_mul(wave(tape, ROWS), 1), w = tg_mul(wave(tape, SIZE), 1), at = tg_input(tape, "at", TG_I64, TG_SHAPE(1));
+        tg_tensor a = tg_mul(wave(tape, ROWS), 1), w = tg_mul(wave(tape, SIZE), 1),
+                  at = tg_input(tape, "at", TG_I64, TG_SHAPE(1));
         tg_tensor x = tg_matmul(a, w), y = tg_exp(tg_neg(tg_square(x))), z = many_products(y, w);
         tg_tensor picked = tg_take(z, at, 0), result = tg_sum(tg_mul(tg_mul(y, x), many_products(tg_add(z, picked), w)));
         tg_keep(result);
