@@ -139,7 +139,7 @@ static bool takes_part(const tgi_node *node) {
 bool tgi_is_chosen(const tgi_node *node) {
     if (node->op->view) return false;
     return takes_part(node) || node->op->linearity == TG_MOVES || node->op == &tgi_add_parts_op ||
-           node->op == &tgi_scatter_add_op;
+           node->op == &tgi_scatter_add_op || node->op == &tgi_at_index_op;
 }
 
 bool tgi_is_moving(const tgi_node *node) {
@@ -268,6 +268,28 @@ static const tg_array *scatter_add(search *s, const tgi_node *node) {
     return sets;
 }
 
+/* ---- one element of each row ------------------------------------------------------------------------------------------ */
+
+/* The third operand where the number of the element is the index, else nothing. */
+static const tg_array *choose_by_index(search *s, const tgi_node *node) {
+    const tg_array *x = sets_of(s, node, 2);
+    tg_array       *sets = x ? tgi_new_sets(s, node->rank, node->dims) : NULL;
+    if (!sets) return NULL;
+    size_t   size = (size_t)sets->size;
+    int64_t *index = tgi_pool_take(&s->tape->pool, 2 * size * sizeof *index);
+    if (!index) {
+        tgi_out_of_memory(s->tape, s->what);
+        return NULL;
+    }
+    tgi_copy_array(s->known[node->in[0]], node->rank, node->dims, index);
+    tgi_copy_array(s->known[node->in[1]], node->rank, node->dims, index + size);
+    tgi_copy_array(x, node->rank, node->dims, sets->data);
+    for (size_t i = 0; i < size; i++)
+        if (index[i] != index[size + i]) ((uint32_t *)sets->data)[i] = 0;
+    tgi_pool_give(&s->tape->pool, index);
+    return sets;
+}
+
 /* ---- reductions -------------------------------------------------------------------------------------------------------- */
 
 /* Along axes. */
@@ -383,6 +405,7 @@ static const tg_array *multiply(search *s, const tgi_node *node) {
 
 const tg_array *tgi_sets_of_result(search *s, const tgi_node *node) {
     if (!tgi_floating((tg_dtype)node->dtype)) return NULL;
+    if (node->op == &tgi_at_index_op && is_known_choice(s, node)) return choose_by_index(s, node);
     if (is_elementwise(s, node)) return unite_elements(s, node);
     if (node->op->view && node->count == 1) return show_sets(s, node);
     if (tgi_is_chosen(node)) {

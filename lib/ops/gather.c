@@ -168,8 +168,8 @@ tg_tensor(tg_gather)(tg_tensor x, tg_tensor index, int axis) {
 
 /* ---- back from one element of each row ---------------------------------------------------------------------------- */
 
-/* Where an axis has one index the gradient can be made element by element, from the index, the number of the element and the value that goes
- * there. Unlike zeros to which it is added, that is fused with what makes the rest of the gradient, and never is in memory itself. */
+/* Where an axis has one index the gradient can be made element by element, from the index, the number of the element and the value that
+ * goes there. Unlike zeros to which it is added, that is fused with what makes the rest of the gradient, and never is in memory itself. */
 
 static tg_status infer_at_index(tg_infer *call) {
     if (tgi_require_equal(call, call->in[0].dtype, TG_I64) || tgi_require_equal(call, call->in[1].dtype, TG_I64) ||
@@ -187,15 +187,16 @@ static tg_tensor at_index_rule(const tg_rule_call *call) {
 
 static tg_rule *const at_index_rules[] = {NULL, NULL, at_index_rule};
 
+static const tg_loops at_index_loops = TG_LOOPS([TG_F32] = tgi_at_index_f32, [TG_F64] = tgi_at_index_f64);
+const tg_op           tgi_at_index_op = {"at_index",
+                                         3,
+                                         infer_at_index,
+                                         .loops = &at_index_loops,
+                                         .rules = at_index_rules,
+                                         .formula = "index, number, x: number == index ? x : 0"};
+
 static tg_tensor at_index(tg_tensor index, tg_tensor number, tg_tensor x) {
-    static const tg_loops loops = TG_LOOPS([TG_F32] = tgi_at_index_f32, [TG_F64] = tgi_at_index_f64);
-    static const tg_op    op = {"at_index",
-                                3,
-                                infer_at_index,
-                                .loops = &loops,
-                                .rules = at_index_rules,
-                                .formula = "index, number, x: number == index ? x : 0"};
-    return tg_record(NULL, &op, 3, ((tg_tensor[]){index, number, x}), NULL, 0);
+    return tg_record(NULL, &tgi_at_index_op, 3, ((tg_tensor[]){index, number, x}), NULL, 0);
 }
 
 /* The numbers of the elements take memory, too: rows that are long, and few, are better off with zeros. */

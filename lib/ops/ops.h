@@ -42,8 +42,9 @@ typedef struct tgi_added_part {
 int            tgi_count_of_parts(const tgi_node *node);
 tgi_added_part tgi_added_part_of(const tgi_node *node, int i);
 
-/* Ops of which it is known otherwise which elements go where: scatter_add adds to what gather would take. */
-extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_matmul_op, tgi_sum_op;
+/* Ops of which it is known otherwise which elements go where: scatter_add adds to what gather would take, at_index goes the way back from
+ * a gather of one element of each row. */
+extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_at_index_op, tgi_matmul_op, tgi_sum_op;
 
 /* Whether it is the op of tg_mul. */
 bool tgi_is_mul(const tg_op *op);

@@ -248,6 +248,25 @@ START_TEST(parts_that_are_read_where_they_are_cut_further) {
 }
 END_TEST
 
+/* One of each row, by an index that is a constant, or is computed: the others have no entries, and cost nothing. */
+START_TEST(one_gathered_of_each_row_is_one_entry) {
+    enum { ROWS = 10, WIDTH = 7 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = parameter(tape, "x", TG_SHAPE(ROWS, WIDTH)), index = tg_fmod(tg_arange(tape, TG_I64, 0, 3 * ROWS, 3), WIDTH),
+              g;
+    int64_t at[ROWS];
+    ck_assert(!tg_read(index, at, ROWS));
+    tg_tensor indices[2] = {tg_constant(tape, TG_I64, TG_SHAPE(ROWS, 1), at), tg_reshape(index, TG_SHAPE(ROWS, 1))};
+    for (int i = 0; i < 2; i++) {
+        tg_tensor loss = tg_sum(tg_exp(tg_gather(x, indices[i], 1)));
+        ck_assert(!tg_vjp(tape, 1, &loss, NULL, 1, &x, &g));
+        check_sparse_jacobian("of the gradient", g, 1, &x, EXACT);
+        ck_assert_int_eq(check_sparse_hessian("of the loss", loss, x, EXACT), 1);
+    }
+    finish(tape);
+}
+END_TEST
+
 /* ---- several inputs, and other dtypes ------------------------------------------------------------------------------------- */
 
 START_TEST(inputs_stand_side_by_side) {
@@ -544,6 +563,7 @@ Suite *suite_sparse(void) {
     tcase_add_test(colors, a_dense_row_or_column_does_not_cost_its_length);
     tcase_add_test(colors, an_arrow_costs_two_products);
     tcase_add_test(colors, rows_of_parts_are_computed_together);
+    tcase_add_test(colors, one_gathered_of_each_row_is_one_entry);
     tcase_add_test(colors, parts_that_are_read_where_they_are_cut_further);
     suite_add_tcase(suite, colors);
     tcase_add_test(inputs, inputs_stand_side_by_side);
