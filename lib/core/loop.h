@@ -22,14 +22,15 @@ struct tgi_loop {
     uint32_t    *result;   /* the states after a step, and its outputs */
     uint32_t    *product;  /* what its derivative had better not compute again */
     uint32_t     goes_on;  /* whether there is another step; TGI_NONE when that does not depend on the states */
+    uint32_t     step_end; /* what is recorded from there on is for that alone, and no derivative needs it */
     tgi_capture *captures; /* the last one first */
 };
 
 /* What stands in a body for a value from outside of it. */
 extern const tg_op tgi_loop_value;
 
-/* Begins a body; NULL and an error when there is no memory. What is recorded until its end belongs to it, and no gradient rule will ask for its
- * values. */
+/* Begins a body; NULL and an error when there is no memory. What is recorded until its end belongs to it, and no gradient rule will ask for
+ * its values. */
 typedef struct tgi_loop_counts {
     int states, inputs, outputs;
 } tgi_loop_counts;

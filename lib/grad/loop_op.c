@@ -366,11 +366,11 @@ static bool is_product(const tgi_node *node, uint16_t part, tg_dtype dtype) {
 
 /* Products cost most to compute again, and what they come to is what a derivative reads. */
 static tg_status list_products(tg_tape *tape, const char *what, tgi_loop *loop, uint32_t start, tg_dtype dtype) {
-    for (uint32_t i = start; i < tape->count; i++)
+    for (uint32_t i = start; i < loop->step_end; i++)
         loop->products += is_product(tgi_node_at(tape, i), tape->part, dtype);
     loop->product = tgi_arena_take(&tape->arena, loop->products * sizeof *loop->product);
     if (!loop->product) return tgi_out_of_memory(tape, what);
-    for (uint32_t i = start, k = 0; i < tape->count; i++)
+    for (uint32_t i = start, k = 0; i < loop->step_end; i++)
         if (is_product(tgi_node_at(tape, i), tape->part, dtype)) {
             tgi_set_kept(tgi_node_at(tape, i));
             loop->product[k++] = i;
@@ -392,6 +392,7 @@ static tg_status record_body(tg_tape *tape, const tgi_loop_call *call, handles *
     if (!loop) return tape->status;
     if (!give_all(tape, call, loop, h)) call_body(tape, spec, h);
     if (!tape->status) take_all(tape, call, loop, h, &dtype);
+    loop->step_end = tape->count;
     if (!tape->status && spec->condition) take_condition(tape, call, loop, h);
     if (!tape->status && !check_body(tape, call->what, start) && call->lists_products)
         list_products(tape, call->what, loop, start, dtype);

@@ -89,7 +89,7 @@ static tg_tensor copy_instruction(const backward *b, const tgi_node *node) {
 static tg_status copy_body(const backward *b) {
     tg_tape *tape = b->call->g.tape;
     uint16_t number = tgi_node_at(tape, b->body->start)->part;
-    for (uint32_t i = b->body->start + 1; i < b->body->end && !tape->status; i++) {
+    for (uint32_t i = b->body->start + 1; i < b->loop->step_end && !tape->status; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         if (node->op == &tgi_loop_value && node->part == number) continue;
         if (node->op == &tgi_number)

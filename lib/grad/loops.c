@@ -1,7 +1,7 @@
 /* grad/loops.c: loops as users record them: checked, with a condition, and within a limit of memory.
  *
- * For the derivative a loop keeps the state before each step. With less memory, its steps are done in segments, by a loop of loops. The outer
- * one keeps the states between the segments; its derivative computes a segment once more, which keeps its own. So for l levels.
+ * For the derivative a loop keeps the state before each step. With less memory, its steps are done in segments, by a loop of loops. The
+ * outer one keeps the states between the segments; its derivative computes a segment once more, which keeps its own. So for l levels.
  *
  * A loop with a condition counts its steps in a state more, which tells the derivative where it begins. Whether there is a first step is
  * decided before the loop; so for a segment, too.
@@ -238,8 +238,8 @@ static tg_status check_counting(tg_tape *tape, const tg_loop_spec *spec) {
     if (spec->states == 0 || spec->reverse)
         return tgi_fail(tape, TG_ERR_ARGUMENT, "scan", "a loop with a condition has states, and goes forward");
     tg_dtype dtype = tg_dtype_of(spec->state[0]);
-    double   most = dtype == TG_BOOL ? 0 : dtype == TG_F32 ? 0x1p24 : 0x1p53;
-    if ((double)spec->steps <= most) return TG_OK;
+    double   most = dtype == TG_F32 ? 0x1p24 : 0x1p53;
+    if (dtype != TG_BOOL && (double)spec->steps <= most) return TG_OK;
     return tgi_fail(tape, TG_ERR_DTYPE, "scan", "%lld steps cannot be counted in the dtype of the states, %s",
                     (long long)spec->steps, tg_dtype_name(dtype));
 }

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "grad/loop_op.h"
 #include "grad/loops.h"
+#include "ops/ops.h"
 #include "ops/values.h"
 
 /* ---- like the steps that are done -------------------------------------------------------------------------------- */
@@ -214,6 +216,47 @@ START_TEST(states_can_be_integers) {
 }
 END_TEST
 
+/* Whether a residual is large: of a matrix, which is a product, or of the state itself. */
+static tg_tensor has_residual(tg_tape *tape, const tg_tensor *state, void *context) {
+    const tg_tensor *matrix = context;
+    (void)tape;
+    return tg_gt(tg_max(tg_abs(tg_is_none(*matrix) ? state[0] : tg_matmul(*matrix, state[0]))), 0.1);
+}
+
+static void halve(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)y, (void)context;
+    state[0] = tg_mul(state[0], 0.5);
+}
+
+static int products_from(const tg_tape *tape, uint32_t first) {
+    int count = 0;
+    for (uint32_t i = first; i < tape->count; i++)
+        count += tgi_node_at(tape, i)->op == &tgi_matmul_op;
+    return count;
+}
+
+START_TEST(what_the_condition_computes_is_not_for_the_derivative) {
+    int64_t sizes[2];
+    for (int product = 0; product < 2; product++) {
+        tg_tape     *tape = tg_tape_new();
+        tg_tensor    first = tg_parameter(tape, "first", tg_full(tape, TG_F64, TG_SHAPE(2, 1), 1)), last = first;
+        tg_tensor    matrix = product ? tg_full(tape, TG_F64, TG_SHAPE(3, 2), 0.5) : TG_NONE;
+        tg_loop_spec spec = loop(halve, &matrix, 9, 1, &last);
+        spec.condition = has_residual;
+        ck_assert_msg(!tg_scan(tape, &spec), "%s", tg_error(tape));
+        ck_assert_int_eq(products_from(tape, 0), 2 * product); /* before the loop and in it */
+        uint32_t before = tape->count;
+        for (uint32_t i = 0; i < before; i++)
+            if (tgi_node_at(tape, i)->op == &tgi_loop_op) sizes[product] = tgi_node_size(tgi_node_at(tape, i));
+        ck_assert_msg(!tg_backward(tg_sum(last)), "%s", tg_error(tape));
+        ck_assert_int_eq(products_from(tape, before), 0);
+        CHECK_F64(tg_grad(first), 0.0625, 0.0625);
+        finish(tape);
+    }
+    ck_assert_int_eq(sizes[0], sizes[1]);
+}
+END_TEST
+
 /* Roots of numbers that a loop goes through: each of its steps is a loop that ends by itself. */
 static void add_root(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
     (void)tape, (void)context;
@@ -298,6 +341,7 @@ static const fault faults[] = {
     {reads_the_state, TG_F64, 1, false, 3, TG_ERR_ARGUMENT, "item: not from inside the condition of a loop"},
     {is_positive, TG_F64, 1, true, 3, TG_ERR_ARGUMENT, "scan: a loop with a condition has states, and goes forward"},
     {is_positive, TG_F64, 0, false, 3, TG_ERR_ARGUMENT, "scan: a loop with a condition has states, and goes forward"},
+    {is_positive, TG_BOOL, 1, false, 0, TG_ERR_DTYPE, "scan: 0 steps cannot be counted in the dtype of the states, bool"},
     {is_positive, TG_BOOL, 1, false, 1, TG_ERR_DTYPE, "scan: 1 steps cannot be counted in the dtype of the states, bool"},
     {is_positive, TG_F32, 1, false, 16777217, TG_ERR_DTYPE,
      "scan: 16777217 steps cannot be counted in the dtype of the states, float32"},
@@ -326,6 +370,7 @@ Suite *suite_while(void) {
     tcase_add_loop_test(tcase, third_derivatives_are_right, 0, 2);
     tcase_add_test(tcase, newtons_iteration_ends);
     tcase_add_test(tcase, states_can_be_integers);
+    tcase_add_test(tcase, what_the_condition_computes_is_not_for_the_derivative);
     tcase_add_loop_test(tcase, one_may_stand_in_a_body, 0, 2);
     tcase_add_test(tcase, without_a_condition_all_steps_are_done);
     tcase_add_loop_test(tcase, what_is_no_condition_is_rejected, 0, FAULTS);
