@@ -1,6 +1,6 @@
-/* bench/cppad_works.cpp: works of sparse_matrices.c and time_loops.c by CppAD, as its manual tells: a function is recorded once and optimized;
- * patterns and colours are found in the first step, and kept. Where there are several ways, what is called after the work alone is the
- * fastest that was found. CppAD itself uses one thread.
+/* bench/cppad_works.cpp: works of sparse_matrices.c and time_loops.c by CppAD, as its manual tells: a function is recorded once and
+ * optimized; patterns and colours are found in the first step, and kept. Where there are several ways, what is called after the work alone
+ * is the fastest that was found. CppAD itself uses one thread.
  *
  * SPDX-License-Identifier: MIT */
 #include "cppad.h"
@@ -124,8 +124,8 @@ struct jacobian : work {
     }
 };
 
-/* The Hessian of the sum of what a function gives. For the chain "cppad.symmetric" finds 4 colours, where this finds 3, in a time that grows with
- * the square of the unknowns. */
+/* The Hessian of the sum of what a function gives. For the chain "cppad.symmetric" finds 4 colours, where this finds 3, in a time that
+ * grows with the square of the unknowns. */
 struct hessian : work {
     function               f;
     vector                 x, ones;

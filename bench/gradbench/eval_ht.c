@@ -126,8 +126,8 @@ static tg_tensor free_columns(task *t, const hand *h, tg_tensor y) {
     return tg_stack(tg_list_from(2, columns), 0);
 }
 
-/* The errors, (points, 3), or their derivatives for theta and for the places. Those for theta are columns, (THETA, points, 3), as the code by
- * hand gives them; of the tuned form they are rows. */
+/* The errors, (points, 3), or their derivatives for theta and for the places. Those for theta are columns, (THETA, points, 3), as the code
+ * by hand gives them; of the tuned form they are rows. */
 static void record(task *t) {
     const hand *h = t->state;
     bool        tuned = t->options.tuned;

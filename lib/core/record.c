@@ -333,8 +333,8 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
 /* ---- operands that are alike ------------------------------------------------------------------------------------- */
 
 /* Most of what is recorded are elementwise ops of tensors of one dtype and shape, or without axes, and of plain numbers beside them. Their
- * shape rule has nothing to find out, and nothing that they promise is to be checked: for small values this is what makes recording fast. It
- * is compiled for each number of operands: loops would take longer than what is in them. */
+ * shape rule has nothing to find out, and nothing that they promise is to be checked: for small values this is what makes recording fast.
+ * It is compiled for each number of operands: loops would take longer than what is in them. */
 enum { FEW = 3 };
 
 typedef struct alike {

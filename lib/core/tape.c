@@ -56,7 +56,7 @@ void tg_tape_free(tg_tape *tape) {
     tgi_team_end(&tape->team);
     for (uint32_t i = 0; i < tape->chunk_count; i++)
         tgi_memory_give(&tape->memory, tape->nodes[i * TGI_CHUNK], TGI_CHUNK * sizeof **tape->nodes);
-    tgi_memory_give(&tape->memory, tape->nodes, tape->chunk_room * TGI_CHUNK * sizeof *tape->nodes);
+    tgi_memory_give(&tape->memory, tape->nodes, (size_t)tape->chunk_room * TGI_CHUNK * sizeof *tape->nodes);
     tgi_memory_give(&tape->memory, tape->parts, tape->part_room * sizeof *tape->parts);
     tgi_index_list_free(&tape->memory, &tape->parameters);
     tgi_index_list_free(&tape->memory, &tape->aliases);

@@ -382,7 +382,8 @@ tgi_node *tgi_resolve(tg_tape *tape, tg_tensor x, const char *what, const char *
 
 /* ---- recording (record.c) ---------------------------------------------------------------------------------------- */
 
-/* Appends an instruction whose block in the arena starts at the arena's present top; NULL on failure, and an error of the function `what`. */
+/* Appends an instruction whose block in the arena starts at the arena's present top; NULL on failure, and an error of the function
+ * `what`. */
 tgi_node *tgi_append(tg_tape *tape, const tg_op *op, const char *what);
 
 /* tg_record of an op without attributes, compiled for that number of operands. */

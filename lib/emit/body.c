@@ -1,13 +1,12 @@
 /* emit/body.c: the part of the first pass that is about loops: the values of a step.
  *
- * What a step begins with are arrays: its states, which are kept from one step to the next, and pointers to its pieces of the inputs. What the
- * body captured is where the operands are. What a step gives is made in its piece of the loop's result, of which only those items are
- * there that somebody reads. At the end of a step its states are overwritten, as leaves are by an assign; a state that becomes what
- * another one was, or a view of one, is put aside before.
+ * What a step begins with are arrays: its states, which are kept from one step to the next, and pointers to its pieces of the inputs. What
+ * the body captured is where the operands are. What a step gives is made in its piece of the loop's result, of which only those items are
+ * there that somebody reads. At the end of a step its states are overwritten, as leaves are by an assign; a state that becomes what another
+ * one was, or a view of one, is put aside before.
  *
  * The values of a body are those of its instructions; copies for the items, and of the condition; states that were put aside; assigns of
- * states. Behind them
- * are assigns that give the states what they begin with, and copies of what they end with.
+ * states. Behind them are assigns that give the states what they begin with, and copies of what they end with.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>

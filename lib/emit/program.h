@@ -127,8 +127,8 @@ typedef struct tgi_emit_output {
     const char *name;
 } tgi_emit_output;
 
-/* One of those that a loop gives: its place in the result; where it has a place of its own the value that it is there, else TGI_NONE; and in
- * the body. */
+/* One of those that a loop gives: its place in the result; where it has a place of its own the value that it is there, else TGI_NONE; and
+ * in the body. */
 typedef struct tgi_emit_item {
     tgi_loop_section section;
     tgi_loop_range   range;
@@ -275,7 +275,8 @@ uint32_t tgi_value_in(const tgi_function *f, uint32_t block, uint32_t index);
 /* Where the elements of a value are, as an operand (choose.c). */
 tgi_emit_source tgi_source_of(const tgi_function *f, uint32_t value);
 
-/* What is computed is computed in the output's array; what is not, or is wanted twice, is copied there by that value. o->index is a value. */
+/* What is computed is computed in the output's array; what is not, or is wanted twice, is copied there by that value. o->index is a
+ * value. */
 tg_status tgi_resolve_output(tgi_function *f, tgi_emit_output *o, uint32_t copy);
 tg_status tgi_make_copy(tgi_function *f, tgi_emit_value *copy, const tgi_node *node, tgi_emit_source source);
 

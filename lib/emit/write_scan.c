@@ -1,6 +1,6 @@
 /* emit/write_scan.c: a loop over steps: its states get what they begin with; each step has pointers to its pieces of the inputs and of what
- * the loop gives, and computes what the body does; then the last states are copied. Where a loop may end early, what steps that are not done
- * would give is 0.
+ * the loop gives, and computes what the body does; then the last states are copied. Where a loop may end early, what steps that are not
+ * done would give is 0.
  *
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>

@@ -1,13 +1,13 @@
 /* grad/contract.c: products with one factor that depends on the step of a vectorized loop, in the order that is cheapest for all steps.
  *
- * sum(A B * W) with a matrix A for each of many steps, and B and W that are the same in all of them, is linear in A. As it stands, the product
- * A B is there for each step, perhaps many times as large as A and as the sum. But B * W, with an axis for each of theirs, is there
- * once, and then all is one product of matrices, of all A and of that. Tangents of many seeds, which go through sums of what has
- * been computed without them, are such steps.
+ * sum(A B * W) with a matrix A for each of many steps, and B and W that are the same in all of them, is linear in A. As it stands, the
+ * product A B is there for each step, perhaps many times as large as A and as the sum. But B * W, with an axis for each of theirs, is there
+ * once, and then all is one product of matrices, of all A and of that. Tangents of many seeds, which go through sums of what has been
+ * computed without them, are such steps.
  *
- * So products, elementwise or of matrices, and sums of them are taken apart as far as nothing else reads what is inside. Factors that make the
- * one which depends on the step no larger are multiplied to it first; then what all the others come to. It is done where that takes
- * no more multiplications, and what the others come to is not large beside what need not be computed.
+ * So products, elementwise or of matrices, and sums of them are taken apart as far as nothing else reads what is inside. Factors that make
+ * the one which depends on the step no larger are multiplied to it first; then what all the others come to. It is done where that takes no
+ * more multiplications, and what the others come to is not large beside what need not be computed.
  *
  * SPDX-License-Identifier: MIT */
 #include "grad/contract.h"

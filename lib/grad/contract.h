@@ -14,8 +14,8 @@ typedef struct tgi_factor {
     char     label[TG_MAX_RANK + 1];
 } tgi_factor;
 
-/* What a product of factors comes to that is summed over all axes but its own. Only the first factor depends on the step. It is multiplied by
- * `early` more of them, one by one, after which its axes are step[0], step[1], ...; and then by what all the others come to. */
+/* What a product of factors comes to that is summed over all axes but its own. Only the first factor depends on the step. It is multiplied
+ * by `early` more of them, one by one, after which its axes are step[0], step[1], ...; and then by what all the others come to. */
 typedef struct tgi_contraction {
     int        count, early;
     tgi_factor factor[TGI_MOST_FACTORS];

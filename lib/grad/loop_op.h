@@ -50,8 +50,8 @@ tg_status tgi_map(tg_tape *tape, const tg_loop_spec *spec);
 void      tgi_cut_inputs(const tg_loop_spec *spec, int64_t from, int64_t to, int64_t count, tg_tensor *x);
 tg_tensor tgi_joined(tg_tensor y);
 
-/* Records what a loop without states, whose body has been recorded, does, not as a loop, and gives its outputs. False where it has to be one.
- * (vectorize.c) */
+/* Records what a loop without states, whose body has been recorded, does, not as a loop, and gives its outputs. False where it has to be
+ * one. (vectorize.c) */
 bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr *attr);
 
 /* The gradient rule (loop_rule.c). */

@@ -1,10 +1,10 @@
 /* grad/vectorize.c: a loop without states, as ops on all of its steps at once.
  *
- * Its body has been recorded, as that of any loop. It is recorded again instruction by instruction, this time outside of a loop: what is the
- * same in all steps as it is, and what depends on an input of the step by its op's rule for batches, with the steps along a new first
+ * Its body has been recorded, as that of any loop. It is recorded again instruction by instruction, this time outside of a loop: what is
+ * the same in all steps as it is, and what depends on an input of the step by its op's rule for batches, with the steps along a new first
  * axis. So a hundred products of a matrix and a vector become one of two matrices. The steps are taken some at a time, where all at once
- * would need much memory: these are the steps of a loop then. Where an op has no rule, it all stays as it is. Some sums of products
- * are better done otherwise, as contract.c finds.
+ * would need much memory: these are the steps of a loop then. Where an op has no rule, it all stays as it is. Some sums of products are
+ * better done otherwise, as contract.c finds.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>

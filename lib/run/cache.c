@@ -1,11 +1,12 @@
 /* run/cache.c: the plans that a tape keeps.
  *
- * A plan that fits a segment is the one that came after the last one when that was used before, as a rule. If it is not, the segment is written
- * out as a key (key.c): the table finds a plan by the hash of this, and compares it whole. There are at most
- * MOST_PLANS, and some more for each part and loop, which cut the tape into segments; the one that was not used for longest goes first.
+ * A plan that fits a segment is the one that came after the last one when that was used before, as a rule. If it is not, the segment is
+ * written out as a key (key.c): the table finds a plan by the hash of this, and compares it whole. There are at most MOST_PLANS, and some
+ * more for each part and loop, which cut the tape into segments; the one that was not used for longest goes first.
  *
- * A long segment of small values is planned only when it comes a second time: to make its plan takes longer than to run it. One of values that
- * are no more than two numbers (run_small.c) is planned only when the very tape runs a second time: to look for its plan alone would take longer.
+ * A long segment of small values is planned only when it comes a second time: to make its plan takes longer than to run it. One of values
+ * that are no more than two numbers (run_small.c) is planned only when the very tape runs a second time: to look for its plan alone would
+ * take longer.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -237,7 +238,8 @@ static void fill_bytes(tg_figures *figures, const tg_tape *tape) {
     figures->peak_bytes = tape->memory.peak;
     figures->spare_bytes = tgi_pool_spare(&tape->pool);
     figures->value_bytes = tape->pool.bytes - figures->spare_bytes;
-    figures->record_bytes = tape->arena.bytes + tape->chunk_count * TGI_CHUNK * (sizeof **tape->nodes + sizeof *tape->nodes);
+    figures->record_bytes = tape->arena.bytes + (size_t)tape->chunk_count * TGI_CHUNK * sizeof **tape->nodes +
+                            (size_t)tape->chunk_room * TGI_CHUNK * sizeof *tape->nodes;
     for (const tgi_plan *plan = tape->plans.table; plan; plan = plan->hh.next)
         figures->plan_bytes += sizeof *plan + plan->arena.bytes;
 }

@@ -5,8 +5,9 @@
  * sequential run reports it.
  *
  * How far a run goes: tg_run and tg_run_pending to the end; a rewind to the last assign; a read to the value that is read, and, where
- * values are kept for those who read them later, on to the next assign or random op. A read never runs the step of an optimizer. Eager mode runs what is recorded as far as no read can
- * tell: up to the first assign or random op, or what needs a value again; and once more when a leaf is written before anybody looked.
+ * values are kept for those who read them later, on to the next assign or random op. A read never runs the step of an optimizer. Eager mode
+ * runs what is recorded as far as no read can tell: up to the first assign or random op, or what needs a value again; and once more when a
+ * leaf is written before anybody looked.
  *
  * SPDX-License-Identifier: MIT */
 #include "run/run.h"

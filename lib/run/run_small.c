@@ -1,7 +1,7 @@
-/* run/run_small.c: segments of small values, one instruction at a time: of numbers, and of what else fits in an instruction, as two float64.
+/* run/run_small.c: segments of values that fit in their instructions, as numbers and two float64 do, one instruction at a time.
  *
- * To run them takes less time than to look for a plan. For elementwise ops of what is alike there is nothing to find out: the result stands in
- * the instruction, and operands are one number or lie as the result does.
+ * To run them takes less time than to look for a plan. For elementwise ops of what is alike there is nothing to find out: the result stands
+ * in the instruction, and operands are one number or lie as the result does.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/residency.h"
