@@ -98,6 +98,42 @@ START_TEST(no_segment_is_taken_for_one_that_differs_in_one_thing) {
 }
 END_TEST
 
+/* Sums, views and joins of two numbers beside elementwise ops; `unkept` is read again after it has been dropped. */
+static void run_small_values(bool eager, bool asked, double *found, tg_figures *figures) {
+    tg_tape *tape = tg_tape_new();
+    tg_set_eager(tape, eager);
+    if (asked) tg_set_keep(tape, TG_KEEP_ASKED);
+    tg_tensor w = PARAMETER(tape, "w", 1, 2), x = w, unkept, y[3];
+    for (int i = 0; i < 3; i++) {
+        unkept = tg_mul(tg_flip(x, TG_AXES(0)), tg_sum(x));
+        tg_tensor column = tg_reshape(unkept, TG_SHAPE(2, 1));
+        y[i] = x = tg_stack(TG_LIST(tg_select(tg_sin(unkept), 0, 0), tg_sum(tg_select(column, 0, 1))), 0);
+        tg_keep(y[i]);
+        ck_assert_msg(!tg_read(y[i], found + 2 * i, 2), "%s", tg_error(tape));
+    }
+    figures[0] = tg_stats(tape);
+    tg_tensor again = tg_cos(unkept);
+    tg_keep(again);
+    ck_assert_msg(!tg_read(again, found + 6, 2), "%s", tg_error(tape));
+    ck_assert(!tg_write(w, (double[]){3, 5}, 2) && !tg_run(tape) && !tg_run(tape));
+    ck_assert(!tg_read(y[2], found + 8, 2));
+    figures[1] = tg_stats(tape);
+    finish(tape);
+}
+
+START_TEST(small_values_run_without_a_plan_when_they_come_first) {
+    enum { FOUND = 10 };
+    double     found[2][FOUND];
+    tg_figures figures[2][2];
+    for (int eager = 0; eager < 2; eager++)
+        run_small_values(eager, _i, found[eager], figures[eager]);
+    ck_assert_mem_eq(found[0], found[1], sizeof found[0]);
+    ck_assert(found[0][0] == sin(6) && found[0][1] == 3);
+    ck_assert_int_eq(figures[0][0].plans, 0);
+    ck_assert_int_gt(figures[0][1].plans, 0); /* of the tape that has run a second time */
+}
+END_TEST
+
 START_TEST(another_shape_or_another_keep_is_another_plan) {
     tg_tape *tape = tg_tape_new();
     tg_mark  mark = tg_tape_mark(tape);
@@ -441,6 +477,7 @@ Suite *suite_plan(void) {
     tcase_add_test(cache, a_step_recorded_again_finds_its_plan_whatever_its_numbers);
     tcase_add_test(cache, the_same_step_twice_without_a_rewind_has_one_plan_and_two_results);
     tcase_add_test(cache, no_segment_is_taken_for_one_that_differs_in_one_thing);
+    tcase_add_loop_test(cache, small_values_run_without_a_plan_when_they_come_first, 0, 2);
     tcase_add_test(cache, another_shape_or_another_keep_is_another_plan);
     tcase_add_test(cache, a_step_that_reads_the_step_before_finds_its_plan);
     tcase_add_test(cache, a_plan_reads_the_operands_of_the_segment_that_runs);
