@@ -155,13 +155,6 @@ static inline tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     return tape->status;
 }
 
-tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
-    tgi_callback outer = tgi_enter(tape, "a gradient rule", true);
-    tg_tensor    g = rule(call);
-    tgi_leave(tape, outer);
-    return g;
-}
-
 /* What the rules of an instruction needed of these operands they have recorded. */
 static inline void forget_saved(const tg_tape *tape, uint32_t index, uint32_t from, uint32_t to) {
     tgi_node *node = tgi_node_at(tape, index);

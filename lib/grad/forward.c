@@ -78,6 +78,13 @@ static tg_status give(walk *w, uint32_t index, tg_tensor t) {
 
 /* ---- the tangent of one instruction ------------------------------------------------------------------------------ */
 
+static tg_tensor call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
+    tgi_callback outer = tgi_enter(tape, "a gradient rule", true);
+    tg_tensor    g = rule(call);
+    tgi_leave(tape, outer);
+    return g;
+}
+
 static tg_tensor record_again(tg_tape *tape, const tgi_node *node, const tg_tensor *in) {
     return tg_record(tape, node->op, (int)node->count, in, node->attr, node->attr_size);
 }
@@ -110,7 +117,7 @@ static void give_elementwise(walk *w, uint32_t index, tg_rule_call *call) {
         if (!has_tangent(w, node, j)) continue;
         call->which = (int)j;
         call->g = in_shape_of(w->tape, tangent_of(w, node->in[j]), index);
-        if (!w->tape->status) give(w, index, tgi_call_rule(w->tape, tgi_rule_of(node, j), call));
+        if (!w->tape->status) give(w, index, call_rule(w->tape, tgi_rule_of(node, j), call));
     }
 }
 
@@ -123,7 +130,7 @@ static void give_by_rules(walk *w, uint32_t index, tg_rule_call *call) {
         if (!has_tangent(w, node, j)) continue;
         tg_tensor seed = tangent_of(w, node->in[j]), t;
         call->which = (int)j;
-        tg_tensor g = tgi_call_rule(tape, tgi_rule_of(node, j), call);
+        tg_tensor g = call_rule(tape, tgi_rule_of(node, j), call);
         if (!tape->status && !tg_shape_equal(tg_shape_of(g), tg_shape_of(call->x[j]))) g = tgi_sum_to(g, call->x[j]);
         if (!tape->status && !tg_vjp(tape, 1, &g, &seed, 1, &u, &t)) give(w, index, t);
     }

@@ -14,12 +14,11 @@ tg_scope tgi_begin_derivative(tg_tape *tape, const char *name);
  * for errors (backward.c). */
 tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what);
 
-/* The rule for an operand, or NULL; and a call of it (backward.c). */
+/* The rule for an operand, or NULL. */
 static inline tg_rule *tgi_rule_of(const tgi_node *node, uint32_t operand) {
     const tg_op *op = node->op;
     return op->rules ? op->rules[op->arity < 0 ? 0 : operand] : NULL;
 }
-tg_tensor tgi_call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call);
 
 /* Whether gradients flow to operand j, of an op that takes a part to the first alone (forward.c). */
 bool tgi_flows_to(const tg_tape *tape, const tgi_node *node, uint32_t j);

@@ -43,7 +43,7 @@ tg_status tgi_check_sides(tg_tape *tape, const char *what, int n, const tg_tenso
 }
 
 /* The seed in the shape of what it is for: itself where it has that, but for a leaf, which may be overwritten. */
-static tg_tensor in_shape_of(tg_tensor seed, const tgi_node *node, tg_tensor of) {
+static tg_tensor seed_in_shape_of(tg_tensor seed, const tgi_node *node, tg_tensor of) {
     const tgi_node *other = tgi_node_at(of.tape, tgi_index(of));
     bool            same = tgi_same_dims(node->rank, node->dims, other->rank, other->dims);
     return same && node->op->infer ? seed : tg_broadcast_to(seed, tgi_node_shape(other));
@@ -55,7 +55,7 @@ tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of,
     if (tgi_is_number(*seed, &number)) return tgi_full_like(of, number);
     const tgi_node *node = tgi_resolve(tape, *seed, names->call, names->seed);
     if (!node) return tgi_invalid(tape);
-    if (node->dtype == tg_dtype_of(of)) return in_shape_of(*seed, node, of);
+    if (node->dtype == tg_dtype_of(of)) return seed_in_shape_of(*seed, node, of);
     tgi_fail(tape, TG_ERR_DTYPE, names->call, "%s is %s and its %s %s", names->seed, tg_dtype_name((tg_dtype)node->dtype),
              names->of, tg_dtype_name(tg_dtype_of(of)));
     return tgi_invalid(tape);
