@@ -279,15 +279,26 @@ static tg_status give_all(tg_tape *tape, const tgi_loop_call *call, tgi_loop *lo
     return tape->status;
 }
 
-/* What a body returned as a state or an output: it must be there, and of the loop's dtype. */
+/* What a body returned, which is kept; NULL and an error when it is not there, or of another body. */
+static const tgi_node *take_from_body(tg_tape *tape, const char *what, tg_tensor x, const char *role, uint32_t *index) {
+    if (!tgi_resolve(tape, x, what, role)) return NULL;
+    x = tgi_captured_tensor(tape, what, x);
+    if (tape->status) return NULL;
+    tgi_node *node = tgi_node_at(tape, tgi_index(x));
+    if (node->part != tape->part) {
+        tgi_fail(tape, TG_ERR_HANDLE, what, "%s was recorded in the body of another loop", role);
+        return NULL;
+    }
+    if (node->op->infer) tgi_set_kept(node);
+    *index = tgi_index(x);
+    return node;
+}
+
+/* A state or an output, which is of the loop's dtype. */
 static tg_status take(tg_tape *tape, const tgi_loop_call *call, tg_tensor x, tg_dtype *dtype, const char *role,
                       uint32_t *result) {
-    if (!tgi_resolve(tape, x, call->what, role)) return tape->status;
-    x = tgi_captured_tensor(tape, call->what, x);
-    if (tape->status) return tape->status;
-    tgi_node *node = tgi_node_at(tape, tgi_index(x));
-    if (node->part != tape->part)
-        return tgi_fail(tape, TG_ERR_HANDLE, call->what, "%s was recorded in the body of another loop", role);
+    const tgi_node *node = take_from_body(tape, call->what, x, role, result);
+    if (!node) return tape->status;
     if (*dtype == TG_DTYPES) *dtype = (tg_dtype)node->dtype;
     if (node->dtype != *dtype)
         return tgi_fail(tape, TG_ERR_DTYPE, call->what,
@@ -296,8 +307,6 @@ static tg_status take(tg_tape *tape, const tgi_loop_call *call, tg_tensor x, tg_
     if (node->rank == TG_MAX_RANK)
         return tgi_fail(tape, TG_ERR_SHAPE, call->what, "%s has %d axes, and there must be room for that of the steps", role,
                         TG_MAX_RANK);
-    if (node->op->infer) tgi_set_kept(node);
-    *result = tgi_index(x);
     return TG_OK;
 }
 
@@ -321,26 +330,24 @@ static tg_status take_all(tg_tape *tape, const tgi_loop_call *call, tgi_loop *lo
     return TG_OK;
 }
 
-static tg_status take_condition(tg_tape *tape, const tgi_loop_call *call, tgi_loop *loop, const handles *h) {
-    tgi_callback outer = tgi_enter(tape, "the condition of a loop", true);
-    tg_tensor    more = call->spec.condition(tape, h->state, call->spec.context);
-    if (tgi_leave(tape, outer) || tgi_check_condition(tape, call->what, more)) return tape->status;
-    more = tgi_captured_tensor(tape, call->what, more);
-    if (tape->status) return tape->status;
-    tgi_node *node = tgi_node_at(tape, tgi_index(more));
-    if (node->part != tape->part)
-        return tgi_fail(tape, TG_ERR_HANDLE, call->what, "the condition was recorded in the body of another loop");
-    if (node->op->infer) tgi_set_kept(node);
-    loop->goes_on = tgi_index(more);
-    return TG_OK;
-}
-
-tg_status tgi_check_condition(tg_tape *tape, const char *what, tg_tensor more) {
+static tg_status check_condition(tg_tape *tape, const char *what, tg_tensor more) {
     char            text[TGI_TEXT];
     const tgi_node *node = tgi_resolve(tape, more, what, "the condition");
     if (!node || (node->dtype == TG_BOOL && !node->rank)) return tape->status;
     return tgi_fail(tape, TG_ERR_DTYPE, what, "the condition is %s %s, and not a bool of rank 0",
                     tg_dtype_name((tg_dtype)node->dtype), tgi_shape_text(text, node->rank, node->dims));
+}
+
+tg_tensor tgi_call_condition(tg_tape *tape, const char *what, const tg_loop_spec *spec, const tg_tensor *state) {
+    tgi_callback outer = tgi_enter(tape, "the condition of a loop", true);
+    tg_tensor    more = spec->condition(tape, state, spec->context);
+    return tgi_leave(tape, outer) || check_condition(tape, what, more) ? tgi_invalid(tape) : more;
+}
+
+static tg_status take_condition(tg_tape *tape, const tgi_loop_call *call, tgi_loop *loop, const handles *h) {
+    tg_tensor more = tgi_call_condition(tape, call->what, &call->spec, h->state);
+    if (!tape->status) take_from_body(tape, call->what, more, "the condition", &loop->goes_on);
+    return tape->status;
 }
 
 /* It runs more than once, and is differentiated by itself. */

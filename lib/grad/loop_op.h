@@ -39,8 +39,8 @@ typedef struct tgi_loop_call {
 
 tg_status tgi_record_loop(tg_tape *tape, const tgi_loop_call *call);
 
-/* An error when what a condition gave is none. */
-tg_status tgi_check_condition(tg_tape *tape, const char *what, tg_tensor more);
+/* What the condition gives for these states; invalid, and an error, when that is none. */
+tg_tensor tgi_call_condition(tg_tape *tape, const char *what, const tg_loop_spec *spec, const tg_tensor *state);
 
 /* tg_scan of a loop that is a map (loops.c). */
 tg_status tgi_map(tg_tape *tape, const tg_loop_spec *spec);

@@ -148,10 +148,8 @@ static tg_loop_spec counted(tg_tape *tape, tg_loop_spec *spec) {
 
 /* All steps, or none. */
 static tg_tensor count_first(tg_tape *tape, const tg_loop_spec *spec) {
-    tgi_callback outer = tgi_enter(tape, "the condition of a loop", true);
-    tg_tensor    more = spec->condition(tape, spec->state, spec->context);
-    if (tgi_leave(tape, outer) || tgi_check_condition(tape, "scan", more)) return tgi_invalid(tape);
-    return tg_mul(tg_cast(more, TG_I64), (double)spec->steps);
+    tg_tensor more = tgi_call_condition(tape, "scan", spec, spec->state);
+    return tape->status ? more : tg_mul(tg_cast(more, TG_I64), (double)spec->steps);
 }
 
 static tgi_loop_call call_for(const tg_tape *tape, const tg_loop_spec *spec, const char *what) {
