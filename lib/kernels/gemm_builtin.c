@@ -34,6 +34,9 @@ enum { MR = 8 };
 enum { MR = 6 };
 #endif
 
+/* Panels that are packed together. */
+enum { PANELS = 8 };
+
 /* a * b + c for vectors, and for numbers. */
 #if defined __AVX512F__
 #define MULTIPLY_ADD_f32 _mm512_fmadd_ps

@@ -6,6 +6,10 @@
 #define VECTOR NAME(vector)
 #define UNALIGNED_VECTOR NAME(unaligned)
 #define LANES NAME(lanes)
+#define QUAD NAME(quad)
+#define UNALIGNED_QUAD NAME(unaligned_quad)
+#define INTERLEAVE_LOW(a, b) SHUFFLE(NAME(quad_mask), a, b, 0, 4, 1, 5)
+#define INTERLEAVE_HIGH(a, b) SHUFFLE(NAME(quad_mask), a, b, 2, 6, 3, 7)
 
 /* Columns that a vector is multiplied with at once: where they are not contiguous, and where they are not side by side. */
 enum { NAME(nr) = 2 * LANES, NAME(strip_columns) = LANES < 3 ? 12 : 4 * LANES, NAME(apart_columns) = 256 };
@@ -77,12 +81,21 @@ static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T 
         UNROLL for (int i = 0; i < rows; i++) c[i * pitch + j] = add ? c[i * pitch + j] + all[i][j] : all[i][j];
 }
 
+/* Has the rows of a tile fetched while it is multiplied: they are used at its end only, and are often nowhere near by then. */
+static ALWAYS_INLINE void NAME(fetch)(int rows, const T *c, int64_t pitch) {
+    UNROLL for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c + i * pitch, 1);
+        __builtin_prefetch(c + i * pitch + NR - 1, 1);
+    }
+}
+
 /* Makes as much of the strip as tiles of `rows` rows (a constant) can, and leaves the rest. Strides are arguments, so that they
  * may be constants too; A's next tile is `step` elements on. */
 static ALWAYS_INLINE void NAME(tiles)(int rows, STRIP *s, int64_t a_row, int64_t a_col, int64_t step, int64_t b_row) {
     VECTOR sum[MR][2];
     STRIP  rest = *s;
     for (; rest.rows >= rows; rest.rows -= rows) {
+        NAME(fetch)(rows, rest.c, rest.pitch);
         NAME(multiply)(rows, rest.k, rest.a.at, a_row, a_col, rest.b, b_row, sum);
         NAME(put)(rows, rest.cols, sum, rest.c, rest.pitch, rest.add);
         rest.a.at += step;
@@ -121,42 +134,63 @@ static void NAME(make_strip)(STRIP s, bool packed) {
 
 /* ---- panels and blocks ------------------------------------------------------------------------------------------- */
 
-/* A panel of `width` rows (a constant) that are contiguous, a line of the cache of each at a time: element by element across the rows each
- * access would be in another line, and where rows are a power of 2 apart all these lines are in each other's way. */
-static ALWAYS_INLINE void NAME(pack_lines)(int width, int64_t k, const T *x, int64_t row, T *panel) {
-    enum { LINE = 64 / sizeof(T) };
+/* Puts a square of x, 4 rows of 4 elements, into a panel of `width` rows. */
+static ALWAYS_INLINE void NAME(pack_square)(int width, const T *x, int64_t row, T *panel) {
+    QUAD a = *(const UNALIGNED_QUAD *)x, b = *(const UNALIGNED_QUAD *)(x + row);
+    QUAD c = *(const UNALIGNED_QUAD *)(x + 2 * row), d = *(const UNALIGNED_QUAD *)(x + 3 * row);
+    QUAD ac = INTERLEAVE_LOW(a, c), bd = INTERLEAVE_LOW(b, d);
+    *(UNALIGNED_QUAD *)panel = INTERLEAVE_LOW(ac, bd);
+    *(UNALIGNED_QUAD *)(panel + width) = INTERLEAVE_HIGH(ac, bd);
+    ac = INTERLEAVE_HIGH(a, c), bd = INTERLEAVE_HIGH(b, d);
+    *(UNALIGNED_QUAD *)(panel + 2 * width) = INTERLEAVE_LOW(ac, bd);
+    *(UNALIGNED_QUAD *)(panel + 3 * width) = INTERLEAVE_HIGH(ac, bd);
+}
+
+/* A panel of `width` rows (a constant, 4 at least) that are contiguous, in squares: element by element it takes two to three times as
+ * long. The last squares of a width that is no multiple of 4 overlap those before. */
+static ALWAYS_INLINE void NAME(pack_rows)(int width, int64_t k, const T *x, int64_t row, T *panel) {
     int64_t p = 0;
-    for (; p + LINE <= k; p += LINE, panel += LINE * width)
-        for (int r = 0; r < width; r++)
-            UNROLL for (int q = 0; q < LINE; q++) panel[q * width + r] = x[r * row + p + q];
+    for (; p + 4 <= k; p += 4, panel += 4 * width)
+        UNROLL for (int r = 0; r < width; r += 4) {
+            int at = r + 4 <= width ? r : width - 4;
+            NAME(pack_square)(width, x + at * row + p, row, panel + at);
+        }
     for (; p < k; p++, panel += width)
         for (int r = 0; r < width; r++)
             panel[r] = x[r * row + p];
 }
 
-/* Copies `count` rows of x, each k long, into panels of `width` rows (a constant): within a panel, the elements that are used
- * together are next to each other. The last panel is filled up with zeros. */
-static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX x, T *panel) {
-    for (int64_t i = 0; i < count; i += width, panel += width * k) {
-        int rows = (int)min_of(count - i, width);
-        if (rows == width && x.col == 1 && x.row != 1) {
-            NAME(pack_lines)(width, k, x.at + i * x.row, x.row, panel);
-            continue;
-        }
-        for (int64_t p = 0; p < k; p++) {
-            const T *from = x.at + i * x.row + p * x.col;
-            T       *to = panel + p * width;
-            if (rows < width) {
-                for (int r = 0; r < width; r++)
-                    to[r] = r < rows ? from[r * x.row] : 0;
-            } else if (x.row == 1) {
-                for (int r = 0; r < width; r++)
-                    to[r] = from[r];
-            } else {
-                for (int r = 0; r < width; r++)
-                    to[r] = from[r * x.row];
+/* The same for panels whose columns are contiguous: several at a time, so that all of a line of the cache is used when it is there. */
+static ALWAYS_INLINE void NAME(pack_columns)(int width, int64_t panels, int64_t k, const T *x, int64_t col, T *panel) {
+    for (int64_t p = 0; p < k; p++, x += col, panel += width)
+        for (int64_t i = 0; i < panels; i++)
+            UNROLL for (int r = 0; r < width; r += 4) {
+                int at = r + 4 <= width ? r : width - 4;
+                *(UNALIGNED_QUAD *)(panel + i * width * k + at) = *(const UNALIGNED_QUAD *)(x + i * width + at);
             }
-        }
+}
+
+/* And for any, of which there may be fewer rows: zeros fill the panel up. */
+static ALWAYS_INLINE void NAME(pack_any)(int width, int64_t rows, int64_t k, MATRIX x, T *panel) {
+    for (int64_t p = 0; p < k; p++, panel += width)
+        for (int64_t r = 0; r < width; r++)
+            panel[r] = r < rows ? x.at[r * x.row + p * x.col] : 0;
+}
+
+/* Copies `count` rows of x, each k long, into panels of `width` rows (a constant): within a panel, the elements that are used
+ * together are next to each other. */
+static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX x, T *panel) {
+    for (int64_t i = 0, panels; i < count; i += panels * width, panel += panels * width * k) {
+        MATRIX rest = NAME(part)(x, i, 0);
+        panels = x.row == 1 ? max_of(min_of((count - i) / width, PANELS), 1) : 1;
+        if (count - i < width)
+            NAME(pack_any)(width, count - i, k, rest, panel);
+        else if (width >= 4 && x.row == 1)
+            NAME(pack_columns)(width, panels, k, rest.at, x.col, panel);
+        else if (width >= 4 && x.col == 1)
+            NAME(pack_rows)(width, k, rest.at, x.row, panel);
+        else
+            NAME(pack_any)(width, width, k, rest, panel);
     }
 }
 
@@ -376,6 +410,10 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
 #undef VECTOR
 #undef UNALIGNED_VECTOR
 #undef LANES
+#undef QUAD
+#undef UNALIGNED_QUAD
+#undef INTERLEAVE_LOW
+#undef INTERLEAVE_HIGH
 #undef NR
 #undef MULTIPLY_ADD
 #undef NUMBER_ADD

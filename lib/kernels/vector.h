@@ -66,6 +66,21 @@ DEFINE_VECTOR(float, f32)
 DEFINE_VECTOR(double, f64)
 DEFINE_VECTOR(uint64_t, u64)
 
+/* Four elements in a row, whatever the registers are, and four integers that are as large. */
+#define DEFINE_QUAD(T, I, suffix) \
+    typedef T quad_##suffix __attribute__((vector_size(4 * sizeof(T)))); \
+    typedef T unaligned_quad_##suffix __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias)); \
+    typedef I quad_mask_##suffix __attribute__((vector_size(4 * sizeof(I))));
+DEFINE_QUAD(float, int32_t, f32)
+DEFINE_QUAD(double, int64_t, f64)
+
+/* Elements of two vectors in the order of their numbers, which are constants and go on from those of a to those of b. */
+#ifdef __clang__
+#define SHUFFLE(mask, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(mask, a, b, ...) __builtin_shuffle(a, b, (mask){__VA_ARGS__})
+#endif
+
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static inline int64_t min_of(int64_t a, int64_t b) {
