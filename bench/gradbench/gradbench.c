@@ -1,9 +1,10 @@
 /* bench/gradbench/gradbench.c: tapegrad as a tool of GradBench, https://github.com/gradbench/gradbench: answers its
  * messages, JSON objects, one a line, on standard input (CONTRIBUTING.md there describes them).
  *
- *     gradbench [--afresh] [--tuned] [--threads N | --multithreaded]
+ *     gradbench [--afresh | --compiled] [--tuned] [--threads N | --multithreaded]
  *
  * --afresh         records for each evaluation, as a program does whose graph depends on its data; else once
+ * --compiled       compiles what was recorded once; a compiler takes seconds, which are a part of "prepare"
  * --tuned          where tapegrad has a better form of a formula than GradBench's own, that
  * --threads N      1 if it is not given; 0, or --multithreaded: as many as there are processors
  *
@@ -111,7 +112,7 @@ static void answer(const json_t *message, run_options options) {
 /* ---- the program ------------------------------------------------------------------------------------------------- */
 
 static int usage(void) {
-    fputs("usage: gradbench [--afresh] [--tuned] [--threads N | --multithreaded]\n", stderr);
+    fputs("usage: gradbench [--afresh | --compiled] [--tuned] [--threads N | --multithreaded]\n", stderr);
     return 2;
 }
 
@@ -119,6 +120,8 @@ static bool read_options(int argc, char **argv, run_options *to) {
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--afresh"))
             to->afresh = true;
+        else if (!strcmp(argv[i], "--compiled"))
+            to->compiled = true;
         else if (!strcmp(argv[i], "--tuned"))
             to->tuned = true;
         else if (!strcmp(argv[i], "--multithreaded"))
@@ -127,7 +130,7 @@ static bool read_options(int argc, char **argv, run_options *to) {
             to->threads = atoi(argv[++i]);
         else
             return false;
-    return to->threads >= 0;
+    return to->threads >= 0 && !(to->afresh && to->compiled);
 }
 
 int main(int argc, char **argv) {

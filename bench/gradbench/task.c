@@ -101,9 +101,25 @@ json_t *output_list(const task *t) {
 
 /* ---- the life of a task ------------------------------------------------------------------------------------------ */
 
+static const char part[] = "evaluation"; /* of the tape: what is recorded once */
+
 static void record(task *t) {
     t->result_count = 0;
     t->eval->record(t);
+}
+
+/* Where that cannot be, it is run as it was recorded. */
+static void compile(const task *t) {
+    if (tg_error_status(t->tape) || !tg_compile(t->tape, part, NULL)) return;
+    fprintf(stderr, "gradbench: not compiled: %s\n", tg_error(t->tape));
+    tg_clear_error(t->tape);
+}
+
+static void record_once(task *t) {
+    tg_begin_part(t->tape, part);
+    record(t);
+    tg_end_part(t->tape);
+    if (t->options.compiled) compile(t);
 }
 
 task *task_new(const eval *e, int function, const json_t *input, run_options options) {
@@ -114,8 +130,8 @@ task *task_new(const eval *e, int function, const json_t *input, run_options opt
     t->options = options;
     t->tape = tg_tape_new();
     tg_set_threads(t->tape, options.threads);
-    if (!e->evaluate) tg_set_keep(t->tape, TG_KEEP_ASKED);
-    if (e->read(t, input) && e->record && !options.afresh) record(t);
+    tg_set_keep(t->tape, TG_KEEP_ASKED);
+    if (e->read(t, input) && !options.afresh) record_once(t);
     return t;
 }
 
@@ -140,17 +156,13 @@ static void read_results(const task *t) {
 
 void task_evaluate(task *t) {
     write_variables(t);
-    if (t->eval->evaluate) {
-        t->result_count = 0;
-        t->eval->evaluate(t);
-        read_results(t);
-    } else if (t->options.afresh) {
+    if (t->options.afresh) {
         tg_mark mark = tg_tape_mark(t->tape);
         record(t);
         read_results(t);
         tg_rewind(t->tape, mark);
     } else {
-        tg_run(t->tape);
+        tg_run_part(t->tape, part);
         read_results(t);
     }
     if (t->eval->finish) t->eval->finish(t);

@@ -1,9 +1,8 @@
 /* bench/gradbench/task.h: a function of an eval, with one input, to be evaluated many times; and the evals.
  *
  * An eval reads its input, makes leaves of it, and records its formula and the derivative. How that is evaluated is the
- * same for all, and is in task.c: recorded once, an evaluation is a write of the variables, a run and a read of the
- * results; afresh, the formula is recorded between them, and forgotten afterwards. An eval whose graph depends on values
- * evaluates itself.
+ * same for all, and is in task.c: recorded once, as a part of the tape, which may be compiled, an evaluation is a write of
+ * the variables, a run and a read of the results; afresh, the formula is recorded between them, and forgotten afterwards.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GRADBENCH_TASK_H
@@ -15,8 +14,9 @@
 
 /* What the command line says. */
 typedef struct run_options {
-    bool afresh; /* record for each evaluation */
-    bool tuned;  /* the form of the formula that is best for tapegrad, where it is not GradBench's */
+    bool afresh;   /* record for each evaluation */
+    bool compiled; /* what is recorded once is compiled by the C compiler of the system, where there is one */
+    bool tuned;    /* the form of the formula that is best for tapegrad, where it is not GradBench's */
     int  threads;
 } run_options;
 
@@ -34,8 +34,7 @@ typedef struct eval {
     const char *name;
     const char *functions[MOST_FUNCTIONS + 1];  /* up to a NULL */
     bool (*read)(task *t, const json_t *input); /* reads the input, records leaves; false when it is not as it should be */
-    void (*record)(task *t);                    /* records formula and results; */
-    void (*evaluate)(task *t);                  /* or else computes the results itself */
+    void (*record)(task *t);                    /* records formula and results */
     void (*finish)(task *t);                    /* what is done with the results, as a part of the evaluation; or NULL */
     json_t *(*output)(const task *t);
 } eval;
