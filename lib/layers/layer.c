@@ -91,19 +91,9 @@ tg_tensor tgi_usual_bias(const tgi_layer *layer, tg_shape weight, int64_t size) 
 
 /* ---- applying a layer -------------------------------------------------------------------------------------------- */
 
-/* As one product of matrices, whatever the rank: then the gradient of the weight is one, too. */
 tg_tensor tgi_project(tg_tensor x, tg_tensor w, tg_tensor bias) {
-    if (!tg_valid(x) || !tg_valid(w)) return tg_matmul(x, w);
-    tg_shape  shape = tg_shape_of(x), out = shape;
-    int64_t   features = tg_shape_of(w).dims[0], rows = 1;
-    tg_tensor y = x;
-    for (int i = 0; i + 1 < shape.rank; i++)
-        rows *= shape.dims[i];
-    if (shape.rank > 2) y = tg_reshape(x, TG_SHAPE(rows, shape.dims[shape.rank - 1]));
-    y = tg_matmul(y, tg_transpose(w, 0, 1));
-    if (!tg_is_none(bias)) y = tg_add(y, bias);
-    out.dims[out.rank - 1] = features;
-    return shape.rank > 2 ? tg_reshape(y, out) : y;
+    tg_tensor y = tg_matmul(x, tg_transpose(w, 0, 1));
+    return tg_is_none(bias) ? y : tg_add(y, bias);
 }
 
 tg_status tgi_check_weight(const tg_operands *o, int i, int rank) {

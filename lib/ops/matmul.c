@@ -124,6 +124,21 @@ static tg_status multiply_stack(tg_kernel_call *call, const tg_array *a, const t
     return TG_OK;
 }
 
+/* A stack of matrices as one that has all their rows, if these lie in memory like those of one; else it stays as it is. */
+static void join_rows(tg_array *x) {
+    int     row = x->rank - 2;
+    int64_t count = x->dims[row], step = x->strides[row];
+    for (int axis = row - 1; axis >= 0; axis--) {
+        if (x->dims[axis] == 1) continue;
+        if (count > 1 && x->strides[axis] != count * step) return;
+        if (count == 1) step = x->strides[axis];
+        count *= x->dims[axis];
+    }
+    x->dims[0] = count, x->strides[0] = step;
+    x->dims[1] = x->dims[row + 1], x->strides[1] = x->strides[row + 1];
+    x->rank = 2;
+}
+
 static bool is_row_major(const tg_array *x) {
     tgi_walk walk = tgi_walk_of(tg_dtype_size(x->dtype), x->rank, x->dims, x->strides);
     return tgi_walk_is_contiguous(&walk);
@@ -152,7 +167,10 @@ static tg_status matmul_kernel(tg_kernel_call *call) {
     if (column) b = with_axis(&b, 1);
     if (column) c = with_axis(&c, c.rank);
     if (row) c = with_axis(&c, c.rank - 1);
-    return is_small(&a, &b) ? multiply_rows(&a, &b, &c) : multiply_stack(call, &a, &b, &c);
+    if (is_small(&a, &b)) return multiply_rows(&a, &b, &c);
+    if (b.rank == 2 && a.rank > 2) join_rows(&a);
+    if (a.rank == 2 && b.rank == 2) join_rows(&c);
+    return multiply_stack(call, &a, &b, &c);
 }
 
 /* ---- the gradient rules ------------------------------------------------------------------------------------------ */
@@ -165,6 +183,15 @@ static tg_tensor put_in_axis(tg_tensor x, int at) {
         shape.dims[i] = shape.dims[i - 1];
     shape.dims[at] = 1;
     return tg_reshape(x, shape);
+}
+
+/* A stack of matrices as one that has all their rows. */
+static tg_tensor all_rows(tg_tensor x) {
+    if (!tg_valid(x)) return x;
+    tg_shape shape = tg_shape_of(x);
+    int64_t  columns = shape.dims[shape.rank - 1];
+    shape.rank--;
+    return tg_reshape(x, TG_SHAPE(tg_shape_size(shape), columns));
 }
 
 /* The operands and g as matrices, for vectors among them. */
@@ -222,6 +249,7 @@ static tg_tensor matmul_rule_a(const tg_rule_call *call) {
 static tg_tensor matmul_rule_b(const tg_rule_call *call) {
     tg_tensor a, b, g;
     as_matrices(call, &a, &b, &g);
+    if (tg_shape_of(b).rank == 2 && tg_shape_of(a).rank > 2) a = all_rows(a), g = all_rows(g);
     tg_tensor slope = product_like(call->x[1], transposed(a), g);
     return tg_shape_of(call->x[1]).rank == 1 ? tg_sum_axes(slope, TG_AXES(-1), false) : slope;
 }

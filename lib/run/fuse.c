@@ -126,6 +126,20 @@ static bool operand_fits(const tgi_plan_builder *b, const tgi_candidate *c, uint
     return reads_own_tile(b, g, &c->sources[j], access_of_operand(c, j, lead), per_row);
 }
 
+/* The copy of an instruction that group k has, or TGI_NONE. */
+static uint32_t copy_in(const tgi_plan_builder *b, tgi_ref i, uint32_t k) {
+    uint32_t copy = i & TGI_OUTSIDE ? TGI_NONE : b->last_copy[i];
+    return copy != TGI_NONE && b->fusion[copy].unit == k ? copy : TGI_NONE;
+}
+
+/* Whether operand j is read from such a copy: whatever else there is, it is in the cache. */
+static bool reads_copy(const tgi_plan_builder *b, const tgi_candidate *c, uint32_t j, uint32_t k) {
+    tgi_source s = c->sources[j];
+    s.base = copy_in(b, s.base, k);
+    return s.base != TGI_NONE && tgi_may_read_copies(c) &&
+           reads_own_tile(b, b->units[k].group, &s, access_of_operand(c, j, 0), false);
+}
+
 /* The same for the operands of an instruction that is computed again in the group. */
 static bool copy_fits(const fuser *f, uint32_t i, uint32_t k, int depth) {
     const tgi_plan_builder *b = f->b;
@@ -133,6 +147,7 @@ static bool copy_fits(const fuser *f, uint32_t i, uint32_t k, int depth) {
     tgi_classify(b, i, &c);
     c.sources = b->views[i].recorded;
     for (uint32_t j = 0; j < c.count; j++) {
+        if (reads_copy(b, &c, j, k)) continue;
         bool copied = tgi_supply_of(b, &f->demand, &c.sources[j], b->fusion[i].unit, depth) == TGI_FROM_COPY;
         if (copied ? !copy_fits(f, c.sources[j].base, k, depth - 1) : !operand_fits(b, &c, j, k, false)) return false;
     }
@@ -197,9 +212,10 @@ static tgi_split split_of_assign(const fuser *f, const tgi_candidate *c, uint32_
 /* Whether the group has made an operand, made it again, or was the last to read it. Else to run earlier only takes memory earlier. */
 static bool shares_an_operand(const fuser *f, const tgi_candidate *c, uint32_t k) {
     for (uint32_t j = 0; j < c->count; j++) {
-        uint32_t          base = c->sources[j].base, copy = f->copied >> j & 1 ? f->b->last_copy[base] : TGI_NONE;
+        uint32_t          base = c->sources[j].base;
         const tgi_fusion *v = tgi_holder_of(f->b, base);
-        if (copy != TGI_NONE ? f->b->fusion[copy].unit == k : v && v->made && v->last_unit == k) return true;
+        bool              copied_before = f->copied >> j & 1 && f->b->last_copy[base] != TGI_NONE;
+        if (copy_in(f->b, base, k) != TGI_NONE || (!copied_before && v && v->made && v->last_unit == k)) return true;
     }
     return false;
 }
@@ -215,6 +231,7 @@ static fit fit_into(const fuser *f, const tgi_candidate *c, uint32_t k) {
         if (c->kind != TGI_FUSED_LOOP || !has_rows_of(g, c->rank, c->dims)) result.split = TGI_SPLIT_DOMAIN;
     }
     for (uint32_t j = 0; j < c->count && !result.split; j++) {
+        if (!result.per_row && reads_copy(b, c, j, k)) continue;
         bool copied = !result.per_row && f->copied >> j & 1;
         if (copied ? copy_fits(f, c->sources[j].base, k, TGI_COPY_DEPTH - 1) : operand_fits(b, c, j, k, result.per_row))
             continue;
@@ -315,22 +332,34 @@ static void restrict_others(fuser *f, const tgi_candidate *c, uint32_t k) {
     f->reduce_barrier = b->unit_count;
 }
 
-/* The copy of an instruction in group k, which is made, after those of its operands, if there is none; TGI_NONE without memory. */
+static uint32_t copy_into(fuser *f, uint32_t i, uint32_t k, int depth);
+
+/* The candidate, which is in unit k or will be, reads the copies that are there, and where `copied` says so for operand j one that is
+ * made. */
+static tg_status supply_copies(fuser *f, const tgi_candidate *c, tgi_source *sources, uint32_t k, unsigned copied, int depth) {
+    for (uint32_t j = 0; j < c->count; j++) {
+        if (reads_copy(f->b, c, j, k))
+            sources[j].base = copy_in(f->b, sources[j].base, k);
+        else if (copied >> j & 1)
+            sources[j].base = copy_into(f, sources[j].base, k, depth);
+        if (sources[j].base == TGI_NONE) return TG_ERR_MEMORY;
+    }
+    return TG_OK;
+}
+
+/* The copy of an instruction in group k, which is made, after those of its operands; TGI_NONE without memory. */
 static uint32_t copy_into(fuser *f, uint32_t i, uint32_t k, int depth) {
     tgi_plan_builder *b = f->b;
+    tgi_candidate     c;
+    unsigned          copied = 0;
     tgi_source       *sources;
-    uint32_t          copy = b->last_copy[i];
-    if (copy != TGI_NONE && b->fusion[copy].unit == k) return copy;
-    copy = tgi_new_copy(b, i, &sources);
-    for (uint32_t j = 0; copy != TGI_NONE && j < b->views[i].source_count; j++) {
-        if (tgi_supply_of(b, &f->demand, &sources[j], b->fusion[i].unit, depth) != TGI_FROM_COPY) continue;
-        sources[j].base = copy_into(f, sources[j].base, k, depth - 1);
-        if (sources[j].base == TGI_NONE) return TGI_NONE;
-    }
+    uint32_t          copy = tgi_new_copy(b, i, &sources);
     if (copy == TGI_NONE) return TGI_NONE;
-    tgi_candidate c;
     tgi_classify(b, i, &c);
     c.sources = sources;
+    for (uint32_t j = 0; j < c.count; j++)
+        if (tgi_supply_of(b, &f->demand, &sources[j], b->fusion[i].unit, depth) == TGI_FROM_COPY) copied |= 1u << j;
+    if (supply_copies(f, &c, sources, k, copied, depth - 1)) return TGI_NONE;
     append_to_unit(b, copy, k);
     b->fusion[copy].made = true;
     for (uint32_t j = 0; j < c.count; j++)
@@ -338,15 +367,16 @@ static uint32_t copy_into(fuser *f, uint32_t i, uint32_t k, int depth) {
     return copy;
 }
 
-/* The candidate reads copies where it is to. */
+/* The candidate reads copies where it is to, or can. */
 static tg_status copy_operands(fuser *f, tgi_candidate *c, uint32_t k) {
+    unsigned any = f->copied;
+    for (uint32_t j = 0; j < c->count; j++)
+        any |= (unsigned)reads_copy(f->b, c, j, k) << j;
+    if (!any) return TG_OK;
     tgi_source *sources = tgi_builder_take(f->b, c->count, sizeof *sources);
     if (!sources) return TG_ERR_MEMORY;
     memcpy(sources, c->sources, c->count * sizeof *sources);
-    for (uint32_t j = 0; j < c->count; j++) {
-        if (f->copied >> j & 1) sources[j].base = copy_into(f, sources[j].base, k, TGI_COPY_DEPTH - 1);
-        if (sources[j].base == TGI_NONE) return TG_ERR_MEMORY;
-    }
+    if (supply_copies(f, c, sources, k, f->copied, TGI_COPY_DEPTH - 1)) return TG_ERR_MEMORY;
     f->b->views[c->i].sources = c->sources = sources;
     return TG_OK;
 }
@@ -354,7 +384,7 @@ static tg_status copy_operands(fuser *f, tgi_candidate *c, uint32_t k) {
 static tg_status join(fuser *f, tgi_candidate *c, uint32_t k, const fit *found) {
     tgi_plan_builder *b = f->b;
     tgi_fusion       *v = &b->fusion[c->i];
-    if (f->copied && !found->per_row && copy_operands(f, c, k)) return TG_ERR_MEMORY;
+    if (!found->per_row && copy_operands(f, c, k)) return TG_ERR_MEMORY;
     append_to_unit(b, c->i, k);
     v->kind = (uint8_t)c->kind;
     v->per_row = found->per_row || c->kind == TGI_FUSED_ROW_REDUCE;

@@ -88,10 +88,13 @@ bool tgi_has_room(const tgi_plan_builder *b) {
     return b->capacity - b->count - b->copy_count >= TGI_COPIES_OF_ONE;
 }
 
+bool tgi_may_read_copies(const tgi_candidate *c) {
+    return c->kind == TGI_FUSED_LOOP || c->kind == TGI_FUSED_ROW_REDUCE || c->kind == TGI_FUSED_BLOCK_REDUCE;
+}
+
 unsigned tgi_copied_operands(const tgi_plan_builder *b, const tgi_candidate *c, const tgi_demand *d) {
     unsigned copied = 0;
-    if (c->kind != TGI_FUSED_LOOP && c->kind != TGI_FUSED_ROW_REDUCE && c->kind != TGI_FUSED_BLOCK_REDUCE) return 0;
-    if (!tgi_has_room(b)) return 0;
+    if (!tgi_may_read_copies(c) || !tgi_has_room(b)) return 0;
     for (uint32_t j = 0; j < c->count; j++)
         if (tgi_supply_of(b, d, &c->sources[j], TGI_NONE, TGI_COPY_DEPTH) == TGI_FROM_COPY) copied |= 1u << j;
     return copied;

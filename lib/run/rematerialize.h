@@ -30,6 +30,9 @@ tgi_supply tgi_supply_of(const tgi_plan_builder *b, const tgi_demand *d, const t
 /* Whether there is room for all copies that one instruction may read. */
 bool tgi_has_room(const tgi_plan_builder *b);
 
+/* Whether an instruction of its kind may read copies. */
+bool tgi_may_read_copies(const tgi_candidate *c);
+
 /* Which operands of the candidate are had from copies: bit j for operand j. */
 unsigned tgi_copied_operands(const tgi_plan_builder *b, const tgi_candidate *c, const tgi_demand *d);
 

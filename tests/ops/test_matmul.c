@@ -164,6 +164,32 @@ START_TEST(a_stack_is_multiplied_matrix_by_matrix) {
 }
 END_TEST
 
+static tg_tensor wave(tg_tape *tape, int64_t rows, int64_t columns) {
+    tg_tensor i = tg_arange(tape, TG_F64, 0, (double)(rows * columns), 1);
+    return tg_reshape(tg_sin(i), TG_SHAPE(rows, columns));
+}
+
+/* A stack times a matrix that is not small: matrix by matrix, and at once, wherever the rows of all lie. */
+START_TEST(a_stack_times_a_matrix_is_that_of_its_matrices) {
+    enum { STACK = 3, ROWS = 2, SIZE = 260 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor all = wave(tape, STACK * ROWS, 2 * SIZE), b = wave(tape, SIZE, SIZE + 1), one = wave(tape, ROWS, SIZE);
+    tg_tensor pairs = tg_reshape(all, TG_SHAPE(STACK, ROWS, 2 * SIZE));
+    tg_tensor stacks[] = {tg_slice(pairs, 2, 0, SIZE, 1), tg_slice(pairs, 2, 1, 2 * SIZE, 2),
+                          tg_transpose(tg_reshape(tg_slice(all, 1, 0, SIZE, 1), TG_SHAPE(ROWS, STACK, SIZE)), 0, 1),
+                          tg_broadcast_to(one, TG_SHAPE(STACK, ROWS, SIZE)), tg_slice(pairs, 2, SIZE, 2 * SIZE, 1)};
+    for (size_t i = 0; i < sizeof stacks / sizeof *stacks; i++) {
+        tg_tensor together = tg_matmul(stacks[i], b);
+        for (int j = 0; j < STACK; j++) {
+            tg_tensor alone = tg_matmul(tg_select(stacks[i], 0, j), b), off = tg_sub(tg_select(together, 0, j), alone);
+            double    error = tg_item(tg_max(tg_abs(off))), size = tg_item(tg_max(tg_abs(alone)));
+            ck_assert(error <= 1e-12 * size);
+        }
+    }
+    finish(tape);
+}
+END_TEST
+
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 /* d sum(a b) / da = ones b^T, d / db = a^T ones, summed over the axes that broadcast. */
@@ -173,6 +199,22 @@ START_TEST(gradients_of_a_stack_are_summed) {
     tg_tensor b = tg_constant(tape, TG_F64, TG_SHAPE(2, 2, 1), (double[]){1, 10, 100, 1000});
     CHECK_IS(slope(tg_matmul(a, b), a), 101, 1010, 101, 1010);
     CHECK_IS(slope(tg_matmul(a, b), b), 4, 6, 4, 6);
+    finish(tape);
+}
+END_TEST
+
+/* It is one product, not as many as there are matrices in the stack, and their sum. */
+START_TEST(gradient_of_a_matrix_that_a_stack_is_multiplied_with) {
+    enum { STACK = 40, SIZE = 30 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor rows = wave(tape, STACK * 2, SIZE), a = tg_reshape(rows, TG_SHAPE(STACK, 2, SIZE));
+    tg_tensor b = wave(tape, SIZE, SIZE);
+    double    together[SIZE * SIZE], expected[SIZE * SIZE];
+    ck_assert_int_eq(tg_read(slope(tg_matmul(rows, b), b), expected, SIZE * SIZE), TG_OK);
+    size_t before = tg_stats(tape).bytes;
+    ck_assert_int_eq(tg_read(slope(tg_matmul(a, b), b), together, SIZE * SIZE), TG_OK);
+    ck_assert_uint_lt(tg_stats(tape).bytes - before, STACK * SIZE * SIZE * sizeof(double) / 2);
+    ck_assert_mem_eq(together, expected, sizeof expected);
     finish(tape);
 }
 END_TEST
@@ -300,7 +342,9 @@ Suite *suite_matmul(void) {
     tcase_add_test(tcase, transposed_operands_on_both_sides);
     tcase_add_test(tcase, transposed_operands_are_not_copied);
     tcase_add_test(tcase, a_stack_is_multiplied_matrix_by_matrix);
+    tcase_add_test(tcase, a_stack_times_a_matrix_is_that_of_its_matrices);
     tcase_add_test(tcase, gradients_of_a_stack_are_summed);
+    tcase_add_test(tcase, gradient_of_a_matrix_that_a_stack_is_multiplied_with);
     tcase_add_test(tcase, gradient_of_a_square_form);
     tcase_add_test(tcase, gradients_of_empty_products);
     tcase_add_test(tcase, gradient_of_a_vector_that_was_assigned_after_a_run);
