@@ -73,8 +73,8 @@ tg_status tg_vjp(tg_tape *tape, int m, const tg_tensor *outputs, const tg_tensor
  * with the shape and dtype of y_i: the change of y_i when the inputs move along the tangents. tangents[j] has the dtype of x_j and
  * broadcasts to its shape; `tangents` may be NULL for ones. The cost is about that of the formulas once more, for any number of outputs.
  * Inputs and outputs are any floating tensors of one dtype. The results are kept. After an error they are invalid, and the tape is
- * as it was before. (The method: forward mode. An op that is neither elementwise nor linear has two backward passes over it alone, J v
- * as the gradient of J^T u for u.) */
+ * as it was before. (The method: forward mode. An op that is neither elementwise nor linear, and no loop, has two backward passes over it
+ * alone, J v as the gradient of J^T u for u.) */
 tg_status tg_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const tg_tensor *tangents, int m, const tg_tensor *outputs,
                  tg_tensor *results);
 

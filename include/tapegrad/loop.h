@@ -62,7 +62,7 @@ typedef struct tg_loop_spec {
  *     (state, y[t]) = body(state, x[t])
  * It is one instruction, made of the same kernels as the steps would be if they were recorded one by one, and gives the same bits. Its
  * derivatives are loops in their turn, to any order; a gradient is summed over the steps from the last to the first, and within a limit of
- * memory over those of a segment first.
+ * memory over those of a segment first. Forward mode (tg_jvp) computes the steps once more, with their tangents, and keeps nothing of them.
  *
  * States and outputs have one dtype, and at most 7 axes; a state has the same shape before and after a step; the inputs, of any dtype,
  * have the first axis `steps` (TG_ERR_SHAPE, TG_ERR_DTYPE). There is a state or an output at least. States after the last step and

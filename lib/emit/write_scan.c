@@ -1,6 +1,6 @@
 /* emit/write_scan.c: a loop over steps: its states get what they begin with; each step has pointers to its pieces of the inputs and of what
  * the loop gives, and computes what the body does; then the last states are copied. Where a loop may end early, what steps that are not
- * done would give is 0.
+ * done would give is 0; what they would save for a derivative is not read.
  *
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
@@ -201,7 +201,7 @@ static void begin_counting(const scan *s) {
     for (uint32_t k = b->loop->states; k < b->item_count && b->attr->counted; k++) {
         const tgi_emit_item *item = &b->items[k];
         tgi_writer           place = {.memory = s->w->memory};
-        if (!item->wanted || !item->range.size) continue;
+        if (!item->wanted || !item->range.size || item->section != TGI_OUTPUTS) continue;
         put_item(s, &place, item);
         tgi_put_line(s->w, "for (%s i = 0; i < %" PRId64 "; i++)", type, item->range.size);
         tgi_put_line(s->w, "    (%s)[i] = 0;", place.text ? place.text : "");

@@ -2,15 +2,17 @@
  *
  * Each instruction between the inputs and the outputs gets a tangent, what it changes by when the inputs change by theirs. No op has a
  * second set of rules for that. The gradient rule of an elementwise op multiplies g by a derivative, element by element, and does the
- * same to a tangent. Of an op that is linear the tangent is the op itself, of tangents. For all else the rules are asked twice: with a
- * placeholder u for g they give J^T u, which is linear in u, and its own gradient for u, with v for the seeds, is J v whatever u is (J.
- * Townsend, "A new trick for calculating Jacobian vector products", 2017); over one instruction that is short.
+ * same to a tangent. Of an op that is linear the tangent is the op itself, of tangents; of a loop it is a loop (loop_tangent.c). For all
+ * else the rules are asked twice: with a placeholder u for g they give J^T u, which is linear in u, and its own gradient for u, with v for
+ * the seeds, is J v whatever u is (J. Townsend, "A new trick for calculating Jacobian vector products", 2017); over one instruction that
+ * is short.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "core/residency.h"
 #include "grad/grad.h"
+#include "grad/loop_op.h"
 #include "ops/ops.h"
 
 /* Instructions first .. end - 1 are looked at. */
@@ -121,6 +123,43 @@ static void give_elementwise(walk *w, uint32_t index, tg_rule_call *call) {
     }
 }
 
+/* What is taken from the result of a loop, and wanted: how many there are. With a list, fills it in. */
+static uint32_t list_taken(const walk *w, uint32_t loop, uint32_t *index, tgi_taken *taken) {
+    uint32_t  count = 0, last = tgi_node_at(w->tape, loop)->last_use;
+    tgi_taken what;
+    for (uint32_t i = loop; (i = tgi_marked_from(&w->wanted, i + 1)) <= last;) {
+        const tgi_node *node = tgi_node_at(w->tape, i);
+        if (!tgi_is_taking(node, &what) || node->in[0] != loop) continue;
+        if (index) index[count] = i;
+        if (taken) taken[count] = what;
+        count++;
+    }
+    return count;
+}
+
+/* Of a loop, to what is taken from its result. */
+static void give_loop(walk *w, uint32_t index, const tg_rule_call *call, tg_tensor *tangent) {
+    tg_tape   *tape = w->tape;
+    uint32_t   count = list_taken(w, index, NULL, NULL), at = 0;
+    tg_tensor *to = tgi_pool_take(&tape->pool, count * sizeof *to);
+    uint32_t  *reader = tgi_pool_take(&tape->pool, count * sizeof *reader);
+    tgi_taken *taken = tgi_pool_take(&tape->pool, count * sizeof *taken);
+    for (uint32_t j = 0; j < (uint32_t)call->count; j++)
+        tangent[j] = has_tangent(w, tgi_node_at(tape, index), j) ? tangent_of(w, tgi_node_at(tape, index)->in[j]) : TG_NONE;
+    if (!to || !reader || !taken)
+        tgi_out_of_memory(tape, "jvp");
+    else if (count) {
+        list_taken(w, index, reader, taken);
+        memset(to, 0, count * sizeof *to);
+        tgi_loop_tangents(call, tangent, count, taken, to);
+    }
+    for (; at < count && !tape->status; at++)
+        if (tg_valid(to[at])) give(w, reader[at], to[at]);
+    tgi_pool_give(&tape->pool, to);
+    tgi_pool_give(&tape->pool, reader);
+    tgi_pool_give(&tape->pool, taken);
+}
+
 /* By the rules' own gradients: the seeds are the tangents. */
 static void give_by_rules(walk *w, uint32_t index, tg_rule_call *call) {
     tg_tape        *tape = w->tape;
@@ -152,6 +191,8 @@ static void give_tangent(walk *w, uint32_t index, tg_rule_call *call, tg_tensor 
     const tgi_node *node = tgi_node_at(w->tape, index);
     if (is_linear(node))
         give_linear(w, index, call, room);
+    else if (node->op == &tgi_loop_op)
+        give_loop(w, index, call, room);
     else if (node->op->linearity == TG_LINEAR_EACH)
         give_multilinear(w, index, call, room);
     else if (is_elementwise(w->tape, node))

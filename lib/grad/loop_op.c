@@ -12,7 +12,7 @@
 
 /* One of them, in its own shape. */
 typedef struct taken {
-    int64_t from, section, rank;
+    int64_t from, section, which, rank;
     int64_t dims[TG_MAX_RANK];
 } taken;
 
@@ -39,12 +39,19 @@ tg_tensor tgi_take_from(tg_tensor packed, const tgi_loop_attr *attr, tgi_loop_se
     const tg_tape *tape = packed.tape;
     if (!tg_valid(packed)) return packed;
     const tgi_node *node = tgi_node_at(tape, tgi_index_in(tgi_body_of(tape, attr)->loop, section, i));
-    taken           t = {.from = tgi_range_in(tape, attr, section, i).from, .section = section, .rank = node->rank};
+    taken           t = {.from = tgi_range_in(tape, attr, section, i).from, .section = section, .which = i, .rank = node->rank};
     int             steps = section == TGI_LAST_STATES ? 0 : 1;
     t.rank += steps;
     t.dims[0] = attr->steps;
     tgi_copy_sizes(node->rank, node->dims, t.dims + steps);
     return (tg_record)(packed.tape, &take_op, 1, &packed, &t, sizeof t);
+}
+
+bool tgi_is_taking(const tgi_node *node, tgi_taken *what) {
+    const taken *t = node->attr;
+    if (node->op != &take_op) return false;
+    *what = (tgi_taken){(tgi_loop_section)t->section, (uint32_t)t->which};
+    return true;
 }
 
 bool tgi_has_readers_of_saved(tg_tensor packed) {
@@ -186,7 +193,6 @@ static tg_status begin(runner *r, tg_kernel_call *call) {
         r->inputs[j] = tg_contiguous(call, (int)(r->loop->states + j));
     for (uint32_t k = 0; k < r->loop->outputs; k++)
         r->outputs[k] = place(r, call, TGI_OUTPUTS, k);
-    if (r->attr->counted) memset(call->out.data, 0, (size_t)call->out.dims[0] * tg_dtype_size(call->out.dtype));
     r->products = r->outputs + r->loop->outputs;
     for (uint32_t k = 0; k < products; k++)
         r->products[k] = place(r, call, TGI_SAVED_PRODUCTS, k);
@@ -225,6 +231,16 @@ static void end_step(const runner *r, size_t t) {
     }
 }
 
+/* What steps that are not done would give, or save, is 0. */
+static void clear_rest(const runner *r, const tg_kernel_call *call, int64_t done) {
+    size_t rest = (size_t)(r->attr->steps - done);
+    for (tgi_loop_section s = TGI_OUTPUTS; s < TGI_SECTIONS && rest; s++)
+        for (uint32_t i = 0; i < tgi_count_in(r->tape, r->attr, s); i++) {
+            size_t bytes = tgi_node_bytes(tgi_node_at(r->tape, tgi_index_in(r->loop, s, i)));
+            if (bytes) memset(place(r, call, s, i) + (size_t)done * bytes, 0, rest * bytes);
+        }
+}
+
 static int64_t most_steps(const runner *r, const tg_kernel_call *call) {
     return r->attr->counted ? *(const int64_t *)call->in[call->count - 1].data : r->attr->steps;
 }
@@ -236,14 +252,15 @@ static bool goes_on(const runner *r) {
 static tg_status kernel(tg_kernel_call *call) {
     runner r;
     if (begin(&r, call)) return r.tape->status;
-    int64_t steps = most_steps(&r, call);
+    int64_t steps = most_steps(&r, call), k = 0;
     bool    more = true;
-    for (int64_t k = 0; k < steps && more; k++, more = goes_on(&r)) {
+    for (; k < steps && more; k++, more = goes_on(&r)) {
         size_t t = (size_t)(r.attr->reverse ? steps - 1 - k : k);
         begin_step(&r, t);
         if (tgi_run_body(r.tape, r.body)) return r.tape->status;
         end_step(&r, t);
     }
+    clear_rest(&r, call, k);
     for (uint32_t i = 0; i < r.loop->states; i++)
         copy_value(tgi_node_at(r.tape, r.loop->given[i]), place(&r, call, TGI_LAST_STATES, i));
     return TG_OK;

@@ -20,6 +20,14 @@ bool tgi_make_saving(tg_tensor packed, const tgi_loop_attr *saving);
 /* It, of a result or of the gradient of one, in its own shape. */
 tg_tensor tgi_take_from(tg_tensor packed, const tgi_loop_attr *attr, tgi_loop_section section, uint32_t i);
 
+/* What an instruction takes from a loop's result; false when it is none that does. */
+typedef struct tgi_taken {
+    tgi_loop_section section;
+    uint32_t         which;
+} tgi_taken;
+
+bool tgi_is_taking(const tgi_node *node, tgi_taken *what);
+
 /* A plain number of a body, recorded once more. */
 tg_tensor tgi_copy_number(tg_tape *tape, const tgi_node *number);
 
@@ -56,5 +64,10 @@ bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr
 
 /* The gradient rule (loop_rule.c). */
 tg_tensor tgi_loop_rule(const tg_rule_call *call);
+
+/* Records the tangents of `count` things that are taken from a loop's result, in `to`, where those that do not change stay as they are.
+ * `tangent` has those of the loop's operands, of which some are invalid: they do not change. (loop_tangent.c) */
+void tgi_loop_tangents(const tg_rule_call *call, const tg_tensor *tangent, uint32_t count, const tgi_taken *taken,
+                       tg_tensor *to);
 
 #endif
