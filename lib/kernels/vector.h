@@ -21,28 +21,31 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* For i from 0 to n - 1, where the result is one of the operands, or overlaps none: no pass of the loop waits for another. */
+/* For i from 0 to n - 1, where the result is one of the operands, or overlaps none: no pass of the loop waits for another. FOR_ALL_SIMPLE
+ * is for formulas of few instructions, beside which counting takes time: gcc does several vectors a pass, as clang does by itself. */
 #ifdef __clang__
 #define FOR_ALL _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < n; i++)
+#define FOR_ALL_SIMPLE FOR_ALL
 #else
 #define FOR_ALL _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+#define FOR_ALL_SIMPLE _Pragma("GCC ivdep") _Pragma("GCC unroll 4") for (int64_t i = 0; i < n; i++)
 #endif
 
 /* The kernel tgi_<name>_<suffix>, whose elements <name>_of_<suffix> gives from those of its two operands. An operand has step 1, or
- * is one number for all and has step 0; each combination has a loop of its own, without a test inside. */
-#define BINARY_KERNEL(name, suffix, T, result) \
+ * is one number for all and has step 0; each combination has a loop of its own, without a test inside. FOR_EACH: one of the above. */
+#define BINARY_KERNEL(name, suffix, T, result, FOR_EACH) \
     TGI_KERNEL(tgi_##name##_##suffix, (int64_t n, void *out, const void *const *in, const int64_t *step), \
                (n, out, in, step)) { \
         const T *a = in[0], *b = in[1]; \
         result  *y = out; \
         if (step[0] && step[1]) \
-            FOR_ALL y[i] = name##_of_##suffix(a[i], b[i]); \
+            FOR_EACH y[i] = name##_of_##suffix(a[i], b[i]); \
         else if (step[0]) \
-            FOR_ALL y[i] = name##_of_##suffix(a[i], *b); \
+            FOR_EACH y[i] = name##_of_##suffix(a[i], *b); \
         else if (step[1]) \
-            FOR_ALL y[i] = name##_of_##suffix(*a, b[i]); \
+            FOR_EACH y[i] = name##_of_##suffix(*a, b[i]); \
         else \
-            FOR_ALL y[i] = name##_of_##suffix(*a, *b); \
+            FOR_EACH y[i] = name##_of_##suffix(*a, *b); \
     }
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */

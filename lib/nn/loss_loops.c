@@ -17,7 +17,7 @@
     INLINE T name##_of_##suffix(T a, T b) { \
         return formula(suffix, a, b); \
     } \
-    BINARY_KERNEL(name, suffix, T, T)
+    BINARY_KERNEL(name, suffix, T, T, FOR_ALL)
 DEFINE_LOOP(bce, BCE, f32, float)
 DEFINE_LOOP(bce, BCE, f64, double)
 DEFINE_LOOP(weigh, WEIGH, f32, float)

@@ -158,7 +158,7 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
 
 /* ---- the rows of the table --------------------------------------------------------------------------------------- */
 
-#define DEFINE_UNARY(name, suffix, T, result, formula) \
+#define DEFINE_UNARY(name, suffix, T, result, FOR_EACH, formula) \
     INLINE result name##_of_##suffix(T x) { \
         return (result)(formula); \
     } \
@@ -166,9 +166,9 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
         const T *x = in[0]; \
         result  *y = out; \
         if (step[0]) \
-            FOR_ALL y[i] = name##_of_##suffix(x[i]); \
+            FOR_EACH y[i] = name##_of_##suffix(x[i]); \
         else \
-            FOR_ALL y[i] = name##_of_##suffix(*x); \
+            FOR_EACH y[i] = name##_of_##suffix(*x); \
     }
 
 /* A block with a number in it that is not near is done one by one: an element's value does not depend on its neighbours. */
@@ -199,11 +199,11 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
             name##_block_##suffix(n - i < BLOCK ? n - i : BLOCK, x + i, y + i); \
     }
 
-#define DEFINE_BINARY(name, suffix, T, result, formula) \
+#define DEFINE_BINARY(name, suffix, T, result, FOR_EACH, formula) \
     INLINE result name##_of_##suffix(T a, T b) { \
         return (result)(formula); \
     } \
-    BINARY_KERNEL(name, suffix, T, result)
+    BINARY_KERNEL(name, suffix, T, result, FOR_EACH)
 
 #define DEFINE_TERNARY(name, suffix, T, formula) \
     INLINE T name##_of_##suffix(T x, T low, T high) { \
@@ -218,13 +218,18 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
             FOR_ALL y[i] = name##_of_##suffix(x[i * step[0]], low[i * step[1]], high[i * step[2]]); \
     }
 
-#define UNARY_FLOAT(name, formula) \
-    DEFINE_UNARY(name, f32, float, float, formula) DEFINE_UNARY(name, f64, double, double, formula)
+/* A formula that integers have, too, takes few instructions. */
+#define UNARY_FLOATS(name, FOR_EACH, formula) \
+    DEFINE_UNARY(name, f32, float, float, FOR_EACH, formula) DEFINE_UNARY(name, f64, double, double, FOR_EACH, formula)
+#define UNARY_FLOAT(name, formula) UNARY_FLOATS(name, FOR_ALL, formula)
 #define UNARY_ANGLE(name, formula) DEFINE_ANGLE(name, f32, float, formula) DEFINE_ANGLE(name, f64, double, formula)
-#define UNARY_NUMBER(name, formula) UNARY_FLOAT(name, formula) DEFINE_UNARY(name, i64, int64_t, int64_t, formula)
-#define BINARY_FLOAT(name, formula) \
-    DEFINE_BINARY(name, f32, float, float, formula) DEFINE_BINARY(name, f64, double, double, formula)
-#define BINARY_NUMBER(name, formula) BINARY_FLOAT(name, formula) DEFINE_BINARY(name, i64, int64_t, int64_t, formula)
+#define UNARY_NUMBER(name, formula) \
+    UNARY_FLOATS(name, FOR_ALL_SIMPLE, formula) DEFINE_UNARY(name, i64, int64_t, int64_t, FOR_ALL, formula)
+#define BINARY_FLOATS(name, FOR_EACH, formula) \
+    DEFINE_BINARY(name, f32, float, float, FOR_EACH, formula) DEFINE_BINARY(name, f64, double, double, FOR_EACH, formula)
+#define BINARY_FLOAT(name, formula) BINARY_FLOATS(name, FOR_ALL, formula)
+#define BINARY_NUMBER(name, formula) \
+    BINARY_FLOATS(name, FOR_ALL_SIMPLE, formula) DEFINE_BINARY(name, i64, int64_t, int64_t, FOR_ALL, formula)
 #define TERNARY_FLOAT(name, formula) DEFINE_TERNARY(name, f32, float, formula) DEFINE_TERNARY(name, f64, double, formula)
 #define TERNARY_NUMBER(name, formula) TERNARY_FLOAT(name, formula) DEFINE_TERNARY(name, i64, int64_t, formula)
 
@@ -232,15 +237,15 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
 #define BINARY(name, dtypes, formula, gradient_a, gradient_b) BINARY_##dtypes(name, formula)
 #define TERNARY(name, dtypes, formula, ...) TERNARY_##dtypes(name, formula)
 #define PREDICATE(name, formula) \
-    DEFINE_UNARY(name, f32, float, bool, formula) \
-    DEFINE_UNARY(name, f64, double, bool, formula) \
-    DEFINE_UNARY(name, i64, int64_t, bool, formula) \
-    DEFINE_UNARY(name, b8, uint8_t, bool, formula)
+    DEFINE_UNARY(name, f32, float, bool, FOR_ALL, formula) \
+    DEFINE_UNARY(name, f64, double, bool, FOR_ALL, formula) \
+    DEFINE_UNARY(name, i64, int64_t, bool, FOR_ALL, formula) \
+    DEFINE_UNARY(name, b8, uint8_t, bool, FOR_ALL, formula)
 #define COMPARISON(name, formula) \
-    DEFINE_BINARY(name, f32, float, bool, formula) \
-    DEFINE_BINARY(name, f64, double, bool, formula) \
-    DEFINE_BINARY(name, i64, int64_t, bool, formula) \
-    DEFINE_BINARY(name, b8, uint8_t, bool, formula)
+    DEFINE_BINARY(name, f32, float, bool, FOR_ALL, formula) \
+    DEFINE_BINARY(name, f64, double, bool, FOR_ALL, formula) \
+    DEFINE_BINARY(name, i64, int64_t, bool, FOR_ALL, formula) \
+    DEFINE_BINARY(name, b8, uint8_t, bool, FOR_ALL, formula)
 #define INNER_UNARY(name, formula, gradient) UNARY_FLOAT(name, formula)
 #define INNER_BINARY(name, formula, gradient_a, gradient_b) BINARY_FLOAT(name, formula)
 
