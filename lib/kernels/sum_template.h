@@ -192,21 +192,25 @@ static void NAME(add_row)(int64_t n, const T *row, T *sum, bool add) {
         sum[j] = (add ? sum[j] : 0) + OF(row[j]);
 }
 
-/* The same with eight rows, one after the other. */
-static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
+/* The same with several rows, a constant number, one after the other. */
+static ALWAYS_INLINE void NAME(add_rows_at_once)(int rows, int64_t n, const T *const *row, T *sum, bool add) {
     int64_t j = 0;
     for (; j + WIDTH <= n; j += WIDTH) {
-        VECTOR eight = {0};
-        if (add) eight = *(UNALIGNED_VECTOR *)(sum + j);
-        UNROLL for (int r = 0; r < 8; r++) eight += OF(*(const UNALIGNED_VECTOR *)(row[r] + j));
-        *(UNALIGNED_VECTOR *)(sum + j) = eight;
+        VECTOR all = {0};
+        if (add) all = *(UNALIGNED_VECTOR *)(sum + j);
+        UNROLL for (int r = 0; r < rows; r++) all += OF(*(const UNALIGNED_VECTOR *)(row[r] + j));
+        *(UNALIGNED_VECTOR *)(sum + j) = all;
     }
     for (; j < n; j++) {
-        T eight = add ? sum[j] : 0;
-        for (int r = 0; r < 8; r++)
-            eight += OF(row[r][j]);
-        sum[j] = eight;
+        T all = add ? sum[j] : 0;
+        for (int r = 0; r < rows; r++)
+            all += OF(row[r][j]);
+        sum[j] = all;
     }
+}
+
+static void NAME(add_8_rows)(int64_t n, const T *const *row, T *sum, bool add) {
+    NAME(add_rows_at_once)(8, n, row, sum, add);
 }
 
 /* sum = the next `count` rows, at most ROWS of them. */
@@ -305,8 +309,9 @@ static void NAME(sum_block)(int64_t rows, int64_t n, const T *x, bool add, T *su
     for (; rows >= 8; rows -= 8, x += 8 * n, add = true)
         NAME(add_8_rows)
     (n, (const T *const[]){x, x + n, x + 2 * n, x + 3 * n, x + 4 * n, x + 5 * n, x + 6 * n, x + 7 * n}, sum, add);
-    for (; rows > 0; rows--, x += n, add = true)
-        NAME(add_row)(n, x, sum, add);
+    for (; rows >= 2; rows -= 2, x += 2 * n, add = true)
+        NAME(add_rows_at_once)(2, n, (const T *const[]){x, x + n}, sum, add);
+    if (rows > 0) NAME(add_row)(n, x, sum, add);
 }
 
 /* Into the first of them: parts of eight, then of eight such parts, and so on, as add_rows does. */

@@ -55,17 +55,25 @@ typedef enum tgi_access {
 
 enum { TGI_NO_REGISTER = -1 };
 
+/* How many bytes further something lies in memory for each row and column that its tile begins further on; in a register none. */
+typedef struct tgi_tile_stride {
+    int64_t row, column;
+} tgi_tile_stride;
+
 /* An operand of a fused op. */
 typedef struct tgi_operand {
     tgi_ref         base;   /* the instruction whose memory holds it */
     int32_t         reg;    /* or the register that holds it */
-    int64_t         offset; /* of its first element in the memory, in bytes */
+    int64_t         offset; /* of its first element in the memory, in bytes; */
+    const char     *at;     /* and where that is in a run */
     const tgi_walk *walk;   /* over it, when its access is strided */
     int32_t         gather; /* and the register that it is gathered into */
     uint8_t         access;
-    bool            old;   /* it is a leaf that a later fused op of the group assigns: the value from before */
-    bool            once;  /* that is the same for every tile: rows that are all alike */
-    int64_t         width; /* bytes of an element; of an operand of a row kernel, of a row */
+    bool            old;      /* it is a leaf that a later fused op of the group assigns: the value from before */
+    bool            once;     /* that is the same for every tile: rows that are all alike */
+    int64_t         width;    /* bytes of an element; of an operand of a row kernel, of a row */
+    int64_t         next_row; /* bytes from row to row of a tile */
+    tgi_tile_stride stride;
 } tgi_operand;
 
 typedef enum tgi_fused_kind {
@@ -78,16 +86,20 @@ typedef enum tgi_fused_kind {
 } tgi_fused_kind;
 
 typedef struct tgi_fused_op {
-    const tg_op *op;
-    tg_loop     *loop;
-    tgi_operand *operands;
-    tgi_ref      node;                        /* the instruction */
-    tgi_ref      target;                      /* the instruction whose memory its result goes to */
-    int32_t      reg;                         /* or the register */
-    uint8_t      kind, count, width, per_row; /* per_row: one element a row */
-    bool         again;                       /* it was computed before, and not kept */
-    size_t       partial; /* of a block reduction: where its blocks are, in the scratch memory of the group, */
-    int64_t      blocks;  /* and how many */
+    const tg_op    *op;
+    tg_loop        *loop;
+    tgi_operand    *operands;
+    tgi_ref         node;   /* the instruction */
+    tgi_ref         target; /* the instruction whose memory its result goes to, */
+    char           *at;     /* and where that begins in a run; */
+    tgi_tile_stride stride;
+    int32_t         reg;                         /* or the register */
+    int64_t        *steps;                       /* of a loop's operands */
+    bool            in_rows;                     /* a loop goes over one row at a time, for the sake of some operand */
+    uint8_t         kind, count, width, per_row; /* per_row: one element a row */
+    bool            again;                       /* it was computed before, and not kept */
+    size_t          partial; /* of a block reduction: where its blocks are, in the scratch memory of the group, */
+    int64_t         blocks;  /* and how many */
 } tgi_fused_op;
 
 /* An elementwise op of a group of one tile, as a call of its loop. The addresses are those of a run. */
@@ -101,9 +113,11 @@ typedef struct tgi_loop_call {
 
 /* A value in memory that a group goes through element by element. */
 typedef struct tgi_stream {
-    tgi_ref base;
-    int64_t offset; /* in bytes */
-    uint8_t width;
+    tgi_ref     base;
+    int64_t     offset; /* in bytes */
+    const char *at;     /* its first element, in a run */
+    int64_t     share;  /* bytes that each fused op fetches of the next tile */
+    uint8_t     width;
 } tgi_stream;
 
 typedef struct tgi_group {

@@ -39,6 +39,10 @@ typedef struct tile {
     tgi_addresses     addresses;
 } tile;
 
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 /* ---- where things are -------------------------------------------------------------------------------------------- */
 
 static char *register_at(const tile *t, int32_t reg) {
@@ -49,31 +53,42 @@ static char *memory_at(const tile *t, tgi_ref ref) {
     return tgi_node_of(t->tape, t->frame, ref)->data;
 }
 
-static const char *memory_of(const tile *t, const tgi_operand *x) {
-    const tgi_node *base = tgi_node_of(t->tape, t->frame, x->base);
-    return x->old ? tgi_leaf_of(base)->previous : base->data;
+/* Finds what of an op is in memory, for all its tiles. */
+static void locate(const tile *t, tgi_fused_op *op) {
+    for (uint8_t j = 0; j < op->count; j++) {
+        tgi_operand    *x = &op->operands[j];
+        const tgi_node *base = x->reg < 0 ? tgi_node_of(t->tape, t->frame, x->base) : NULL;
+        if (base) x->at = (const char *)(x->old ? tgi_leaf_of(base)->previous : base->data) + x->offset;
+    }
+    if (op->reg < 0) op->at = memory_at(t, op->target);
 }
 
-/* The operand's first element for this tile; per_row: of a fused op with one element a row. */
-static const char *operand_at(const tile *t, const tgi_operand *x, bool per_row) {
-    int64_t     at = per_row ? t->row : t->start;
-    const char *data = x->reg >= 0 ? register_at(t, x->reg) : memory_of(t, x) + x->offset;
-    switch ((tgi_access)x->access) {
-    case TGI_CONTIGUOUS: return x->reg >= 0 ? data : data + at * x->width;
-    case TGI_SCALAR: return data;
-    case TGI_PER_ROW: return x->reg >= 0 ? data : data + t->row * x->width;
-    case TGI_ROW_BROADCAST: return data + t->column * x->width;
-    case TGI_STRIDED: break;
-    }
-    char *gathered = register_at(t, x->gather);
-    if (x->once && !t->is_first) return gathered;
-    tgi_gather(x->walk, data, x->reg >= 0 ? 0 : at, per_row ? t->rows : t->length, gathered);
+static void locate_all(const tile *t) {
+    const tgi_group *g = t->group;
+    for (uint32_t i = 0; i < g->op_count; i++)
+        locate(t, &g->ops[i]);
+    for (uint32_t k = 0; k < g->stream_count; k++)
+        g->streams[k].at = (const char *)memory_at(t, g->streams[k].base) + g->streams[k].offset;
+}
+
+/* The operand, gathered for this tile. */
+static const char *gather(const tile *t, const tgi_operand *x, const char *from, bool per_row) {
+    char   *gathered = register_at(t, x->gather);
+    int64_t at = per_row ? t->row : t->start;
+    if (!x->once || t->is_first) tgi_gather(x->walk, from, x->reg >= 0 ? 0 : at, per_row ? t->rows : t->length, gathered);
     return gathered;
 }
 
-static char *result_at(const tile *t, const tgi_fused_op *op) {
+/* The operand's first element for this tile; per_row: of a fused op with one element a row. */
+static inline const char *operand_at(const tile *t, const tgi_operand *x, bool per_row) {
+    const char *from = x->reg >= 0 ? register_at(t, x->reg) : x->at;
+    if (x->access == TGI_STRIDED) return gather(t, x, from, per_row);
+    return from + t->row * x->stride.row + t->column * x->stride.column;
+}
+
+static inline char *result_at(const tile *t, const tgi_fused_op *op) {
     if (op->reg >= 0) return register_at(t, op->reg);
-    return memory_at(t, op->target) + (op->per_row ? t->row : t->start) * op->width;
+    return op->at + t->row * op->stride.row + t->column * op->stride.column;
 }
 
 /* ---- elementwise ------------------------------------------------------------------------------------------------- */
@@ -93,31 +108,22 @@ static void write_calls(const tile *t) {
 }
 
 /* With operands that go by rows: one call a row. */
-static void run_rows(const tile *t, const tgi_fused_op *op, const void **in, const int64_t *steps, char *out) {
+static void run_rows(const tile *t, const tgi_fused_op *op, const void **in, char *out) {
     for (int64_t r = 0; r < t->rows; r++, out += t->columns * op->width) {
-        op->loop(t->columns, out, in, steps);
-        for (uint8_t j = 0; j < op->count; j++) {
-            const tgi_operand *x = &op->operands[j];
-            if (x->access == TGI_CONTIGUOUS || x->access == TGI_STRIDED) in[j] = (const char *)in[j] + t->columns * x->width;
-            if (x->access == TGI_PER_ROW) in[j] = (const char *)in[j] + x->width;
-        }
+        op->loop(t->columns, out, in, op->steps);
+        for (uint8_t j = 0; j < op->count; j++)
+            in[j] = (const char *)in[j] + op->operands[j].next_row;
     }
 }
 
 static void run_loop(const tile *t, const tgi_fused_op *op) {
     const void *in[TG_MAX_LOOP_OPERANDS];
-    int64_t     steps[TG_MAX_LOOP_OPERANDS];
-    bool        in_rows = false;
-    for (uint8_t j = 0; j < op->count; j++) {
-        const tgi_operand *x = &op->operands[j];
-        in[j] = operand_at(t, x, op->per_row);
-        steps[j] = x->access != TGI_SCALAR && x->access != TGI_PER_ROW;
-        in_rows |= x->access == TGI_PER_ROW || x->access == TGI_ROW_BROADCAST;
-    }
-    if (in_rows && t->rows > 1)
-        run_rows(t, op, in, steps, result_at(t, op));
+    for (uint8_t j = 0; j < op->count; j++)
+        in[j] = operand_at(t, &op->operands[j], op->per_row);
+    if (op->in_rows && t->rows > 1)
+        run_rows(t, op, in, result_at(t, op));
     else
-        op->loop(op->per_row ? t->rows : t->length, result_at(t, op), in, steps);
+        op->loop(op->per_row ? t->rows : t->length, result_at(t, op), in, op->steps);
 }
 
 static void fill(char *out, const char *element, int64_t count, size_t width) {
@@ -224,6 +230,7 @@ static void run_calls(const tile *t) {
     for (uint32_t i = 0; i < g->op_count; i++) {
         tgi_loop_call *c = &g->calls[i];
         if (!c->loop) {
+            locate(t, &g->ops[i]);
             run_op(t, &g->ops[i]);
             continue;
         }
@@ -236,14 +243,12 @@ static void run_calls(const tile *t) {
 static void fetch_ahead(const tile *t, uint32_t i) {
     enum { LINE = 64 };
     const tgi_group *g = t->group;
-    int64_t          next = t->start + t->length, left = g->rows * g->columns - next;
-    int64_t          length = left < t->length ? left : t->length;
+    int64_t          next = t->start + t->length, length = smaller(g->rows * g->columns - next, t->length);
     for (uint32_t k = 0; k < g->stream_count; k++) {
         const tgi_stream *s = &g->streams[k];
-        const char       *from = memory_at(t, s->base) + s->offset + next * s->width;
-        int64_t           lines = length * s->width / LINE, end = lines * (i + 1) / g->op_count;
-        for (int64_t l = lines * i / g->op_count; l < end; l++)
-            __builtin_prefetch(from + l * LINE, 0, 2);
+        int64_t           end = smaller(s->share * (i + 1), length * s->width);
+        for (int64_t at = s->share * i; at < end; at += LINE)
+            __builtin_prefetch(s->at + next * s->width + at, 0, 2);
     }
 }
 
@@ -257,10 +262,6 @@ static void run_tile(tile *t) {
         if (t->sites) begun = take_time(t->sites[i], begun);
     }
     t->is_first = false;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
 }
 
 /* Tiles of whole rows: from one row to another. */
@@ -326,6 +327,7 @@ static void run_portions(const void *job, int share, int64_t from, int64_t to) {
 }
 
 static void run_all(const tile *t) {
+    locate_all(t);
     int64_t   rows, portions = portions_of(t->group, &rows);
     tgi_team *team = &t->tape->team;
     tgi_share_out(team, tgi_threads_for(t->group, tgi_team_size(team)), portions, run_portions, t);

@@ -265,6 +265,33 @@ static void place_blocks(tgi_group *g, tgi_fused_op *op, bool whole) {
         tgi_add_bytes(g->partial_bytes, ((size_t)(op->blocks * (whole ? 1 : g->columns)) * op->width + 63) & ~(size_t)63);
 }
 
+/* Of what has one element for each of the domain, or one a row. */
+static tgi_tile_stride stride_of(const tgi_group *g, bool per_row, int64_t width) {
+    return per_row ? (tgi_tile_stride){.row = width} : (tgi_tile_stride){.row = g->columns * width, .column = width};
+}
+
+/* How operands and result go on from row to row, and from tile to tile. */
+static tg_status write_strides(const tiler *t, tgi_fused_op *op) {
+    const tgi_group *g = t->g;
+    bool             has_rows = op->per_row && op->kind == TGI_FUSED_LOOP; /* as operands that have one element a row */
+    op->steps = tgi_plan_take(t->b, op->count, sizeof *op->steps);
+    if (!op->steps) return TG_ERR_MEMORY;
+    for (uint8_t j = 0; j < op->count; j++) {
+        tgi_operand *x = &op->operands[j];
+        tgi_access   access = (tgi_access)x->access;
+        bool         each = access == TGI_CONTIGUOUS || access == TGI_STRIDED;
+        op->steps[j] = access != TGI_SCALAR && access != TGI_PER_ROW;
+        op->in_rows |= access == TGI_PER_ROW || access == TGI_ROW_BROADCAST;
+        x->next_row = each ? g->columns * x->width : access == TGI_PER_ROW ? x->width : 0;
+        if (access == TGI_ROW_BROADCAST) x->stride.column = x->width;
+        if (x->reg >= 0) continue;
+        if (access == TGI_CONTIGUOUS || access == TGI_PER_ROW)
+            x->stride = stride_of(g, has_rows || access == TGI_PER_ROW, x->width);
+    }
+    if (op->reg < 0) op->stride = stride_of(g, op->per_row, op->width);
+    return TG_OK;
+}
+
 static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
     tgi_plan_builder *b = t->b;
     const tgi_fusion *v = &b->fusion[i];
@@ -290,7 +317,7 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
         op->reg = t->regs[i] = register_for(t, op, &r, v->order);
     if (v->kind == TGI_FUSED_BLOCK_REDUCE) place_blocks(t->g, op, tgi_node_size(r.node) == 1);
     give_registers(t, op, &r, v->order);
-    return TG_OK;
+    return write_strides(t, op);
 }
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
@@ -309,11 +336,8 @@ static tg_status write_call(const tiler *t, const tgi_fused_op *op, tgi_loop_cal
     *call = (tgi_loop_call){.loop = is_one_call(t->g, op) ? op->loop : NULL,
                             .n = op->per_row ? t->g->rows : t->g->rows * t->g->columns,
                             .in = tgi_plan_take(t->b, op->count, sizeof *call->in),
-                            .steps = tgi_plan_take(t->b, op->count, sizeof *call->steps)};
-    if (!call->in || !call->steps) return TG_ERR_MEMORY;
-    for (uint8_t j = 0; j < op->count; j++)
-        call->steps[j] = op->operands[j].access != TGI_SCALAR && op->operands[j].access != TGI_PER_ROW;
-    return TG_OK;
+                            .steps = op->steps};
+    return call->in ? TG_OK : TG_ERR_MEMORY;
 }
 
 /* The calls of a group of one tile. */
@@ -331,7 +355,10 @@ static tg_status write_calls(const tiler *t) {
 
 /* A group has at most so many streams; for each of them at least so many ops, which take longer than to fetch it; and so many tiles. With
  * fewer ops the processor fetches what it reads in time by itself. */
-enum { MOST_STREAMS = 8, OPS_OF_STREAM = 5, TILES_OF_STREAM = 4 };
+enum { MOST_STREAMS = 8, OPS_OF_STREAM = 5, TILES_OF_STREAM = 4, LINE = 64 };
+
+/* Bytes of streams that are in no cache; and then of the widest operand in a tile. */
+enum { LONG_STREAMS = 16 << 20, SHORT_TILE_BYTES = 8192 };
 
 static void add_stream(tgi_group *g, tgi_stream s) {
     for (uint32_t k = 0; k < g->stream_count; k++)
@@ -351,12 +378,34 @@ static tg_status list_streams(const tiler *t) {
         for (uint8_t j = 0; j < op->count; j++) {
             const tgi_operand *x = &op->operands[j];
             if (x->reg < 0 && x->access == TGI_CONTIGUOUS && !x->old)
-                add_stream(g, (tgi_stream){x->base, (int64_t)x->offset, (uint8_t)x->width});
+                add_stream(g, (tgi_stream){.base = x->base, .offset = x->offset, .width = (uint8_t)x->width});
         }
-        if (op->reg < 0 && !reduces) add_stream(g, (tgi_stream){op->target, 0, op->width});
+        if (op->reg < 0 && !reduces) add_stream(g, (tgi_stream){.base = op->target, .width = op->width});
     }
     if (g->stream_count * OPS_OF_STREAM > g->op_count) g->stream_count = 0;
     return TG_OK;
+}
+
+static int64_t bytes_of_streams(const tgi_group *g) {
+    int64_t width = 0;
+    for (uint32_t k = 0; k < g->stream_count; k++)
+        width += g->streams[k].width;
+    return width * g->rows * g->columns;
+}
+
+/* The pieces of long streams that a tile and the next one have are to stay in the caches, with the registers. Where all is there from before,
+ * longer tiles cost less. */
+static void shorten_tiles(const tiler *t, int64_t rows_multiple) {
+    tgi_group *g = t->g;
+    int64_t    least = g->tile >= g->columns ? rows_multiple * g->columns : TG_BLOCK_ELEMENTS;
+    if (bytes_of_streams(g) < LONG_STREAMS) return;
+    while (g->tile * (int64_t)t->width > SHORT_TILE_BYTES && g->tile % (2 * least) == 0)
+        g->tile /= 2;
+}
+
+static void share_fetching(const tgi_group *g) {
+    for (uint32_t k = 0; k < g->stream_count; k++)
+        g->streams[k].share = (g->tile * g->streams[k].width / LINE / g->op_count + 1) * LINE;
 }
 
 /* What the groups need beside the values. */
@@ -377,10 +426,13 @@ static tg_status tile_group(tiler *t) {
     note_assigns(t, unit);
     for (uint32_t i = unit->first; i != TGI_NONE; i = t->b->fusion[i].next)
         if (write_fused_op(t, i, &g->ops[g->op_count++])) return TG_ERR_MEMORY;
-    g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;
     t->b->plan->fused_count += g->op_count;
+    if (list_streams(t)) return TG_ERR_MEMORY;
+    shorten_tiles(t, unit->rows_multiple);
+    share_fetching(g);
+    g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;
     note_scratch(t->b->plan, g);
-    return list_streams(t) || write_calls(t) ? TG_ERR_MEMORY : TG_OK;
+    return write_calls(t);
 }
 
 static uint32_t longest_group(const tgi_plan_builder *b) {

@@ -53,6 +53,25 @@ START_TEST(a_register_is_told) {
 }
 END_TEST
 
+/* The layer norm of some rows of 770, and its gradient: many ops for each value that goes through memory. */
+static void check_tiles_of_rows(int64_t rows, const char *tile) {
+    tg_tape *tape = tg_tape_new();
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
+    tg_tensor x = tg_parameter(tape, "x", tg_full(tape, TG_F32, TG_SHAPE(rows, 770), 0.5)), gradient;
+    tg_tensor w = tg_full(tape, TG_F32, TG_SHAPE(770), 2), y = tg_layer_norm(x, 1, w, w, 1e-5),
+              seed = tg_full(tape, TG_F32, TG_SHAPE(rows, 770), 1);
+    ck_assert(!tg_keep(y) && !tg_vjp(tape, 1, &y, &seed, 1, &x, &gradient));
+    CHECK_LINES(tape, "units: 1, groups: 1", tile);
+    finish(tape);
+}
+
+/* So that a tile of them, what is fetched of the next one, and the registers are in the caches together. */
+START_TEST(what_comes_from_memory_has_shorter_tiles) {
+    check_tiles_of_rows(1000, ": 1000 x 770, elements of a tile: 6160,");
+    check_tiles_of_rows(1500, ": 1500 x 770, elements of a tile: 1540,");
+}
+END_TEST
+
 START_TEST(a_kernel_is_a_unit_and_what_follows_says_why_it_is_split_off) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = PARAMETER(tape, "x", 3, 1, 2), index = tg_argsort(x, 0, false), y = tg_exp(tg_neg(x));
@@ -156,6 +175,7 @@ Suite *suite_print_plan(void) {
     Suite *suite = suite_create("run/print plan");
     TCase *plan = tcase_create("plan");
     tcase_add_test(plan, a_chain_is_one_group_with_registers);
+    tcase_add_test(plan, what_comes_from_memory_has_shorter_tiles);
     tcase_add_test(plan, a_register_is_told);
     tcase_add_test(plan, a_kernel_is_a_unit_and_what_follows_says_why_it_is_split_off);
     tcase_add_test(plan, another_shape_is_another_group);

@@ -60,6 +60,42 @@ START_TEST(the_bits_do_not_depend_on_the_number_of_threads) {
 }
 END_TEST
 
+/* Values that are too long for the caches, with many ops for each of them: a layer norm with its gradients, and a chain. */
+enum { LONG_ROWS = 1501, LONG_COLUMNS = 770, LONG_FLAT = 2100001 };
+enum { LONG_RESULTS = 2 * LONG_ROWS * LONG_COLUMNS + 2 * LONG_COLUMNS + LONG_FLAT };
+
+static void long_step(bool eager, int threads, float *results) {
+    tg_tape *tape = tg_tape_new();
+    tg_seed(tape, 5);
+    ck_assert(!tg_set_threads(tape, threads) && !tg_set_keep(tape, TG_KEEP_ASKED) && !tg_set_eager(tape, eager));
+    tg_tensor x[3] = {tg_parameter(tape, "x", tg_rand(tape, TG_F32, TG_SHAPE(LONG_ROWS, LONG_COLUMNS))),
+                      tg_parameter(tape, "w", tg_rand(tape, TG_F32, TG_SHAPE(LONG_COLUMNS))),
+                      tg_parameter(tape, "b", tg_rand(tape, TG_F32, TG_SHAPE(LONG_COLUMNS)))};
+    tg_tensor seed = tg_rand(tape, TG_F32, TG_SHAPE(LONG_ROWS, LONG_COLUMNS)), gradient[3];
+    tg_tensor chain = tg_parameter(tape, "flat", tg_rand(tape, TG_F32, TG_SHAPE(LONG_FLAT)));
+    tg_tensor y = tg_layer_norm(x[0], 1, x[1], x[2], 1e-5);
+    for (int i = 0; i < 6; i++)
+        chain = tg_mul(tg_sub(1, chain), 3.5);
+    ck_assert(!tg_keep(y) && !tg_keep(chain) && !tg_vjp(tape, 1, &y, &seed, 3, x, gradient));
+    const tg_tensor all[] = {y, gradient[0], gradient[1], gradient[2], chain};
+    for (size_t i = 0; i < sizeof all / sizeof *all; results += tg_size(all[i++]))
+        ck_assert(!tg_read(all[i], results, tg_size(all[i])));
+    finish(tape);
+}
+
+START_TEST(long_values_are_the_same_one_by_one_and_on_any_number_of_threads) {
+    float *eager = malloc(LONG_RESULTS * sizeof *eager), *planned = malloc(LONG_RESULTS * sizeof *planned);
+    ck_assert(eager && planned);
+    long_step(true, 1, eager);
+    for (int threads = 1; threads <= 3; threads++) {
+        long_step(false, threads, planned);
+        ck_assert_mem_eq(eager, planned, LONG_RESULTS * sizeof *eager);
+    }
+    free(eager);
+    free(planned);
+}
+END_TEST
+
 /* A large product, a stack of small ones, one with a small matrix, and a convolution, with their gradients. */
 static tg_tensor product_of(tg_tape *tape, int which, tg_tensor *x, tg_tensor *w) {
     static const tg_shape shapes[][2] = {{{2, {150, 170}}, {2, {170, 190}}},
@@ -197,6 +233,7 @@ Suite *suite_thread_count(void) {
     Suite *suite = suite_create("run/thread_count");
     TCase *tcase = tcase_create("threads");
     tcase_add_loop_test(tcase, the_bits_do_not_depend_on_the_number_of_threads, 2, 8);
+    tcase_add_test(tcase, long_values_are_the_same_one_by_one_and_on_any_number_of_threads);
     tcase_add_test(tcase, nor_do_those_of_products_and_convolutions);
     tcase_add_test(tcase, tapes_on_threads_of_their_own_have_threads_too);
     tcase_add_test(tcase, threads_are_made_once_and_end_with_the_tape);
