@@ -7,69 +7,80 @@
 #include "descent.h"
 #include "task.h"
 
+enum { AXES = 2, CHARGES = 2 };
+
 typedef struct problem {
     tg_tape  *tape;
     ad_mode   outer, inner;
-    tg_tensor position, velocity; /* at the start */
-    tg_tensor charges, movable;   /* their places, (2, 2), for w = 0; and how they change with w */
-    tg_tensor w;                  /* an input, (1) */
+    tg_tensor w; /* an input */
 } problem;
 
 static const double time_step = 0.1;
-
-/* The sum over all charges of 1 / their distance from x. */
-static tg_tensor potential(tg_tensor charges, tg_tensor x) {
-    return tg_sum(tg_rsqrt(tg_sum_axes(tg_square(tg_sub(charges, x)), TG_AXES(1), false)));
-}
 
 /* ---- the flight -------------------------------------------------------------------------------------------------- */
 
 typedef struct flight {
     ad_mode   mode;
-    tg_tensor charges;
+    tg_tensor charge[CHARGES][AXES]; /* their places */
 } flight;
 
-enum { POSITION, VELOCITY, STATES };
+enum { POSITION, VELOCITY = POSITION + AXES, STATES = VELOCITY + AXES };
+
+/* The sum over all charges of 1 / their distance from x. */
+static tg_tensor potential(const flight *f, const tg_tensor *x) {
+    tg_tensor sum = TG_NONE;
+    for (int i = 0; i < CHARGES; i++) {
+        tg_tensor square = tg_add(tg_square(tg_sub(x[0], f->charge[i][0])), tg_square(tg_sub(x[1], f->charge[i][1])));
+        sum = i ? tg_add(sum, tg_rsqrt(square)) : tg_rsqrt(square);
+    }
+    return sum;
+}
+
+static tg_tensor next_place(const tg_tensor *state, int axis) {
+    return tg_add(state[POSITION + axis], tg_mul(time_step, state[VELOCITY + axis]));
+}
 
 static void step(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
     (void)x;
     (void)y;
     const flight *f = context;
-    tg_tensor     at = state[POSITION], force = gradient(tape, f->mode, potential(f->charges, at), at);
-    state[POSITION] = tg_add(at, tg_mul(time_step, state[VELOCITY]));
-    state[VELOCITY] = tg_sub(state[VELOCITY], tg_mul(time_step, force));
+    tg_tensor     slope[AXES];
+    gradient(tape, f->mode, potential(f, state + POSITION), AXES, state + POSITION, slope);
+    for (int k = 0; k < AXES; k++) {
+        state[POSITION + k] = next_place(state, k);
+        state[VELOCITY + k] = tg_sub(state[VELOCITY + k], tg_mul(time_step, slope[k]));
+    }
 }
 
-/* Whether the next place is above the axis. */
 static tg_tensor stays_above(tg_tape *tape, const tg_tensor *state, void *context) {
     (void)tape;
     (void)context;
-    return tg_gt(tg_select(tg_add(state[POSITION], tg_mul(time_step, state[VELOCITY])), 0, 1), 0);
+    return tg_gt(next_place(state, 1), 0);
 }
 
 /* The square of x where the path comes to the axis, between two points in a straight line. */
-static tg_tensor crossing_squared(tg_tensor w, void *context) {
-    const problem *p = context;
-    flight         f = {.mode = p->inner, .charges = tg_sub(p->charges, tg_mul(w, p->movable))};
-    tg_tensor      state[STATES] = {[POSITION] = p->position, [VELOCITY] = p->velocity}, done = TG_NONE;
-    tg_loop_spec   loop = {.body = step,
-                           .condition = stays_above,
-                           .context = &f,
-                           .steps = MOST_STEPS,
-                           .states = STATES,
-                           .state = state,
-                           .done = &done};
+static tg_tensor crossing_squared(const tg_tensor *w, void *context) {
+    static const double start[STATES] = {0, 8, 0.75, 0};
+    const problem      *p = context;
+    tg_tensor           state[STATES], ten = tg_full(p->tape, TG_F64, TG_SHAPE(), 10), done = TG_NONE;
+    flight              f = {p->inner, {{ten, tg_sub(10, w[0])}, {ten, tg_full(p->tape, TG_F64, TG_SHAPE(), 0)}}};
+    tg_loop_spec        loop = {.body = step,
+                                .condition = stays_above,
+                                .context = &f,
+                                .steps = MOST_STEPS,
+                                .states = STATES,
+                                .state = state,
+                                .done = &done};
+    for (int i = 0; i < STATES; i++)
+        state[i] = tg_full(p->tape, TG_F64, TG_SHAPE(), start[i]);
     tg_scan(p->tape, &loop);
-    tg_tensor v = state[VELOCITY], x = tg_add(state[POSITION], tg_mul(time_step, v));
-    tg_tensor rest = tg_div(tg_neg(tg_select(x, 0, 1)), tg_select(v, 0, 1));
-    return if_ended(tg_square(tg_add(tg_select(x, 0, 0), tg_mul(rest, tg_select(v, 0, 0)))), done);
+    tg_tensor rest = tg_div(tg_neg(next_place(state, 1)), state[VELOCITY + 1]);
+    return if_ended(tg_square(tg_add(next_place(state, 0), tg_mul(rest, state[VELOCITY]))), done);
 }
 
 /* ---- the eval ---------------------------------------------------------------------------------------------------- */
 
 static bool read_input(task *t, const json_t *input) {
-    static const double position[] = {0, 8}, velocity[] = {0.75, 0}, charges[] = {10, 10, 10, 0}, movable[] = {0, 1, 0, 0};
-
     problem *p = t->state = task_room(t, sizeof *p);
     double  *w = task_room(t, sizeof *w);
     if (!read_number(t, input, "w", w)) return false;
@@ -77,17 +88,15 @@ static bool read_input(task *t, const json_t *input) {
     p->tape = t->tape;
     p->outer = modes[0] == 'f' ? FORWARD : REVERSE;
     p->inner = modes[1] == 'f' ? FORWARD : REVERSE;
-    p->position = task_constant(t, TG_SHAPE(2), position);
-    p->velocity = task_constant(t, TG_SHAPE(2), velocity);
-    p->charges = task_constant(t, TG_SHAPE(2, 2), charges);
-    p->movable = task_constant(t, TG_SHAPE(2, 2), movable);
-    p->w = task_variable(t, "w", TG_SHAPE(1), w);
+    p->w = task_variable(t, "w", TG_SHAPE(), w);
     return true;
 }
 
 static void record(task *t) {
-    problem *p = t->state;
-    task_result(t, minimized(p->tape, p->outer, crossing_squared, p, p->w));
+    problem  *p = t->state;
+    tg_tensor w = p->w;
+    minimize(p->tape, p->outer, crossing_squared, p, 1, &w);
+    task_result(t, w);
 }
 
 const eval eval_particle = {"particle",

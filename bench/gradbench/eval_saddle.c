@@ -13,20 +13,29 @@ typedef struct problem {
     tg_tensor start; /* of both descents: an input */
 } problem;
 
-static tg_tensor f(tg_tensor x, tg_tensor y) {
-    return tg_sub(tg_sum(tg_square(x)), tg_sum(tg_square(y)));
+static tg_tensor square_of(const tg_tensor *x) {
+    return tg_add(tg_square(x[0]), tg_square(x[1]));
+}
+
+static tg_tensor f(const tg_tensor *x, const tg_tensor *y) {
+    return tg_sub(square_of(x), square_of(y));
 }
 
 /* -f(x, y), as a function of y. */
-static tg_tensor minus_f(tg_tensor y, void *context) {
-    const tg_tensor *x = context;
-    return tg_neg(f(*x, y));
+static tg_tensor minus_f(const tg_tensor *y, void *context) {
+    return tg_neg(f(context, y));
 }
 
-/* The largest f(x, y) over all y. */
-static tg_tensor largest(tg_tensor x, void *context) {
-    const problem *p = context;
-    return f(x, minimized(p->tape, p->inner, minus_f, &x, p->start));
+/* Puts the y of the largest f(x, y) there. */
+static void find_largest(const problem *p, tg_tensor *x, tg_tensor *y) {
+    tg_unstack(p->start, 0, 2, y);
+    minimize(p->tape, p->inner, minus_f, x, 2, y);
+}
+
+static tg_tensor largest(const tg_tensor *x, void *context) {
+    tg_tensor at[2] = {x[0], x[1]}, y[2];
+    find_largest(context, at, y);
+    return f(x, y);
 }
 
 static bool read_input(task *t, const json_t *input) {
@@ -44,14 +53,11 @@ static bool read_input(task *t, const json_t *input) {
 
 static void record(task *t) {
     problem  *p = t->state;
-    tg_tensor x = minimized(p->tape, p->outer, largest, p, p->start);
-    task_result(t, x);
-    task_result(t, minimized(p->tape, p->inner, minus_f, &x, p->start));
+    tg_tensor x[2], y[2];
+    tg_unstack(p->start, 0, 2, x);
+    minimize(p->tape, p->outer, largest, p, 2, x);
+    find_largest(p, x, y);
+    task_result(t, tg_stack(TG_LIST(x[0], x[1], y[0], y[1]), 0));
 }
 
-static json_t *output(const task *t) {
-    return json_pack("[f, f, f, f]", t->result[0].values[0], t->result[0].values[1], t->result[1].values[0],
-                     t->result[1].values[1]);
-}
-
-const eval eval_saddle = {"saddle", {"rr", "ff", "fr", "rf"}, .read = read_input, .record = record, .output = output};
+const eval eval_saddle = {"saddle", {"rr", "ff", "fr", "rf"}, .read = read_input, .record = record, .output = output_list};
