@@ -4,7 +4,7 @@
  *     gradbench [--afresh | --compiled] [--tuned] [--threads N | --multithreaded]
  *
  * --afresh         records for each evaluation, as a program does whose graph depends on its data; else once
- * --compiled       compiles what was recorded once; a compiler takes seconds, which are a part of "prepare"
+ * --compiled       compiles what was recorded once; what the compiler takes is a part of "prepare"
  * --tuned          where tapegrad has a better form of a formula than GradBench's own, that
  * --threads N      1 if it is not given; 0, or --multithreaded: as many as there are processors
  *
