@@ -1,11 +1,11 @@
 /* grad/backward.c: the backward walk.
  *
  * Reads the tape from the outputs up and appends, for each instruction on a path from a wanted value to an output, what its
- * gradient rules record. Which instructions lie on such a path is marked first: what stands before, between and beside them on a
- * long tape is not looked at. The walk gathers a gradient for each. Where broadcasting had stretched an operand, its gradient is
- * summed here, and in no rule. What ops that take parts of a value (tg_part_rule) give to its gradient is only listed, and recorded
- * as one instruction. An instruction is finished when the walk reaches it, for its readers all come later on the tape: no recursion,
- * and the same order each time.
+ * gradient rules record. What depends on a parameter is known since it was recorded; what depends on other wanted values is marked
+ * first. The walk gathers a gradient for each, and comes to nothing else: what stands before, between and beside them on a long tape
+ * is not looked at. Where broadcasting had stretched an operand, its gradient is summed here, and in no rule. What ops that take
+ * parts of a value (tg_part_rule) give to its gradient is only listed, and recorded as one instruction. An instruction is finished
+ * when the walk reaches it, for its readers all come later on the tape: no recursion, and the same order each time.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -27,8 +27,9 @@ typedef struct part_list {
 typedef struct walk {
     tg_tape   *tape;
     uint32_t   first, end;
-    tgi_marks  wanted;   /* lies on a path to an output, or is wanted itself: */
-    uint32_t  *gradient; /* its gradient so far, or TGI_NONE, counted from the first one's */
+    tgi_marks  wanted;   /* lies on a path to an output, or is wanted itself (tgi_wants) */
+    tgi_marks  reached;  /* the walk will come to it: it has a gradient, or parts that have some */
+    uint32_t  *gradient; /* of what is reached: its gradient so far, or TGI_NONE, counted from the first one's */
     tgi_marks  in_parts; /* has parts that have gradients: */
     part_list *parts;    /* NULL before there are any */
 
@@ -44,32 +45,31 @@ static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end
     if (first > end) first = end;
     *w = (walk){.tape = tape, .first = first, .end = end};
     size_t    words = tgi_words_of_marks(first, end);
-    uint64_t *marks = tgi_pool_take(&tape->pool, 2 * words * sizeof *marks);
-    w->wanted = (tgi_marks){marks, first, end};
+    uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
+    w->reached = (tgi_marks){marks, first, end};
     w->gradient = tgi_pool_take(&tape->pool, (end - first) * sizeof *w->gradient);
     if (!marks || !w->gradient) return tgi_out_of_memory(tape, what);
-    memset(marks, 0, 2 * words * sizeof *marks);
+    memset(marks, 0, 3 * words * sizeof *marks);
     w->in_parts = (tgi_marks){marks + words, first, end};
+    w->wanted = (tgi_marks){marks + 2 * words, first, end};
     return TG_OK;
 }
 
 static void end_walk(walk *w) {
     tgi_pool_give(&w->tape->pool, w->last_reader);
     tgi_pool_give(&w->tape->pool, w->gradient);
-    tgi_pool_give(&w->tape->pool, w->wanted.word);
+    tgi_pool_give(&w->tape->pool, w->reached.word);
     tgi_pool_give(&w->tape->pool, w->parts);
 }
 
-/* It has no gradient yet. */
-static void want(walk *w, uint32_t index) {
-    if (index - w->first >= w->end - w->first) return; /* too large for what stands before the first, too */
-    tgi_mark(&w->wanted, index);
-    w->gradient[index - w->first] = TGI_NONE;
+/* The instruction of that one's gradient so far, or TGI_NONE. */
+static inline uint32_t gradient_so_far(const walk *w, uint32_t index) {
+    return tgi_is_marked(&w->reached, index) ? w->gradient[index - w->first] : TGI_NONE;
 }
 
-/* The instruction of that one's gradient so far, or TGI_NONE. */
-static uint32_t gradient_so_far(const walk *w, uint32_t index) {
-    return tgi_is_marked(&w->wanted, index) ? w->gradient[index - w->first] : TGI_NONE;
+static inline void set_gradient(walk *w, uint32_t index, uint32_t gradient) {
+    tgi_mark(&w->reached, index);
+    w->gradient[index - w->first] = gradient;
 }
 
 /* ---- the way ----------------------------------------------------------------------------------------------------- */
@@ -79,8 +79,9 @@ static tg_rule *const *rules_of(const tgi_node *node) {
     return tgi_floating((tg_dtype)node->dtype) ? node->op->rules : NULL;
 }
 
-/* Marks what the marked ones were computed from, as far as gradients flow. */
-static void mark_reached(const tg_tape *tape, tgi_marks *reached) {
+void tgi_mark_reached(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached) {
+    for (int i = 0; i < m; i++)
+        tgi_mark(reached, tgi_index(outputs[i]));
     for (uint32_t i = reached->end; (i = tgi_marked_before(reached, i)) != TGI_NONE;) {
         const tgi_node *node = tgi_node_at(tape, i);
         tg_rule *const *rules = rules_of(node);
@@ -99,22 +100,10 @@ static bool reads_marked(const tgi_node *node, const tgi_marks *marks) {
 }
 
 void tgi_mark_ways(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached, tgi_marks *wanted) {
-    for (int i = 0; i < m; i++)
-        tgi_mark(reached, tgi_index(outputs[i]));
-    mark_reached(tape, reached);
+    tgi_mark_reached(tape, m, outputs, reached);
     for (uint32_t i = reached->first; (i = tgi_marked_from(reached, i)) != TGI_NONE; i++)
         if (reads_marked(tgi_node_at(tape, i), wanted)) tgi_mark(wanted, i);
     memset(reached->word, 0, tgi_words_of_marks(reached->first, reached->end) * sizeof *reached->word);
-}
-
-/* The same from the loss to the parameters: what depends on them is known. */
-static void mark_way_to_parameters(walk *w, uint32_t loss) {
-    want(w, loss);
-    for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
-        const tgi_node *node = tgi_node_at(w->tape, i);
-        for (uint32_t j = 0; j < node->count; j++)
-            if (tgi_rule_of(node, j) && tgi_node_at(w->tape, node->in[j])->requires_grad) want(w, node->in[j]);
-    }
 }
 
 /* ---- gradients so far -------------------------------------------------------------------------------------------- */
@@ -136,22 +125,26 @@ static tg_status check_gradient(tg_tape *tape, tg_tensor g, const tgi_node *oper
                     tg_dtype_name((tg_dtype)operand->dtype), tgi_shape_text(text[1], operand->rank, operand->dims));
 }
 
-static bool is_like(const tgi_node *node, const tgi_node *operand) {
+static inline bool is_like(const tgi_node *node, const tgi_node *operand) {
     return node->dtype == operand->dtype && tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims);
 }
 
+/* What a rule gave, summed to the shape of its operand. */
+static tg_tensor unbroadcast(tg_tape *tape, tg_tensor g, uint32_t operand) {
+    const tgi_node *node = tgi_node_at(tape, operand);
+    if (check_gradient(tape, g, node) || is_like(tgi_node_at(tape, tgi_index(g)), node)) return g;
+    return tgi_sum_to(g, tgi_tensor(tape, operand));
+}
+
 /* Adds `g` to the gradient of an instruction that is wanted. As a rule it needs no closer look. */
-static inline tg_status gather(walk *w, uint32_t index, tg_tensor g) {
+__attribute__((always_inline)) static inline tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     tg_tape        *tape = w->tape;
-    const tgi_node *operand = tgi_node_at(tape, index), *node = tgi_usable(tape, g);
-    if (!node || !is_like(node, operand)) {
-        if (check_gradient(tape, g, operand)) return tape->status;
-        if (!is_like(tgi_node_at(tape, tgi_index(g)), operand)) g = tgi_sum_to(g, tgi_tensor(tape, index));
-    }
+    const tgi_node *node = tgi_usable(tape, g);
+    if (!node || !is_like(node, tgi_node_at(tape, index))) g = unbroadcast(tape, g, index);
     if (tape->status) return tape->status;
-    uint32_t *so_far = &w->gradient[index - w->first];
-    if (*so_far != TGI_NONE) g = tg_add(tgi_tensor(tape, *so_far), g);
-    *so_far = tgi_index(g);
+    uint32_t so_far = gradient_so_far(w, index);
+    if (so_far != TGI_NONE) g = tg_add(tgi_tensor(tape, so_far), g);
+    set_gradient(w, index, tgi_index(g));
     return tape->status;
 }
 
@@ -190,6 +183,7 @@ static tg_status list_part(walk *w, uint32_t index) {
     whole->last = index;
     parts_of(w, index)->next = TGI_NONE;
     tgi_mark(&w->in_parts, node->in[0]);
+    set_gradient(w, node->in[0], gradient_so_far(w, node->in[0]));
     return TG_OK;
 }
 
@@ -224,7 +218,9 @@ static tg_status differentiate(walk *w, uint32_t index) {
     tg_tape        *tape = w->tape;
     const tgi_node *node = tgi_node_at(tape, index);
     tg_tensor       few[FEW], *x = few;
-    if (w->gradient[index - w->first] == TGI_NONE) return TG_OK;
+    tg_rule *const *rule = node->op->rules;
+    uint32_t        step = node->op->arity >= 0; /* one rule an operand */
+    if (!rule || w->gradient[index - w->first] == TGI_NONE) return TG_OK;
     if (node->count > FEW) x = tgi_pool_take(&tape->pool, node->count * sizeof *x);
     if (!x) return tgi_out_of_memory(tape, node->op->name);
     for (uint32_t j = 0; j < node->count; j++)
@@ -233,22 +229,19 @@ static tg_status differentiate(walk *w, uint32_t index) {
     tape->file = node->file;
     tape->line = node->line;
     uint32_t     outer = tgi_set_rule_of(tape, index); /* a rule may differentiate too */
-    tgi_callback caller = tgi_enter(tape, "a gradient rule", true);
     tg_rule_call call = {.g = tgi_tensor(tape, w->gradient[index - w->first]),
                          .y = tgi_tensor(tape, index),
                          .x = x,
                          .count = (int)node->count,
                          .attr = node->attr};
-    for (uint32_t j = 0; j < node->count && !tape->status; j++) {
-        tg_rule *rule = tgi_rule_of(node, j);
-        if (!rule || !tgi_is_marked(&w->wanted, node->in[j])) continue;
+    for (uint32_t j = 0; j < node->count && !tape->status; j++, rule += step) {
+        if (!*rule || !tgi_wants(tape, &w->wanted, node->in[j])) continue;
         call.which = (int)j;
-        if (j == 0 && rule == tg_part_rule)
+        if (j == 0 && *rule == tg_part_rule)
             list_part(w, index);
         else
-            gather(w, node->in[j], rule(&call));
+            gather(w, node->in[j], (*rule)(&call));
     }
-    tgi_leave(tape, caller);
     tgi_set_rule_of(tape, outer);
     forget_saved(tape, index, 0, takes_part(node) ? 1 : node->count);
     if (x != few) tgi_pool_give(&tape->pool, x);
@@ -264,10 +257,15 @@ static tg_status find_last_readers(walk *w) {
     if (!w->last_reader) return tgi_out_of_memory(w->tape, "backward");
     for (uint32_t i = 0; i < count; i++)
         w->last_reader[i] = w->first + i;
-    for (uint32_t i = w->end; (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
+    tgi_marks *ahead = &w->in_parts; /* nothing is in parts yet */
+    tgi_mark(ahead, w->end - 1);
+    for (uint32_t i = w->end; (i = tgi_marked_before(ahead, i)) != TGI_NONE; tgi_unmark(ahead, i)) {
         const tgi_node *node = tgi_node_at(w->tape, i);
         for (uint32_t j = 0; j < node->count; j++)
-            if (node->in[j] >= w->first && tgi_rule_of(node, j)) w->last_reader[node->in[j] - w->first] = i;
+            if (tgi_rule_of(node, j) && tgi_node_at(w->tape, node->in[j])->requires_grad) {
+                tgi_mark(ahead, node->in[j]);
+                w->last_reader[node->in[j] - w->first] = i;
+            }
     }
     return TG_OK;
 }
@@ -323,13 +321,14 @@ static tg_status walk_back(walk *w) {
     tg_tape         *tape = w->tape;
     const tgi_marks *outer = tape->wanted; /* a rule may walk too */
     tape->wanted = &w->wanted;
-    for (uint32_t i = w->end; !tape->status && (i = tgi_marked_before(&w->wanted, i)) != TGI_NONE;) {
+    tgi_callback caller = tgi_enter(tape, "a gradient rule", true);
+    for (uint32_t i = w->end; !tape->status && (i = tgi_marked_before(&w->reached, i)) != TGI_NONE;) {
         if (w->parts && tgi_is_marked(&w->in_parts, i)) gather_parts(w, i);
         if (!tape->status) differentiate(w, i);
         if (w->hook && !tape->status) call_hooks(w, i);
     }
     tape->wanted = outer;
-    return tape->status;
+    return tgi_leave(tape, caller);
 }
 
 tg_scope tgi_begin_derivative(tg_tape *tape, const char *name) {
@@ -406,7 +405,7 @@ tg_status(tg_backward_with)(tg_tensor loss, tg_gradient_hook *hook, void *contex
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "backward");
     if (!begin_walk(&w, tape, tape->parameters.item[0], tgi_index(loss) + 1, "backward")) {
-        mark_way_to_parameters(&w, tgi_index(loss));
+        w.wanted.word = NULL; /* it is what depends on a parameter */
         w.hook = hook;
         w.context = context;
         w.scope = scope;
@@ -485,9 +484,7 @@ static tg_status record_vjp(tg_tape *tape, int m, const tg_tensor *outputs, cons
     if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs), "vjp")) {
         for (int j = 0; j < n; j++)
             tgi_mark(&w.wanted, tgi_index(inputs[j]));
-        tgi_mark_ways(tape, m, outputs, &w.in_parts, &w.wanted); /* nothing is in parts yet */
-        for (uint32_t i = w.first; (i = tgi_marked_from(&w.wanted, i)) != TGI_NONE; i++)
-            want(&w, i);
+        tgi_mark_ways(tape, m, outputs, &w.reached, &w.wanted); /* nothing is reached yet */
         if (!plant_seeds(&w, m, outputs, seeds) && !walk_back(&w)) {
             tgi_resume(tape, scope);
             collect(&w, n, inputs, grads);

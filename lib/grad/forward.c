@@ -19,8 +19,8 @@
 typedef struct walk {
     tg_tape  *tape;
     uint32_t  first, end;
-    tgi_marks wanted; /* lies on a way from an input to an output, or is an input */
-    tgi_marks given;  /* has a tangent so far: */
+    tgi_marks reached; /* an output was computed from it, or it is one */
+    tgi_marks given;   /* has a tangent so far: */
     uint32_t *tangent;
 } walk;
 
@@ -29,7 +29,7 @@ static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end
     *w = (walk){.tape = tape, .first = first, .end = end};
     size_t    words = tgi_words_of_marks(first, end);
     uint64_t *marks = tgi_pool_take(&tape->pool, 2 * words * sizeof *marks);
-    w->wanted = (tgi_marks){marks, first, end};
+    w->reached = (tgi_marks){marks, first, end};
     w->tangent = tgi_pool_take(&tape->pool, (end - first) * sizeof *w->tangent);
     if (!marks || !w->tangent) return tgi_out_of_memory(tape, "jvp");
     memset(marks, 0, 2 * words * sizeof *marks);
@@ -38,7 +38,7 @@ static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end
 }
 
 static void end_walk(walk *w) {
-    tgi_pool_give(&w->tape->pool, w->wanted.word);
+    tgi_pool_give(&w->tape->pool, w->reached.word);
     tgi_pool_give(&w->tape->pool, w->tangent);
 }
 
@@ -58,19 +58,21 @@ static tg_tensor tangent_of(const walk *w, uint32_t index) {
     return tgi_tensor(w->tape, w->tangent[index - w->first]);
 }
 
-/* t, broadcast to the shape of the instruction. What is recorded must not depend on whether its value was dropped. */
-static tg_tensor in_shape_of(tg_tape *tape, tg_tensor t, uint32_t index) {
-    const tgi_node *of = tgi_node_at(tape, index), *node = tgi_usable(tape, t);
-    bool            same =
-        node ? tgi_same_dims(node->rank, node->dims, of->rank, of->dims) : tg_shape_equal(tg_shape_of(t), tgi_node_shape(of));
-    return same ? t : tg_broadcast_to(t, tgi_node_shape(of));
+static bool is_like(const tgi_node *a, const tgi_node *b) {
+    return tgi_same_dims(a->rank, a->dims, b->rank, b->dims);
 }
 
-/* Adds to the tangent of an instruction; t may still have a shape that broadcasts to its. What has no elements moves nothing, and has none:
- * not even a mean of it. */
+/* What is recorded must not depend on whether its value was dropped. */
+static tg_tensor stretched(tg_tensor t, tg_shape shape) {
+    return tg_shape_equal(tg_shape_of(t), shape) ? t : tg_broadcast_to(t, shape);
+}
+
+/* Adds to the tangent of an instruction; t may still have a shape that broadcasts to its: as a rule it needs no closer look. What has no
+ * elements moves nothing, and has none: not even a mean of it. */
 static tg_status give(walk *w, uint32_t index, tg_tensor t) {
-    if (w->tape->status || tgi_node_size(tgi_node_at(w->tape, index)) == 0) return w->tape->status;
-    t = in_shape_of(w->tape, t, index);
+    const tgi_node *of = tgi_node_at(w->tape, index), *node = tgi_usable(w->tape, t);
+    if (w->tape->status || (of->rank && tgi_node_size(of) == 0)) return w->tape->status;
+    if (!node || !is_like(node, of)) t = stretched(t, tgi_node_shape(of));
     if (tgi_is_marked(&w->given, index)) t = tg_add(tangent_of(w, index), t);
     if (w->tape->status || index >= w->end) return w->tape->status; /* an input that leads to no output */
     tgi_mark(&w->given, index);
@@ -79,13 +81,6 @@ static tg_status give(walk *w, uint32_t index, tg_tensor t) {
 }
 
 /* ---- the tangent of one instruction ------------------------------------------------------------------------------ */
-
-static tg_tensor call_rule(tg_tape *tape, tg_rule *rule, const tg_rule_call *call) {
-    tgi_callback outer = tgi_enter(tape, "a gradient rule", true);
-    tg_tensor    g = rule(call);
-    tgi_leave(tape, outer);
-    return g;
-}
 
 static tg_tensor record_again(tg_tape *tape, const tgi_node *node, const tg_tensor *in) {
     return tg_record(tape, node->op, (int)node->count, in, node->attr, node->attr_size);
@@ -118,16 +113,17 @@ static void give_elementwise(walk *w, uint32_t index, tg_rule_call *call) {
     for (uint32_t j = 0; j < node->count && !w->tape->status; j++) {
         if (!has_tangent(w, node, j)) continue;
         call->which = (int)j;
-        call->g = in_shape_of(w->tape, tangent_of(w, node->in[j]), index);
-        if (!w->tape->status) give(w, index, call_rule(w->tape, tgi_rule_of(node, j), call));
+        call->g = tangent_of(w, node->in[j]);
+        if (!is_like(tgi_node_at(w->tape, node->in[j]), node)) call->g = tg_broadcast_to(call->g, tgi_node_shape(node));
+        if (!w->tape->status) give(w, index, tgi_rule_of(node, j)(call));
     }
 }
 
-/* What is taken from the result of a loop, and wanted: how many there are. With a list, fills it in. */
+/* What is taken from the result of a loop, and reached: how many there are. With a list, fills it in. */
 static uint32_t list_taken(const walk *w, uint32_t loop, uint32_t *index, tgi_taken *taken) {
     uint32_t  count = 0, last = tgi_node_at(w->tape, loop)->last_use;
     tgi_taken what;
-    for (uint32_t i = loop; (i = tgi_marked_from(&w->wanted, i + 1)) <= last;) {
+    for (uint32_t i = loop; (i = tgi_marked_from(&w->reached, i + 1)) <= last;) {
         const tgi_node *node = tgi_node_at(w->tape, i);
         if (!tgi_is_taking(node, &what) || node->in[0] != loop) continue;
         if (index) index[count] = i;
@@ -169,7 +165,7 @@ static void give_by_rules(walk *w, uint32_t index, tg_rule_call *call) {
         if (!has_tangent(w, node, j)) continue;
         tg_tensor seed = tangent_of(w, node->in[j]), t;
         call->which = (int)j;
-        tg_tensor g = call_rule(tape, tgi_rule_of(node, j), call);
+        tg_tensor g = tgi_rule_of(node, j)(call);
         if (!tape->status && !tg_shape_equal(tg_shape_of(g), tg_shape_of(call->x[j]))) g = tgi_sum_to(g, call->x[j]);
         if (!tape->status && !tg_vjp(tape, 1, &g, &seed, 1, &u, &t)) give(w, index, t);
     }
@@ -208,7 +204,7 @@ static tg_status differentiate(walk *w, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
     tg_tensor       few[2 * FEW], *x = few;
     bool            moves = false;
-    for (uint32_t j = 0; j < node->count && !moves; j++)
+    for (uint32_t j = 0; j < node->count && !moves && tgi_floating((tg_dtype)node->dtype); j++)
         moves = has_tangent(w, node, j);
     if (!moves) return TG_OK;
     if (node->count > FEW) x = tgi_pool_take(&tape->pool, 2 * node->count * sizeof *x);
@@ -239,10 +235,11 @@ static tg_status plant_tangents(walk *w, int n, const tg_tensor *inputs, const t
 static tg_status walk_forward(walk *w) {
     const tgi_marks *outer = w->tape->wanted; /* of a backward walk whose rule this is in */
     w->tape->wanted = NULL;
-    for (uint32_t i = w->first; !w->tape->status && (i = tgi_marked_from(&w->wanted, i)) != TGI_NONE; i++)
+    tgi_callback caller = tgi_enter(w->tape, "a gradient rule", true);
+    for (uint32_t i = w->first; !w->tape->status && (i = tgi_marked_from(&w->reached, i)) != TGI_NONE; i++)
         differentiate(w, i);
     w->tape->wanted = outer;
-    return w->tape->status;
+    return tgi_leave(w->tape, caller);
 }
 
 static void collect(walk *w, int m, const tg_tensor *outputs, tg_tensor *results) {
@@ -256,9 +253,7 @@ static tg_status record_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "jvp");
     if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs))) {
-        for (int j = 0; j < n; j++)
-            tgi_mark(&w.wanted, tgi_index(inputs[j]));
-        tgi_mark_ways(tape, m, outputs, &w.given, &w.wanted); /* nothing is given yet */
+        tgi_mark_reached(tape, m, outputs, &w.reached);
         if (!plant_tangents(&w, n, inputs, tangents) && !walk_forward(&w)) {
             tgi_resume(tape, scope);
             collect(&w, m, outputs, results);

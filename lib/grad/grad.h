@@ -20,8 +20,16 @@ static inline tg_rule *tgi_rule_of(const tgi_node *node, uint32_t operand) {
     return op->rules ? op->rules[op->arity < 0 ? 0 : operand] : NULL;
 }
 
+/* Whether a walk back wants a gradient for the instruction: what it has marked, or without a set whatever depends on a parameter. */
+static inline bool tgi_wants(const tg_tape *tape, const tgi_marks *wanted, uint32_t index) {
+    return wanted->word ? tgi_is_marked(wanted, index) : tgi_node_at(tape, index)->requires_grad;
+}
+
 /* Whether gradients flow to operand j, of an op that takes a part to the first alone (forward.c). */
 bool tgi_flows_to(const tg_tape *tape, const tgi_node *node, uint32_t j);
+
+/* Marks the outputs and what they were computed from, as far as gradients flow (backward.c). */
+void tgi_mark_reached(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached);
 
 /* Marks as wanted what lies on a way from what is to an output. `reached` is an empty set, and is empty again afterwards (backward.c). */
 void tgi_mark_ways(const tg_tape *tape, int m, const tg_tensor *outputs, tgi_marks *reached, tgi_marks *wanted);

@@ -7,13 +7,13 @@
 
 #include <string.h>
 
-#include "core/marks.h"
+#include "grad/grad.h"
 
 /* In a backward walk that is known; in forward mode it is all. */
 bool tgi_is_wanted(const tg_rule_call *call, int operand) {
     const tg_tape *tape = call->g.tape;
     if (operand == call->which) return true;
-    if (tape->wanted) return tgi_is_marked(tape->wanted, tgi_index(call->x[operand]));
+    if (tape->wanted) return tgi_wants(tape, tape->wanted, tgi_index(call->x[operand]));
     return tgi_floating((tg_dtype)tgi_node_at(tape, tgi_index(call->x[operand]))->dtype);
 }
 
