@@ -38,7 +38,7 @@ bool tgi_use_isa(int isa);
 
 /* The choice, negative before it is made: whoever finds it so makes it, and all come to the same. */
 extern int tgi_picked_isa;
-int        tgi_pick_isa(void);
+int        tgi_pick_isa(void) __attribute__((cold));
 
 static inline int tgi_isa(void) {
     int isa = __atomic_load_n(&tgi_picked_isa, __ATOMIC_RELAXED);

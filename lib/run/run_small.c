@@ -39,12 +39,12 @@ static void settle(const tg_tape *tape, tgi_node *node, bool lasts) {
 tg_status tgi_run_small(tg_tape *tape, uint32_t end, uint32_t limit) {
     tgi_slot_for(tape, tape->done)->bound = NULL;
     if (end > tape->touched) tape->touched = end;
-    for (; tape->done < end; tape->done++) {
-        tgi_node *node = tgi_node_at(tape, tape->done);
+    for (uint32_t i = tape->done; i < end; tape->done = ++i) {
+        tgi_node *node = tgi_node_at(tape, i);
         if (!node->op->infer) continue;
         bool ran = node->plain && !tgi_is_cancelled(tape) && run_plain(tape, node);
-        if (!ran && tgi_run_instruction(tape, tape->done)) return tape->status;
-        settle(tape, node, tgi_lasts(tape, tape->done, end, limit));
+        if (!ran && tgi_run_instruction(tape, i)) return tape->status;
+        settle(tape, node, tgi_lasts(tape, i, end, limit));
     }
     return tape->status; /* of a loop that called what it must not */
 }
