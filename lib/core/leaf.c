@@ -78,6 +78,7 @@ static tg_status fill(tg_tape *tape, tgi_node *node, const char *name, tg_dtype 
     node->dtype = (uint8_t)dtype;
     node->rank = (uint8_t)shape.rank;
     node->dims = dims;
+    node->has_value = true;
     return TG_OK;
 }
 
@@ -135,6 +136,7 @@ tgi_node *tgi_new_number(tg_tape *tape, const char *what, double value, tg_dtype
     if (!node) return NULL;
     node->dtype = (uint8_t)dtype;
     node->dims = no_dims;
+    node->has_value = true;
     node->small[0] = bits;
     node->data = node->small;
     tgi_set_kept(node);

@@ -44,6 +44,7 @@ tgi_node *tgi_new_loop_value(tg_tape *tape, const char *what, tg_type type, bool
     node->dtype = (uint8_t)type.dtype;
     node->rank = (uint8_t)type.rank;
     node->dims = type.dims;
+    node->has_value = true;
     if (captured) {
         tgi_borrow_value(node, NULL); /* it is where the operand is, while the loop runs */
         return node;

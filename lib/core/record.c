@@ -45,8 +45,7 @@ static void refuse_more(tg_tape *tape, const char *what) {
         tgi_out_of_memory(tape, what);
 }
 
-INLINE tgi_node *append(tg_tape *tape, const tg_op *op, const char *what) {
-    const uint32_t *block = tape->arena.top ? (void *)tape->arena.top : tgi_arena_take(&tape->arena, 0);
+INLINE tgi_node *append(tg_tape *tape, const tg_op *op, const uint32_t *block, const char *what) {
     if (!block || (tape->count == tape->room && !grow(tape))) {
         refuse_more(tape, what);
         return NULL;
@@ -67,15 +66,16 @@ INLINE tgi_node *append(tg_tape *tape, const tg_op *op, const char *what) {
     node->rule_of = tape->rule_of;
     node->dtype = node->rank = node->residency = 0;
     node->role = tape->role;
-    node->requires_grad = node->plain = false;
+    node->requires_grad = node->plain = node->has_value = false;
     node->part = tape->part;
-    if (op->infer || tape->part) tape->small_from = tape->count;
+    if (tape->part) tape->small_from = tape->count;
     if (!tape->inside && tape->keep == TG_KEEP_RECORDED) tgi_set_kept(node);
     return node;
 }
 
 tgi_node *tgi_append(tg_tape *tape, const tg_op *op, const char *what) {
-    return append(tape, op, what);
+    const uint32_t *block = tape->arena.top ? (void *)tape->arena.top : tgi_arena_take(&tape->arena, 0);
+    return append(tape, op, block, what);
 }
 
 /* A gradient rule that is recorded after a run may need the result, and the operands. */
@@ -301,7 +301,6 @@ static bool is_little(const tg_tape *tape, const tgi_node *node) {
 }
 
 static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, uint32_t first_number, size_t attr_size) {
-    uint32_t  small_from = tape->small_from;
     tgi_node *node = tgi_append(tape, call->op, call->op->name);
     if (!node) return tape->status;
     uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)call->count * sizeof *ids);
@@ -313,6 +312,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
     node->dtype = (uint8_t)call->out.dtype;
     node->rank = (uint8_t)call->out.rank;
     node->dims = lasting_dims(tape, call);
+    node->has_value = !call->op->effect;
     node->attr_size = (uint32_t)attr_size;
     void *attr = tgi_arena_take(&tape->arena, attr_size);
     if (call->op->view) {
@@ -325,7 +325,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
     for (int i = 0; i < call->count; i++)
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
     node->requires_grad = tgi_gradients_flow(tape, node);
-    if (!tape->part && is_little(tape, node)) tape->small_from = small_from;
+    if (!is_little(tape, node)) tape->small_from = tape->count;
     if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) save(tape, node);
     return TG_OK;
 }
@@ -382,38 +382,48 @@ static tg_status append_numbers(tg_tape *tape, const tg_op *op, int count, const
     return TG_OK;
 }
 
+/* Of a gradient rule: whether operand i is still what it was when the instruction was recorded whose rule it is. */
+INLINE bool is_as_it_was(tg_tape *tape, const tg_op *op, const alike *a, int i) {
+    const tgi_node *operand = a->node[i];
+    if (operand->op->infer && !tgi_is_overwritten(operand)) return true;
+    return !tgi_check_not_overwritten(tape, op, a->index[i]);
+}
+
+INLINE bool are_as_they_were(tg_tape *tape, const tg_op *op, int count, const alike *a) {
+    if (tape->rule_of == TGI_NONE) return true;
+    if (!is_as_it_was(tape, op, a, 0)) return false;
+    if (count > 1 && !is_as_it_was(tape, op, a, 1)) return false;
+    return count < 3 || is_as_it_was(tape, op, a, 2);
+}
+
 /* Operand i becomes that of the instruction. `saves`: the gradient rules may need it. */
-INLINE tg_status link_alike(tg_tape *tape, tgi_node *node, const tg_op *op, const alike *a, int i, uint32_t *ids, bool saves) {
-    tgi_node *operand = a->node[i];
-    bool      changes = !operand->op->infer || tgi_is_overwritten(operand);
-    if (changes && tape->rule_of != TGI_NONE && tgi_check_not_overwritten(tape, op, a->index[i])) return tape->status;
-    if (operand->requires_grad && op->rules && op->rules[i]) node->requires_grad = true;
+INLINE void link_alike(const tg_tape *tape, tgi_node *node, const alike *a, int i, uint32_t *ids, bool saves) {
+    tg_rule *const *rules = node->op->rules;
+    tgi_node       *operand = a->node[i];
+    if (operand->requires_grad && rules && rules[i]) node->requires_grad = true;
     if (saves) tgi_set_saved(operand, true);
     operand->last_use = tape->count - 1;
     ids[i] = a->index[i];
-    return TG_OK;
 }
 
-INLINE tg_status append_alike(tg_tape *tape, const tg_op *op, int count, const alike *a) {
-    uint32_t  small_from = tape->small_from;
+INLINE void append_alike(tg_tape *tape, const tg_op *op, int count, const alike *a) {
+    if (!are_as_they_were(tape, op, count, a)) return;
     bool      saves = tape->role == TGI_FORWARD && !tape->unsaved && op->rules;
-    tgi_node *node = append(tape, op, op->name);
-    if (!node) return tape->status;
     uint32_t *ids = tgi_arena_take(&tape->arena, (size_t)count * sizeof *ids);
-    if (!ids) return tgi_out_of_memory(tape, op->name);
-    if (link_alike(tape, node, op, a, 0, ids, saves)) return tape->status;
-    if (count > 1 && link_alike(tape, node, op, a, 1, ids, saves)) return tape->status;
-    if (count > 2 && link_alike(tape, node, op, a, 2, ids, saves)) return tape->status;
-    node->in = ids;
+    tgi_node *node = append(tape, op, ids, op->name);
+    if (!node) return;
     node->count = (uint32_t)count;
     node->dtype = a->result->dtype;
     node->rank = a->result->rank;
     node->dims = a->result->dims;
+    node->has_value = true;
+    link_alike(tape, node, a, 0, ids, saves);
+    if (count > 1) link_alike(tape, node, a, 1, ids, saves);
+    if (count > 2) link_alike(tape, node, a, 2, ids, saves);
     if (saves) tgi_set_saved(node, true);
     bool small = is_small(node);
     node->plain = small && node->rank <= 1;
-    if (small && !tape->part) tape->small_from = small_from;
-    return TG_OK;
+    if (!small) tape->small_from = tape->count;
 }
 
 /* Records an ordinary op, if its operands need no closer look; else it does nothing. A failure is the tape's error. */
@@ -501,13 +511,12 @@ tg_tensor(tg_record)(tg_tape *tape, const tg_op *op, int count, const tg_tensor 
     return record_any(tape, op, count, in, attr, attr_size);
 }
 
-/* The ops of the library are what is_ordinary asks for, when they have that shape rule. */
+/* The ops of the library are what is_ordinary asks for, when they have that shape rule. What is no tape has an error. */
 INLINE tg_tensor record_few(const tg_op *op, int count, const tg_tensor *in) {
-    tg_tape *tape = tgi_tape_of(in[0]);
-    if (!tape && count > 1) tape = tgi_tape_of(in[1]);
+    tg_tape *tape = count > 1 && in[0].tape == &tgi_number_tag ? in[1].tape : in[0].tape;
     uint32_t start = tape ? tape->count : 0;
     if (tape && op->infer == tg_infer_elementwise && record_alike(tape, op, count, in)) return end_call(tape, start);
-    return record_any(tape, op, count, in, NULL, 0);
+    return record_any(tape_of_operands(count, in), op, count, in, NULL, 0);
 }
 
 tg_tensor tgi_record_unary(const tg_op *op, tg_tensor x) {

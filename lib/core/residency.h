@@ -79,7 +79,7 @@ static inline bool tgi_is_alias(const tgi_node *node) {
 static inline tgi_node *tgi_usable(const tg_tape *tape, tg_tensor x) {
     if (x.tape != tape || tgi_index(x) >= tape->count) return NULL;
     tgi_node *node = tgi_node_at(tape, tgi_index(x));
-    return node->generation == x.ref >> 32 && tgi_has_value(node) && !tgi_is_dropped(node) ? node : NULL;
+    return node->generation == x.ref >> 32 && node->has_value && !tgi_is_dropped(node) ? node : NULL;
 }
 
 /* ---- the state --------------------------------------------------------------------------------------------------- */

@@ -130,7 +130,7 @@ static const char *fault(const tg_tape *tape, tg_tensor x) {
     if (x.tape != tape) return "belongs to another tape";
     if (tgi_index(x) == TGI_NONE) return "is invalid: recording it had failed";
     const tgi_node *node = tgi_index(x) < tape->count ? tgi_node_at(tape, tgi_index(x)) : NULL;
-    if (!node || node->generation != x.ref >> 32 || !tgi_has_value(node)) return "is stale: the tape was rewound past it";
+    if (!node || node->generation != x.ref >> 32 || !node->has_value) return "is stale: the tape was rewound past it";
     return NULL;
 }
 

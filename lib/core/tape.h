@@ -129,8 +129,9 @@ struct tgi_node {
     bool             requires_grad;
     bool             plain; /* an elementwise op of operands that are alike, numbers or vectors, whose result fits in `small` */
     uint16_t         part;  /* of the tape, counted from 1; 0 for what stands outside of all */
-    uint32_t         outside; /* its number among what a segment reads from outside of it, when the segment's key is */
-    uint64_t         key;     /* this one (run/cache.c) */
+    bool             has_value; /* there are handles to it: an assign, and what only marks a place, have none */
+    uint32_t         outside;   /* its number among what a segment reads from outside of it, when the segment's key is */
+    uint64_t         key;       /* this one (run/cache.c) */
 };
 
 typedef struct tgi_index_list {
@@ -208,7 +209,7 @@ struct tg_tape {
     const char             *within;    /* the name of the outermost one that has a name, or NULL */
     uint32_t                rule_of;   /* the instruction that is being differentiated, or TGI_NONE; */
     const char             *rule_name; /* its name; */
-    const struct tgi_marks *wanted;    /* and the instructions that gradients are wanted for then */
+    const struct tgi_marks *wanted;    /* and the instructions that gradients are wanted for then (tgi_wants) */
     int                     unsaved;   /* above 0: no gradient rule will need what is recorded */
     const tg_op            *assigning; /* the op with an effect that may be recorded now, or NULL */
     uint8_t                 role;      /* what is recorded is there for; set in a scope, whose end sets it back */
@@ -261,11 +262,6 @@ enum { TGI_CHUNK = 1024 };
 
 static inline tgi_node *tgi_node_at(const tg_tape *tape, uint32_t index) {
     return tape->nodes[index];
-}
-
-/* Whether there are handles to it: an assign, and what only marks a place, have no value. */
-static inline bool tgi_has_value(const tgi_node *node) {
-    return node->dims && !node->op->effect;
 }
 
 /* ---- errors (error.c) -------------------------------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ static bool is_identifier(const char *name) {
 }
 
 static bool is_result(const tgi_node *node) {
-    return node->op->infer && tgi_has_value(node);
+    return node->op->infer && node->has_value;
 }
 
 /* The results of the part that have a name; `outputs` may be NULL, to count them. */

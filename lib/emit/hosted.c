@@ -29,7 +29,7 @@ static bool lasts(const tgi_function *f, uint32_t index) {
     const tg_tape  *tape = f->file->tape;
     const tgi_node *node = tgi_node_at(tape, index);
     const tgi_part *part = tgi_part_at(tape, f->part_number);
-    return node->part == f->part_number && node->op->infer && tgi_has_value(node) &&
+    return node->part == f->part_number && node->op->infer && node->has_value &&
            tgi_lasts(tape, index, part->end, tape->count);
 }
 

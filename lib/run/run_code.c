@@ -28,7 +28,7 @@ static bool gives_what_lasts(tg_tape *tape, const tgi_part *part) {
         const tgi_node *node = tgi_node_at(tape, i);
         bool            given = k < code->given_count && code->given[k].index == i;
         k += given;
-        if (given || node->part != number || !node->op->infer || !tgi_has_value(node)) continue;
+        if (given || node->part != number || !node->op->infer || !node->has_value) continue;
         if (tgi_lasts(tape, i, part->end, tape->count)) return false;
     }
     code->keeps = tape->keeps;

@@ -193,7 +193,7 @@ static void check_node(program *p, uint32_t index) {
     if (!leaf && !a->op->effect)
         AGREE(p, (tgi_is_kept(a) && is_there(a)) == (tgi_is_kept(b) && is_there(b)), "instruction %u, %s, flags %x and %x",
               index, a->op->name, a->residency, b->residency);
-    if ((!leaf && !there) || !tgi_has_value(a) || size > 4 * LARGEST) return;
+    if ((!leaf && !there) || !a->has_value || size > 4 * LARGEST) return;
     tg_array x = tgi_array_of(a), y = tgi_array_of(b);
     tgi_copy_array(&x, x.rank, x.dims, room[0]);
     tgi_copy_array(&y, y.rank, y.dims, room[1]);
