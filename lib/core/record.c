@@ -75,7 +75,9 @@ INLINE tgi_node *append(tg_tape *tape, const tg_op *op, const uint32_t *block, c
 
 tgi_node *tgi_append(tg_tape *tape, const tg_op *op, const char *what) {
     const uint32_t *block = tape->arena.top ? (void *)tape->arena.top : tgi_arena_take(&tape->arena, 0);
-    return append(tape, op, block, what);
+    tgi_node       *node = append(tape, op, block, what);
+    if (op != &tgi_number) tape->free_from = tape->count;
+    return node;
 }
 
 /* A gradient rule that is recorded after a run may need the result, and the operands. */
@@ -132,10 +134,20 @@ static void forget_aliases(tg_tape *tape) {
     aliases->count = left;
 }
 
+/* Forgets all from `count` on. Where none of the others was differentiated, plain instructions and numbers at the end are not even looked at:
+ * to go through a long tape takes its time. */
+static void forget_all(tg_tape *tape, uint32_t count) {
+    bool     differentiated = tape->lowest_rule < count;
+    uint32_t end = differentiated ? tape->count : tape->free_from;
+    for (uint32_t i = end; i-- > count;)
+        forget(tape, i, count);
+    if (!differentiated) tape->lowest_rule = TGI_NONE;
+    if (tape->free_from > count) tape->free_from = count;
+}
+
 void tgi_truncate(tg_tape *tape, uint32_t count) {
     if (tape->count == count) return;
-    for (uint32_t i = tape->count; i-- > count;)
-        forget(tape, i, count);
+    forget_all(tape, count);
     tape->count = count;
     tape->generation++;
     tape->moves++;
@@ -424,6 +436,7 @@ INLINE void append_alike(tg_tape *tape, const tg_op *op, int count, const alike 
     bool small = is_small(node);
     node->plain = small && node->rank <= 1;
     if (!small) tape->small_from = tape->count;
+    if (!node->plain) tape->free_from = tape->count;
 }
 
 /* Records an ordinary op, if its operands need no closer look; else it does nothing. A failure is the tape's error. */

@@ -40,7 +40,7 @@ tg_tape *tgi_new_tape(const tgi_executor *executor, const tg_host *host) {
     tape->team.lender = (tgi_lender){memory.host.context, memory.host.parallel_for};
     tape->executor = executor;
     tape->generation = 1;
-    tape->rule_of = TGI_NONE;
+    tape->rule_of = tape->lowest_rule = TGI_NONE;
     tape->anomaly = is_wanted("TAPEGRAD_ANOMALY");
     tape->eager = is_wanted("TAPEGRAD_EAGER");
     tape->print_plans = is_wanted("TAPEGRAD_PLAN");

@@ -239,6 +239,8 @@ struct tg_tape {
     uint32_t       touched;     /* those from this one on never had memory */
     uint64_t       moves;       /* how often a value got or lost its memory otherwise than by a plan */
     uint32_t       leading;     /* the tape begins with so many leaves */
+    uint32_t       free_from;   /* those from this one on hold nothing that is to be given back */
+    uint32_t       lowest_rule; /* no instruction before this one was differentiated, as far as what was recorded then is still there; or TGI_NONE */
     uint32_t       small_from;  /* from this one on only small values are computed, of small ones, outside of parts */
     bool           anomaly;     /* stops at the first NaN or infinity: see tg_set_anomaly */
     tgi_team       team;        /* the threads of a run */
@@ -433,6 +435,7 @@ static inline const char *tgi_node_name(const tgi_node *node) {
 static inline uint32_t tgi_set_rule_of(tg_tape *tape, uint32_t index) {
     uint32_t before = tape->rule_of;
     tape->rule_of = index;
+    if (index < tape->lowest_rule) tape->lowest_rule = index;
     if (index != TGI_NONE) tape->rule_name = tgi_node_name(tgi_node_at(tape, index));
     return before;
 }

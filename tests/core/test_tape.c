@@ -271,6 +271,21 @@ START_TEST(a_rewind_takes_gradients_back) {
 }
 END_TEST
 
+/* What an update has overwritten since is needed for none of it, if it was saved when the program ran. */
+START_TEST(after_a_rewind_of_gradients_what_they_need_is_saved) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_parameter(tape, "w", 0.5);
+    tg_scope  scope = tg_begin_scope(tape, "exp_exp");
+    tg_tensor y = tg_end_scope_with(scope, tg_exp(tg_exp(w)));
+    tg_mark   mark = tg_tape_mark(tape);
+    ck_assert(!tg_backward(y) && !tg_rewind(tape, mark));
+    ck_assert(!tg_run(tape) && !tg_assign(w, 3) && !tg_run_pending(tape));
+    ck_assert(!tg_backward(y));
+    ck_assert_double_eq_tol(tg_item(tg_grad(w)), exp(exp(0.5) + 0.5), 1e-13);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_rewind_brings_zeroed_gradients_back) {
     model m = new_model();
     ck_assert(!tg_backward(m.loss));
@@ -348,6 +363,7 @@ Suite *suite_tape(void) {
     tcase_add_test(mark, marks_nest);
     tcase_add_test(mark, a_mark_of_another_tape_is_refused);
     tcase_add_test(mark, a_rewind_takes_gradients_back);
+    tcase_add_test(mark, after_a_rewind_of_gradients_what_they_need_is_saved);
     tcase_add_loop_test(mark, a_rewind_brings_zeroed_gradients_back, 0, 2);
     tcase_add_test(mark, a_rewind_keeps_what_was_zeroed_before_the_mark);
     tcase_add_test(mark, a_failed_backward_leaves_gradients_and_tape_as_they_were);
