@@ -34,6 +34,8 @@ enum { LANES = 32, SPARE_BYTES = 8192, PITCH = TGI_SUM_BLOCK + 16, COPIED = 256 
 
 DEFINE_VECTOR(float, of_squares_f32)
 DEFINE_VECTOR(double, of_squares_f64)
+DEFINE_QUAD(float, int32_t, of_squares_f32)
+DEFINE_QUAD(double, int64_t, of_squares_f64)
 
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 

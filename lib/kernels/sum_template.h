@@ -6,6 +6,8 @@
 #define VECTOR NAME(vector)
 #define UNALIGNED_VECTOR NAME(unaligned)
 #define WIDTH NAME(lanes)
+#define QUAD NAME(quad)
+#define UNALIGNED_QUAD NAME(unaligned_quad)
 
 /* GROUP elements of the result, a line of the cache, are made at once of runs that are copied. */
 enum { NAME(vectors) = LANES / WIDTH, NAME(group) = 64 / sizeof(T) };
@@ -99,11 +101,38 @@ static T NAME(add_runs)(bool in_lanes, walk runs, int64_t count, int64_t n, cons
     return NAME(total)(&tree);
 }
 
+/* The four sums side by side of fewer than LANES numbers; what is left over goes to the first of them, as in add_strided. */
+static ALWAYS_INLINE void NAME(four_sums)(int64_t n, const T *x, T *four) {
+    QUAD    sum = {0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        sum += OF(*(const UNALIGNED_QUAD *)(x + i));
+    for (; i < n; i++)
+        sum += (QUAD){OF(x[i])};
+    *(UNALIGNED_QUAD *)four = sum;
+}
+
+/* Rows of fewer than LANES numbers, `pitch` elements apart: the same sums as those of add_strided, to the bit, of four rows at a time. */
+static void NAME(sum_short_rows)(int64_t rows, int64_t n, const T *x, int64_t pitch, T *out) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4, x += 4 * pitch) {
+        T sum[4][4];
+        UNROLL for (int j = 0; j < 4; j++) NAME(four_sums)(n, x + j * pitch, sum[j]);
+        UNROLL for (int j = 0; j < 4; j++) out[r + j] = (sum[j][0] + sum[j][1]) + (sum[j][2] + sum[j][3]);
+    }
+    for (; r < rows; r++, x += pitch)
+        out[r] = NAME(add_strided)(n, x, 1);
+}
+
 static void NAME(sum_rows)(layout *l, const T *x, T *out) {
     int64_t n, stride, elements = steps(&l->kept);
     walk    kept = l->kept, runs = without_inner(l->sum, &n, &stride);
     int64_t count = steps(&runs);
     bool    in_lanes = l->in_lanes, short_runs = count == 1 && n <= NAME(block_of)(in_lanes);
+    if (count == 1 && n < LANES && stride == 1 && kept.rank == 1) {
+        NAME(sum_short_rows)(elements, n, x, kept.strides[0], out);
+        return;
+    }
     for (int64_t i = 0; i < elements; i++) {
         const T *from = x + next(&kept);
         if (short_runs)
@@ -352,3 +381,5 @@ static void NAME(sum)(const tgi_sum_axes *axes, const T *x, T *out) {
 #undef VECTORS
 #undef TREE
 #undef GROUP
+#undef QUAD
+#undef UNALIGNED_QUAD

@@ -76,6 +76,7 @@ DEFINE_VECTOR(uint64_t, u64)
     typedef I quad_mask_##suffix __attribute__((vector_size(4 * sizeof(I))));
 DEFINE_QUAD(float, int32_t, f32)
 DEFINE_QUAD(double, int64_t, f64)
+DEFINE_QUAD(uint64_t, int64_t, u64)
 
 /* Elements of two vectors in the order of their numbers, which are constants and go on from those of a to those of b. */
 #ifdef __clang__
