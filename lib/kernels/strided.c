@@ -58,12 +58,15 @@ void tgi_seek(tgi_steps *s, int64_t n) {
 
 /* ---- gathering --------------------------------------------------------------------------------------------------- */
 
-/* Elements along both sides of the squares in which a transposed matrix is copied: as many as fill a line of the cache. */
-enum { SQUARE = 16 };
+/* Elements along both sides of the squares in which a transposed matrix is copied: as many as fill a line of the cache; runs shorter than
+ * SHORT are copied many in one loop, FEW elements at a time. */
+enum { SQUARE = 16, SHORT = 64, FEW = 4 };
 
-/* One run along the innermost axis; and `rows` runs of n, which begin at neighbours in memory: whole lines of that are read, and then whole
- * lines written. For one width of element. */
+/* One run along the innermost axis; `rows` runs of n, which begin at neighbours in memory: whole lines of that are read, and then whole
+ * lines written; and `rows` short runs, which begin `pitch` elements apart: each of one element, or of neighbours. For one width of
+ * element. */
 #define DEFINE_COPY_RUN(type) \
+    typedef type few_of_##type __attribute__((vector_size(FEW * sizeof(type)))); \
     static void copy_run_##type(int64_t n, int64_t stride, const type *from, type *to) { \
         type first = *from; \
         if (stride == 1) \
@@ -90,6 +93,26 @@ enum { SQUARE = 16 };
             for (int64_t i = 0; i < n; i += SQUARE) \
                 copy_square_##type(rows - r < SQUARE ? rows - r : SQUARE, n - i < SQUARE ? n - i : SQUARE, stride, \
                                    from + i * stride + r, n, to + r * n + i); \
+    } \
+    /* As long as there is room, more than n elements are written: the next runs are written over them. */ \
+    static void repeat_each_##type(int64_t rows, int64_t n, int64_t pitch, const type *from, type *to) { \
+        int64_t wide = (n + FEW - 1) / FEW * FEW, r = 0; \
+        for (; (rows - r) * n >= wide; r++, to += n) { \
+            few_of_##type few = from[r * pitch] - (few_of_##type){0}; \
+            for (int64_t i = 0; i < n; i += FEW) \
+                memcpy(to + i, &few, sizeof few); \
+        } \
+        for (; r < rows; r++, to += n) \
+            copy_run_##type(n, 0, from + r * pitch, to); \
+    } \
+    static void copy_each_##type(int64_t rows, int64_t n, int64_t pitch, const type *from, type *to) { \
+        for (int64_t r = 0; r < rows; r++, from += pitch, to += n) { \
+            int64_t i = 0; \
+            for (; i + FEW <= n; i += FEW) \
+                memcpy(to + i, from + i, FEW * sizeof *to); \
+            for (; i < n; i++) \
+                to[i] = from[i]; \
+        } \
     }
 DEFINE_COPY_RUN(uint8_t)
 DEFINE_COPY_RUN(uint32_t)
@@ -109,12 +132,36 @@ static void copy_run(size_t element, int64_t n, int64_t stride, const void *from
     }
 }
 
-static void copy_runs(size_t element, int64_t rows, int64_t n, int64_t stride, const void *from, void *to) {
-    switch (element) {
-    case 1: copy_runs_uint8_t(rows, n, stride, from, to); break;
-    case 4: copy_runs_uint32_t(rows, n, stride, from, to); break;
-    case 8: copy_runs_uint64_t(rows, n, stride, from, to); break;
+/* A function of those above for the width of an element, which is 1, 4 or 8. */
+#define FOR_WIDTH(function, element, ...) \
+    switch (element) { \
+    case 1: function##_uint8_t(__VA_ARGS__); break; \
+    case 4: function##_uint32_t(__VA_ARGS__); break; \
+    case 8: function##_uint64_t(__VA_ARGS__); break; \
     }
+
+/* One run again and again: what is there is copied behind itself. */
+static void repeat_run(size_t element, int64_t rows, int64_t n, const void *from, char *to) {
+    size_t all = (size_t)(rows * n) * element, there = (size_t)n * element;
+    copy_run(element, n, 1, from, to);
+    for (size_t more; there < all; there += more) {
+        more = there < all - there ? there : all - there;
+        memcpy(to + there, to, more);
+    }
+}
+
+/* `rows` whole runs along the innermost axis. */
+static void copy_runs(const tgi_walk *walk, int64_t rows, const void *from, void *to) {
+    int     inner = walk->rank - 1;
+    int64_t n = walk->dims[inner], stride = walk->strides[inner], pitch = walk->strides[inner - 1];
+    if (stride == 0)
+        FOR_WIDTH(repeat_each, walk->element, rows, n, pitch, from, to)
+    else if (stride == 1 && pitch == 0)
+        repeat_run(walk->element, rows, n, from, to);
+    else if (stride == 1)
+        FOR_WIDTH(copy_each, walk->element, rows, n, pitch, from, to)
+    else
+        FOR_WIDTH(copy_runs, walk->element, rows, n, stride, from, to)
 }
 
 /* The position of the start-th element: its index along each axis, and its offset from the first, in elements. */
@@ -145,11 +192,13 @@ static int64_t next_run(const tgi_walk *walk, int64_t runs, int64_t *index) {
     return change;
 }
 
-/* How many whole runs there are from here on that begin at neighbours in memory, when it is better to copy them together; else 1. */
+/* How many whole runs there are from here on along the axis before, when it is better to copy them together; else 1. */
 static int64_t runs_together(const tgi_walk *walk, const int64_t *index, int64_t count) {
     int inner = walk->rank - 1;
-    if (inner == 0 || walk->strides[inner - 1] != 1 || index[inner] > 0) return 1;
+    if (inner == 0 || index[inner] > 0) return 1;
     if (walk->element != 1 && walk->element != 4 && walk->element != 8) return 1;
+    bool pieces = walk->dims[inner] < SHORT && (walk->strides[inner] == 0 || walk->strides[inner] == 1);
+    if (!pieces && walk->strides[inner - 1] != 1) return 1;
     int64_t left = walk->dims[inner - 1] - index[inner - 1], whole = count / walk->dims[inner];
     return whole < 1 ? 1 : left < whole ? left : whole;
 }
@@ -169,7 +218,7 @@ void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t c
         int64_t n = walk->dims[inner] - index[inner], runs = runs_together(walk, index, count);
         if (n > count) n = count;
         if (runs > 1)
-            copy_runs(walk->element, runs, n, walk->strides[inner], from + offset * element, to);
+            copy_runs(walk, runs, from + offset * element, to);
         else
             copy_run(walk->element, n, walk->strides[inner], from + offset * element, to);
         to += runs * n * element;

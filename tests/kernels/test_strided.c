@@ -74,26 +74,45 @@ START_TEST(gathers_any_part_of_any_array) {
 }
 END_TEST
 
-/* Matrices that lie transposed, larger than the squares in which they are copied; any part of them. */
+/* Any part of an array of three axes in a memory of `width` times ROOM bytes. */
+enum { ROOM = 5000 };
+
+static void gather_parts_of(size_t width, const int64_t *dims, const int64_t *strides, uint32_t state) {
+    static unsigned char memory[ROOM * 8], out[ROOM * 8];
+    int64_t              size = size_of(3, dims);
+    tgi_walk             walk = tgi_walk_of(width, 3, dims, strides);
+    for (size_t i = 0; i < sizeof memory; i++)
+        memory[i] = (unsigned char)(i * 7 + i / 251);
+    for (int trial = 0; trial < 50; trial++) {
+        int64_t start = trial ? next_number(&state) % size : 0;
+        int64_t count = trial ? next_number(&state) % (size - start + 1) : size;
+        memset(out, 0xee, sizeof out);
+        tgi_gather(&walk, memory, start, count, out);
+        check_gathered(width, out, memory, start, count, 3, dims, strides);
+    }
+}
+
+/* Matrices that lie transposed, larger than the squares in which they are copied. */
 START_TEST(gathers_transposed_matrices) {
     static const size_t  widths[] = {1, 2, 4, 8};
     static const int64_t shapes[][3] = {{1, 16, 16}, {3, 37, 41}, {2, 33, 5}, {2, 3, 70}, {1, 90, 2}};
-    static unsigned char memory[5000 * 8], out[5000 * 8];
-    uint32_t             state = 5;
-    size_t               width = widths[_i];
-    for (size_t i = 0; i < sizeof memory; i++)
-        memory[i] = (unsigned char)(i * 7 + i / 251);
     for (int k = 0; k < 5; k++) {
-        const int64_t *dims = shapes[k];
-        int64_t        strides[] = {dims[1] * dims[2], 1, dims[1]}, size = size_of(3, dims);
-        tgi_walk       walk = tgi_walk_of(width, 3, dims, strides);
-        for (int trial = 0; trial < 50; trial++) {
-            int64_t start = trial ? next_number(&state) % size : 0;
-            int64_t count = trial ? next_number(&state) % (size - start + 1) : size;
-            memset(out, 0xee, sizeof out);
-            tgi_gather(&walk, memory, start, count, out);
-            check_gathered(width, out, memory, start, count, 3, dims, strides);
-        }
+        const int64_t *dims = shapes[k], strides[] = {dims[1] * dims[2], 1, dims[1]};
+        gather_parts_of(widths[_i], dims, strides, 5);
+    }
+}
+END_TEST
+
+/* Runs that are short, and not: of one element each, the same run again and again, and runs that lie apart. */
+START_TEST(gathers_short_runs) {
+    static const size_t  widths[] = {1, 2, 4, 8};
+    static const int64_t lengths[] = {2, 3, 4, 5, 7, 8, 10, 31, 63, 64, 70};
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        int64_t n = lengths[k], dims[] = {2, 9, n};
+        gather_parts_of(widths[_i], dims, (int64_t[]){9, 1, 0}, 6);
+        gather_parts_of(widths[_i], dims, (int64_t[]){0, 3, 0}, 7);
+        gather_parts_of(widths[_i], dims, (int64_t[]){n, 0, 1}, 8);
+        gather_parts_of(widths[_i], dims, (int64_t[]){9 * (n + 1), n + 1, 1}, 9);
     }
 }
 END_TEST
@@ -183,6 +202,7 @@ Suite *suite_strided(void) {
     TCase *gather = tcase_create("gather"), *walk = tcase_create("walk");
     tcase_add_loop_test(gather, gathers_any_part_of_any_array, 0, 6);
     tcase_add_loop_test(gather, gathers_transposed_matrices, 0, 4);
+    tcase_add_loop_test(gather, gathers_short_runs, 0, 4);
     tcase_add_loop_test(gather, gathers_nothing_of_an_empty_array, 0, 5);
     suite_add_tcase(suite, gather);
     tcase_add_test(walk, a_walk_goes_on_from_any_element);
