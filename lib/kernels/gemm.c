@@ -114,8 +114,8 @@ DEFINE_BUILTIN(tgi_gemm_by_blas_f64, double, tgi_gemm_builtin_f64)
 
 /* ---- a small B --------------------------------------------------------------------------------------------------- */
 
-/* It stays in the cache as it is; what is copied of it is a last panel that is not full. */
-enum { SMALL_BYTES = TGI_GEMM_COLUMNS * TGI_GEMM_KC * sizeof(float) };
+/* It stays in the cache as it is; what is copied of it is its end, four vectors at most. */
+enum { SMALL_BYTES = 4 * WIDEST_BYTES };
 
 /* So many rows of A at a time that they are not copied. */
 static int64_t rows_at_once(int64_t n, int64_t k) {
@@ -128,9 +128,9 @@ bool tgi_gemm_is_small(int64_t n, int64_t k) {
 
 #define DEFINE_SMALL(suffix, T) \
     void tgi_gemm_small_##suffix(int64_t m, int64_t n, int64_t k, const T *a, const T *b, T *c) { \
-        _Alignas(64) char last_panel[SMALL_BYTES]; \
+        _Alignas(64) char end[SMALL_BYTES]; \
         for (int64_t i = 0, rows = rows_at_once(n, k); i < m; i += rows) \
-            tgi_gemm_builtin_##suffix(min_of(m - i, rows), n, k, a + i * k, k, 1, b, n, 1, c + i * n, NULL, last_panel); \
+            tgi_gemm_builtin_##suffix(min_of(m - i, rows), n, k, a + i * k, k, 1, b, n, 1, c + i * n, NULL, end); \
     }
 DEFINE_SMALL(f32, float)
 DEFINE_SMALL(f64, double)

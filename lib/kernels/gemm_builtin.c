@@ -9,7 +9,9 @@
  * journal 41 (2015) 14.
  *
  * Packing costs as much as a few multiplications an element. A small product reads its panels where they are, if the rows of B
- * are contiguous; and one with a vector, where each element of the matrix is used once, has no tiles at all.
+ * are contiguous; and one with a vector, where each element of the matrix is used once, has no tiles at all. What is left of the columns
+ * is in a last panel of one to three vectors, so that narrow matrices make whole use of them: where such a panel is read in its place,
+ * what is too much in a vector is of the next row, and of the last rows there is a copy.
  *
  * Every product is added to its sum by one fused operation, where the instruction set has that, and in no other way: an element of
  * C does not depend on which tile it is in.
@@ -27,11 +29,12 @@
 #include <arm_neon.h>
 #endif
 
-/* The rows of a tile: their sums, two vectors of B and an element of A fill the registers. */
+/* The rows of a tile: their sums, two vectors of B, or three, and an element of A fill the registers. */
+enum { MOST_VECTORS = 3 };
 #if defined __AVX512F__
-enum { MR = 8 };
+enum { MR = 8, MR_OF_3 = 8 };
 #else
-enum { MR = 6 };
+enum { MR = 6, MR_OF_3 = 4 };
 #endif
 
 /* Panels that are packed together. */

@@ -11,9 +11,16 @@
 #define INTERLEAVE_LOW(a, b) SHUFFLE(NAME(quad_mask), a, b, 0, 4, 1, 5)
 #define INTERLEAVE_HIGH(a, b) SHUFFLE(NAME(quad_mask), a, b, 2, 6, 3, 7)
 
-/* Columns that a vector is multiplied with at once: where they are not contiguous, and where they are not side by side. */
-enum { NAME(nr) = 2 * LANES, NAME(strip_columns) = LANES < 3 ? 12 : 4 * LANES, NAME(apart_columns) = 256 };
+/* Columns of a panel of B; elements that the copy of its end may take; and columns that a vector is multiplied with at once: where they
+ * are not contiguous, and where they are not side by side. */
+enum {
+    NAME(nr) = 2 * LANES,
+    NAME(end_room) = 4 * LANES,
+    NAME(strip_columns) = LANES < 3 ? 12 : 4 * LANES,
+    NAME(apart_columns) = 256
+};
 #define NR NAME(nr)
+#define END_ROOM NAME(end_room)
 #define MULTIPLY_ADD NAME(MULTIPLY_ADD)
 #define NUMBER_ADD NAME(NUMBER_ADD)
 
@@ -34,70 +41,100 @@ static MATRIX NAME(transposed)(MATRIX x) {
 
 /* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
-/* A panel of B beside `rows` rows of A, and the part of C that they make: at most NR columns, `pitch` elements apart. */
+/* Columns of B as they are read: rows of whole vectors, `row` elements apart; those from row `whole` on are at `end`, as far apart: a copy
+ * of the last ones, where what is read beside the columns of a matrix might not be memory of that matrix. */
+typedef struct NAME(panel) {
+    const T *at;
+    int64_t  row, whole;
+    const T *end;
+} NAME(panel);
+#define PANEL NAME(panel)
+
+/* A panel of B beside `rows` rows of A, and the part of C that they make: `cols` columns, `pitch` elements apart. */
 typedef struct NAME(strip) {
-    int64_t  rows, cols, k;
-    MATRIX   a;
-    const T *b;
-    int64_t  b_row;
-    T       *c;
-    int64_t  pitch;
-    bool     add; /* to what is in C */
+    int64_t rows, cols, k;
+    MATRIX  a;
+    PANEL   b;
+    T      *c;
+    int64_t pitch;
+    bool    add; /* to what is in C */
 } NAME(strip);
 #define STRIP NAME(strip)
 
-/* sum = A B for `rows` rows of A and NR columns of B, those being neighbours in memory. Inlined with a constant number of
- * rows, so that sum lives in registers. */
-static ALWAYS_INLINE void NAME(multiply)(int rows, int64_t k, const T *a, int64_t a_row, int64_t a_col, const T *b,
-                                         int64_t b_row, VECTOR (*sum)[2]) {
-    UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (VECTOR){0};
-    for (int64_t p = 0; p < k; p++) {
-        const UNALIGNED_VECTOR *bp = (const UNALIGNED_VECTOR *)(b + p * b_row);
-        VECTOR                  b0 = bp[0], b1 = bp[1];
+/* sum = A B for `rows` rows of A and some vectors of columns of B. Inlined with constant numbers of these, so that sum lives in
+ * registers. */
+static ALWAYS_INLINE void NAME(multiply)(int rows, int vectors, int64_t k, const T *a, int64_t a_row, int64_t a_col, PANEL b,
+                                         VECTOR (*sum)[MOST_VECTORS]) {
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = (VECTOR){0};
+    const T *bp = b.at;
+    for (int64_t p = 0; p < k; p++, bp += b.row) {
+        if (p == b.whole) bp = b.end;
+        VECTOR bv[MOST_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) bv[v] = *(const UNALIGNED_VECTOR *)(bp + v * LANES);
         UNROLL for (int i = 0; i < rows; i++) {
             VECTOR ai = a[i * a_row + p * a_col] - (VECTOR){0};
-            sum[i][0] = MULTIPLY_ADD(ai, b0, sum[i][0]);
-            sum[i][1] = MULTIPLY_ADD(ai, b1, sum[i][1]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = MULTIPLY_ADD(ai, bv[v], sum[i][v]);
         }
     }
 }
 
-/* Puts a tile, or its first `cols` columns, into c, or adds it to what is there. */
-static ALWAYS_INLINE void NAME(put)(int rows, int64_t cols, VECTOR (*sum)[2], T *c, int64_t pitch, bool add) {
-    if (cols == NR) {
-        UNROLL for (int i = 0; i < rows; i++) {
-            UNALIGNED_VECTOR *ci = (UNALIGNED_VECTOR *)(c + i * pitch);
-            if (add) sum[i][0] += ci[0], sum[i][1] += ci[1];
-            ci[0] = sum[i][0], ci[1] = sum[i][1];
-        }
+/* The first `count` elements of a vector go into c, or are added to it: all, or some large pieces. */
+static ALWAYS_INLINE void NAME(put_some)(int64_t count, VECTOR sum, T *c, bool add) {
+    if (count >= LANES) {
+        if (add) sum += *(UNALIGNED_VECTOR *)c;
+        *(UNALIGNED_VECTOR *)c = sum;
         return;
     }
-    T all[MR][NR];
-    UNROLL for (int i = 0; i < rows; i++) {
-        *(UNALIGNED_VECTOR *)all[i] = sum[i][0];
-        *(UNALIGNED_VECTOR *)(all[i] + LANES) = sum[i][1];
+    T        all[LANES];
+    const T *from = all;
+    *(UNALIGNED_VECTOR *)all = sum;
+    for (int64_t j = 0; add && j < count; j++)
+        all[j] += c[j];
+    UNROLL for (int64_t piece = LANES / 2; piece > 0; piece /= 2) {
+        if (!(count & piece)) continue;
+        memcpy(c, from, (size_t)piece * sizeof *c);
+        c += piece;
+        from += piece;
     }
-    for (int64_t j = 0; j < cols; j++)
-        UNROLL for (int i = 0; i < rows; i++) c[i * pitch + j] = add ? c[i * pitch + j] + all[i][j] : all[i][j];
 }
 
-/* Has the rows of a tile fetched while it is multiplied: they are used at its end only, and are often nowhere near by then. */
-static ALWAYS_INLINE void NAME(fetch)(int rows, const T *c, int64_t pitch) {
-    UNROLL for (int i = 0; i < rows; i++) {
+/* Puts a tile, or its first `cols` columns, into c, or adds it to what is there; row by row: see `tiles`. */
+static ALWAYS_INLINE void NAME(put)(int rows, int vectors, int64_t cols, VECTOR (*sum)[MOST_VECTORS], T *c, int64_t pitch,
+                                    bool add) {
+    if (cols == vectors * LANES) {
+        UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
+            NAME(put_some)(LANES, sum[i][v], c + i * pitch + v * LANES, add);
+        return;
+    }
+    UNROLL for (int v = 0; v < vectors; v++) {
+        int64_t left = cols - v * LANES;
+        UNROLL for (int i = 0; i < rows && left > 0; i++) NAME(put_some)(left, sum[i][v], c + i * pitch + v * LANES, add);
+    }
+}
+
+/* Has the rows of a tile fetched while it is multiplied: they are used at its end only, and are often nowhere near by then. It takes longer
+ * than a few products. */
+static ALWAYS_INLINE void NAME(fetch)(int rows, int64_t width, int64_t k, const T *c, int64_t pitch) {
+    enum { FEW_PRODUCTS = 32 };
+    UNROLL for (int i = 0; i < rows && k >= FEW_PRODUCTS; i++) {
         __builtin_prefetch(c + i * pitch, 1);
-        __builtin_prefetch(c + i * pitch + NR - 1, 1);
+        __builtin_prefetch(c + i * pitch + width - 1, 1);
     }
 }
 
-/* Makes as much of the strip as tiles of `rows` rows (a constant) can, and leaves the rest. Strides are arguments, so that they
- * may be constants too; A's next tile is `step` elements on. */
-static ALWAYS_INLINE void NAME(tiles)(int rows, STRIP *s, int64_t a_row, int64_t a_col, int64_t step, int64_t b_row) {
-    VECTOR sum[MR][2];
-    STRIP  rest = *s;
+/* Makes as much of the strip as tiles of `rows` rows and some vectors (constants) can, and leaves the rest. Strides are arguments, so that
+ * they may be constants too; A's next tile is `step` elements on. Where the strip has all columns of C, whole vectors are put, and what
+ * is too much of them is in the next rows, which are put later. */
+static ALWAYS_INLINE void NAME(tiles)(int rows, int vectors, STRIP *s, int64_t a_row, int64_t a_col, int64_t step) {
+    VECTOR  sum[MR][MOST_VECTORS];
+    STRIP   rest = *s;
+    int64_t width = vectors * LANES;
+    bool    spills = rest.cols == rest.pitch && !rest.add;
     for (; rest.rows >= rows; rest.rows -= rows) {
-        NAME(fetch)(rows, rest.c, rest.pitch);
-        NAME(multiply)(rows, rest.k, rest.a.at, a_row, a_col, rest.b, b_row, sum);
-        NAME(put)(rows, rest.cols, sum, rest.c, rest.pitch, rest.add);
+        int64_t cols = spills && (rest.rows - rows) * rest.pitch >= width - rest.cols ? width : rest.cols;
+        NAME(fetch)(rows, width, rest.k, rest.c, rest.pitch);
+        NAME(multiply)(rows, vectors, rest.k, rest.a.at, a_row, a_col, rest.b, sum);
+        NAME(put)(rows, vectors, cols, sum, rest.c, rest.pitch, rest.add);
         rest.a.at += step;
         rest.c += rows * rest.pitch;
     }
@@ -105,31 +142,44 @@ static ALWAYS_INLINE void NAME(tiles)(int rows, STRIP *s, int64_t a_row, int64_t
 }
 
 static NO_INLINE void NAME(packed_tiles)(STRIP *s) {
-    NAME(tiles)(MR, s, 1, MR, MR * s->k, NR);
+    NAME(tiles)(MR, 2, s, 1, MR, MR * s->k);
 }
 
-static NO_INLINE void NAME(full_tiles)(STRIP *s) {
-    NAME(tiles)(MR, s, s->a.row, s->a.col, MR * s->a.row, s->b_row);
+/* Tiles of that many rows, where there are any. */
+#define TILES(height, vectors) \
+    if (s->rows >= (height)) NAME(tiles)(height, vectors, s, s->a.row, s->a.col, (height)*s->a.row)
+
+/* C (+)= A B for a strip of one vector, two, or three: full tiles, then the fewest lower ones that make the rest. */
+static NO_INLINE void NAME(strip_of_1)(STRIP *s) {
+    TILES(MR, 1);
+    TILES(4, 1);
+    TILES(2, 1);
+    TILES(1, 1);
 }
 
-static NO_INLINE void NAME(tiles_of_4)(STRIP *s) {
-    NAME(tiles)(4, s, s->a.row, s->a.col, 4 * s->a.row, s->b_row);
+static NO_INLINE void NAME(strip_of_2)(STRIP *s) {
+    TILES(MR, 2);
+    TILES(4, 2);
+    TILES(2, 2);
+    TILES(1, 2);
 }
 
-static NO_INLINE void NAME(tiles_of_2)(STRIP *s) {
-    NAME(tiles)(2, s, s->a.row, s->a.col, 2 * s->a.row, s->b_row);
+static NO_INLINE void NAME(strip_of_3)(STRIP *s) {
+    TILES(MR_OF_3, 3);
+    TILES(4, 3);
+    TILES(2, 3);
+    TILES(1, 3);
 }
+#undef TILES
 
-static NO_INLINE void NAME(tiles_of_1)(STRIP *s) {
-    NAME(tiles)(1, s, s->a.row, s->a.col, s->a.row, s->b_row);
-}
-
-/* C (+)= A B for a strip: full tiles, then the fewest lower ones that make the rest. */
-static void NAME(make_strip)(STRIP s, bool packed) {
-    if (s.rows >= MR) (packed ? NAME(packed_tiles) : NAME(full_tiles))(&s);
-    if (s.rows >= 4) NAME(tiles_of_4)(&s);
-    if (s.rows >= 2) NAME(tiles_of_2)(&s);
-    if (s.rows >= 1) NAME(tiles_of_1)(&s);
+static void NAME(make_strip)(STRIP s, int vectors, bool packed) {
+    if (packed && vectors == 2 && s.rows >= MR) NAME(packed_tiles)(&s);
+    if (vectors == 1)
+        NAME(strip_of_1)(&s);
+    else if (vectors == 2)
+        NAME(strip_of_2)(&s);
+    else
+        NAME(strip_of_3)(&s);
 }
 
 /* ---- panels and blocks ------------------------------------------------------------------------------------------- */
@@ -194,31 +244,75 @@ static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX
     }
 }
 
-/* C (+)= A B for one block of each, strip by strip. B's first `direct` columns are read where they are, the others in
- * panels. */
-static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed, MATRIX b, int64_t direct, const T *panels,
-                        T *c, int64_t pitch, bool add) {
-    for (int64_t j = 0; j < n; j += NR) {
-        STRIP s = {m, min_of(n - j, NR), k, a, NULL, NR, c + j, pitch, add};
-        if (j < direct)
-            s.b = b.at + j, s.b_row = b.row;
-        else
-            s.b = panels + (j - direct) * k;
-        NAME(make_strip)(s, a_packed);
-    }
+/* A block of B as it is read: the first columns in panels of NR; and the others, if there are any, in a last panel of some vectors. */
+typedef struct NAME(columns) {
+    PANEL   first, last; /* a panel of the first ones is `step` elements after the one before */
+    int64_t step, last_columns;
+    int     last_vectors;
+} NAME(columns);
+#define COLUMNS NAME(columns)
+
+/* C (+)= A B for one block of each, strip by strip. */
+static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed, const COLUMNS *b, T *c, int64_t pitch, bool add) {
+    PANEL   panel = b->first;
+    int64_t j = 0;
+    for (; j < n - b->last_columns; j += NR, panel.at += b->step)
+        NAME(make_strip)((STRIP){m, NR, k, a, panel, c + j, pitch, add}, 2, a_packed);
+    if (j < n)
+        NAME(make_strip)((STRIP){m, n - j, k, a, b->last, c + j, pitch, add}, b->last_vectors, a_packed);
 }
 
-/* The product of matrices: blocks of B outside, blocks of A inside. Where it does not pay to copy all, only those columns of B
- * are copied that are no whole panel as they are. */
+/* The columns in the last panel of n, if it is not one like the others: what is left over; and where that is one vector, two with it, if
+ * tiles may be so wide. */
+static int64_t NAME(last_columns)(int64_t n, bool wide) {
+    int64_t left = n % NR;
+    return wide && left > 0 && left <= LANES && n > NR ? NR + left : left;
+}
+
+/* The rows of a last panel that is read where it is: what is read beside its columns belongs to the next rows, but for the last ones,
+ * of which there is a copy. */
+static PANEL NAME(panel_with_end)(int64_t n, int64_t k, int64_t width, MATRIX b, T *end) {
+    int64_t copied = min_of((width - n + b.row - 1) / b.row, k), elements = copied > 0 ? (copied - 1) * b.row + n : 0;
+    memset(end, 0, END_ROOM * sizeof *end);
+    for (int64_t i = 0; i < elements; i++)
+        end[i] = b.at[(k - copied) * b.row + i];
+    return (PANEL){b.at, b.row, k - copied, end};
+}
+
+/* A last panel that is copied. */
+static PANEL NAME(packed_last)(int64_t n, int64_t k, int64_t width, MATRIX b, T *panel) {
+    for (int64_t p = 0; p < k; p++)
+        for (int64_t j = 0; j < width; j++)
+            panel[p * width + j] = j < n ? b.at[p * b.row + j * b.col] : 0;
+    return (PANEL){panel, width, k, NULL};
+}
+
+/* All of the block is copied, or as little of it as can be: what is in one piece is read where it is. */
+static COLUMNS NAME(columns_of)(int64_t n, int64_t k, MATRIX b, bool direct, bool wide, T *panels) {
+    int64_t last = NAME(last_columns)(n, wide), whole = n - last, width = wide ? round_up(last, LANES) : NR;
+    COLUMNS columns = {.first = {panels, NR, k, NULL}, .step = NR * k, .last_columns = last, .last_vectors = (int)(width / LANES)};
+    MATRIX  rest = NAME(part)(b, 0, whole);
+    if (direct) {
+        columns.first = (PANEL){b.at, b.row, k, NULL};
+        columns.step = NR;
+    } else {
+        NAME(pack)(NR, whole, k, NAME(transposed)(b), panels);
+        panels += whole * k;
+    }
+    if (last > 0) columns.last = (direct && b.row > 0 ? NAME(panel_with_end) : NAME(packed_last))(last, k, width, rest, panels);
+    return columns;
+}
+
+/* The product of matrices: blocks of B outside, blocks of A inside. */
 static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T *c, int64_t pitch, T *scratch) {
     bool pack = at_least(TGI_GEMM_PACK, m, n, k);
     T   *a_panels = scratch, *b_panels = pack ? scratch + a_room(m, k) : scratch;
     for (int64_t j = 0; j < n; j += TGI_GEMM_NC) {
-        int64_t jn = min_of(n - j, TGI_GEMM_NC), direct = pack || b.col != 1 ? 0 : jn - jn % NR;
+        int64_t jn = min_of(n - j, TGI_GEMM_NC);
         for (int64_t p = 0; p < k; p += TGI_GEMM_KC) {
             int64_t pk = min_of(k - p, TGI_GEMM_KC);
             MATRIX  bp = NAME(part)(b, p, j);
-            NAME(pack)(NR, jn - direct, pk, NAME(transposed)(NAME(part)(bp, 0, direct)), b_panels);
+            COLUMNS columns = NAME(columns_of)(jn, pk, bp, !pack && b.col == 1, !pack, b_panels);
             for (int64_t i = 0; i < m; i += TGI_GEMM_MC) {
                 int64_t im = min_of(m - i, TGI_GEMM_MC);
                 MATRIX  ai = NAME(part)(a, i, p);
@@ -226,7 +320,7 @@ static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T 
                     NAME(pack)(MR, im, pk, ai, a_panels);
                     ai = (MATRIX){a_panels, 1, MR};
                 }
-                NAME(block)(im, jn, pk, ai, pack, bp, direct, b_panels, c + i * pitch + j, pitch, p > 0);
+                NAME(block)(im, jn, pk, ai, pack, &columns, c + i * pitch + j, pitch, p > 0);
             }
         }
     }
@@ -418,4 +512,7 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
 #undef MULTIPLY_ADD
 #undef NUMBER_ADD
 #undef MATRIX
+#undef PANEL
+#undef COLUMNS
+#undef END_ROOM
 #undef STRIP

@@ -157,6 +157,17 @@ START_TEST(one_size_goes_up) {
 }
 END_TEST
 
+/* Panels of one vector, of two and of three, with any number of columns left over; sums in one piece, and in two. */
+START_TEST(narrow_products) {
+    for (int64_t n = _i; n <= _i + 9; n++)
+        for (int b = 0; b < LAYOUTS; b++) {
+            check(13, n, 6, ROWS, (layout)b);
+            check(11, n, TGI_GEMM_KC + 3, COLUMNS, (layout)b);
+            check(2, n, 1, WIDE, (layout)b);
+        }
+}
+END_TEST
+
 START_TEST(squares) {
     int64_t size = sizes[_i];
     for (int a = ROWS; a <= STEPPED; a++)
@@ -425,6 +436,8 @@ Suite *suite_gemm(void) {
     tcase_set_timeout(shapes, 300);
     tcase_add_loop_test(shapes, small_products_in_all_layouts, 0, SMALL_SIZES);
     tcase_add_loop_test(shapes, one_size_goes_up, 0, SIZES);
+    for (int n = 1; n < 60; n += 10)
+        tcase_add_loop_test(shapes, narrow_products, n, n + 1);
     tcase_add_loop_test(shapes, squares, 0, SIZES);
     tcase_add_loop_test(shapes, products_at_the_edges_of_blocks, 0, AT_EDGES);
     tcase_add_test(shapes, sizes_of_the_iris_network);
