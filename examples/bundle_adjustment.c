@@ -222,7 +222,7 @@ static bool adjust(tg_tape *tape, problem *p, const settings *o) {
         tg_least_squares_options options = {.robust = TG_ROBUST_HUBER,
                                             .scale = o->scale,
                                             .jacobian = TG_JACOBIAN_FREE,
-                                            .tolerance_value = 1e-6,
+                                            .tolerance_value = 1e-9,
                                             .max_iterations = left < EACH ? left : EACH};
         if (!begin_round(tape, p) || tg_least_squares(p->errors, KINDS, change, &options, &report)) return false;
         iterations += report.iterations, products += report.products;
@@ -309,7 +309,7 @@ static bool run(tg_tape *tape, scene *s, const settings *o) {
 }
 
 int main(int argc, char **argv) {
-    settings             o = {.data = BAL_TXT, .iterations = 200, .scale = 1};
+    settings             o = {.data = BAL_TXT, .iterations = 1000, .scale = 1};
     scene                s = {0};
     const command_option rows[] = {
         {"data", "FILE", "a problem in the format of BAL, as text", COMMAND_TEXT, &o.data, 0},
