@@ -354,12 +354,11 @@ static void matmul_emit(tg_emit_call *call) {
 
 /* ---- many products at once --------------------------------------------------------------------------------------- */
 
-/* Rows of all parts, times one matrix: a single product. */
+/* Rows of all parts, times one matrix: a single product, wherever they lie. */
 static tg_tensor multiply_all_rows(tg_tensor a, tg_tensor b) {
     tg_shape  shape = tg_shape_of(a);
-    int64_t   k = shape.dims[shape.rank - 1], rows = k ? tg_size(a) / k : tg_shape_size(shape);
-    tg_tensor c = k ? tg_matmul(tg_reshape(a, TG_SHAPE(rows, k)), b) : tg_matmul(a, b);
-    if (!k || !tg_valid(c)) return c;
+    tg_tensor c = tg_matmul(all_rows(a), b);
+    if (!tg_valid(c)) return c;
     shape.dims[shape.rank - 1] = tg_shape_of(c).dims[1];
     return tg_reshape(c, shape);
 }
