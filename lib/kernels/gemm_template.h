@@ -108,7 +108,8 @@ static ALWAYS_INLINE void NAME(put)(int rows, int vectors, int64_t cols, VECTOR 
     }
     UNROLL for (int v = 0; v < vectors; v++) {
         int64_t left = cols - v * LANES;
-        UNROLL for (int i = 0; i < rows && left > 0; i++) NAME(put_some)(left, sum[i][v], c + i * pitch + v * LANES, add);
+        if (left <= 0) return;
+        UNROLL for (int i = 0; i < rows; i++) NAME(put_some)(left, sum[i][v], c + i * pitch + v * LANES, add);
     }
 }
 
@@ -116,7 +117,8 @@ static ALWAYS_INLINE void NAME(put)(int rows, int vectors, int64_t cols, VECTOR 
  * than a few products. */
 static ALWAYS_INLINE void NAME(fetch)(int rows, int64_t width, int64_t k, const T *c, int64_t pitch) {
     enum { FEW_PRODUCTS = 32 };
-    UNROLL for (int i = 0; i < rows && k >= FEW_PRODUCTS; i++) {
+    if (k < FEW_PRODUCTS) return;
+    UNROLL for (int i = 0; i < rows; i++) {
         __builtin_prefetch(c + i * pitch, 1);
         __builtin_prefetch(c + i * pitch + width - 1, 1);
     }
