@@ -82,6 +82,22 @@ const tgi_helper tgi_helpers[] = {
      "low = x - high;\n"
      "return exp(-high * high) * exp(-low * (high + x));\n"
      "}\n"},
+    {"DENSITY", F64,
+     "static double DENSITY(double x) {\n"
+     "const double high = (double)(float)x, low = x - high;\n"
+     "return fabs(x) > 40 ? 0 : 0.39894228040143267794 * exp(-high * high / 2) * exp(-low * (high + x) / 2);\n"
+     "}\n"},
+    {"DENSITY", 1 << TG_F32,
+     "static float DENSITY(float x) {\n"
+     "float high, low;\n"
+     "if (!(fabs(x) < 16)) return x != x ? x : 0;\n"
+     "high = (float)(int)(x * 64) / 64;\n"
+     "low = x - high;\n"
+     "return 0.39894228f * exp(-high * high / 2) * exp(-low * (high + x) / 2);\n"
+     "}\n"},
+    {"NORMAL", FLOATS, "static T NORMAL(T x) {\nreturn erfc(x * (T)-0.70710678118654752440) / 2;\n}\n"},
+    {"GELU", FLOATS, "static T GELU(T x) {\nreturn x < -40 ? 0 : x * NORMAL(x);\n}\n"},
+    {"GELU_SLOPE", FLOATS, "static T GELU_SLOPE(T x) {\nreturn NORMAL(x) + (fabs(x) > 40 ? 0 : x * DENSITY(x));\n}\n"},
     {"POLYNOMIALS", F64,
      "static double POLYNOMIALS(const double *above, const double *below, double x) {\n"
      "double a = above[7], b = below[7];\n"

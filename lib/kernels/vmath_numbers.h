@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 
 #define HALF ((T)0.5)
+#define ROOT_HALF ((T)0.70710678118654752440)
+#define ONE_OVER_ROOT_TWO_PI ((T)0.39894228040143267794)
 #define INF ((T)INFINITY)
 #define NONE ((T)NAN)
 #define SQRT BY_TYPE(__builtin_sqrt, __builtin_sqrtf)

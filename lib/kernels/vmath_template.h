@@ -317,6 +317,34 @@ INLINE T NAME(gauss)(T x) {
     return NAME(exp_sum)(-z, -NAME(product_error)(a, a, z), 0);
 }
 
+/* ---- the normal distribution --------------------------------------------------------------------------------------- */
+
+/* Its density at x, and what of it is below x: for |x| >= 1/sqrt(2) from the density, which is that of the exact square. Beyond 40 there
+ * is nothing. */
+typedef struct NAME(normal) {
+    T density, below;
+} NAME(normal);
+
+INLINE NAME(normal) NAME(normal_at)(T x) {
+    T a = NAME(smaller)(NAME(magnitude)(x), 40), z = a * a, e = NAME(exp_sum)(-HALF * z, -HALF * NAME(product_error)(a, a, z), 0);
+    T b = a * ROOT_HALF, t = 1 / (b + 3), tail = HALF * e * t * ERFC_REST((b - (T)3.25) * t);
+    T c = x * ROOT_HALF, near = HALF + HALF * NAME(fma)(c, ERF_REST(c * c), c);
+    return (NAME(normal)){e * ONE_OVER_ROOT_TWO_PI, b < HALF ? near : x < 0 ? tail : 1 - tail};
+}
+
+INLINE T NAME(density)(T x) {
+    return NAME(normal_at)(x).density;
+}
+
+INLINE T NAME(gelu)(T x) {
+    return x < -40 ? 0 : x * NAME(normal_at)(x).below;
+}
+
+INLINE T NAME(gelu_slope)(T x) {
+    NAME(normal) at = NAME(normal_at)(x);
+    return at.below + NAME(smaller)(NAME(larger)(x, -40), 40) * at.density;
+}
+
 /* ---- powers and roots -------------------------------------------------------------------------------------------- */
 
 INLINE T NAME(power)(T x, T y); /* x^y for x >= 0, in vmath.h */

@@ -1,4 +1,4 @@
-/* nn/activation.c: the activation functions, composed of ops.
+/* nn/activation.c: the activation functions, composed of ops. (gelu is an op.)
  *
  * A tg_where gives 0 for the gradient of the branch that was not taken, but what is behind that branch multiplies this 0 by its
  * own slope, which must not be infinite: so its argument is masked, not its result.
@@ -14,11 +14,6 @@
 static tg_tensor gated(tg_tensor x, tg_tensor (*gate)(tg_tensor)) {
     tg_tensor far = tg_gt(tg_abs(x), 1000), near = tg_where(far, 0, x);
     return tg_where(far, tg_relu(x), tg_mul(near, gate(near)));
-}
-
-/* The normal distribution. */
-static tg_tensor normal(tg_tensor x) {
-    return tg_mul(0.5, tg_erfc(tg_mul(-0.707106781186547524401, x)));
 }
 
 /* (1 + tanh(u / 2)) / 2 is sigmoid(u), which loses nothing where it is small. */
@@ -106,7 +101,6 @@ ACTIVATION(leaky_relu, (tg_tensor x, double slope), TG_OK, tg_where(tg_gt(x, 0),
 ACTIVATION(elu, (tg_tensor x, double alpha), TG_OK,
            tg_where(tg_le(x, 0), tg_mul(alpha, tg_expm1(tg_where(tg_le(x, 0), x, 0))), x))
 ACTIVATION(selu, (tg_tensor x), TG_OK, tg_mul(selu_scale, tg_elu(x, selu_alpha)))
-ACTIVATION(gelu, (tg_tensor x), TG_OK, gated(x, normal))
 ACTIVATION(gelu_tanh, (tg_tensor x), TG_OK, gated(x, nearly_normal))
 ACTIVATION(silu, (tg_tensor x), TG_OK, gated(x, tg_sigmoid))
 ACTIVATION(mish, (tg_tensor x), TG_OK, gated(x, tanh_softplus))

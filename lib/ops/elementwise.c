@@ -16,6 +16,8 @@ static const double LN_2 = 0.693147180559945309417, LN_10 = 2.302585092994045684
 /* The inner ops of the table. */
 static tg_tensor one_minus_square(tg_tensor x);
 static tg_tensor gauss(tg_tensor x);
+static tg_tensor density(tg_tensor x);
+static tg_tensor gelu_slope(tg_tensor x);
 static tg_tensor cosine(tg_tensor a, tg_tensor b);
 static tg_tensor bell(tg_tensor x, tg_tensor y);
 
@@ -79,6 +81,12 @@ static tg_tensor quotient(tg_tensor a, tg_tensor b, tg_tensor y) {
 /* b, but 1 where a log b is 0 because a is 0, though log b has no finite value: the gradients are 0 there */
 static tg_tensor nonzero_pair(tg_tensor a, tg_tensor b) {
     return tg_where(tg_logical_and(tg_eq(a, 0), tg_le(b, 0)), 1, b);
+}
+
+/* (2 - x^2) times the density of the normal distribution, which is 0 beyond 40 */
+static tg_tensor gelu_curve(tg_tensor x) {
+    tg_tensor near = tg_clamp(x, -40, 40);
+    return tg_mul(tg_sub(2, tg_square(near)), density(near));
 }
 
 /* ---- gradient rules ---------------------------------------------------------------------------------------------- */

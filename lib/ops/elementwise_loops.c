@@ -153,6 +153,9 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
 #define XLOGY(a, b) ((b) != (b) ? (b) : (a) == 0 ? 0 : (a)*log(b))
 
 #define GAUSS(x) BY_DTYPE(x, v_gauss_f32, v_gauss_f64, NULL)(x)
+#define DENSITY(x) BY_DTYPE(x, v_density_f32, v_density_f64, NULL)(x)
+#define GELU(x) BY_DTYPE(x, v_gelu_f32, v_gelu_f64, NULL)(x)
+#define GELU_SLOPE(x) BY_DTYPE(x, v_gelu_slope_f32, v_gelu_slope_f64, NULL)(x)
 
 #define PARAMETERS (int64_t n, void *out, const void *const *in, const int64_t *step)
 

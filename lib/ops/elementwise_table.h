@@ -40,6 +40,7 @@ UNARY(acosh,      FLOAT,  acosh(x),                     tg_div(tg_div(g, tg_sqrt
 UNARY(atanh,      FLOAT,  atanh(x),                     tg_div(g, one_minus_square(x))                                  )
 UNARY(erf,        FLOAT,  erf(x),                       tg_mul(g, tg_mul(TWO_OVER_ROOT_PI, gauss(x)))                   )
 UNARY(erfc,       FLOAT,  erfc(x),                      tg_mul(g, tg_mul(-TWO_OVER_ROOT_PI, gauss(x)))                  )
+UNARY(gelu,       FLOAT,  GELU(x),                      tg_mul(g, gelu_slope(x))                                        )
 UNARY(erfinv,     FLOAT,  tgi_erfinv((double)x),        tg_mul(g, tg_mul(HALF_ROOT_PI, tg_exp(tg_square(y))))     )
 UNARY(lgamma,     FLOAT,  LGAMMA(x),                    tg_mul(g, tg_digamma(x))                                        )
 UNARY(digamma,    FLOAT,  tgi_digamma((double)x),       tg_mul(g, tg_polygamma(1, x))                                   )
@@ -91,6 +92,8 @@ COMPARISON(logical_xor, (a != 0) != (b != 0)              )
 /*          name              y = f(x)          dL/dx */
 INNER_UNARY(one_minus_square, (1 - x) * (1 + x), tg_mul(g, tg_mul(-2, x))             ) /* exact near 1 and -1 */
 INNER_UNARY(gauss,            GAUSS(x),          tg_mul(g, tg_mul(tg_mul(-2, x), y))  ) /* e^(-x^2) */
+INNER_UNARY(density,          DENSITY(x),        tg_mul(g, tg_neg(tg_mul(x, y)))      ) /* of the normal distribution, for x in -40 .. 40 */
+INNER_UNARY(gelu_slope,       GELU_SLOPE(x),     tg_mul(g, gelu_curve(x))             )
 
 /*           name    y = f(a, b)         dL/da, dL/db */
 INNER_BINARY(cosine, a / hypot(a, b),
