@@ -86,10 +86,10 @@ INLINE double NAME(power)(double x, double y) {
     double h = s + g, h_ = (g - (h - s)) + (g_ + s_);
     double whole = k * LOG_2, sum = whole + 2 * h, sum_ = (2 * h - (sum - whole)) + (2 * h_ + k * LOG_2_REST);
     double log = sum + sum_, log_ = sum_ - (log - sum);
-    log = x < INF ? log : x;
-    log = x == 0 ? -INF : log;
+    log = NAME(choose)(x < INF, log, x);
+    log = NAME(choose)(x == 0, -INF, log);
     double p = y * log, p_ = NAME(product_error)(y, log, p) + y * log_;
-    return NAME(exp_sum)(p, NAME(magnitude)(p) < EXP2_HIGH ? p_ : 0, 0);
+    return NAME(exp_sum)(p, NAME(choose)(NAME(magnitude)(p) < EXP2_HIGH, p_, 0), 0);
 }
 
 #undef T

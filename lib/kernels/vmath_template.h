@@ -36,12 +36,18 @@ INLINE T NAME(with_sign)(T x, T sign) {
     return NAME(of_bits)((NAME(bits)(x) & ~bit) | (NAME(bits)(sign) & bit));
 }
 
+/* What a ?: gives, without branches for a compiler to make paths of, each with the rest of a formula. */
+INLINE T NAME(choose)(bool first, T a, T b) {
+    U mask = (U)0 - first;
+    return NAME(of_bits)((NAME(bits)(a) & mask) | (NAME(bits)(b) & ~mask));
+}
+
 INLINE T NAME(larger)(T x, T low) { /* NaN for x = NaN, and so below */
-    return x < low ? low : x;
+    return NAME(choose)(x < low, low, x);
 }
 
 INLINE T NAME(smaller)(T x, T high) {
-    return x > high ? high : x;
+    return NAME(choose)(x > high, high, x);
 }
 
 /* The nearest whole number, for |x| < 2^(mantissa - 1). */
@@ -82,9 +88,9 @@ typedef struct NAME(split) {
 } NAME(split);
 
 INLINE NAME(split) NAME(split_of)(T x) {
-    T tiny = x < LEAST ? 1 : 0, root = (T)0.70710678118654752440;
+    T tiny = NAME(choose)(x < LEAST, 1, 0), root = (T)0.70710678118654752440;
     U one = NAME(bits)(1), low = NAME(bits)(root), unit = NAME(bits)(UNIT);
-    U u = NAME(bits)(x < LEAST ? x * TINY_SCALE : x) - low + one;
+    U u = NAME(bits)(NAME(choose)(x < LEAST, x * TINY_SCALE, x)) - low + one;
     T k = NAME(of_bits)(u >> MANTISSA | unit) - (UNIT + BIAS);
     T m = NAME(of_bits)((u & (((U)1 << MANTISSA) - 1)) + low);
     return (NAME(split)){k - tiny * TINY_STEPS, m - 1};
@@ -102,7 +108,7 @@ INLINE T NAME(exp_of)(T r, T rest, T n) {
 INLINE T NAME(exp_sum)(T x, T rest, T steps) {
     x = NAME(smaller)(NAME(larger)(x, EXP_LOW), EXP_HIGH);
     T n = NAME(nearest)(x * LOG2_E), high = NAME(fma)(-n, LOG_2, x), low = NAME(fma)(-n, LOG_2_REST, rest), r = high + low;
-    return NAME(exp_of)(r, low - (r - high), x <= EXP_LOW ? -2 * BIAS : n + steps);
+    return NAME(exp_of)(r, low - (r - high), NAME(choose)(x <= EXP_LOW, -2 * BIAS, n + steps));
 }
 
 INLINE T NAME(exp)(T x) {
@@ -113,7 +119,7 @@ INLINE T NAME(exp2)(T x) {
     x = NAME(smaller)(NAME(larger)(x, EXP2_LOW), EXP2_HIGH);
     T n = NAME(nearest)(x);
     T r = (x - n) * LOG_2_WHOLE;
-    return NAME(exp_of)(r, 0, x <= EXP2_LOW ? -2 * BIAS : n); /* as in exp_sum */
+    return NAME(exp_of)(r, 0, NAME(choose)(x <= EXP2_LOW, -2 * BIAS, n)); /* as in exp_sum */
 }
 
 /* e^x - 1 = 2^n part + (2^n - 1) = 2^n (part + (1 - 2^-n)) */
@@ -141,7 +147,7 @@ INLINE T NAME(small_expm1)(T x) {
 
 INLINE T NAME(sinh)(T x) {
     T a = NAME(magnitude)(x), e = NAME(small_expm1)(NAME(smaller)(a, 1)), half = NAME(exp_sum)(a, 0, -1);
-    return NAME(with_sign)(a < 1 ? HALF * (e + e / (e + 1)) : half - (T)0.25 / half, x);
+    return NAME(with_sign)(NAME(choose)(a < 1, HALF * (e + e / (e + 1)), half - (T)0.25 / half), x);
 }
 
 INLINE T NAME(cosh)(T x) {
@@ -158,7 +164,7 @@ INLINE T NAME(tanh)(T x) {
 
 /* log(1 + f) + k log 2: with s = f / (2 + f) the logarithm of 1 + f is 2 s + s^3 (...), and 2 s is f - s f. */
 INLINE T NAME(log_of)(T f, T k) {
-    T felt = NAME(magnitude)(f) < NO_SQUARE ? 0 : f; /* of less, squares and cubes would be too small to be normal numbers */
+    T felt = NAME(choose)(NAME(magnitude)(f) < NO_SQUARE, 0, f); /* of less, squares and cubes would be too small to be normal numbers */
     T s = felt / (2 + felt), z = s * s, square = HALF * felt * felt;
     T rest = s * NAME(fma)(z, LOG_REST(z), square);
     return NAME(fma)(k, LOG_2, f - (square - NAME(fma)(k, LOG_2_REST, rest)));
@@ -166,9 +172,9 @@ INLINE T NAME(log_of)(T f, T k) {
 
 /* y, the logarithm of x, where x has one; else the limit or NaN. */
 INLINE T NAME(log_at_edges)(T x, T y) {
-    y = x < INF ? y : x;
-    y = x < 0 ? NONE : y;
-    return x == 0 ? -INF : y;
+    y = NAME(choose)(x < INF, y, x);
+    y = NAME(choose)(x < 0, NONE, y);
+    return NAME(choose)(x == 0, -INF, y);
 }
 
 INLINE T NAME(log)(T x) {
@@ -204,23 +210,23 @@ INLINE T NAME(log1p)(T x) {
 INLINE T NAME(asinh)(T x) {
     T    a = NAME(magnitude)(x), z = a * a, more = z / (1 + SQRT(z + 1)), sum = a + more;
     bool far = a > SQUARE_HIGH;
-    T    y = NAME(log1p_sum)(far ? a : sum, far ? 0 : more - (sum - a));
-    return NAME(with_sign)(far ? y + LOG_2_WHOLE : y, x);
+    T    y = NAME(log1p_sum)(NAME(choose)(far, a, sum), NAME(choose)(far, 0, more - (sum - a)));
+    return NAME(with_sign)(NAME(choose)(far, y + LOG_2_WHOLE, y), x);
 }
 
 /* log(x + sqrt(x^2 - 1)) */
 INLINE T NAME(acosh)(T x) {
     T    t = x - 1, root = SQRT(t * (x + 1)), sum = root + t;
     bool far = x > SQUARE_HIGH;
-    T    y = NAME(log1p_sum)(far ? x : sum, far ? 0 : t - (sum - root));
-    y = far ? y + LOG_2_WHOLE : y;
-    return x < 1 ? NONE : y;
+    T    y = NAME(log1p_sum)(NAME(choose)(far, x, sum), NAME(choose)(far, 0, t - (sum - root)));
+    y = NAME(choose)(far, y + LOG_2_WHOLE, y);
+    return NAME(choose)(x < 1, NONE, y);
 }
 
 /* log((1 + x) / (1 - x)) / 2 */
 INLINE T NAME(atanh)(T x) {
     T a = NAME(magnitude)(x), t = 2 * a;
-    return NAME(with_sign)(HALF * NAME(log1p)(a < HALF ? t + t * a / (1 - a) : t / (1 - a)), x);
+    return NAME(with_sign)(HALF * NAME(log1p)(NAME(choose)(a < HALF, t + t * a / (1 - a), t / (1 - a))), x);
 }
 
 /* ---- angles ------------------------------------------------------------------------------------------------------ */
@@ -240,7 +246,7 @@ INLINE T NAME(sin_of)(NAME(angle) a, T n) {
 
 INLINE T NAME(sin)(T x) {
     T n = NAME(nearest)(x * ONE_OVER_PI), y = NAME(sin_of)(NAME(angle_less)(x, n), n);
-    return x == 0 ? x : y;
+    return NAME(choose)(x == 0, x, y);
 }
 
 INLINE T NAME(cos)(T x) { /* sin(x + pi / 2) */
@@ -259,23 +265,24 @@ INLINE T NAME(asin_of)(T x, T z) {
 
 /* Above 1/2 it is pi/2 - 2 asin(sqrt((1 - x) / 2)). */
 INLINE T NAME(asin)(T x) {
-    T a = NAME(magnitude)(x), z = a > HALF ? (1 - a) * HALF : a * a;
-    T y = NAME(asin_of)(a > HALF ? SQRT(z) : a, z);
-    return NAME(with_sign)(a > HALF ? PI_HALF - (2 * y - PI_HALF_REST) : y, x);
+    T a = NAME(magnitude)(x), z = NAME(choose)(a > HALF, (1 - a) * HALF, a * a);
+    T y = NAME(asin_of)(NAME(choose)(a > HALF, SQRT(z), a), z);
+    return NAME(with_sign)(NAME(choose)(a > HALF, PI_HALF - (2 * y - PI_HALF_REST), y), x);
 }
 
 INLINE T NAME(acos)(T x) {
-    T a = NAME(magnitude)(x), z = a > HALF ? (1 - a) * HALF : a * a;
-    T y = NAME(asin_of)(a > HALF ? SQRT(z) : x, z);
-    T far = x < 0 ? 2 * PI_HALF - (2 * y - 2 * PI_HALF_REST) : 2 * y;
-    return a > HALF ? far : PI_HALF - (y - PI_HALF_REST);
+    T a = NAME(magnitude)(x), z = NAME(choose)(a > HALF, (1 - a) * HALF, a * a);
+    T y = NAME(asin_of)(NAME(choose)(a > HALF, SQRT(z), x), z);
+    T far = NAME(choose)(x < 0, 2 * PI_HALF - (2 * y - 2 * PI_HALF_REST), 2 * y);
+    return NAME(choose)(a > HALF, far, PI_HALF - (y - PI_HALF_REST));
 }
 
 /* atan(y / x) for y, x >= 0, not both 0 or infinite: less 0, pi/4 or pi/2, the tangent of which is at most tan(pi/8). */
 INLINE T NAME(atan_of)(T y, T x) {
     bool low = !(y > x * (T)0.41421356237309504880), high = y > x * (T)2.41421356237309504880;
-    T    q = (low ? y : high ? -x : y - x) / (low ? x : high ? y : y + x), z = q * q;
-    T    base = low ? 0 : high ? PI_HALF : PI_HALF / 2, base_rest = low ? 0 : high ? PI_HALF_REST : PI_HALF_REST / 2;
+    T    above = NAME(choose)(low, y, NAME(choose)(high, -x, y - x)), below = NAME(choose)(low, x, NAME(choose)(high, y, y + x));
+    T    q = above / below, z = q * q, turns = NAME(choose)(low, 0, NAME(choose)(high, 1, HALF));
+    T    base = turns * PI_HALF, base_rest = turns * PI_HALF_REST;
     return base + (NAME(fma)(q * z, ATAN_REST(z), base_rest) + q);
 }
 
@@ -284,11 +291,11 @@ INLINE T NAME(atan)(T x) {
 }
 
 INLINE T NAME(atan2)(T y, T x) {
-    T    a = NAME(magnitude)(x), b = NAME(magnitude)(y), scale = a > 1 / LEAST || b > 1 / LEAST ? (T)0.25 : 1;
-    bool zero = a == 0 && b == 0, infinite = a == INF && b == INF;
-    T    angle = NAME(atan_of)(infinite ? 1 : b * scale, zero || infinite ? 1 : a * scale);
+    T    a = NAME(magnitude)(x), b = NAME(magnitude)(y), scale = NAME(choose)((a > 1 / LEAST) | (b > 1 / LEAST), (T)0.25, 1);
+    bool zero = (a == 0) & (b == 0), infinite = (a == INF) & (b == INF);
+    T    angle = NAME(atan_of)(NAME(choose)(infinite, 1, b * scale), NAME(choose)(zero | infinite, 1, a * scale));
     bool left = NAME(with_sign)(1, x) < 0;
-    return NAME(with_sign)(left ? 2 * PI_HALF - (angle - 2 * PI_HALF_REST) : angle, y);
+    return NAME(with_sign)(NAME(choose)(left, 2 * PI_HALF - (angle - 2 * PI_HALF_REST), angle), y);
 }
 
 /* ---- the error function ------------------------------------------------------------------------------------------ */
@@ -302,13 +309,13 @@ INLINE T NAME(erfc_far)(T a) {
 
 INLINE T NAME(erf)(T x) {
     T a = NAME(magnitude)(x), z = a * a, near = NAME(fma)(x, ERF_REST(z), x);
-    return a < HALF ? near : NAME(with_sign)(1 - NAME(erfc_far)(a), x);
+    return NAME(choose)(a < HALF, near, NAME(with_sign)(1 - NAME(erfc_far)(a), x));
 }
 
 INLINE T NAME(erfc)(T x) {
     T a = NAME(magnitude)(x), z = a * a, rest = x * ERF_REST(z), far = NAME(erfc_far)(a);
-    T near = x < (T)0.25 ? 1 - (x + rest) : HALF - ((x - HALF) + rest);
-    return a < HALF ? near : x < 0 ? 2 - far : far;
+    T near = NAME(choose)(x < (T)0.25, 1 - (x + rest), HALF - ((x - HALF) + rest));
+    return NAME(choose)(a < HALF, near, NAME(choose)(x < 0, 2 - far, far));
 }
 
 /* e^(-x^2), with what the square loses; beyond 32 it is 0. */
@@ -329,7 +336,7 @@ INLINE NAME(normal) NAME(normal_at)(T x) {
     T a = NAME(smaller)(NAME(magnitude)(x), 40), z = a * a, e = NAME(exp_sum)(-HALF * z, -HALF * NAME(product_error)(a, a, z), 0);
     T b = a * ROOT_HALF, t = 1 / (b + 3), tail = HALF * e * t * ERFC_REST((b - (T)3.25) * t);
     T c = x * ROOT_HALF, near = HALF + HALF * NAME(fma)(c, ERF_REST(c * c), c);
-    return (NAME(normal)){e * ONE_OVER_ROOT_TWO_PI, b < HALF ? near : x < 0 ? tail : 1 - tail};
+    return (NAME(normal)){e * ONE_OVER_ROOT_TWO_PI, NAME(choose)(b < HALF, near, NAME(choose)(x < 0, tail, 1 - tail))};
 }
 
 INLINE T NAME(density)(T x) {
@@ -337,7 +344,7 @@ INLINE T NAME(density)(T x) {
 }
 
 INLINE T NAME(gelu)(T x) {
-    return x < -40 ? 0 : x * NAME(normal_at)(x).below;
+    return NAME(choose)(x < -40, 0, x * NAME(normal_at)(x).below);
 }
 
 INLINE T NAME(gelu_slope)(T x) {
@@ -359,10 +366,10 @@ INLINE T NAME(pow)(T x, T y) {
     T    b = NAME(magnitude)(y), limit = (T)0x1p64;
     bool whole = NAME(whole)(b), odd = whole & !NAME(whole)(b * HALF);
     T    power = NAME(power)(NAME(magnitude)(x), NAME(smaller)(NAME(larger)(y, -limit), limit));
-    power = NAME(with_sign)(power, odd ? x : 1);
-    power = ((x < 0) & (x > -INF) & !whole) ? NONE : power;
-    power = ((x != x) | (y != y)) ? NONE : power;
-    return ((y == 0) | (x == 1)) ? 1 : power;
+    power = NAME(with_sign)(power, NAME(choose)(odd, x, 1));
+    power = NAME(choose)((x < 0) & (x > -INF) & !whole, NONE, power);
+    power = NAME(choose)((x != x) | (y != y), NONE, power);
+    return NAME(choose)((y == 0) | (x == 1), 1, power);
 }
 
 /* From an approximation of x^(-1/3), a better one: an error of e becomes one of 5 e^3. */
@@ -381,13 +388,13 @@ INLINE T NAME(cbrt)(T x) {
     T square = y * y, square_ = NAME(product_error)(y, y, square), cube = square * y;
     T excess = (cube - m) + (NAME(product_error)(square, y, cube) + square_ * y);
     y = (y - excess * r * r * (T)(1.0 / 3)) * NAME(power_of_2)(j);
-    return x == 0 || x - x != 0 ? x : NAME(with_sign)(y, x);
+    return NAME(choose)((x == 0) | (x - x != 0), x, NAME(with_sign)(y, x));
 }
 
 /* sqrt(x^2 + y^2), the squares neither too large nor too small. */
 INLINE T NAME(hypot)(T x, T y) {
-    T a = NAME(magnitude)(x), b = NAME(magnitude)(y), large = a > b ? a : b;
-    T steps = large > 1 / HYPOT_LOW ? -HYPOT_STEPS : large < HYPOT_LOW ? HYPOT_STEPS : 0;
+    T a = NAME(magnitude)(x), b = NAME(magnitude)(y), large = NAME(larger)(a, b);
+    T steps = NAME(choose)(large > 1 / HYPOT_LOW, -HYPOT_STEPS, NAME(choose)(large < HYPOT_LOW, HYPOT_STEPS, 0));
     T up = NAME(power_of_2)(steps), u = a * up, v = b * up;
-    return a == INF || b == INF ? INF : SQRT(u * u + v * v) * NAME(power_of_2)(-steps);
+    return NAME(choose)((a == INF) | (b == INF), INF, SQRT(u * u + v * v) * NAME(power_of_2)(-steps));
 }
