@@ -11,6 +11,10 @@
 
 enum { Q, K, V, MASK, OPERANDS };
 
+static int64_t size_at(const tg_type *x, int from_the_end) {
+    return x->dims[x->rank - from_the_end];
+}
+
 /* ---- the formula ------------------------------------------------------------------------------------------------- */
 
 /* 0 where the bool tensor is true, else -inf, in the dtype of the scores. */
@@ -18,31 +22,54 @@ static tg_tensor as_bias(const tg_operands *o, tg_tensor takes_part) {
     return tg_where(takes_part, 0, tg_number(o->tape, o->type[Q].dtype, -(double)INFINITY));
 }
 
-/* Row i of the queries sees the first i + 1 keys. */
-static tg_tensor causal_part(const tg_operands *o) {
-    const tg_type *q = &o->type[Q], *k = &o->type[K];
-    tg_shape       all = TG_SHAPE(q->dims[q->rank - 2], k->dims[k->rank - 2]);
-    return tg_tril(tg_broadcast_to(tg_number(o->tape, TG_BOOL, 1), all), 0);
+/* Query i sees the first i + 1 keys: for the queries from `first` on, `rows` of them. */
+static tg_tensor causal_part(const tg_operands *o, int64_t first, int64_t rows, int64_t keys) {
+    return tg_tril(tg_broadcast_to(tg_number(o->tape, TG_BOOL, 1), TG_SHAPE(rows, keys)), first);
 }
 
 /* What is added to the scores for the mask; *alive tells the rows in which something takes part. */
 static tg_tensor bias_of_mask(const tg_operands *o, tg_tensor mask, bool causal, tg_tensor *alive) {
     tg_axes   keys = TG_AXES(-1);
     tg_tensor bias = o->type[MASK].dtype == TG_BOOL ? as_bias(o, mask) : mask;
-    if (causal) bias = tg_add(bias, as_bias(o, causal_part(o)));
+    if (causal) bias = tg_add(bias, as_bias(o, causal_part(o, 0, size_at(&o->type[Q], 2), size_at(&o->type[K], 2))));
     *alive = tg_any_axes(tg_ne(bias, -(double)INFINITY), keys, true);
     return tg_where(*alive, bias, 0);
+}
+
+static tg_tensor attend(tg_tensor q, tg_tensor k, tg_tensor v, tg_tensor bias, double dropout) {
+    tg_tensor scores = tg_matmul(q, tg_transpose(k, -1, -2));
+    if (!tg_is_none(bias)) scores = tg_add(scores, bias);
+    return tg_matmul(tg_dropout(tg_softmax(scores, -1), dropout, true), v);
+}
+
+/* In parts of so many queries, or of an eighth of them, each with the keys that its last query sees: what is behind them, up to half of
+ * all scores, is not computed. */
+enum { PART = 128, MOST_PARTS = 8 };
+
+static tg_tensor attend_causally(const tg_operands *o, tg_tensor q, tg_tensor k, tg_tensor v) {
+    int64_t   queries = size_at(&o->type[Q], 2), all_keys = size_at(&o->type[K], 2), rows = (queries + MOST_PARTS - 1) / MOST_PARTS;
+    tg_tensor part[MOST_PARTS] = {{0}};
+    int       parts = 0;
+    if (rows < PART) rows = PART;
+    for (int64_t first = 0; first < queries || !parts; first += rows) {
+        int64_t last = first + rows < queries ? first + rows : queries, keys = last < all_keys ? last : all_keys;
+        tg_tensor bias = as_bias(o, causal_part(o, first, last - first, keys));
+        part[parts++] =
+            attend(tg_slice(q, -2, first, last, 1), tg_slice(k, -2, 0, keys, 1), tg_slice(v, -2, 0, keys, 1), bias, 0);
+    }
+    return parts == 1 ? part[0] : tg_concat(tg_list_from(parts, part), -2);
 }
 
 static tg_tensor attention(const tg_operands *o, const tg_tensor *x, const tg_attention_options *options) {
     const tg_type *q = &o->type[Q];
     double         scale = options->scale != 0 ? options->scale : 1 / sqrt((double)q->dims[q->rank - 1]);
-    tg_tensor      scores = tg_matmul(tg_mul(x[Q], scale), tg_transpose(x[K], -1, -2)), alive = TG_NONE;
+    tg_tensor      scaled = tg_mul(x[Q], scale), bias = TG_NONE, alive = TG_NONE;
+    if (options->causal && !o->present[MASK] && options->dropout == 0) return attend_causally(o, scaled, x[K], x[V]);
     if (o->present[MASK])
-        scores = tg_add(scores, bias_of_mask(o, x[MASK], options->causal, &alive));
+        bias = bias_of_mask(o, x[MASK], options->causal, &alive);
     else if (options->causal)
-        scores = tg_add(scores, as_bias(o, causal_part(o)));
-    tg_tensor y = tg_matmul(tg_dropout(tg_softmax(scores, -1), options->dropout, true), x[V]);
+        bias = as_bias(o, causal_part(o, 0, size_at(q, 2), size_at(&o->type[K], 2)));
+    tg_tensor y = attend(scaled, x[K], x[V], bias, options->dropout);
     return tg_is_none(alive) ? y : tg_where(alive, y, 0);
 }
 
@@ -50,10 +77,6 @@ static tg_tensor attention(const tg_operands *o, const tg_tensor *x, const tg_at
 
 static tg_status refuse(const tg_operands *o, const char *why) {
     return tg_refuse_operands(o, TG_ERR_SHAPE, "%s", why);
-}
-
-static int64_t size_at(const tg_type *x, int from_the_end) {
-    return x->dims[x->rank - from_the_end];
 }
 
 /* Widens the shape to what it and the first axes of x, without the last two, broadcast to. */

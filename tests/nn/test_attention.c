@@ -203,6 +203,33 @@ START_TEST(large_scores_do_not_overflow) {
 }
 END_TEST
 
+/* Many queries are done in parts, each with the keys that it sees: as with the mask. What no query sees may be anything. */
+static const int64_t sizes[][2] = {{128, 128}, {129, 129}, {300, 170}, {150, 400}, {1100, 1100}};
+
+static void check_near(tg_tensor a, tg_tensor b) {
+    double difference;
+    ck_assert_int_eq(tg_read(tg_max(tg_abs(tg_sub(a, b))), &difference, 1), TG_OK);
+    ck_assert_msg(difference < 1e-12, "%g", difference);
+}
+
+START_TEST(many_queries_see_what_is_before_them) {
+    tg_tape  *tape = tg_tape_new();
+    int64_t   queries = sizes[_i][0], keys = sizes[_i][1], seen = queries < keys ? queries : keys;
+    tg_tensor x[] = {tg_normal(tape, TG_F64, TG_SHAPE(2, queries, 3), 0, 1), tg_normal(tape, TG_F64, TG_SHAPE(keys, 3), 0, 1),
+                     tg_normal(tape, TG_F64, TG_SHAPE(2, keys, 2), 0, 1)};
+    tg_tensor mask = tg_tril(tg_full(tape, TG_BOOL, TG_SHAPE(queries, keys), 1), 0);
+    tg_tensor y = tg_scaled_dot_product_attention(x[0], x[1], x[2], TG_NONE, &(tg_attention_options){.causal = true});
+    tg_tensor expected = ATTEND(x[0], x[1], x[2], mask), weight = tg_normal(tape, TG_F64, tg_shape_of(y), 0, 1);
+    check_near(y, expected);
+    for (int i = 0; i < 3; i++)
+        check_near(slope(tg_mul(y, weight), x[i]), slope(tg_mul(expected, weight), x[i]));
+    tg_tensor unseen = tg_ge(tg_arange(tape, TG_I64, 0, (double)keys, 1), (double)seen);
+    tg_tensor v = tg_where(tg_unsqueeze(unseen, -1), NAN, x[2]);
+    check_near(tg_scaled_dot_product_attention(x[0], x[1], v, TG_NONE, &(tg_attention_options){.causal = true}), expected);
+    finish(tape);
+}
+END_TEST
+
 START_TEST(dropout_drops_weights) {
     tg_tape  *tape = tg_tape_new(), *other = tg_tape_new();
     tg_tensor q = tg_full(tape, TG_F64, TG_SHAPE(20, 3), 0), k = tg_full(tape, TG_F64, TG_SHAPE(8, 3), 1);
@@ -271,6 +298,7 @@ Suite *suite_attention(void) {
     tcase_add_loop_test(tcase, dead_rows_have_no_gradient, 0, 2);
     tcase_add_test(tcase, a_mask_that_is_added_has_gradients);
     tcase_add_loop_test(tcase, large_scores_do_not_overflow, 0, 2);
+    tcase_add_loop_test(tcase, many_queries_see_what_is_before_them, 0, sizeof sizes / sizeof *sizes);
     tcase_add_test(tcase, dropout_drops_weights);
     tcase_add_test(tcase, what_it_rejects);
     suite_add_tcase(suite, tcase);
