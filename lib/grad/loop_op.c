@@ -1,4 +1,4 @@
-/* grad/loop_op.c: recording a loop, and running it.
+/* grad/loop_op.c: recording a loop, and what is taken from its result.
  *
  * SPDX-License-Identifier: MIT */
 #include "grad/loop_op.h"
@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/residency.h"
-#include "run/run.h"
 
 /* ---- what is taken from the result -------------------------------------------------------------------------------- */
 
@@ -108,169 +107,11 @@ tg_tensor tgi_copy_number(tg_tape *tape, const tgi_node *node) {
     return tgi_new_number(tape, "scan", value, (tg_dtype)node->dtype) ? tgi_tensor(tape, tape->count - 1) : tgi_invalid(tape);
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------------- */
-
-typedef struct runner {
-    tg_tape             *tape;
-    const tgi_loop_attr *attr;
-    const tgi_part      *body;
-    const tgi_loop      *loop;
-    const char         **inputs;   /* where those of the first step are; */
-    char               **outputs;  /* where its outputs go; */
-    char               **saved;    /* the states before it, */
-    char               **products; /* and its products */
-    char               **staged;   /* for the states after a step, when they cannot go to their place at once */
-    bool                 stages;
-} runner;
-
-static void copy_bytes(void *to, const void *from, size_t bytes) {
-    if (bytes) memcpy(to, from, bytes);
-}
-
-static void copy_value(const tgi_node *node, void *to) {
-    if (!node->view) {
-        copy_bytes(to, node->data, tgi_node_bytes(node));
-        return;
-    }
-    tg_array array = tgi_array_of(node);
-    tgi_copy_array(&array, array.rank, array.dims, to);
-}
-
-/* A state that a step leaves as it is, or shows another, is read after others have been overwritten. */
-static bool shows_a_state(const runner *r) {
-    for (uint32_t i = 0; i < r->loop->states; i++) {
-        const tgi_node *result = tgi_node_at(r->tape, r->loop->result[i]);
-        if (result->view || !result->op->infer) return true;
-    }
-    return false;
-}
-
-/* What the body captured is where the operands are. When one is elsewhere than in the run before, views in the body move with it. */
-static tg_status place_captures(runner *r, tg_kernel_call *call) {
-    bool     moved = false;
-    uint32_t i = r->loop->states + r->loop->inputs + r->loop->captured;
-    for (const tgi_capture *c = r->loop->captures; c; c = c->previous) {
-        tgi_node   *node = tgi_node_at(r->tape, c->inner);
-        const void *data = tg_contiguous(call, (int)--i);
-        if (!data && tgi_node_size(node)) return TG_ERR_MEMORY;
-        moved |= node->data != data;
-        tgi_borrow_value(node, data);
-    }
-    if (moved) tgi_unbind_part(r->tape, r->body);
-    return TG_OK;
-}
-
-/* Where the i-th one of a section is in the result. */
-static char *place(const runner *r, const tg_kernel_call *call, tgi_loop_section section, uint32_t i) {
-    return (char *)call->out.data + (size_t)tgi_range_in(r->tape, r->attr, section, i).from * tg_dtype_size(call->out.dtype);
-}
-
-static tg_status begin_states(runner *r, tg_kernel_call *call) {
-    r->stages = shows_a_state(r);
-    for (uint32_t i = 0; i < r->loop->states; i++) {
-        tgi_node   *node = tgi_node_at(r->tape, r->loop->given[i]);
-        const void *data = tg_contiguous(call, (int)i);
-        r->staged[i] = r->stages ? tg_scratch(call, tgi_node_bytes(node)) : NULL;
-        r->saved[i] = r->attr->saves ? place(r, call, TGI_SAVED_STATES, i) : NULL;
-        if (r->tape->status) return TG_ERR_MEMORY;
-        copy_bytes(node->data, data, tgi_node_bytes(node));
-    }
-    return TG_OK;
-}
-
-static tg_status begin(runner *r, tg_kernel_call *call) {
-    tg_tape *tape = tgi_tape_of_call(call);
-    *r = (runner){.tape = tape, .attr = call->attr, .body = tgi_body_of(tape, call->attr)};
-    r->loop = r->body->loop;
-    uint32_t products = tgi_count_in(tape, r->attr, TGI_SAVED_PRODUCTS);
-    char   **room = tg_scratch(call, (2 * r->loop->states + r->loop->outputs + products) * sizeof *room);
-    r->inputs = tg_scratch(call, r->loop->inputs * sizeof *r->inputs);
-    if (!room || !r->inputs || place_captures(r, call)) return TG_ERR_MEMORY;
-    r->staged = room;
-    r->saved = room + r->loop->states;
-    r->outputs = r->saved + r->loop->states;
-    for (uint32_t j = 0; j < r->loop->inputs; j++)
-        r->inputs[j] = tg_contiguous(call, (int)(r->loop->states + j));
-    for (uint32_t k = 0; k < r->loop->outputs; k++)
-        r->outputs[k] = place(r, call, TGI_OUTPUTS, k);
-    r->products = r->outputs + r->loop->outputs;
-    for (uint32_t k = 0; k < products; k++)
-        r->products[k] = place(r, call, TGI_SAVED_PRODUCTS, k);
-    return begin_states(r, call);
-}
-
-static void begin_step(const runner *r, size_t t) {
-    for (uint32_t j = 0; j < r->loop->inputs; j++) {
-        const tgi_node *node = tgi_node_at(r->tape, r->loop->given[r->loop->states + j]);
-        size_t          bytes = tgi_node_bytes(node);
-        copy_bytes(node->data, r->inputs[j] + t * bytes, bytes);
-    }
-    for (uint32_t i = 0; i < r->loop->states && r->attr->saves; i++) {
-        const tgi_node *node = tgi_node_at(r->tape, r->loop->given[i]);
-        size_t          bytes = tgi_node_bytes(node);
-        copy_bytes(r->saved[i] + t * bytes, node->data, bytes);
-    }
-}
-
-static void end_step(const runner *r, size_t t) {
-    for (uint32_t k = 0; k < r->loop->outputs; k++) {
-        const tgi_node *node = tgi_node_at(r->tape, r->loop->result[r->loop->states + k]);
-        copy_value(node, r->outputs[k] + t * tgi_node_bytes(node));
-    }
-    for (uint32_t k = 0, count = tgi_count_in(r->tape, r->attr, TGI_SAVED_PRODUCTS); k < count; k++) {
-        const tgi_node *product = tgi_node_at(r->tape, r->loop->product[k]);
-        copy_value(product, r->products[k] + t * tgi_node_bytes(product));
-    }
-    for (uint32_t i = 0; i < r->loop->states; i++) {
-        tgi_node *given = tgi_node_at(r->tape, r->loop->given[i]);
-        copy_value(tgi_node_at(r->tape, r->loop->result[i]), r->stages ? r->staged[i] : given->data);
-    }
-    for (uint32_t i = 0; i < r->loop->states && r->stages; i++) {
-        tgi_node *given = tgi_node_at(r->tape, r->loop->given[i]);
-        copy_bytes(given->data, r->staged[i], tgi_node_bytes(given));
-    }
-}
-
-/* What steps that are not done would give, or save, is 0. */
-static void clear_rest(const runner *r, const tg_kernel_call *call, int64_t done) {
-    size_t rest = (size_t)(r->attr->steps - done);
-    for (tgi_loop_section s = TGI_OUTPUTS; s < TGI_SECTIONS && rest; s++)
-        for (uint32_t i = 0; i < tgi_count_in(r->tape, r->attr, s); i++) {
-            size_t bytes = tgi_node_bytes(tgi_node_at(r->tape, tgi_index_in(r->loop, s, i)));
-            if (bytes) memset(place(r, call, s, i) + (size_t)done * bytes, 0, rest * bytes);
-        }
-}
-
-static int64_t most_steps(const runner *r, const tg_kernel_call *call) {
-    return r->attr->counted ? *(const int64_t *)call->in[call->count - 1].data : r->attr->steps;
-}
-
-static bool goes_on(const runner *r) {
-    return r->loop->goes_on == TGI_NONE || *(const bool *)tgi_array_of(tgi_node_at(r->tape, r->loop->goes_on)).data;
-}
-
-static tg_status kernel(tg_kernel_call *call) {
-    runner r;
-    if (begin(&r, call)) return r.tape->status;
-    int64_t steps = most_steps(&r, call), k = 0;
-    bool    more = true;
-    for (; k < steps && more; k++, more = goes_on(&r)) {
-        size_t t = (size_t)(r.attr->reverse ? steps - 1 - k : k);
-        begin_step(&r, t);
-        if (tgi_run_body(r.tape, r.body)) return r.tape->status;
-        end_step(&r, t);
-    }
-    clear_rest(&r, call, k);
-    for (uint32_t i = 0; i < r.loop->states; i++)
-        copy_value(tgi_node_at(r.tape, r.loop->given[i]), place(&r, call, TGI_LAST_STATES, i));
-    return TG_OK;
-}
+/* ---- recording --------------------------------------------------------------------------------------------------- */
 
 static tg_rule *const rules[] = {tgi_loop_rule};
 const tg_op           tgi_loop_op =
-    {.name = "scan", .arity = -1, .infer = infer, .kernel = kernel, .rules = rules, .emit = tgi_emit_loop};
-
-/* ---- recording --------------------------------------------------------------------------------------------------- */
+    {.name = "scan", .arity = -1, .infer = infer, .kernel = tgi_loop_kernel, .rules = rules, .emit = tgi_emit_loop};
 
 /* What the body is called with. */
 typedef struct handles {
@@ -438,6 +279,10 @@ static bool is_for_gradients(const tg_tape *tape, uint32_t count, const tg_tenso
     return false;
 }
 
+static void copy_list(tg_tensor *to, const tg_tensor *from, size_t count) {
+    if (count) memcpy(to, from, count * sizeof *to);
+}
+
 /* States, inputs, what the body captured, in the order in which it did, and how many steps there are. */
 static tg_tensor record_instruction(tg_tape *tape, const tgi_loop_call *call, tgi_loop_attr *attr) {
     const tg_loop_spec *spec = &call->spec;
@@ -448,9 +293,9 @@ static tg_tensor record_instruction(tg_tape *tape, const tgi_loop_call *call, tg
         tgi_out_of_memory(tape, call->what);
         return packed;
     }
-    copy_bytes(in, spec->state, loop->states * sizeof *in);
-    copy_bytes(in + loop->states, spec->x, loop->inputs * sizeof *in);
-    copy_bytes(in + i, call->most, attr->counted * sizeof *in);
+    copy_list(in, spec->state, loop->states);
+    copy_list(in + loop->states, spec->x, loop->inputs);
+    copy_list(in + i, call->most, attr->counted);
     for (const tgi_capture *c = loop->captures; c; c = c->previous)
         in[--i] = tgi_tensor(tape, c->outer);
     if (call->saves && tgi_floating((tg_dtype)attr->dtype) && is_for_gradients(tape, count, in)) *attr = tgi_saving(tape, attr);

@@ -62,6 +62,9 @@ tg_tensor tgi_joined(tg_tensor y);
  * one. (vectorize.c) */
 bool tgi_vectorize(tg_tape *tape, const tgi_loop_call *call, const tgi_loop_attr *attr);
 
+/* The kernel (loop_kernel.c). */
+tg_status tgi_loop_kernel(tg_kernel_call *call);
+
 /* The gradient rule (loop_rule.c). */
 tg_tensor tgi_loop_rule(const tg_rule_call *call);
 
