@@ -17,10 +17,12 @@ noinst_LTLIBRARIES += libtapegrad_avx2.la libtapegrad_avx512.la
 libtapegrad_kernels_la_LIBADD += libtapegrad_avx2.la libtapegrad_avx512.la
 endif
 
+libtapegrad_avx2_la_LIBTOOLFLAGS = $(one_object)
 libtapegrad_avx2_la_CFLAGS = $(kernel_cflags) $(AVX2_CFLAGS)
 libtapegrad_avx2_la_CPPFLAGS = $(AM_CPPFLAGS) -DTGI_ISA=avx2
 libtapegrad_avx2_la_SOURCES = $(isa_sources)
 
+libtapegrad_avx512_la_LIBTOOLFLAGS = $(one_object)
 libtapegrad_avx512_la_CFLAGS = $(kernel_cflags) $(AVX512_CFLAGS)
 libtapegrad_avx512_la_CPPFLAGS = $(AM_CPPFLAGS) -DTGI_ISA=avx512
 libtapegrad_avx512_la_SOURCES = $(isa_sources)
