@@ -85,8 +85,8 @@ static void project(const scene *s, const tg_tensor *in, tg_tensor *errors) {
 
 /* What each observation depends on: INPUTS tensors. */
 static void gather(const scene *s, tg_tensor *in) {
-    tg_unstack(tg_take(s->cameras, s->camera_of, 0), 1, CAMERA, in);
-    tg_unstack(tg_take(s->points, s->point_of, 0), 1, 3, in + POINT);
+    tg_unstack(tg_take(tg_transpose(s->cameras, 0, 1), s->camera_of, 1), 0, CAMERA, in);
+    tg_unstack(tg_take(tg_transpose(s->points, 0, 1), s->point_of, 1), 0, 3, in + POINT);
     in[WEIGHT] = s->weights;
 }
 
