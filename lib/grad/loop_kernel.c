@@ -5,6 +5,7 @@
 
 #include "core/residency.h"
 #include "grad/loop_op.h"
+#include "kernels/copy.h"
 #include "run/run.h"
 
 typedef struct runner {
@@ -29,7 +30,7 @@ static void copy_bytes(void *to, const void *from, size_t bytes) {
     if (bytes == sizeof(double))
         memcpy(to, from, sizeof(double));
     else if (bytes)
-        memcpy(to, from, bytes);
+        tgi_copy_bytes(to, from, bytes);
 }
 
 static void copy_value(const tgi_node *node, size_t bytes, void *to) {

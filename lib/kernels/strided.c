@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "kernels/copy.h"
+
 void tgi_row_major(int rank, const int64_t *dims, int64_t *strides) {
     int64_t stride = 1;
     for (int i = rank - 1; i >= 0; i--) {
@@ -70,7 +72,7 @@ enum { SQUARE = 16, SHORT = 64, FEW = 4 };
     static void copy_run_##type(int64_t n, int64_t stride, const type *from, type *to) { \
         type first = *from; \
         if (stride == 1) \
-            memcpy(to, from, (size_t)n * sizeof *to); \
+            tgi_copy_bytes(to, from, (size_t)n * sizeof *to); \
         else if (stride == 0) \
             for (int64_t i = 0; i < n; i++) \
                 to[i] = first; \
@@ -146,7 +148,7 @@ static void repeat_run(size_t element, int64_t rows, int64_t n, const void *from
     copy_run(element, n, 1, from, to);
     for (size_t more; there < all; there += more) {
         more = there < all - there ? there : all - there;
-        memcpy(to + there, to, more);
+        tgi_copy_bytes(to + there, to, more);
     }
 }
 

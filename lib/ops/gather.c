@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/elementwise_loops.h"
@@ -142,7 +143,7 @@ static tg_status scatter_into(tg_kernel_call *call, int source, bool add) {
 static tg_status scatter(tg_kernel_call *call, bool add) {
     const void *x = tg_contiguous(call, 0);
     if (!x) return TG_ERR_MEMORY;
-    memcpy(call->out.data, x, (size_t)call->out.size * tg_dtype_size(call->out.dtype));
+    tgi_copy_bytes(call->out.data, x, (size_t)call->out.size * tg_dtype_size(call->out.dtype));
     return scatter_into(call, 2, add);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/c_text.h"
@@ -78,7 +79,7 @@ static void take_blocks(int64_t count, const int64_t *at, size_t bytes, const ch
             memcpy(to + (size_t)k * sizeof(uint32_t), from + (size_t)at[k] * sizeof(uint32_t), sizeof(uint32_t));
     else
         for (int64_t k = 0; bytes && k < count; k++)
-            memcpy(to + (size_t)k * bytes, from + (size_t)at[k] * bytes, bytes);
+            tgi_copy_bytes(to + (size_t)k * bytes, from + (size_t)at[k] * bytes, bytes);
 }
 
 /* Block o * count + k of the result is block at[k] of the o-th part of x. */

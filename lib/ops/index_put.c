@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/c_text.h"
@@ -194,7 +195,7 @@ static tg_status assign_at_kernel(tg_kernel_call *call) {
     if (from == call->out.data) from = tgi_apart_from_leaf(call, 2);
     if (!at || !from) return TG_ERR_MEMORY;
     for (int64_t k = 0; bytes && k < call->in[1].size; k++, from += bytes)
-        memcpy((char *)call->out.data + (size_t)at[k] * bytes, from, bytes);
+        tgi_copy_bytes((char *)call->out.data + (size_t)at[k] * bytes, from, bytes);
     return TG_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/c_text.h"
@@ -91,7 +92,7 @@ static void spread(tg_dtype dtype, int64_t rows, int64_t block, int64_t pitch, c
         (void)TGI_DISPATCH_ANY(dtype, spread, rows, pitch, from, to);
     else
         for (int64_t r = 0; r < rows; r++, from += bytes, to += apart)
-            memcpy(to, from, bytes);
+            tgi_copy_bytes(to, from, bytes);
 }
 
 /* One element a row of each of the arrays, side by side. */

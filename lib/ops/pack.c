@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "ops/c_text.h"
 #include "ops/ops.h"
 
@@ -68,9 +69,9 @@ static void copy_rows(int64_t matrices, int64_t n, size_t width, const char *mat
         int64_t row = i % n, before = i / n * (n * (n + 1) / 2) + row * (row + 1) / 2;
         size_t  bytes = (size_t)(row + 1) * width;
         if (packed)
-            memcpy(to + (size_t)(i * n) * width, packed + (size_t)before * width, bytes);
+            tgi_copy_bytes(to + (size_t)(i * n) * width, packed + (size_t)before * width, bytes);
         else
-            memcpy(to + (size_t)before * width, matrix + (size_t)(i * n) * width, bytes);
+            tgi_copy_bytes(to + (size_t)before * width, matrix + (size_t)(i * n) * width, bytes);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/c_text.h"
@@ -396,9 +397,9 @@ static tg_status triangle_kernel(tg_kernel_call *call) {
     for (int64_t i = 0; i < all; i++, x += row, out += row) {
         size_t left = (size_t)clamp(i % rows + offset, 0, columns) * width;
         if (attr->upper)
-            memcpy(out + left, x + left, row - left);
+            tgi_copy_bytes(out + left, x + left, row - left);
         else
-            memcpy(out, x, left);
+            tgi_copy_bytes(out, x, left);
     }
     return TG_OK;
 }

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/c_text.h"
@@ -86,7 +87,7 @@ static tg_status reduce_kernel(tg_kernel_call *call) {
     r.seen = attr->self ? NULL : tg_scratch(call, (size_t)out->size);
     if (!x || !r.at || (!attr->self && !r.seen)) return TG_ERR_MEMORY;
     if (check_indices(call, &r, attr->along.size)) return TG_ERR_INDEX;
-    if (out->size) memcpy(out->data, x, (size_t)out->size * tg_dtype_size(out->dtype));
+    if (out->size) tgi_copy_bytes(out->data, x, (size_t)out->size * tg_dtype_size(out->dtype));
     if (r.seen && out->size) memset(r.seen, 0, (size_t)out->size);
     switch (attr->kind) {
     case TG_SCATTER_PROD: return TGI_DISPATCH_NUMBERS(out->dtype, product, r, source, out->data);

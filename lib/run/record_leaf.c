@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "kernels/copy.h"
 #include "run/initial_value.h"
 #include "run/run.h"
 
@@ -18,7 +19,7 @@ tg_tensor(tg_constant)(tg_tape *tape, tg_dtype dtype, tg_shape shape, const void
         return tgi_invalid(tape);
     }
     tgi_node *node = tgi_new_leaf(tape, "constant", &tgi_constant, NULL, dtype, shape, NULL);
-    if (node && data) memcpy(node->data, data, tgi_node_bytes(node));
+    if (node && data) tgi_copy_bytes(node->data, data, tgi_node_bytes(node));
     if (node) tgi_make_bools(node);
     return handle(tape, node);
 }

@@ -6,10 +6,10 @@
  * of the part.
  *
  * SPDX-License-Identifier: MIT */
-#include <string.h>
 
 #include "core/residency.h"
 #include "core/tape_part.h"
+#include "kernels/copy.h"
 #include "run/aliases.h"
 #include "run/initial_value.h"
 #include "run/plan.h"
@@ -130,7 +130,7 @@ static tg_status detach_leaves(tg_tape *tape, const tgi_part *part) {
         const tgi_node *leaf = tgi_node_at(tape, code->assigned[k]);
         if (tgi_detach_views(tape, code->assigned[k], part->start, number, false)) return tape->status;
         const void *previous = tgi_leaf_of(leaf)->previous;
-        if (previous != leaf->data) memcpy(leaf->data, previous, tgi_node_bytes(leaf));
+        if (previous != leaf->data) tgi_copy_bytes(leaf->data, previous, tgi_node_bytes(leaf));
     }
     return TG_OK;
 }

@@ -13,6 +13,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "kernels/threads.h"
 #include "run/aliases.h"
 #include "run/kernel_call.h"
@@ -140,7 +141,7 @@ static void run_move(const tile *t, const tgi_fused_op *op) {
     if (x->access == TGI_SCALAR)
         fill(to, from, t->length, (size_t)x->width);
     else
-        memmove(to, from, (size_t)(t->length * x->width));
+        tgi_copy_bytes(to, from, (size_t)(t->length * x->width));
 }
 
 /* ---- kernels, and reductions in blocks --------------------------------------------------------------------------- */

@@ -5,10 +5,9 @@
  * SPDX-License-Identifier: MIT */
 #include "run/run.h"
 
-#include <string.h>
-
 #include "core/residency.h"
 #include "core/tape_part.h"
+#include "kernels/copy.h"
 #include "run/aliases.h"
 #include "run/classify.h"
 #include "run/kernel_call.h"
@@ -112,6 +111,6 @@ static tg_status run_kernel(tg_tape *tape, uint32_t index, const tgi_node *node)
     const tgi_node *leaf = tgi_node_at(tape, node->in[0]);
     if (tgi_detach_views(tape, node->in[0], index, node->part, false)) return tape->status;
     const void *previous = tgi_leaf_of(leaf)->previous;
-    if (previous != leaf->data) memcpy(leaf->data, previous, tgi_node_bytes(leaf));
+    if (previous != leaf->data) tgi_copy_bytes(leaf->data, previous, tgi_node_bytes(leaf));
     return tgi_call_kernel(tape, node);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/residency.h"
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "run/aliases.h"
 #include "run/run.h"
@@ -117,7 +118,7 @@ tg_status(tg_write)(tg_tensor leaf, const void *values, int64_t count) {
     if (!node || check_count(tape, node, "write", values, count)) return tape->status;
     tgi_forget_early(tape);
     if (tgi_detach_views(tape, tgi_index(leaf), tape->done, 0, true)) return tape->status;
-    if (count) memmove(node->data, values, tgi_node_bytes(node));
+    if (count) tgi_copy_bytes(node->data, values, tgi_node_bytes(node));
     tgi_make_bools(node);
     tgi_leaf_written(tape, tgi_leaf_of(node));
     return tgi_done(tape, TG_OK);
