@@ -39,7 +39,7 @@ layer core core public 'kernels/(mt19937|threads)\.h'
 layer run 'core|kernels|run' public
 layer emit 'core|emit|inspect|kernels|run' public
 layer ops 'core|kernels|ops' public
-layer grad 'core|ops|run|grad' public 'kernels/strided\.h'
+layer grad 'core|ops|run|grad' public 'kernels/(copy|strided)\.h'
 layer random 'core|kernels|random' public
 # On the public headers alone, as their users' own layers and optimizers are.
 layer optim optim public 'core/inside\.h|kernels/(isa|vector)\.h'
