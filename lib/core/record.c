@@ -1,4 +1,4 @@
-/* core/record.c: how an instruction gets onto the tape, and off it again.
+/* core/record.c: how an instruction gets onto the tape.
  *
  * Recording resolves the operands, turns plain numbers among them into instructions, asks the op for dtype and shape of the result,
  * and appends. When anything fails the tape is cut back to where it was.
@@ -78,90 +78,6 @@ tgi_node *tgi_append(tg_tape *tape, const tg_op *op, const char *what) {
     tgi_node       *node = append(tape, op, block, what);
     if (op != &tgi_number) tape->free_from = tape->count;
     return node;
-}
-
-/* A gradient rule that is recorded after a run may need the result, and the operands. */
-static void save(const tg_tape *tape, tgi_node *node) {
-    tgi_set_saved(node, true);
-    for (uint32_t i = 0; i < node->count; i++)
-        tgi_set_saved(tgi_node_at(tape, node->in[i]), true);
-}
-
-static void forget_assign(tg_tape *tape, const tgi_node *assign, bool has_run) {
-    tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, assign->in[0]));
-    leaf->last_assign = tgi_previous_assign(assign);
-    if (has_run && !tgi_changes_nothing(assign)) tgi_leaf_written(tape, leaf);
-}
-
-/* Whether something has to be done when it is forgotten, but to leave it. */
-static bool owns_something(const tgi_node *node) {
-    return !node->op->infer || node->op->effect || node->view || tgi_is_owned(node);
-}
-
-/* Forgets instruction i, when all from `count` on are forgotten. */
-static void forget(tg_tape *tape, uint32_t i, uint32_t count) {
-    tgi_node *node = tgi_node_at(tape, i);
-    if (node->rule_of < count && tgi_node_at(tape, node->rule_of)->role == TGI_FORWARD)
-        save(tape, tgi_node_at(tape, node->rule_of));
-    if (node->plain || !owns_something(node)) return;
-    tgi_leaf *leaf = tgi_leaf_of(node);
-    if (leaf)
-        tgi_leaf_forget(tape, leaf);
-    else if (node->op->effect && node->attr)
-        forget_assign(tape, node, !node->part && i < tape->done);
-    tgi_release_value(tape, node);
-    if (node->view) tgi_pool_give(&tape->pool, node->view->copy);
-}
-
-static void restore_gradients(tg_tape *tape) {
-    for (uint32_t i = 0; i < tape->parameters.count; i++) {
-        tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tape->parameters.item[i]));
-        while (leaf->gradient && leaf->gradient->count > tape->count)
-            leaf->gradient = leaf->gradient->previous;
-    }
-}
-
-static void restore_labels(tg_tape *tape) {
-    while (tape->labels && tape->labels->count > tape->count)
-        tape->labels = tape->labels->previous;
-}
-
-static void forget_aliases(tg_tape *tape) {
-    tgi_index_list *aliases = &tape->aliases;
-    uint32_t        left = 0;
-    for (uint32_t i = 0; i < aliases->count; i++)
-        if (aliases->item[i] < tape->count) aliases->item[left++] = aliases->item[i];
-    aliases->count = left;
-}
-
-/* Forgets all from `count` on. Where none of the others was differentiated, plain instructions and numbers at the end are not even looked at:
- * to go through a long tape takes its time. */
-static void forget_all(tg_tape *tape, uint32_t count) {
-    bool     differentiated = tape->lowest_rule < count;
-    uint32_t end = differentiated ? tape->count : tape->free_from;
-    for (uint32_t i = end; i-- > count;)
-        forget(tape, i, count);
-    if (!differentiated) tape->lowest_rule = TGI_NONE;
-    if (tape->free_from > count) tape->free_from = count;
-}
-
-void tgi_truncate(tg_tape *tape, uint32_t count) {
-    if (tape->count == count) return;
-    forget_all(tape, count);
-    tape->count = count;
-    tape->generation++;
-    tape->moves++;
-    if (tape->done > count) tape->done = count;
-    if (tape->observed > count) tape->observed = count;
-    if (tape->touched > count) tape->touched = count;
-    if (tape->leading > count) tape->leading = count;
-    if (tape->small_from > count) tape->small_from = count;
-    tape->plans.slot.bound = NULL;
-    tgi_truncate_parts(tape, count);
-    forget_aliases(tape);
-    restore_gradients(tape);
-    restore_labels(tape);
-    tgi_arena_cut(&tape->arena, tgi_node_at(tape, count)->in);
 }
 
 /* ---- the operands ------------------------------------------------------------------------------------------------ */
@@ -338,7 +254,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
     node->requires_grad = tgi_gradients_flow(tape, node);
     if (!is_little(tape, node)) tape->small_from = tape->count;
-    if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) save(tape, node);
+    if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) tgi_save(tape, node);
     return TG_OK;
 }
 

@@ -108,6 +108,13 @@ static inline void tgi_set_saved(tgi_node *node, bool saved) {
     node->residency = (uint8_t)(saved ? node->residency | TGI_SAVED : node->residency & ~TGI_SAVED);
 }
 
+/* A gradient rule that is recorded after a run may need the result, and the operands. */
+static inline void tgi_save(const tg_tape *tape, tgi_node *node) {
+    tgi_set_saved(node, true);
+    for (uint32_t i = 0; i < node->count; i++)
+        tgi_set_saved(tgi_node_at(tape, node->in[i]), true);
+}
+
 /* ---- its memory -------------------------------------------------------------------------------------------------- */
 
 /* Gives the value memory of its own, unless it has some: in the instruction itself when it is small, else from the pool. */
