@@ -146,13 +146,20 @@ bool tgi_is_of_finished_loop(const tg_tape *tape, const tgi_node *node) {
     return part && part->loop && part->end != TGI_NONE && (node->op->infer || node->op == &tgi_loop_value);
 }
 
+void tgi_release_part(tg_tape *tape, tgi_part *part) {
+    tgi_free_code(tape, part);
+    tgi_index_list_free(&tape->memory, &part->reads);
+    tgi_index_list_free(&tape->memory, &part->assigns);
+    part->is_listed = false;
+}
+
 /* Captures are in the arena, behind what stands for the value. */
 static void truncate_part(tg_tape *tape, tgi_part *part, uint32_t count) {
     if (part->loop)
         for (; part->loop->captures && part->loop->captures->inner >= count; part->loop->captured--)
             part->loop->captures = part->loop->captures->previous;
     if (part->end == TGI_NONE || part->end <= count) return;
-    tgi_free_code(tape, part);
+    tgi_release_part(tape, part);
     part->end = count;
     part->slot.bound = part->next_slot.bound = NULL;
 }
@@ -161,7 +168,7 @@ void tgi_truncate_parts(tg_tape *tape, uint32_t count) {
     while (tape->part && tgi_part_at(tape, tape->part)->start >= count)
         return_to(tape, tgi_part_at(tape, tape->part)->outer);
     while (tape->part_count && tape->parts[tape->part_count - 1].start >= count)
-        tgi_free_code(tape, &tape->parts[--tape->part_count]);
+        tgi_release_part(tape, &tape->parts[--tape->part_count]);
     for (uint16_t i = tape->part_count; i > 0; i = tgi_part_at(tape, i)->outer)
         truncate_part(tape, tgi_part_at(tape, i), count);
 }

@@ -19,6 +19,8 @@ struct tgi_part {
     uint16_t      outer;      /* the part that it stands in, or 0 */
     bool          has_run;    /* to its end */
     tgi_code     *code;       /* compiled, to be run instead; or NULL */
+    bool          is_listed;  /* the following two are: */
+    tgi_index_list reads, assigns; /* computed values outside of it that it reads, each once; and leaves that it assigns */
     tgi_plan_slot slot;       /* of its first piece; */
     tgi_plan_slot next_slot;  /* and of the piece of a body that follows it there */
 };
@@ -52,6 +54,9 @@ tgi_plan_slot *tgi_slot_for(tg_tape *tape, uint32_t index);
 
 /* What the plans for a part know of where values are no longer holds. */
 void tgi_unbind_part(tg_tape *tape, const tgi_part *part);
+
+/* Gives back its code and its lists. */
+void tgi_release_part(tg_tape *tape, tgi_part *part);
 
 /* Cuts the parts when the tape is cut back to `count` instructions. */
 void tgi_truncate_parts(tg_tape *tape, uint32_t count);

@@ -19,7 +19,7 @@ static void free_all(tg_tape *tape) {
     tgi_free_profile(tape);
     tgi_free_plans(tape);
     for (uint16_t i = 1; i <= tape->part_count; i++)
-        tgi_free_code(tape, tgi_part_at(tape, i));
+        tgi_release_part(tape, tgi_part_at(tape, i));
 }
 
 static const tgi_executor executor = {.run_recorded = run_recorded, .restore = tgi_restore_value, .free = free_all};

@@ -29,9 +29,19 @@ static tg_status run_sequentially(tg_tape *tape, uint32_t end) {
     return TG_OK;
 }
 
+/* Whether all that the plan's segment reads from outside is there; it knows more than that, the bases of views. */
+static bool all_is_there(const tg_tape *tape, const tgi_plan *plan) {
+    for (uint32_t k = 0; k < plan->frame.outside_count; k++) {
+        const tgi_node *node = tgi_node_at(tape, plan->frame.outside[k]);
+        if (node->part && node->op->infer && !tgi_is_resident(node)) return false;
+    }
+    return true;
+}
+
 /* What is read of a part, other than by itself, is what its last run left: it must be there. */
-static tg_status check_values_of_parts(tg_tape *tape, uint32_t end) {
-    for (uint32_t i = tape->done; i < end && tape->part_count; i++) {
+static tg_status check_values_of_parts(tg_tape *tape, uint32_t end, const tgi_plan *known) {
+    if (!tape->part_count || (known && all_is_there(tape, known))) return TG_OK;
+    for (uint32_t i = tape->done; i < end; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         for (uint32_t j = 0; j < node->count; j++) {
             const tgi_node *operand = tgi_node_at(tape, node->in[j]);
@@ -61,8 +71,8 @@ static tg_status run_planned(tg_tape *tape, uint32_t end, uint32_t limit, const 
 }
 
 static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
-    if (check_values_of_parts(tape, end)) return tape->status;
     const tgi_plan *plan = tgi_plan_again(tape, tape->done, end, limit);
+    if (check_values_of_parts(tape, end, plan)) return tape->status;
     unsigned        found = tgi_look_back(tape, tape->done, end, plan);
     if (found & TGI_MAY_RECOMPUTE) {
         if (tgi_recompute(tape, tape->done, end)) return tape->status;

@@ -6,43 +6,58 @@
  * kernel, in the middle of another run, and sees nothing from outside.
  *
  * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "core/marks.h"
 #include "core/residency.h"
 #include "core/tape_part.h"
 #include "run/aliases.h"
 #include "run/run.h"
 
-static bool is_pending(const tg_tape *tape, uint16_t reader, uint32_t index) {
-    const tgi_node *node = tgi_node_at(tape, index);
-    return node->op->infer && (node->part ? node->part != reader : index >= tape->done);
+/* ---- what is outside --------------------------------------------------------------------------------------------- */
+
+static bool list_instruction(tg_tape *tape, tgi_part *part, const tgi_node *node, tgi_marks *listed) {
+    bool fits = !node->op->effect || tgi_index_list_push(&tape->memory, &part->assigns, node->in[0]);
+    for (uint32_t j = 0; j < node->count && fits; j++) {
+        const tgi_node *operand = tgi_node_at(tape, node->in[j]);
+        if (!operand->op->infer || operand->part == node->part || tgi_is_marked(listed, node->in[j])) continue;
+        tgi_mark(listed, node->in[j]);
+        fits = tgi_index_list_push(&tape->memory, &part->reads, node->in[j]);
+    }
+    return fits;
+}
+
+/* Once, as a part that was recorded to its end does not change. */
+static tg_status list_outside(tg_tape *tape, tgi_part *part) {
+    size_t    bytes = tgi_words_of_marks(0, part->end) * sizeof(uint64_t);
+    tgi_marks listed = {.word = tgi_pool_take(&tape->pool, bytes), .end = part->end};
+    if (!listed.word) return tgi_out_of_memory(tape, "run_part");
+    memset(listed.word, 0, bytes);
+    part->is_listed = true;
+    for (uint32_t i = part->start; i < part->end && part->is_listed; i++)
+        part->is_listed = list_instruction(tape, part, tgi_node_at(tape, i), &listed);
+    tgi_pool_give(&tape->pool, listed.word);
+    if (part->is_listed) return TG_OK;
+    tgi_release_part(tape, part);
+    return tgi_out_of_memory(tape, "run_part");
 }
 
 /* Of the values outside that the part reads, runs those that are pending. */
 static tg_status run_operands(tg_tape *tape, const tgi_part *part) {
-    const tgi_code *code = part->code; /* which has a list of them */
-    uint16_t        number = tgi_node_at(tape, part->start)->part;
-    for (uint32_t k = 0; code && k < code->computed_count; k++)
-        if (is_pending(tape, number, code->computed[k]) && tgi_run_for(tape, code->computed[k], "run_part"))
-            return tape->status;
-    if (code) return TG_OK;
-    for (uint32_t i = part->start; i < part->end; i++) {
-        const tgi_node *node = tgi_node_at(tape, i);
-        for (uint32_t j = 0; j < node->count; j++) {
-            if (is_pending(tape, node->part, node->in[j]) && tgi_run_for(tape, node->in[j], "run_part")) return tape->status;
-        }
+    for (uint32_t k = 0; k < part->reads.count; k++) {
+        uint32_t index = part->reads.item[k];
+        bool     may_be_pending = tgi_node_at(tape, index)->part || index >= tape->done;
+        if (may_be_pending && tgi_run_for(tape, index, "run_part")) return tape->status;
     }
     return TG_OK;
 }
 
 static void note_writes(tg_tape *tape, const tgi_part *part) {
-    const tgi_code *code = part->code;
-    for (uint32_t k = 0; code && k < code->assigned_count; k++)
-        tgi_leaf_written(tape, tgi_leaf_of(tgi_node_at(tape, code->assigned[k])));
-    if (code) return;
-    for (uint32_t i = part->start; i < part->end; i++) {
-        const tgi_node *node = tgi_node_at(tape, i);
-        if (node->op->effect) tgi_leaf_written(tape, tgi_leaf_of(tgi_node_at(tape, node->in[0])));
-    }
+    for (uint32_t k = 0; k < part->assigns.count; k++)
+        tgi_leaf_written(tape, tgi_leaf_of(tgi_node_at(tape, part->assigns.item[k])));
 }
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 /* Calls `run` for one segment of the part after the other: it runs instructions tape->done .. end - 1. */
 static tg_status run_segments(tg_tape *tape, const tgi_part *part, tg_status (*run)(tg_tape *, uint32_t end, uint32_t limit)) {
@@ -80,6 +95,7 @@ tg_status(tg_run_part)(tg_tape *tape, const char *name) {
     tgi_part *part = tgi_find_part(tape, "run_part", name);
     if (!part) return tape->status;
     tgi_forget_early(tape);
+    if (!part->is_listed && list_outside(tape, part)) return tape->status;
     if (run_operands(tape, part)) return tape->status;
     return run_part(tape, part);
 }
