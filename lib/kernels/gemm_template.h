@@ -78,39 +78,29 @@ static ALWAYS_INLINE void NAME(multiply)(int rows, int vectors, int64_t k, const
     }
 }
 
-/* The first `count` elements of a vector go into c, or are added to it: all, or some large pieces. */
-static ALWAYS_INLINE void NAME(put_some)(int64_t count, VECTOR sum, T *c, bool add) {
-    if (count >= LANES) {
-        if (add) sum += *(UNALIGNED_VECTOR *)c;
-        *(UNALIGNED_VECTOR *)c = sum;
-        return;
-    }
-    T        all[LANES];
-    const T *from = all;
-    *(UNALIGNED_VECTOR *)all = sum;
-    for (int64_t j = 0; add && j < count; j++)
-        all[j] += c[j];
-    UNROLL for (int64_t piece = LANES / 2; piece > 0; piece /= 2) {
-        if (!(count & piece)) continue;
-        memcpy(c, from, (size_t)piece * sizeof *c);
-        c += piece;
-        from += piece;
-    }
+/* Puts the first `cols` columns of a tile into c, or adds them to what is there. */
+static NO_INLINE void NAME(put_columns)(int rows, int64_t width, int64_t cols, const T *sum, T *c, int64_t pitch, bool add) {
+    for (int i = 0; i < rows; i++, sum += width, c += pitch)
+        for (int64_t j = 0; j < cols; j++)
+            c[j] = add ? c[j] + sum[j] : sum[j];
 }
 
-/* Puts a tile, or its first `cols` columns, into c, or adds it to what is there; row by row: see `tiles`. */
+/* The same for all columns, or some of them. Some take a call, with the tile in memory: else all that code would stand here, and registers go
+ * to it that the sums need. */
 static ALWAYS_INLINE void NAME(put)(int rows, int vectors, int64_t cols, VECTOR (*sum)[MOST_VECTORS], T *c, int64_t pitch,
                                     bool add) {
+    T some[MR * MOST_VECTORS * LANES];
     if (cols == vectors * LANES) {
-        UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
-            NAME(put_some)(LANES, sum[i][v], c + i * pitch + v * LANES, add);
+        UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) {
+            UNALIGNED_VECTOR *to = (UNALIGNED_VECTOR *)(c + i * pitch + v * LANES);
+            if (add) sum[i][v] += *to;
+            *to = sum[i][v];
+        }
         return;
     }
-    UNROLL for (int v = 0; v < vectors; v++) {
-        int64_t left = cols - v * LANES;
-        if (left <= 0) return;
-        UNROLL for (int i = 0; i < rows; i++) NAME(put_some)(left, sum[i][v], c + i * pitch + v * LANES, add);
-    }
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
+        *(UNALIGNED_VECTOR *)(some + (i * vectors + v) * LANES) = sum[i][v];
+    NAME(put_columns)(rows, vectors * LANES, cols, some, c, pitch, add);
 }
 
 /* Has the rows of a tile fetched while it is multiplied: they are used at its end only, and are often nowhere near by then. It takes longer
