@@ -13,16 +13,16 @@
 typedef struct tgi_loop tgi_loop;
 
 struct tgi_part {
-    const char   *name;       /* "" for the body of a loop */
-    tgi_loop     *loop;       /* of the body of a loop, else NULL */
-    uint32_t      start, end; /* while it is recorded, the end is TGI_NONE */
-    uint16_t      outer;      /* the part that it stands in, or 0 */
-    bool          has_run;    /* to its end */
-    tgi_code     *code;       /* compiled, to be run instead; or NULL */
-    bool          is_listed;  /* the following two are: */
+    const char    *name;           /* "" for the body of a loop */
+    tgi_loop      *loop;           /* of the body of a loop, else NULL */
+    uint32_t       start, end;     /* while it is recorded, the end is TGI_NONE */
+    uint16_t       outer;          /* the part that it stands in, or 0 */
+    bool           has_run;        /* to its end */
+    tgi_code      *code;           /* compiled, to be run instead; or NULL */
+    bool           is_listed;      /* the following two are: */
     tgi_index_list reads, assigns; /* computed values outside of it that it reads, each once; and leaves that it assigns */
-    tgi_plan_slot slot;       /* of its first piece; */
-    tgi_plan_slot next_slot;  /* and of the piece of a body that follows it there */
+    tgi_plan_slot  slot;           /* of its first piece; */
+    tgi_plan_slot  next_slot;      /* and of the piece of a body that follows it there */
 };
 
 /* The part of that number, from 1 on. */

@@ -54,8 +54,8 @@ static void forget_aliases(tg_tape *tape) {
     aliases->count = left;
 }
 
-/* Forgets all from `count` on. Where none of the others was differentiated, plain instructions and numbers at the end are not even looked at:
- * to go through a long tape takes its time. */
+/* Forgets all from `count` on. Where none of the others was differentiated, plain instructions and numbers at the end are not even
+ * looked at: to go through a long tape takes its time. */
 static void forget_all(tg_tape *tape, uint32_t count) {
     bool     differentiated = tape->lowest_rule < count;
     uint32_t end = differentiated ? tape->count : tape->free_from;

@@ -85,8 +85,8 @@ static NO_INLINE void NAME(put_columns)(int rows, int64_t width, int64_t cols, c
             c[j] = add ? c[j] + sum[j] : sum[j];
 }
 
-/* The same for all columns, or some of them. Some take a call, with the tile in memory: else all that code would stand here, and registers go
- * to it that the sums need. */
+/* The same for all columns, or some of them. Some take a call, with the tile in memory: else all that code would stand here, and
+ * registers go to it that the sums need. */
 static ALWAYS_INLINE void NAME(put)(int rows, int vectors, int64_t cols, VECTOR (*sum)[MOST_VECTORS], T *c, int64_t pitch,
                                     bool add) {
     T some[MR * MOST_VECTORS * LANES];

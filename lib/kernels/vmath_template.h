@@ -164,7 +164,8 @@ INLINE T NAME(tanh)(T x) {
 
 /* log(1 + f) + k log 2: with s = f / (2 + f) the logarithm of 1 + f is 2 s + s^3 (...), and 2 s is f - s f. */
 INLINE T NAME(log_of)(T f, T k) {
-    T felt = NAME(choose)(NAME(magnitude)(f) < NO_SQUARE, 0, f); /* of less, squares and cubes would be too small to be normal numbers */
+    /* Of less, squares and cubes would be too small to be normal numbers. */
+    T felt = NAME(choose)(NAME(magnitude)(f) < NO_SQUARE, 0, f);
     T s = felt / (2 + felt), z = s * s, square = HALF * felt * felt;
     T rest = s * NAME(fma)(z, LOG_REST(z), square);
     return NAME(fma)(k, LOG_2, f - (square - NAME(fma)(k, LOG_2_REST, rest)));
@@ -280,9 +281,9 @@ INLINE T NAME(acos)(T x) {
 /* atan(y / x) for y, x >= 0, not both 0 or infinite: less 0, pi/4 or pi/2, the tangent of which is at most tan(pi/8). */
 INLINE T NAME(atan_of)(T y, T x) {
     bool low = !(y > x * (T)0.41421356237309504880), high = y > x * (T)2.41421356237309504880;
-    T    above = NAME(choose)(low, y, NAME(choose)(high, -x, y - x)), below = NAME(choose)(low, x, NAME(choose)(high, y, y + x));
-    T    q = above / below, z = q * q, turns = NAME(choose)(low, 0, NAME(choose)(high, 1, HALF));
-    T    base = turns * PI_HALF, base_rest = turns * PI_HALF_REST;
+    T above = NAME(choose)(low, y, NAME(choose)(high, -x, y - x)), below = NAME(choose)(low, x, NAME(choose)(high, y, y + x));
+    T q = above / below, z = q * q, turns = NAME(choose)(low, 0, NAME(choose)(high, 1, HALF));
+    T base = turns * PI_HALF, base_rest = turns * PI_HALF_REST;
     return base + (NAME(fma)(q * z, ATAN_REST(z), base_rest) + q);
 }
 
@@ -333,7 +334,8 @@ typedef struct NAME(normal) {
 } NAME(normal);
 
 INLINE NAME(normal) NAME(normal_at)(T x) {
-    T a = NAME(smaller)(NAME(magnitude)(x), 40), z = a * a, e = NAME(exp_sum)(-HALF * z, -HALF * NAME(product_error)(a, a, z), 0);
+    T a = NAME(smaller)(NAME(magnitude)(x), 40), z = a * a;
+    T e = NAME(exp_sum)(-HALF * z, -HALF * NAME(product_error)(a, a, z), 0);
     T b = a * ROOT_HALF, t = 1 / (b + 3), tail = HALF * e * t * ERFC_REST((b - (T)3.25) * t);
     T c = x * ROOT_HALF, near = HALF + HALF * NAME(fma)(c, ERF_REST(c * c), c);
     return (NAME(normal)){e * ONE_OVER_ROOT_TWO_PI, NAME(choose)(b < HALF, near, NAME(choose)(x < 0, tail, 1 - tail))};

@@ -47,12 +47,13 @@ static tg_tensor attend(tg_tensor q, tg_tensor k, tg_tensor v, tg_tensor bias, d
 enum { PART = 128, MOST_PARTS = 8 };
 
 static tg_tensor attend_causally(const tg_operands *o, tg_tensor q, tg_tensor k, tg_tensor v) {
-    int64_t   queries = size_at(&o->type[Q], 2), all_keys = size_at(&o->type[K], 2), rows = (queries + MOST_PARTS - 1) / MOST_PARTS;
+    int64_t   queries = size_at(&o->type[Q], 2), all_keys = size_at(&o->type[K], 2);
+    int64_t   rows = (queries + MOST_PARTS - 1) / MOST_PARTS;
     tg_tensor part[MOST_PARTS] = {{0}};
     int       parts = 0;
     if (rows < PART) rows = PART;
     for (int64_t first = 0; first < queries || !parts; first += rows) {
-        int64_t last = first + rows < queries ? first + rows : queries, keys = last < all_keys ? last : all_keys;
+        int64_t   last = first + rows < queries ? first + rows : queries, keys = last < all_keys ? last : all_keys;
         tg_tensor bias = as_bias(o, causal_part(o, first, last - first, keys));
         part[parts++] =
             attend(tg_slice(q, -2, first, last, 1), tg_slice(k, -2, 0, keys, 1), tg_slice(v, -2, 0, keys, 1), bias, 0);
