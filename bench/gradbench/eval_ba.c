@@ -83,7 +83,7 @@ static void project(const scene *s, const tg_tensor *in, tg_tensor *errors) {
 
 /* ---- what is recorded -------------------------------------------------------------------------------------------- */
 
-/* What each observation depends on: INPUTS tensors. */
+/* What each observation depends on: INPUTS tensors, each taken by itself, so that none is a column of a table. */
 static void gather(const scene *s, tg_tensor *in) {
     tg_unstack(tg_take(tg_transpose(s->cameras, 0, 1), s->camera_of, 1), 0, CAMERA, in);
     tg_unstack(tg_take(tg_transpose(s->points, 0, 1), s->point_of, 1), 0, 3, in + POINT);

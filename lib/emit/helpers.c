@@ -69,32 +69,23 @@ const tgi_helper tgi_helpers[] = {
      "}\n"},
     {"LGAMMA", FLOATS, "lgamma"},
     {"XLOGY", FLOATS, "static T XLOGY(T a, T b) {\nreturn b != b ? b : a == 0 ? 0 : a * log(b);\n}\n"},
-    {"GAUSS", F64,
-     "static double GAUSS(double x) {\n"
+    {"EXP_OF_SQUARE", F64,
+     "/* exp(scale * x * x), with what the square loses. */\n"
+     "static double EXP_OF_SQUARE(double scale, double x) {\n"
      "const double high = (double)(float)x, low = x - high;\n"
-     "return fabs(x) > 40 ? 0 : exp(-high * high) * exp(-low * (high + x));\n"
+     "return fabs(x) > 40 ? 0 : exp(scale * high * high) * exp(scale * low * (high + x));\n"
      "}\n"},
-    {"GAUSS", 1 << TG_F32,
-     "static float GAUSS(float x) {\n"
+    {"EXP_OF_SQUARE", 1 << TG_F32,
+     "/* exp(scale * x * x), with what the square loses. */\n"
+     "static float EXP_OF_SQUARE(float scale, float x) {\n"
      "float high, low;\n"
      "if (!(fabs(x) < 16)) return x != x ? x : 0;\n"
      "high = (float)(int)(x * 64) / 64;\n"
      "low = x - high;\n"
-     "return exp(-high * high) * exp(-low * (high + x));\n"
+     "return exp(scale * high * high) * exp(scale * low * (high + x));\n"
      "}\n"},
-    {"DENSITY", F64,
-     "static double DENSITY(double x) {\n"
-     "const double high = (double)(float)x, low = x - high;\n"
-     "return fabs(x) > 40 ? 0 : 0.39894228040143267794 * exp(-high * high / 2) * exp(-low * (high + x) / 2);\n"
-     "}\n"},
-    {"DENSITY", 1 << TG_F32,
-     "static float DENSITY(float x) {\n"
-     "float high, low;\n"
-     "if (!(fabs(x) < 16)) return x != x ? x : 0;\n"
-     "high = (float)(int)(x * 64) / 64;\n"
-     "low = x - high;\n"
-     "return 0.39894228f * exp(-high * high / 2) * exp(-low * (high + x) / 2);\n"
-     "}\n"},
+    {"GAUSS", FLOATS, "static T GAUSS(T x) {\nreturn EXP_OF_SQUARE(-1, x);\n}\n"},
+    {"DENSITY", FLOATS, "static T DENSITY(T x) {\nreturn (T)0.39894228040143267794 * EXP_OF_SQUARE((T)-0.5, x);\n}\n"},
     {"NORMAL", FLOATS, "static T NORMAL(T x) {\nreturn erfc(x * (T)-0.70710678118654752440) / 2;\n}\n"},
     {"GELU", FLOATS, "static T GELU(T x) {\nreturn x < -40 ? 0 : x * NORMAL(x);\n}\n"},
     {"GELU_SLOPE", FLOATS, "static T GELU_SLOPE(T x) {\nreturn NORMAL(x) + (fabs(x) > 40 ? 0 : x * DENSITY(x));\n}\n"},

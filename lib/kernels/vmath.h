@@ -115,8 +115,8 @@ INLINE NAME(angle) NAME(angle_less)(float x, float n) {
 INLINE float NAME(power)(float x, float y) {
     v_split_f64 p = v_split_of_f64((double)x);
     double      s = p.f / (2 + p.f), z = s * s, log2 = v_fma_f64(s, v_log2_over_f64(z), p.k);
-    log2 = x < INFINITY ? log2 : (double)x;
-    log2 = x == 0 ? -(double)INFINITY : log2;
+    log2 = v_choose_f64(x < INFINITY, log2, (double)x);
+    log2 = v_choose_f64(x == 0, -(double)INFINITY, log2);
     double a = v_smaller_f64(v_larger_f64((double)y * log2, -200), 200), n = v_nearest_f64(a), r = a - n;
     return (float)(v_exp2_of_f64(r) * v_power_of_2_f64(n));
 }

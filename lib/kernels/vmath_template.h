@@ -301,11 +301,17 @@ INLINE T NAME(atan2)(T y, T x) {
 
 /* ---- the error function ------------------------------------------------------------------------------------------ */
 
-/* erfc(a) for a >= 1/2: e^(-a^2) t p(t), where t = 1 / (a + 3). */
+/* e^(a^2) erfc(a) for a >= 1/2: t p(t), where t = 1 / (a + 3). */
+INLINE T NAME(erfcx)(T a) {
+    T t = 1 / (a + 3);
+    return t * ERFC_REST((a - (T)3.25) * t);
+}
+
+/* erfc(a) for a >= 1/2. */
 INLINE T NAME(erfc_far)(T a) {
     a = NAME(smaller)(a, ERFC_HIGH);
-    T z = a * a, t = 1 / (a + 3), y = t * ERFC_REST((a - (T)3.25) * t);
-    return y * NAME(exp_sum)(-z, -NAME(product_error)(a, a, z), 0);
+    T z = a * a;
+    return NAME(erfcx)(a) * NAME(exp_sum)(-z, -NAME(product_error)(a, a, z), 0);
 }
 
 INLINE T NAME(erf)(T x) {
@@ -336,7 +342,7 @@ typedef struct NAME(normal) {
 INLINE NAME(normal) NAME(normal_at)(T x) {
     T a = NAME(smaller)(NAME(magnitude)(x), 40), z = a * a;
     T e = NAME(exp_sum)(-HALF * z, -HALF * NAME(product_error)(a, a, z), 0);
-    T b = a * ROOT_HALF, t = 1 / (b + 3), tail = HALF * e * t * ERFC_REST((b - (T)3.25) * t);
+    T b = a * ROOT_HALF, tail = HALF * e * NAME(erfcx)(b);
     T c = x * ROOT_HALF, near = HALF + HALF * NAME(fma)(c, ERF_REST(c * c), c);
     return (NAME(normal)){e * ONE_OVER_ROOT_TWO_PI, NAME(choose)(b < HALF, near, NAME(choose)(x < 0, tail, 1 - tail))};
 }

@@ -23,15 +23,15 @@ static tg_tensor as_bias(const tg_operands *o, tg_tensor takes_part) {
 }
 
 /* Query i sees the first i + 1 keys: for the queries from `first` on, `rows` of them. */
-static tg_tensor causal_part(const tg_operands *o, int64_t first, int64_t rows, int64_t keys) {
-    return tg_tril(tg_broadcast_to(tg_number(o->tape, TG_BOOL, 1), TG_SHAPE(rows, keys)), first);
+static tg_tensor causal_bias(const tg_operands *o, int64_t first, int64_t rows, int64_t keys) {
+    return as_bias(o, tg_tril(tg_broadcast_to(tg_number(o->tape, TG_BOOL, 1), TG_SHAPE(rows, keys)), first));
 }
 
 /* What is added to the scores for the mask; *alive tells the rows in which something takes part. */
 static tg_tensor bias_of_mask(const tg_operands *o, tg_tensor mask, bool causal, tg_tensor *alive) {
     tg_axes   keys = TG_AXES(-1);
     tg_tensor bias = o->type[MASK].dtype == TG_BOOL ? as_bias(o, mask) : mask;
-    if (causal) bias = tg_add(bias, as_bias(o, causal_part(o, 0, size_at(&o->type[Q], 2), size_at(&o->type[K], 2))));
+    if (causal) bias = tg_add(bias, causal_bias(o, 0, size_at(&o->type[Q], 2), size_at(&o->type[K], 2)));
     *alive = tg_any_axes(tg_ne(bias, -(double)INFINITY), keys, true);
     return tg_where(*alive, bias, 0);
 }
@@ -43,20 +43,21 @@ static tg_tensor attend(tg_tensor q, tg_tensor k, tg_tensor v, tg_tensor bias, d
 }
 
 /* In parts of so many queries, or of an eighth of them, each with the keys that its last query sees: what is behind them, up to half of
- * all scores, is not computed. */
+ * all scores, is not computed. With dropout all at once, with all keys, as PyTorch draws its numbers. */
 enum { PART = 128, MOST_PARTS = 8 };
 
-static tg_tensor attend_causally(const tg_operands *o, tg_tensor q, tg_tensor k, tg_tensor v) {
+static tg_tensor attend_causally(const tg_operands *o, tg_tensor q, tg_tensor k, tg_tensor v, double dropout) {
     int64_t   queries = size_at(&o->type[Q], 2), all_keys = size_at(&o->type[K], 2);
-    int64_t   rows = (queries + MOST_PARTS - 1) / MOST_PARTS;
+    bool      whole = dropout > 0;
+    int64_t   rows = whole ? queries : (queries + MOST_PARTS - 1) / MOST_PARTS;
     tg_tensor part[MOST_PARTS] = {{0}};
     int       parts = 0;
     if (rows < PART) rows = PART;
     for (int64_t first = 0; first < queries || !parts; first += rows) {
-        int64_t   last = first + rows < queries ? first + rows : queries, keys = last < all_keys ? last : all_keys;
-        tg_tensor bias = as_bias(o, causal_part(o, first, last - first, keys));
-        part[parts++] =
-            attend(tg_slice(q, -2, first, last, 1), tg_slice(k, -2, 0, keys, 1), tg_slice(v, -2, 0, keys, 1), bias, 0);
+        int64_t   last = first + rows < queries ? first + rows : queries, keys = whole || last > all_keys ? all_keys : last;
+        tg_tensor bias = causal_bias(o, first, last - first, keys);
+        part[parts++] = attend(tg_slice(q, -2, first, last, 1), tg_slice(k, -2, 0, keys, 1), tg_slice(v, -2, 0, keys, 1),
+                               bias, dropout);
     }
     return parts == 1 ? part[0] : tg_concat(tg_list_from(parts, part), -2);
 }
@@ -65,11 +66,8 @@ static tg_tensor attention(const tg_operands *o, const tg_tensor *x, const tg_at
     const tg_type *q = &o->type[Q];
     double         scale = options->scale != 0 ? options->scale : 1 / sqrt((double)q->dims[q->rank - 1]);
     tg_tensor      scaled = tg_mul(x[Q], scale), bias = TG_NONE, alive = TG_NONE;
-    if (options->causal && !o->present[MASK] && options->dropout == 0) return attend_causally(o, scaled, x[K], x[V]);
-    if (o->present[MASK])
-        bias = bias_of_mask(o, x[MASK], options->causal, &alive);
-    else if (options->causal)
-        bias = as_bias(o, causal_part(o, 0, size_at(q, 2), size_at(&o->type[K], 2)));
+    if (options->causal && !o->present[MASK]) return attend_causally(o, scaled, x[K], x[V], options->dropout);
+    if (o->present[MASK]) bias = bias_of_mask(o, x[MASK], options->causal, &alive);
     tg_tensor y = attend(scaled, x[K], x[V], bias, options->dropout);
     return tg_is_none(alive) ? y : tg_where(alive, y, 0);
 }

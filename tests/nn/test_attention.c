@@ -255,6 +255,23 @@ START_TEST(dropout_drops_weights) {
 }
 END_TEST
 
+/* Dropout draws a number for each query and key, seen or not, as with the mask. */
+START_TEST(dropout_of_many_queries) {
+    tg_tape  *tape = tg_tape_new();
+    int64_t   queries = sizes[_i][0], keys = sizes[_i][1];
+    tg_tensor q = tg_normal(tape, TG_F64, TG_SHAPE(queries, 3), 0, 1), k = tg_normal(tape, TG_F64, TG_SHAPE(keys, 3), 0, 1);
+    tg_tensor mask = tg_tril(tg_full(tape, TG_BOOL, TG_SHAPE(queries, keys), 1), 0), y[2];
+    for (int masked = 0; masked < 2; masked++) {
+        tg_attention_options options = {.dropout = 0.5, .causal = !masked};
+        tg_seed(tape, 5);
+        y[masked] = tg_scaled_dot_product_attention(q, k, k, masked ? mask : TG_NONE, &options);
+        ck_assert_int_eq(tg_run_pending(tape), TG_OK);
+    }
+    check_near(y[0], y[1]);
+    finish(tape);
+}
+END_TEST
+
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 static tg_tensor of(tg_tape *tape, int64_t rows, int64_t columns) {
@@ -299,6 +316,7 @@ Suite *suite_attention(void) {
     tcase_add_test(tcase, a_mask_that_is_added_has_gradients);
     tcase_add_loop_test(tcase, large_scores_do_not_overflow, 0, 2);
     tcase_add_loop_test(tcase, many_queries_see_what_is_before_them, 0, sizeof sizes / sizeof *sizes);
+    tcase_add_loop_test(tcase, dropout_of_many_queries, 0, sizeof sizes / sizeof *sizes);
     tcase_add_test(tcase, dropout_drops_weights);
     tcase_add_test(tcase, what_it_rejects);
     suite_add_tcase(suite, tcase);
