@@ -52,7 +52,7 @@ typedef struct tg_host {
 
     /* `bytes` of memory, aligned as malloc's; NULL when there is none. And gives it back, with the same number of bytes. All memory
      * of the tape comes from here, the tape itself included. Kernels may ask for some on the threads of a run, one at a time. Both,
-     * or neither: then malloc and free. */
+     * or neither: then malloc and free; and Linux is asked to back what is 4 MiB or larger with huge pages (madvise). */
     void *(*allocate)(void *context, size_t bytes);
     void (*release)(void *context, void *memory, size_t bytes);
 

@@ -3,19 +3,42 @@
  * SPDX-License-Identifier: MIT */
 #include "core/memory.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 static bool passes_limit(const tgi_memory *memory, size_t bytes) {
     size_t limit = memory->host.memory_limit;
     return limit && (memory->bytes > limit || bytes > limit - memory->bytes);
 }
 
+/* ---- malloc's memory, in huge pages where it is large --------------------------------------------------------------- */
+
+enum { HUGE_PAGE = 2 << 20, LARGE = 2 * HUGE_PAGE };
+
+/* Asks the kernel for huge pages, which it may refuse: with pages of 4 KB, what passes through memory once waits for their addresses, and
+ * for each of them to be cleared when it is first touched. */
+static void *allocate(size_t bytes) {
+    char *block = malloc(bytes);
+#ifdef MADV_HUGEPAGE
+    if (block && bytes >= LARGE) {
+        size_t before = HUGE_PAGE - (uintptr_t)block % HUGE_PAGE;
+        madvise(block + before, (bytes - before) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    }
+#endif
+    return block;
+}
+
+/* ---- counted ------------------------------------------------------------------------------------------------------ */
+
 void *tgi_memory_take(tgi_memory *memory, size_t bytes) {
     const tg_host *host = &memory->host;
     memory->limited = passes_limit(memory, bytes);
     if (memory->limited) return NULL;
-    void *block = host->allocate ? host->allocate(host->context, bytes) : malloc(bytes);
+    void *block = host->allocate ? host->allocate(host->context, bytes) : allocate(bytes);
     if (!block) return NULL;
     memory->bytes += bytes;
     if (memory->bytes > memory->peak) memory->peak = memory->bytes;

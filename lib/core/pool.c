@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { ALIGNMENT = 64, SMALLEST = 16 };
+enum { ALIGNMENT = 64, SMALLEST = 16, STAGGERS = 13 };
 
 struct tgi_buffer {
     tgi_buffer *next_free;
@@ -27,16 +27,22 @@ static void *memory_of(tgi_buffer *buffer) {
     return (char *)buffer + ALIGNMENT;
 }
 
-/* With its header, and what it takes to align it. */
+static bool is_staggered(int size_class) {
+    return tgi_size_class_bytes(size_class, SMALLEST) >= TGI_STAGGERED;
+}
+
+/* With its header, and what it takes to align it and to stagger it. */
 static size_t bytes_of(int size_class) {
-    return tgi_size_class_bytes(size_class, SMALLEST) + 2 * ALIGNMENT;
+    size_t stagger = is_staggered(size_class) ? (STAGGERS - 1) * TGI_STAGGER : 0;
+    return tgi_size_class_bytes(size_class, SMALLEST) + 2 * ALIGNMENT + stagger;
 }
 
 static tgi_buffer *new_buffer(tgi_pool *pool, int size_class) {
     void *block = tgi_memory_take(pool->memory, bytes_of(size_class));
     if (!block && pool->memory->limited && tgi_pool_trim(pool, 0)) block = tgi_memory_take(pool->memory, bytes_of(size_class));
     if (!block) return NULL;
-    size_t      to_line = (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
+    size_t to_line = (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
+    if (is_staggered(size_class)) to_line += (size_t)(pool->staggered++ % STAGGERS) * TGI_STAGGER;
     tgi_buffer *buffer = (tgi_buffer *)((char *)block + to_line);
     *buffer = (tgi_buffer){.next = pool->all, .block = block, .size_class = size_class};
     pool->all = buffer;

@@ -16,7 +16,8 @@ typedef struct tgi_pool {
     tgi_memory *memory; /* where they come from */
     tgi_buffer *free[TGI_SIZE_CLASSES];
     tgi_buffer *all;
-    size_t      bytes; /* of all buffers, taken or not */
+    size_t      bytes;     /* of all buffers, taken or not */
+    unsigned    staggered; /* how many buffers were (TGI_STAGGER) */
 } tgi_pool;
 
 /* At least `bytes`, aligned to 64, not initialised; NULL when there is no memory. Before the host's limit counts,

@@ -60,7 +60,8 @@ static void take_memory(allocator *a, uint32_t i) {
         a->unused = s;
     } else {
         a->b->offsets[i] = a->bytes;
-        a->bytes = tgi_add_bytes(a->bytes, (tgi_size_class_bytes(size_class, LINE) + LINE - 1) / LINE * LINE);
+        size_t bytes = (tgi_size_class_bytes(size_class, LINE) + LINE - 1) / LINE * LINE;
+        a->bytes = tgi_add_bytes(a->bytes, bytes < TGI_STAGGERED ? bytes : bytes + TGI_STAGGER);
     }
 }
 

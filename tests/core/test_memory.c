@@ -1,9 +1,13 @@
 /* tests/core/test_memory.c: a tape's memory comes from its host, within the host's limit, and all of it goes back.
  *
  * SPDX-License-Identifier: MIT */
-#include <stdint.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "core/tape.h"
 #include "support.h"
@@ -116,6 +120,37 @@ START_TEST(no_host_is_the_librarys_own_way) {
     tg_tape_free(other);
 }
 END_TEST
+
+#ifdef MADV_HUGEPAGE
+/* Whether the kernel was asked to back that with huge pages, as it tells itself. */
+static bool is_marked_for_huge_pages(const void *memory) {
+    uintptr_t first = 0, end = 0, at = (uintptr_t)memory;
+    bool      marked = false;
+    char      line[512];
+    FILE     *maps = fopen("/proc/self/smaps", "r");
+    while (maps && fgets(line, sizeof line, maps)) {
+        sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &first, &end);
+        if (first <= at && at < end && !strncmp(line, "VmFlags:", 8)) marked = strstr(line, " hg") != NULL;
+    }
+    if (maps) fclose(maps);
+    return marked;
+}
+
+START_TEST(large_memory_is_asked_for_in_huge_pages) {
+    enum { BYTES = 16 << 20, SMALL = 1 << 20 };
+    tgi_memory memory = {.bytes = 0};
+    char      *block = tgi_memory_take(&memory, BYTES), *small = tgi_memory_take(&memory, SMALL);
+    void      *known = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(known != MAP_FAILED);
+    bool kernel_tells = !madvise(known, BYTES, MADV_HUGEPAGE) && is_marked_for_huge_pages(known);
+    ck_assert_int_eq(is_marked_for_huge_pages(block + BYTES / 2), kernel_tells);
+    ck_assert(!is_marked_for_huge_pages(small + SMALL / 2));
+    munmap(known, BYTES);
+    tgi_memory_give(&memory, block, BYTES);
+    tgi_memory_give(&memory, small, SMALL);
+}
+END_TEST
+#endif
 
 START_TEST(one_function_without_the_other_is_no_host) {
     account a;
@@ -357,6 +392,9 @@ Suite *suite_memory(void) {
     tcase_add_test(where, all_memory_is_the_hosts_and_goes_back_with_its_size);
     tcase_add_test(where, each_allocation_of_the_host_may_fail);
     tcase_add_test(where, no_host_is_the_librarys_own_way);
+#ifdef MADV_HUGEPAGE
+    tcase_add_test(where, large_memory_is_asked_for_in_huge_pages);
+#endif
     tcase_add_test(where, one_function_without_the_other_is_no_host);
     suite_add_tcase(suite, where);
     TCase *limit = tcase_create("limit");

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/pool.h"
@@ -44,6 +45,35 @@ START_TEST(live_buffers_do_not_overlap) {
         for (size_t j = 0; j < bytes_for(i); j++)
             if (buffers[i][j] != (char)i) ck_abort_msg("byte %zu of buffer %d was overwritten", j, i);
     tgi_pool_free(&pool);
+}
+END_TEST
+
+static void *allocate_pages(void *context, size_t bytes) {
+    (void)context;
+    return aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+}
+
+static void release_pages(void *context, void *memory, size_t bytes) {
+    (void)context;
+    (void)bytes;
+    free(memory);
+}
+
+START_TEST(large_buffers_begin_at_different_places_of_a_page) {
+    enum { STREAMS = 8, BYTES = 1 << 20, APART = 256 };
+    tgi_memory memory = {.host = {.allocate = allocate_pages, .release = release_pages}};
+    tgi_pool   pool = {.memory = &memory};
+    intptr_t   place[STREAMS];
+    for (int i = 0; i < STREAMS; i++) {
+        char *buffer = tgi_pool_take(&pool, BYTES);
+        memset(buffer, i, BYTES);
+        place[i] = (intptr_t)((uintptr_t)buffer % 4096);
+        ck_assert_int_eq(place[i] % 64, 0);
+        for (int j = 0; j < i; j++)
+            ck_assert_int_ge(labs(place[i] - place[j]), APART);
+    }
+    tgi_pool_free(&pool);
+    ck_assert_uint_eq(memory.bytes, 0);
 }
 END_TEST
 
@@ -126,6 +156,7 @@ Suite *suite_pool(void) {
     tcase_add_test(tcase, buffers_are_aligned_and_as_large_as_asked);
     tcase_add_test(tcase, an_empty_buffer_is_one);
     tcase_add_test(tcase, live_buffers_do_not_overlap);
+    tcase_add_test(tcase, large_buffers_begin_at_different_places_of_a_page);
     tcase_add_test(tcase, what_was_given_back_comes_again);
     tcase_add_loop_test(tcase, a_class_spans_a_quarter, 0, 10);
     tcase_add_test(tcase, a_cycle_adds_nothing);
