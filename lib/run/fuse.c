@@ -14,6 +14,7 @@
  *   - A view shows memory that an assign will overwrite: what reads it afterwards reads the copy that it has by then.
  *   - In the group of an assign nothing can fail, nor between it and what would be run again.
  *   - What was made long before may be computed again in the group that reads it (rematerialize.c).
+ *   - Single numbers that are known from the start come first of all.
  *
  * Gives the units in their order, the fused ops of each group in theirs, and of each value whether it must be in memory, because another
  * unit reads it or it lasts, and which unit reads it last. After this pass the order of all work is settled.
@@ -468,6 +469,38 @@ static tg_status add(fuser *f, uint32_t i) {
     return join(f, &c, k, &found);
 }
 
+/* ---- single numbers that are known from the start --------------------------------------------------------------------- */
+
+static bool is_known(const tgi_plan_builder *b, const tgi_source *s) {
+    const tgi_node *base = tgi_base_node(b, s->base);
+    return !base->view && (s->base & TGI_OUTSIDE || !base->op->infer || b->fusion[s->base].made);
+}
+
+static bool is_known_number(const tgi_plan_builder *b, const tgi_candidate *c) {
+    for (uint32_t j = 0; j < c->count; j++)
+        if (!is_known(b, &c->sources[j])) return false;
+    return c->kind == TGI_FUSED_LOOP && c->rank == 0;
+}
+
+/* Puts them into a first unit, up to the first assign, or the first kernel that may fail. A gradient often begins with one, such as 1 / n:
+ * it can be in the group of what it is the gradient of then. */
+static tg_status add_known_numbers(fuser *f) {
+    tgi_plan_builder *b = f->b;
+    for (uint32_t i = 0; i < b->count; i++) {
+        tgi_candidate c;
+        fit           found = {.split = TGI_JOINS, .multiple = 1};
+        if (!is_run(b, i)) continue;
+        if (tgi_instruction(b, i)->op->effect) break;
+        if (tgi_classify(b, i, &c)) {
+            if (!is_known_number(b, &c)) continue;
+            if (!b->unit_count && new_group(b, &c, &found) == TGI_NONE) return TG_ERR_MEMORY;
+            if (join(f, &c, 0, &found)) return TG_ERR_MEMORY;
+        } else if (!tgi_is_safe(b, i) && tgi_instruction(b, i)->op->linearity != TG_LINEAR_EACH)
+            break;
+    }
+    return TG_OK;
+}
+
 tg_status tgi_fuse(tgi_plan_builder *b) {
     fuser f = {.b = b};
     b->fusion = tgi_builder_take(b, b->capacity, sizeof *b->fusion);
@@ -476,7 +509,8 @@ tg_status tgi_fuse(tgi_plan_builder *b) {
     tgi_begin_leaf_access(b);
     for (uint32_t i = 0; i < b->count; i++)
         b->fusion[i] = (tgi_fusion){.unit = TGI_NONE, .last_unit = TGI_NONE};
+    if (add_known_numbers(&f)) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < b->count; i++)
-        if (add(&f, i)) return TG_ERR_MEMORY;
+        if (!b->fusion[i].made && add(&f, i)) return TG_ERR_MEMORY;
     return TG_OK;
 }

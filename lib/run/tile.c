@@ -360,6 +360,8 @@ enum { MOST_STREAMS = 8, OPS_OF_STREAM = 5, TILES_OF_STREAM = 4, LINE = 64 };
 /* Bytes of streams that are in no cache; and then of the widest operand in a tile. */
 enum { LONG_STREAMS = 16 << 20, SHORT_TILE_BYTES = 8192 };
 
+enum { REGISTER_BYTES = 256 << 10 };
+
 static void add_stream(tgi_group *g, tgi_stream s) {
     for (uint32_t k = 0; k < g->stream_count; k++)
         if (g->streams[k].base == s.base && g->streams[k].offset == s.offset) return;
@@ -393,13 +395,13 @@ static int64_t bytes_of_streams(const tgi_group *g) {
     return width * g->rows * g->columns;
 }
 
-/* The pieces of long streams that a tile and the next one have are to stay in the caches, with the registers. Where all is there from before,
- * longer tiles cost less. */
+/* The registers are to stay in a second-level cache, and with them the pieces of long streams that a tile and the next one have. Where all is
+ * there from before, longer tiles cost less. */
 static void shorten_tiles(const tiler *t, int64_t rows_multiple) {
     tgi_group *g = t->g;
-    int64_t    least = g->tile >= g->columns ? rows_multiple * g->columns : TG_BLOCK_ELEMENTS;
-    if (bytes_of_streams(g) < LONG_STREAMS) return;
-    while (g->tile * (int64_t)t->width > SHORT_TILE_BYTES && g->tile % (2 * least) == 0)
+    int64_t    least = g->tile >= g->columns ? rows_multiple * g->columns : TG_BLOCK_ELEMENTS, width = (int64_t)t->width;
+    int64_t    registers = g->registers * width, most = bytes_of_streams(g) < LONG_STREAMS ? INT64_MAX : SHORT_TILE_BYTES;
+    while ((g->tile * width > most || g->tile * registers > REGISTER_BYTES) && g->tile % (2 * least) == 0)
         g->tile /= 2;
 }
 

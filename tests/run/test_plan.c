@@ -1,4 +1,4 @@
-/* tests/run/test_plan.c: what is planned, found again, fused and dropped, as tg_stats tells it; and eager mode.
+/* tests/run/test_plan.c: what is planned, found again and dropped, as tg_stats tells it; and eager mode.
  *
  * SPDX-License-Identifier: MIT */
 #include "support.h"
@@ -224,76 +224,7 @@ START_TEST(the_plan_not_used_for_longest_goes_first) {
 }
 END_TEST
 
-/* ---- groups ------------------------------------------------------------------------------------------------------ */
-
-START_TEST(a_layer_with_its_gradients_is_one_group) {
-    tg_tape  *tape = tg_tape_new();
-    tg_tensor x = tg_randn(tape, TG_F64, TG_SHAPE(40, 24)), w = tg_parameter(tape, "w", tg_randn(tape, TG_F64, TG_SHAPE(24)));
-    tg_set_keep(tape, TG_KEEP_ASKED);
-    ck_assert(!tg_backward(tg_sum(tg_square(tg_layer_norm(x, 1, w, 0, 1e-5)))) && !tg_run(tape));
-    tg_figures f = tg_stats(tape);
-    ck_assert_int_eq(f.groups, 1);
-    ck_assert_int_eq(f.kernels, 0);
-    ck_assert_int_gt(f.fused, 10);
-    ck_assert_int_eq((int64_t)f.block_bytes, 0);
-    finish(tape);
-}
-END_TEST
-
-/* Nothing of the size of the logits is in memory but the logits and their gradient. */
-START_TEST(cross_entropy_with_its_gradient_goes_over_the_logits_once) {
-    enum { SAMPLES = 40, CLASSES = 300 };
-    float bits[2][SAMPLES * CLASSES];
-    for (int eager = 0; eager < 2; eager++) {
-        tg_tape  *tape = tg_tape_new();
-        tg_tensor x = tg_parameter(tape, "x", tg_randn(tape, TG_F32, TG_SHAPE(SAMPLES, CLASSES)));
-        tg_tensor classes = tg_fmod(tg_arange(tape, TG_I64, 0, SAMPLES, 1), 7);
-        ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_run(tape) && !tg_set_eager(tape, eager));
-        ck_assert(!tg_backward(tg_cross_entropy(x, classes, NULL)) && !tg_run(tape));
-        ck_assert(!tg_read(tg_grad(x), bits[eager], SAMPLES * CLASSES));
-        if (!eager) ck_assert_int_lt((int64_t)tg_stats(tape).block_bytes, SAMPLES * CLASSES);
-        finish(tape);
-    }
-    ck_assert_mem_eq(bits[0], bits[1], sizeof bits[0]);
-}
-END_TEST
-
-/* A layer of a stack of inputs whose weights are small, and what comes behind it. */
-START_TEST(a_small_product_is_in_the_group_of_its_bias_and_activation) {
-    enum { INPUTS = 7 * 131, UNITS = 35 };
-    float y[2][INPUTS * UNITS];
-    for (int eager = 0; eager < 2; eager++) {
-        tg_tape  *tape = tg_tape_new();
-        tg_tensor x = tg_randn(tape, TG_F32, TG_SHAPE(7, 131, 20)), w = tg_randn(tape, TG_F32, TG_SHAPE(20, UNITS));
-        tg_tensor b = tg_randn(tape, TG_F32, TG_SHAPE(UNITS));
-        ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_run(tape) && !tg_set_eager(tape, eager));
-        tg_tensor h = tg_softmax(tg_relu(tg_add(tg_matmul(x, w), b)), -1);
-        ck_assert(!tg_keep(h) && !tg_read(h, y[eager], INPUTS * UNITS));
-        if (!eager) ck_assert_int_eq(tg_stats(tape).groups, 1);
-        if (!eager) ck_assert_int_eq(tg_stats(tape).kernels, 0);
-        finish(tape);
-    }
-    ck_assert_mem_eq(y[0], y[1], sizeof y[0]);
-}
-END_TEST
-
-START_TEST(a_product_that_is_large_or_of_views_is_a_kernel) {
-    tg_tape *tape = tg_tape_new();
-    tg_set_keep(tape, TG_KEEP_ASKED);
-    tg_tensor x = tg_full(tape, TG_F64, TG_SHAPE(70, 60), 1);
-    tg_tensor small = tg_full(tape, TG_F64, TG_SHAPE(60, 68), 1), large = tg_full(tape, TG_F64, TG_SHAPE(60, 1093), 1);
-    ck_assert(!tg_run(tape));
-    tg_tensor y[4] = {tg_matmul(x, small), tg_matmul(x, large), tg_matmul(x, tg_transpose(x, 0, 1)),
-                      tg_matmul(tg_slice(x, 1, 0, 30, 1), tg_slice(small, 0, 0, 30, 1))};
-    for (int i = 0; i < 4; i++)
-        ck_assert(!tg_keep(y[i]));
-    ck_assert(!tg_run(tape));
-    ck_assert_int_eq(tg_stats(tape).kernels, 3);
-    for (int i = 0; i < 4; i++)
-        ck_assert_double_eq(((const double *)tg_data(y[i]))[4000], i < 3 ? 60 : 30);
-    finish(tape);
-}
-END_TEST
+/* ---- figures ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(a_chain_takes_the_memory_of_two_links) {
     tg_tape *tape = tg_tape_new();
@@ -472,7 +403,7 @@ END_TEST
 
 Suite *suite_plan(void) {
     Suite *suite = suite_create("run/plan");
-    TCase *cache = tcase_create("cache"), *group = tcase_create("group"), *dropped = tcase_create("dropped"),
+    TCase *cache = tcase_create("cache"), *figures = tcase_create("figures"), *dropped = tcase_create("dropped"),
           *eager = tcase_create("eager");
     tcase_add_test(cache, a_step_recorded_again_finds_its_plan_whatever_its_numbers);
     tcase_add_test(cache, the_same_step_twice_without_a_rewind_has_one_plan_and_two_results);
@@ -484,13 +415,9 @@ Suite *suite_plan(void) {
     tcase_add_test(cache, two_parts_that_are_alike_share_a_plan_and_no_value);
     tcase_add_test(cache, the_plan_not_used_for_longest_goes_first);
     suite_add_tcase(suite, cache);
-    tcase_add_test(group, a_layer_with_its_gradients_is_one_group);
-    tcase_add_test(group, cross_entropy_with_its_gradient_goes_over_the_logits_once);
-    tcase_add_test(group, a_small_product_is_in_the_group_of_its_bias_and_activation);
-    tcase_add_test(group, a_product_that_is_large_or_of_views_is_a_kernel);
-    tcase_add_test(group, a_chain_takes_the_memory_of_two_links);
-    tcase_add_test(group, no_tape_has_no_figures);
-    suite_add_tcase(suite, group);
+    tcase_add_test(figures, a_chain_takes_the_memory_of_two_links);
+    tcase_add_test(figures, no_tape_has_no_figures);
+    suite_add_tcase(suite, figures);
     tcase_add_test(dropped, trimming_changes_no_bit);
     tcase_add_test(dropped, trimming_gives_back_what_was_rewound);
     tcase_add_test(dropped, what_was_dropped_is_computed_again);
