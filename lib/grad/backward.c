@@ -129,11 +129,13 @@ static inline bool is_like(const tgi_node *node, const tgi_node *operand) {
     return node->dtype == operand->dtype && tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims);
 }
 
-/* What a rule gave, summed to the shape of its operand. */
+/* What a rule gave, summed to the shape of its operand: of the negative of much the sum is negated, which is less. */
 static tg_tensor unbroadcast(tg_tape *tape, tg_tensor g, uint32_t operand) {
     const tgi_node *node = tgi_node_at(tape, operand);
     if (check_gradient(tape, g, node) || is_like(tgi_node_at(tape, tgi_index(g)), node)) return g;
-    return tgi_sum_to(g, tgi_tensor(tape, operand));
+    const tgi_node *made = tgi_node_at(tape, tgi_index(g));
+    tg_tensor       to = tgi_tensor(tape, operand);
+    return tgi_is_neg(made->op) ? tg_neg(tgi_sum_to(tgi_tensor(tape, made->in[0]), to)) : tgi_sum_to(g, to);
 }
 
 /* Adds `g` to the gradient of an instruction that is wanted. As a rule it needs no closer look. */

@@ -91,11 +91,20 @@ static tg_tensor gelu_curve(tg_tensor x) {
 
 /* ---- gradient rules ---------------------------------------------------------------------------------------------- */
 
+/* What a row of the table gives for the g before it was broadcast, in the shape of g: a view where g went no further into it. */
+static tg_tensor stretched(tg_tensor gradient, tg_tensor g, const tg_rule_call *call) {
+    if (gradient.ref == g.ref) return call->g;
+    if (!tg_valid(gradient)) return gradient;
+    tg_shape shape = tg_shape_of(call->g);
+    return tg_shape_equal(tg_shape_of(gradient), shape) ? gradient : tg_broadcast_to(gradient, shape);
+}
+
 #define RULE(rule, gradient, ...) \
     static tg_tensor rule(const tg_rule_call *call) { \
-        tg_tensor g = call->g, y = call->y, __VA_ARGS__; \
-        (void)g, (void)y; \
-        return gradient; \
+        tg_tensor g = tgi_before_broadcast(call->g), y = call->y, __VA_ARGS__; \
+        (void)y; \
+        tg_tensor given = gradient; \
+        return g.ref == call->g.ref ? given : stretched(given, g, call); \
     }
 #define UNARY(name, dtypes, formula, gradient) \
     RULE(name##_rule, ((void)x, gradient), x = call->x[0]) \
@@ -185,6 +194,10 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
     static DEFINE_BINARY(name, name, tg_infer_elementwise, LOOPS_FLOAT, name##_rules, #formula)
 #include "ops/elementwise_table.h"
 
+bool tgi_is_neg(const tg_op *op) {
+    return op->loops && tgi_loop_of(op, TG_F64) == tgi_neg_f64;
+}
+
 bool tgi_is_mul(const tg_op *op) {
     return op->loops && tgi_loop_of(op, TG_F64) == tgi_mul_f64;
 }
@@ -200,11 +213,13 @@ static tg_status infer_where(tg_infer *call) {
 }
 
 static tg_tensor where_rule_a(const tg_rule_call *call) {
-    return tg_where(call->x[0], call->g, 0);
+    tg_tensor g = tgi_before_broadcast(call->g);
+    return stretched(tg_where(call->x[0], g, 0), g, call);
 }
 
 static tg_tensor where_rule_b(const tg_rule_call *call) {
-    return tg_where(call->x[0], 0, call->g);
+    tg_tensor g = tgi_before_broadcast(call->g);
+    return stretched(tg_where(call->x[0], 0, g), g, call);
 }
 
 static tg_rule *const where_rules[] = {NULL, where_rule_a, where_rule_b};
@@ -231,7 +246,8 @@ tg_tensor(tg_where)(tg_tensor condition, tg_tensor a, tg_tensor b) {
 /* ---- cast: an op for each dtype that is cast to ------------------------------------------------------------------ */
 
 static tg_tensor cast_rule(const tg_rule_call *call) {
-    return tg_cast(call->g, tg_dtype_of(call->x[0]));
+    tg_tensor g = tgi_before_broadcast(call->g);
+    return stretched(tg_cast(g, tg_dtype_of(call->x[0])), g, call);
 }
 
 static tg_rule *const cast_rules[] = {cast_rule};

@@ -44,10 +44,17 @@ tgi_added_part tgi_added_part_of(const tgi_node *node, int i);
 
 /* Ops of which it is known otherwise which elements go where: scatter_add adds to what gather would take, at_index goes the way back from
  * a gather of one element of each row. */
-extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_at_index_op, tgi_matmul_op, tgi_sum_op;
+extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_at_index_op, tgi_matmul_op, tgi_sum_op, tgi_broadcast_to_op;
 
-/* Whether it is the op of tg_mul. */
+/* What x, which is valid, is a broadcast of, if tg_broadcast_to made it; else x. */
+static inline tg_tensor tgi_before_broadcast(tg_tensor x) {
+    const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
+    return __builtin_expect(node->op == &tgi_broadcast_to_op, 0) ? tgi_tensor(x.tape, node->in[0]) : x;
+}
+
+/* Whether it is the op of tg_mul, or tg_neg. */
 bool tgi_is_mul(const tg_op *op);
+bool tgi_is_neg(const tg_op *op);
 
 /* Adds x to the elements at `place`, which has its shape and dtype; where several of them are the same one, in row-major order. */
 void tgi_add_to_place(const tg_array *x, const tg_array *place);

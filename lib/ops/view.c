@@ -232,7 +232,7 @@ static tg_tensor broadcast_to_batch(const tg_batch_call *call) {
 
 static tg_rule *const broadcast_to_rules[] = {broadcast_to_rule};
 
-static const tg_op broadcast_to = {"broadcast_to",
+const tg_op tgi_broadcast_to_op = {"broadcast_to",
                                    1,
                                    infer_broadcast_to,
                                    .view = broadcast_to_view,
@@ -240,7 +240,7 @@ static const tg_op broadcast_to = {"broadcast_to",
                                    .batch = broadcast_to_batch};
 
 tg_tensor(tg_broadcast_to)(tg_tensor x, tg_shape shape) {
-    return record_with_shape(&broadcast_to, x, shape);
+    return record_with_shape(&tgi_broadcast_to_op, x, shape);
 }
 
 tg_tensor tgi_full(tg_tape *tape, const char *what, tg_dtype dtype, tg_shape shape, double value) {

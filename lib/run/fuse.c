@@ -106,7 +106,7 @@ static bool reads_own_tile(const tgi_plan_builder *b, const tgi_group *g, const 
     if (s->offset != 0) return false;
     if (!v || !v->made) /* a leaf that an assign of the group writes */
         return tgi_leaf_of(s->node) && !per_row && access == TGI_CONTIGUOUS;
-    if (v->kind == TGI_FUSED_BLOCK_REDUCE) return false;
+    if (v->kind == TGI_FUSED_BLOCK_REDUCE || v->kind == TGI_FUSED_SIDE_BY_SIDE) return false;
     if (v->per_row) return access == (per_row ? TGI_CONTIGUOUS : TGI_PER_ROW) || (access == TGI_SCALAR && one_row);
     return !per_row && (access == TGI_CONTIGUOUS || (access == TGI_SCALAR && one_element));
 }
@@ -390,7 +390,7 @@ static tg_status join(fuser *f, tgi_candidate *c, uint32_t k, const fit *found) 
     v->kind = (uint8_t)c->kind;
     v->per_row = found->per_row || c->kind == TGI_FUSED_ROW_REDUCE;
     v->made = c->kind != TGI_FUSED_ASSIGN; /* which has no value of its own */
-    v->in_memory = c->kind == TGI_FUSED_BLOCK_REDUCE || (v->made && b->liveness[c->i].lasts);
+    v->in_memory = c->kind == TGI_FUSED_BLOCK_REDUCE || c->kind == TGI_FUSED_SIDE_BY_SIDE || (v->made && b->liveness[c->i].lasts);
     b->units[k].rows_multiple = found->multiple;
     bool by_element = !found->per_row && c->kind != TGI_FUSED_ROW_KERNEL;
     for (uint32_t j = 0; j < c->count; j++)
@@ -495,6 +495,7 @@ static tg_status add_known_numbers(fuser *f) {
             if (!is_known_number(b, &c)) continue;
             if (!b->unit_count && new_group(b, &c, &found) == TGI_NONE) return TG_ERR_MEMORY;
             if (join(f, &c, 0, &found)) return TG_ERR_MEMORY;
+            b->units[0].node = 0; /* a run that stops before it has done nothing */
         } else if (!tgi_is_safe(b, i) && tgi_instruction(b, i)->op->linearity != TG_LINEAR_EACH)
             break;
     }

@@ -131,6 +131,31 @@ START_TEST(broadcast_operands_get_the_sum) {
 }
 END_TEST
 
+static int occurrences(const char *text, const char *of) {
+    int count = 0;
+    for (; (text = strstr(text, of)); text++)
+        count++;
+    return count;
+}
+
+/* Of the sum of (a - row)^2 all elements are in -2 (a - row) alone, and in its negative, which nobody reads: 2 g is one number, and the sum
+ * over the rows is negated. */
+START_TEST(what_is_the_same_for_all_elements_is_computed_once) {
+    enum { ROWS = 100, COLUMNS = 3 };
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = tg_arange(tape, TG_F64, 0, ROWS * COLUMNS, 1), row = PARAMETER(tape, "row", 1, 2, 3);
+    tg_tensor loss = tg_sum(tg_square(tg_sub(tg_reshape(a, TG_SHAPE(ROWS, COLUMNS)), row)));
+    ck_assert(!tg_backward(loss));
+    FILE *out = tmpfile();
+    ck_assert(!tg_print(tape, out));
+    const char *backward = strstr(text_of(out), "# backward");
+    ck_assert_int_eq(occurrences(backward, "float64 (100, 3) "), 3); /* g is a view */
+    const double sum = 3.0 * ROWS * (ROWS - 1) / 2; /* of the first column */
+    CHECK_IS(tg_grad(row), -2 * (sum - ROWS), -2 * (sum + ROWS - 2 * ROWS), -2 * (sum + 2 * ROWS - 3 * ROWS));
+    finish(tape);
+}
+END_TEST
+
 /* ---- only wanted paths ------------------------------------------------------------------------------------------- */
 
 /* The deep branch holds constants alone: differentiating it would record much. */
@@ -274,6 +299,7 @@ static void add_graphs(Suite *suite) {
     tcase_add_test(tcase, a_loss_that_is_a_leaf);
     tcase_add_test(tcase, a_leaf_used_by_nothing_has_no_gradient);
     tcase_add_test(tcase, broadcast_operands_get_the_sum);
+    tcase_add_test(tcase, what_is_the_same_for_all_elements_is_computed_once);
     tcase_add_test(tcase, paths_to_no_parameter_are_not_walked);
     tcase_add_test(tcase, what_does_not_lead_to_the_loss_is_not_walked);
     tcase_add_test(tcase, vjp_walks_to_its_inputs_and_no_further);
