@@ -111,11 +111,12 @@ threads='pthread|sched|signal|unistd'
 vectors='immintrin|arm_neon'
 programs='crt_externs|dlfcn|fcntl|signal|spawn|sys/stat|sys/wait|unistd'
 ranks='mpi|pthread|signal'
+pages='sys/mman'
 files='crt_externs|fcntl|io|jansson|pthread|signal|spawn|sys/ioctl|sys/mman|sys/stat|sys/wait|unistd|windows|zlib'
 blas='cblas|openblas/cblas|blis/cblas|mkl_cblas|Accelerate/Accelerate'
-report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, in mpi what that takes, in emit what a compiler takes, and no other' \
+report_none 'lib/ includes the C library, uthash, in kernels a BLAS, vectors and threads, in io what files take, in mpi what that takes, in emit what a compiler takes, for the memory its pages, and no other' \
     "$(for d in */; do includes "${d%/}"; done | grep ':<' |
-        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors|$threads)\.h>$|^io/.*:<($files)\.h>$|^mpi/.*:<($ranks)\.h>$|^emit/compiler\.c:<($programs)\.h>$")"
+        grep -Ev ":<(($system)\.h|tapegrad(/[a-z]+)?\.h)>$" | grep -Ev "^kernels/.*:<($blas|$vectors|$threads)\.h>$|^io/.*:<($files)\.h>$|^mpi/.*:<($ranks)\.h>$|^emit/compiler\.c:<($programs)\.h>$|^core/memory\.c:<($pages)\.h>$")"
 
 # ---- the tape and the executor know no op ----------------------------------------------------------------------------
 

@@ -229,6 +229,11 @@ struct tg_op {
     int (*reduced)(const tg_type *x, const void *attr);
     const tg_block_reduce *block_reduce;
 
+    /* For speed, too: whether the kernel puts its operands side by side, as a stack along the last axis does: they have one shape and dtype,
+     * and the result one axis more, along which element j is that of operand j. The executor may do that itself, where it makes them.
+     * Anything else is TG_ERR_SHAPE when the op is recorded; NULL: it does not. */
+    bool (*side_by_side)(const tg_type *x, const void *attr);
+
     /* Of an op whose rule is tg_part_rule and which is no view: adds in[0], the gradient of the result, to the elements of `out` that the
      * result's were taken from. out is of the first operand's shape, and holds what was added so far; in[1], in[2] ... are the
      * op's other operands. */

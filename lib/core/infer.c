@@ -82,6 +82,18 @@ int tgi_reduced_of(const tg_op *op, int count, const tg_type *in, const tg_type 
     return good ? axes : TGI_WRONG_AXES;
 }
 
+bool tgi_says_side_by_side(const tg_op *op, int count, const tg_type *in, const void *attr) {
+    return op->side_by_side && !op->random && count && op->side_by_side(in, attr);
+}
+
+static bool are_side_by_side(const tg_infer *call) {
+    const tg_type *x = call->in, *out = &call->out;
+    bool           good = out->rank == x->rank + 1 && out->dims[x->rank] == call->count && out->dtype == x->dtype;
+    for (int j = 0; j < call->count && good; j++)
+        good = call->in[j].dtype == x->dtype && tgi_same_dims(call->in[j].rank, call->in[j].dims, out->rank - 1, out->dims);
+    return good;
+}
+
 /* Whether the sizes are an operand's, some of them in a row, or in the call itself. */
 static bool has_good_dims(const tg_infer *call) {
     const tg_type *out = &call->out;
@@ -128,6 +140,8 @@ static tg_status check_kernel(const tg_infer *call) {
         return tg_refuse(call, TG_ERR_SHAPE, "the op's `lead` gives axes that operand and result do not share");
     if (tgi_reduced_of(op, call->count, call->in, &call->out, call->attr) == TGI_WRONG_AXES)
         return tg_refuse(call, TG_ERR_SHAPE, "the op's `reduced` gives axes that do not leave the result");
+    if (tgi_says_side_by_side(op, call->count, call->in, call->attr) && !are_side_by_side(call))
+        return tg_refuse(call, TG_ERR_SHAPE, "the op's `side_by_side` says what its operands and its result are not");
     return TG_OK;
 }
 
@@ -141,6 +155,6 @@ tg_status tgi_check_result(tg_infer *call) {
     if (op->view) return TG_OK;
     if (call->count && call->count <= TG_MAX_LOOP_OPERANDS && tgi_loop_of(op, call->in[call->count - 1].dtype))
         return check_loop(call);
-    if (op->kernel) return op->lead || op->reduced ? check_kernel(call) : TG_OK;
+    if (op->kernel) return op->lead || op->reduced || op->side_by_side ? check_kernel(call) : TG_OK;
     return op->effect ? TG_OK : tg_refuse(call, TG_ERR_DTYPE, "the op has no code for its operands");
 }

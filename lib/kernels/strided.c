@@ -228,3 +228,36 @@ void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t c
         offset += next_run(walk, runs, index);
     }
 }
+
+/* ---- side by side ------------------------------------------------------------------------------------------------- */
+
+#define DEFINE_INTERLEAVE(suffix, T) \
+    static void interleave_##suffix(int64_t rows, int count, int64_t pitch, const void *const *x, T *out) { \
+        const T *from[TGI_TOGETHER]; \
+        for (int i = 0; i < count; i++) \
+            from[i] = x[i]; \
+        if (count == TGI_TOGETHER) \
+            for (int64_t r = 0; r < rows; r++, out += pitch) \
+                for (int i = 0; i < TGI_TOGETHER; i++) \
+                    out[i] = from[i][r]; \
+        else \
+            for (int64_t r = 0; r < rows; r++, out += pitch) \
+                for (int i = 0; i < count; i++) \
+                    out[i] = from[i][r]; \
+    }
+DEFINE_INTERLEAVE(1, uint8_t)
+DEFINE_INTERLEAVE(4, uint32_t)
+DEFINE_INTERLEAVE(8, uint64_t)
+
+void tgi_interleave(size_t element, int64_t rows, int count, int64_t pitch, const void *const *x, void *out) {
+    for (int i = 0; i < count; i += TGI_TOGETHER) {
+        int   some = count - i < TGI_TOGETHER ? count - i : TGI_TOGETHER;
+        char *to = (char *)out + (size_t)i * element;
+        if (element == 1)
+            interleave_1(rows, some, pitch, x + i, (uint8_t *)to);
+        else if (element == 4)
+            interleave_4(rows, some, pitch, x + i, (uint32_t *)(void *)to);
+        else
+            interleave_8(rows, some, pitch, x + i, (uint64_t *)(void *)to);
+    }
+}

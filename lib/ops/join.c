@@ -70,9 +70,6 @@ static tg_status infer_stack(tg_infer *call) {
 /* How the rows are written: so many at a time that what they take stays in the cache while one operand after the other is put in. */
 enum { ROWS_BYTES = 1 << 15, FEWEST_ROWS = 64, PIECE = 4096 };
 
-/* Operands with one element a row go in together, as many as fill a line of the result. */
-enum { MOST_TOGETHER = 16 };
-
 /* Blocks that lie one after the other, to places `pitch` elements apart; those of one element. */
 #define DEFINE_SPREAD(suffix, T) \
     static void spread_##suffix(int64_t rows, int64_t pitch, const void *from, void *to) { \
@@ -94,26 +91,6 @@ static void spread(tg_dtype dtype, int64_t rows, int64_t block, int64_t pitch, c
         for (int64_t r = 0; r < rows; r++, from += bytes, to += apart)
             tgi_copy_bytes(to, from, bytes);
 }
-
-/* One element a row of each of the arrays, side by side. */
-#define DEFINE_INTERLEAVE(suffix, T) \
-    static void interleave_##suffix(int64_t rows, int count, int64_t pitch, const void *const *x, T *out) { \
-        const T *from[MOST_TOGETHER]; \
-        for (int i = 0; i < count; i++) \
-            from[i] = x[i]; \
-        if (count == MOST_TOGETHER) \
-            for (int64_t r = 0; r < rows; r++, out += pitch) \
-                for (int i = 0; i < MOST_TOGETHER; i++) \
-                    out[i] = from[i][r]; \
-        else \
-            for (int64_t r = 0; r < rows; r++, out += pitch) \
-                for (int i = 0; i < count; i++) \
-                    out[i] = from[i][r]; \
-    }
-DEFINE_INTERLEAVE(f32, float)
-DEFINE_INTERLEAVE(f64, double)
-DEFINE_INTERLEAVE(i64, int64_t)
-DEFINE_INTERLEAVE(b8, uint8_t)
 
 static bool is_row_major(const tg_array *x) {
     int64_t stride = 1;
@@ -148,14 +125,14 @@ static bool is_column(const tg_array *x, int64_t rows) {
 /* The rows of the operands from that one on that are columns, contiguous, and side by side; how many there were. */
 static int put_columns(const tg_kernel_call *call, int first, int64_t all_rows, int64_t row, int64_t rows, int64_t pitch,
                        void *out) {
-    const void *x[MOST_TOGETHER];
+    const void *x[TGI_TOGETHER];
     size_t      width = tg_dtype_size(call->out.dtype);
     int         count = 0;
-    while (count < MOST_TOGETHER && first + count < call->count && is_column(&call->in[first + count], all_rows)) {
+    while (count < TGI_TOGETHER && first + count < call->count && is_column(&call->in[first + count], all_rows)) {
         x[count] = (const char *)call->in[first + count].data + (size_t)row * width;
         count++;
     }
-    if (count) (void)TGI_DISPATCH_ANY(call->out.dtype, interleave, rows, count, pitch, x, out);
+    tgi_interleave(width, rows, count, pitch, x, out);
     return count;
 }
 
@@ -274,12 +251,17 @@ tg_tensor(tg_concat)(tg_list list, int axis) {
     return result;
 }
 
+static bool stacks_side_by_side(const tg_type *x, const void *attr) {
+    return axis_of(attr) == x->rank;
+}
+
 tg_tensor(tg_stack)(tg_list list, int axis) {
     static const tg_op op = {"stack",
                              -1,
                              infer_stack,
                              .kernel = join_kernel,
                              .rules = stack_rules,
+                             .side_by_side = stacks_side_by_side,
                              .linearity = TG_MOVES,
                              .emit = stack_emit,
                              .batch = tgi_batch_along};

@@ -63,6 +63,18 @@ bool tgi_classify_block_reduce(const tgi_plan_builder *b, tgi_candidate *c) {
     return c->axes >= 0 && (c->axes == c->rank || elements_from(c, c->axes) >= TG_BLOCK_COLUMNS);
 }
 
+/* Its domain is that of its operands. */
+static bool classify_side_by_side(tgi_candidate *c) {
+    const tgi_source *x = c->sources;
+    if (!c->count || c->count > TGI_MOST_SIDE_BY_SIDE || !tgi_node_size(x->node)) return false;
+    tg_type type = tgi_node_type(x->node);
+    if (!tgi_says_side_by_side(c->node->op, (int)c->count, &type, c->node->attr)) return false;
+    c->kind = TGI_FUSED_SIDE_BY_SIDE;
+    c->rank = x->node->rank;
+    c->dims = x->node->dims;
+    return true;
+}
+
 /* A kernel that makes rows from rows, or reduces. */
 static bool classify_kernel(const tgi_plan_builder *b, tgi_candidate *c) {
     const tgi_node *x = c->sources[0].node;
@@ -94,6 +106,8 @@ bool tgi_classify(const tgi_plan_builder *b, uint32_t i, tgi_candidate *c) {
         c->kind = TGI_FUSED_ASSIGN;
     else if (node->op->view)
         c->kind = TGI_FUSED_COPY;
+    else if (node->op->side_by_side)
+        return classify_side_by_side(c);
     else if (!tgi_node_loop(b->tape, node))
         return tgi_is_safe(b, i) && classify_kernel(b, c);
     return true;

@@ -17,6 +17,9 @@ typedef struct tgi_candidate {
     const int64_t    *dims;
 } tgi_candidate;
 
+/* So many operands can be put side by side in a group. */
+enum { TGI_MOST_SIDE_BY_SIDE = 32 };
+
 /* Whether its kernel says, by `lead` or `reduced`, how it can be run in pieces: given operands in row-major order it cannot fail then. Any
  * other kernel may, and that must be seen. */
 bool tgi_never_fails(const tg_tape *tape, const tgi_node *node);

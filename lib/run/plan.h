@@ -82,7 +82,8 @@ typedef enum tgi_fused_kind {
     TGI_FUSED_ASSIGN,      /* a leaf is overwritten */
     TGI_FUSED_ROW_REDUCE,  /* one element a row, from the row */
     TGI_FUSED_ROW_KERNEL,  /* rows from rows: a kernel whose operands are in memory */
-    TGI_FUSED_BLOCK_REDUCE /* a reduction of the whole domain, or of each column: its result is there after the last tile */
+    TGI_FUSED_BLOCK_REDUCE, /* a reduction of the whole domain, or of each column: its result is there after the last tile */
+    TGI_FUSED_SIDE_BY_SIDE  /* operands as the columns of a matrix with a row for each element of the domain */
 } tgi_fused_kind;
 
 typedef struct tgi_fused_op {

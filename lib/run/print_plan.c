@@ -70,7 +70,8 @@ static const char *const kind_names[] = {[TGI_FUSED_LOOP] = "loop",
                                          [TGI_FUSED_ASSIGN] = "assign",
                                          [TGI_FUSED_ROW_REDUCE] = "row reduction",
                                          [TGI_FUSED_ROW_KERNEL] = "row kernel",
-                                         [TGI_FUSED_BLOCK_REDUCE] = "block reduction"};
+                                         [TGI_FUSED_BLOCK_REDUCE] = "block reduction",
+                                         [TGI_FUSED_SIDE_BY_SIDE] = "side by side"};
 
 static void put_operand(const printer *p, tgi_fused_kind kind, const tgi_operand *x) {
     fputs("        reads ", p->out);

@@ -16,6 +16,7 @@
 #include "kernels/copy.h"
 #include "kernels/threads.h"
 #include "run/aliases.h"
+#include "run/classify.h"
 #include "run/kernel_call.h"
 #include "run/plan.h"
 #include "run/profile.h"
@@ -144,6 +145,13 @@ static void run_move(const tile *t, const tgi_fused_op *op) {
         tgi_copy_bytes(to, from, (size_t)(t->length * x->width));
 }
 
+static void run_side_by_side(const tile *t, const tgi_fused_op *op) {
+    const void *x[TGI_MOST_SIDE_BY_SIDE];
+    for (uint8_t j = 0; j < op->count; j++)
+        x[j] = operand_at(t, &op->operands[j], false);
+    tgi_interleave(op->width, t->length, op->count, op->count, x, result_at(t, op));
+}
+
 /* ---- kernels, and reductions in blocks --------------------------------------------------------------------------- */
 
 /* A kernel, for the rows of the tile. */
@@ -216,6 +224,7 @@ static void run_op(const tile *t, const tgi_fused_op *op) {
     case TGI_FUSED_ROW_REDUCE:
     case TGI_FUSED_ROW_KERNEL: run_kernel(t, op); break;
     case TGI_FUSED_BLOCK_REDUCE: run_block_reduce(t, op); break;
+    case TGI_FUSED_SIDE_BY_SIDE: run_side_by_side(t, op); break;
     }
 }
 

@@ -178,7 +178,7 @@ static void give_registers(tiler *t, const tgi_fused_op *op, const reading *r, u
 /* Rows that are short are gathered rather than gone through one by one. */
 static tgi_access settled_access(const tgi_group *g, tgi_fused_kind kind, bool per_row, tgi_access access) {
     bool rows = access == TGI_PER_ROW || access == TGI_ROW_BROADCAST;
-    if (kind == TGI_FUSED_COPY) return TGI_STRIDED;
+    if (kind == TGI_FUSED_COPY || (kind == TGI_FUSED_SIDE_BY_SIDE && access != TGI_CONTIGUOUS)) return TGI_STRIDED;
     if (rows && per_row) return TGI_STRIDED;
     if (rows && g->rows == 1) return access == TGI_PER_ROW ? TGI_SCALAR : TGI_CONTIGUOUS;
     if (access == TGI_ROW_BROADCAST && g->columns < TGI_REPEATED_ROW) return TGI_STRIDED;
@@ -288,8 +288,14 @@ static tg_status write_strides(const tiler *t, tgi_fused_op *op) {
         if (access == TGI_CONTIGUOUS || access == TGI_PER_ROW)
             x->stride = stride_of(g, has_rows || access == TGI_PER_ROW, x->width);
     }
-    if (op->reg < 0) op->stride = stride_of(g, op->per_row, op->width);
+    if (op->reg < 0) op->stride = stride_of(g, op->per_row, op->kind == TGI_FUSED_SIDE_BY_SIDE ? op->count * op->width : op->width);
     return TG_OK;
+}
+
+/* For each element of the domain. */
+static int64_t work_of(const tgi_fused_op *op) {
+    if (op->kind == TGI_FUSED_ROW_KERNEL) return op->operands[0].width / op->width;
+    return op->kind == TGI_FUSED_SIDE_BY_SIDE ? op->count : 1;
 }
 
 static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
@@ -306,7 +312,7 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
                          .per_row = v->per_row,
                          .again = i >= b->count};
     if (write_operands(t, &r, v, op)) return TG_ERR_MEMORY;
-    t->g->work += v->kind == TGI_FUSED_ROW_KERNEL ? op->operands[0].width / op->width : 1;
+    t->g->work += work_of(op);
 
     if (v->kind == TGI_FUSED_LOOP) op->loop = tgi_node_loop(b->tape, r.node);
     if (v->kind == TGI_FUSED_ASSIGN)
@@ -376,13 +382,14 @@ static tg_status list_streams(const tiler *t) {
     for (uint32_t i = 0; i < g->op_count; i++) {
         const tgi_fused_op *op = &g->ops[i];
         bool                reduces = op->kind == TGI_FUSED_ROW_REDUCE || op->kind == TGI_FUSED_BLOCK_REDUCE;
+        bool                apart = op->kind == TGI_FUSED_SIDE_BY_SIDE; /* its result has other places */
         if (op->per_row && !reduces) continue;
         for (uint8_t j = 0; j < op->count; j++) {
             const tgi_operand *x = &op->operands[j];
             if (x->reg < 0 && x->access == TGI_CONTIGUOUS && !x->old)
                 add_stream(g, (tgi_stream){.base = x->base, .offset = x->offset, .width = (uint8_t)x->width});
         }
-        if (op->reg < 0 && !reduces) add_stream(g, (tgi_stream){.base = op->target, .width = op->width});
+        if (op->reg < 0 && !reduces && !apart) add_stream(g, (tgi_stream){.base = op->target, .width = op->width});
     }
     if (g->stream_count * OPS_OF_STREAM > g->op_count) g->stream_count = 0;
     return TG_OK;
@@ -448,7 +455,7 @@ tg_status tgi_tile(tgi_plan_builder *b) {
     tgi_plan *plan = b->plan;
     tiler     t = {.b = b};
     t.regs = tgi_builder_take(b, (size_t)b->count + b->copy_count, sizeof *t.regs);
-    t.free = tgi_builder_take(b, (size_t)longest_group(b) * (TG_MAX_LOOP_OPERANDS + 1), sizeof *t.free);
+    t.free = tgi_builder_take(b, (size_t)longest_group(b) * (TG_MAX_LOOP_OPERANDS + 1) + TGI_MOST_SIDE_BY_SIDE, sizeof *t.free);
     plan->units = tgi_plan_take(b, b->unit_count, sizeof *plan->units);
     if (!t.regs || !t.free || !plan->units) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < b->count + b->copy_count; i++)

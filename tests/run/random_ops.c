@@ -328,13 +328,22 @@ static void record_loop(program *p, const value *x, uint64_t kind, int64_t steps
     if (x->shape.rank < TG_MAX_RANK) RECORD(p, loop_of((turn){x->x[t], kind, steps, may_end}));
 }
 
+/* Side by side: what may be made where it is put, numbers, rows that are all alike, what lies elsewhere. */
+static tg_tensor columns_of(tg_tensor x, uint64_t kind) {
+    tg_shape  shape = tg_shape_of(x);
+    tg_tensor number = tg_full(x.tape, tg_dtype_of(x), shape, 0.5);
+    tg_tensor row = tg_broadcast_to(tg_slice(x, 0, 0, 1, 1), shape), turned = tg_flip(x, TG_AXES(0));
+    tg_tensor column[] = {tg_neg(x), number, x, tg_mul(x, 0.25), row, turned};
+    return tg_stack(tg_list_from(2 + (int)kind, column), -1);
+}
+
 static void record_other(program *p) {
     const value *x = any_value(p, FLOATING);
     if (!x || x->shape.rank == 0 || tg_shape_size(x->shape) > LARGEST / 2) return;
     int      axis = (int)roll(p, (uint64_t)x->shape.rank);
     int64_t  size = x->shape.dims[axis], which = 1 + (int64_t)roll(p, 2);
     uint64_t kind = roll(p, 5);
-    switch (roll(p, 10)) {
+    switch (roll(p, 11)) {
     case 0: RECORD(p, tg_concat(TG_LIST(x->x[t], tg_neg(x->x[t])), axis)); break;
     case 1: RECORD(p, tg_stack(TG_LIST(x->x[t], x->x[t]), axis)); break;
     case 2: RECORD(p, tg_cumsum(x->x[t], axis)); break;
@@ -348,6 +357,9 @@ static void record_other(program *p) {
         break;
     case 6: RECORD(p, tg_checkpoint(p->tape[t], bent, NULL, 1, &x->x[t])); break;
     case 7: record_loop(p, x, kind, which + 1); break;
+    case 8:
+        if (x->shape.rank < TG_MAX_RANK) RECORD(p, columns_of(x->x[t], kind));
+        break;
     default: RECORD(p, balky(x->x[t], which)); break;
     }
 }

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <string.h>
+
 #include "ops/values.h"
 
 START_TEST(a_layer_with_its_gradients_is_one_group) {
@@ -11,7 +13,7 @@ START_TEST(a_layer_with_its_gradients_is_one_group) {
     tg_set_keep(tape, TG_KEEP_ASKED);
     ck_assert(!tg_backward(tg_sum(tg_square(tg_layer_norm(x, 1, w, 0, 1e-5)))) && !tg_run(tape));
     tg_figures f = tg_stats(tape);
-    ck_assert_int_eq(f.groups, 1);
+    ck_assert_int_eq(f.groups, 2); /* the number 2, and all else */
     ck_assert_int_eq(f.kernels, 0);
     ck_assert_int_gt(f.fused, 10);
     ck_assert_int_eq((int64_t)f.block_bytes, 0);
@@ -74,6 +76,41 @@ START_TEST(a_product_that_is_large_or_of_views_is_a_kernel) {
 }
 END_TEST
 
+/* Columns that are made there, one that is not, one that is the same number everywhere, and one that lies apart. */
+static tg_tensor table_of(tg_tensor x, int columns) {
+    tg_tensor column[64], apart = tg_reshape(tg_slice(tg_reshape(x, TG_SHAPE(-1, 2)), 1, 0, 1, 1), TG_SHAPE(-1));
+    column[0] = apart;
+    column[1] = tg_full(x.tape, tg_dtype_of(x), tg_shape_of(apart), 3);
+    column[2] = tg_slice(x, 0, 0, tg_size(apart), 1);
+    for (int j = 3; j < columns; j++)
+        column[j] = tg_mul(column[2], j);
+    return tg_stack(tg_list_from(columns, column), -1);
+}
+
+START_TEST(columns_are_put_side_by_side_as_they_are_made) {
+    enum { N = 5000, MOST = 40 };
+    static const tg_dtype dtypes[] = {TG_F32, TG_F64, TG_I64};
+    static const int      counts[] = {3, 17, 32, 33, 40};
+    static char           bits[2][N * MOST * 8];
+    const size_t          width = tg_dtype_size(dtypes[_i % 3]);
+    const int             columns = counts[_i / 3];
+    for (int eager = 0; eager < 2; eager++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor x = tg_cast(tg_arange(tape, TG_I64, 0, 2 * N, 1), dtypes[_i % 3]);
+        ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_run(tape) && !tg_set_eager(tape, eager));
+        tg_tensor y = table_of(x, columns);
+        ck_assert(!tg_keep(y) && !tg_run(tape));
+        if (!eager) ck_assert_int_eq(tg_stats(tape).kernels, columns > 32);
+        memcpy(bits[eager], tg_data(y), (size_t)(N * columns) * width);
+        finish(tape);
+    }
+    ck_assert_mem_eq(bits[0], bits[1], (size_t)(N * columns) * width);
+    for (int i = 0; i < N && dtypes[_i % 3] == TG_I64; i++)
+        for (int j = 0; j < columns; j++)
+            ck_assert_int_eq(((int64_t *)(void *)bits[0])[i * columns + j], j == 0 ? 2 * i : j == 1 ? 3 : j == 2 ? i : i * j);
+}
+END_TEST
+
 /* The mean's gradient begins with a number that nothing of the data goes into. */
 START_TEST(a_mean_of_squares_is_in_one_group_with_its_gradient) {
     enum { N = 5000 };
@@ -116,6 +153,7 @@ Suite *suite_fuse(void) {
     tcase_add_test(group, cross_entropy_with_its_gradient_goes_over_the_logits_once);
     tcase_add_test(group, a_small_product_is_in_the_group_of_its_bias_and_activation);
     tcase_add_test(group, a_product_that_is_large_or_of_views_is_a_kernel);
+    tcase_add_loop_test(group, columns_are_put_side_by_side_as_they_are_made, 0, 15);
     tcase_add_test(group, a_mean_of_squares_is_in_one_group_with_its_gradient);
     tcase_add_test(group, a_number_that_an_assign_changes_is_not_taken_for_known);
     suite_add_tcase(suite, group);

@@ -359,6 +359,45 @@ START_TEST(an_op_with_several_operands_may_go_by_rows) {
 }
 END_TEST
 
+/* ---- operands side by side ---------------------------------------------------------------------------------------- */
+
+static tg_status infer_pair(tg_infer *call) {
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = 2, .dims = call->dims};
+    call->dims[0] = call->in[0].dims[0];
+    call->dims[1] = 2;
+    return TG_OK;
+}
+
+static bool always(const tg_type *x, const void *attr) {
+    (void)x, (void)attr;
+    return true;
+}
+
+static const tg_op op_pair = {
+    .name = "pair", .arity = 2, .infer = infer_pair, .kernel = always_fail, .side_by_side = always};
+
+/* So the kernel is not called. */
+START_TEST(what_stands_side_by_side_is_put_there_as_it_is_made) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = VECTOR(tape, 1, 2, 3), both[] = {tg_neg(x), tg_full(tape, TG_F64, TG_SHAPE(3), 7)};
+    tg_tensor y = tg_record(NULL, &op_pair, 2, both, NULL, 0);
+    CHECK_F64(y, -1, 7, -2, 7, -3, 7);
+    ck_assert_int_eq(tg_stats(tape).groups, 1);
+    ck_assert_int_eq(tg_stats(tape).kernels, 0);
+    tg_tape_free(tape);
+}
+END_TEST
+
+START_TEST(what_does_not_is_refused) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor other[] = {VECTOR(tape, 1, 2, 3), VECTOR(tape, 1, 2)};
+    ck_assert(!tg_valid(tg_record(NULL, &op_pair, 2, other, NULL, 0)));
+    ck_assert_int_eq(tg_error_status(tape), TG_ERR_SHAPE);
+    ck_assert_msg(strstr(tg_error(tape), "`side_by_side`") != NULL, "%s", tg_error(tape));
+    tg_tape_free(tape);
+}
+END_TEST
+
 static int no_axes(const tg_type *x, const void *attr) {
     (void)x, (void)attr;
     return -1;
@@ -400,6 +439,8 @@ Suite *suite_own_op(void) {
     tcase_add_test(refused, an_op_without_code_is_rejected_when_it_is_recorded);
     suite_add_tcase(suite, refused);
     tcase_add_test(rows, an_op_with_several_operands_may_go_by_rows);
+    tcase_add_test(rows, what_stands_side_by_side_is_put_there_as_it_is_made);
+    tcase_add_test(rows, what_does_not_is_refused);
     tcase_add_test(rows, one_that_does_not_may_fail_though_nobody_wants_its_value);
     suite_add_tcase(suite, rows);
     tcase_add_test(discard, discard_is_the_way_out);
