@@ -57,14 +57,18 @@ static inline int tgi_isa(void) {
  *     TGI_KERNEL(tgi_sum_f32, (int64_t n, const float *x, float *out), (n, x, out)) {
  *
  * With the baseline goes the function that calls the one that was picked. */
+#define TGI_KERNEL(f, parameters, arguments) TGI_KERNEL_BUT(f, parameters, arguments, )
+
+/* The same of a function that does at once, without the way to a set, what `first` does and returns from. */
 #ifdef TGI_ISA
-#define TGI_KERNEL(f, parameters, arguments) \
+#define TGI_KERNEL_BUT(f, parameters, arguments, first) \
     __typeof__(f) TGI_NAME_FOR(f, TGI_ISA); \
     void          TGI_NAME_FOR(f, TGI_ISA) parameters
 #else
-#define TGI_KERNEL(f, parameters, arguments) \
+#define TGI_KERNEL_BUT(f, parameters, arguments, first) \
     TGI_EACH_ISA(TGI_DECLARE_FOR, f) \
     void f parameters { \
+        first \
         static __typeof__(f) *const each[TGI_ISAS] = {TGI_EACH_ISA(TGI_ELEMENT_FOR, f)}; \
         each[tgi_isa()] arguments; \
     } \

@@ -33,9 +33,10 @@
 
 /* The kernel tgi_<name>_<suffix>, whose elements <name>_of_<suffix> gives from those of its two operands. An operand has step 1, or
  * is one number for all and has step 0; each combination has a loop of its own, without a test inside. FOR_EACH: one of the above. */
-#define BINARY_KERNEL(name, suffix, T, result, FOR_EACH) \
-    TGI_KERNEL(tgi_##name##_##suffix, (int64_t n, void *out, const void *const *in, const int64_t *step), \
-               (n, out, in, step)) { \
+#define BINARY_KERNEL(name, suffix, T, result, FOR_EACH) BINARY_KERNEL_BUT(name, suffix, T, result, FOR_EACH, )
+#define BINARY_KERNEL_BUT(name, suffix, T, result, FOR_EACH, first) \
+    TGI_KERNEL_BUT(tgi_##name##_##suffix, (int64_t n, void *out, const void *const *in, const int64_t *step), \
+                   (n, out, in, step), first) { \
         const T *a = in[0], *b = in[1]; \
         result  *y = out; \
         if (step[0] && step[1]) \

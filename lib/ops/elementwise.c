@@ -157,6 +157,7 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
 
 #define LOOPS_FLOAT(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64)
 #define LOOPS_ANGLE(name) LOOPS_FLOAT(name)
+#define LOOPS_EXACT(name) LOOPS_FLOAT(name)
 #define LOOPS_NUMBER(name) TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64)
 #define LOOPS_ANY(name) \
     TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8)

@@ -159,13 +159,21 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
 
 #define PARAMETERS (int64_t n, void *out, const void *const *in, const int64_t *step)
 
+/* One element, of a formula that is exactly rounded: it has the same bits in all instruction sets. */
+#define ONE(result, ...) \
+    if (n == 1) { \
+        *(result *)out = __VA_ARGS__; \
+        return; \
+    }
+#define OPERAND(T, j) (*(const T *)in[j])
+
 /* ---- the rows of the table --------------------------------------------------------------------------------------- */
 
-#define DEFINE_UNARY(name, suffix, T, result, FOR_EACH, formula) \
+#define DEFINE_UNARY(name, suffix, T, result, FOR_EACH, formula, first) \
     INLINE result name##_of_##suffix(T x) { \
         return (result)(formula); \
     } \
-    TGI_KERNEL(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step)) { \
+    TGI_KERNEL_BUT(tgi_##name##_##suffix, PARAMETERS, (n, out, in, step), first) { \
         const T *x = in[0]; \
         result  *y = out; \
         if (step[0]) \
@@ -202,11 +210,17 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
             name##_block_##suffix(n - i < BLOCK ? n - i : BLOCK, x + i, y + i); \
     }
 
-#define DEFINE_BINARY(name, suffix, T, result, FOR_EACH, formula) \
+#define DEFINE_EXACT_UNARY(name, suffix, T, result, FOR_EACH, formula) \
+    DEFINE_UNARY(name, suffix, T, result, FOR_EACH, formula, ONE(result, name##_of_##suffix(OPERAND(T, 0))))
+
+#define DEFINE_BINARY(name, suffix, T, result, FOR_EACH, formula, first) \
     INLINE result name##_of_##suffix(T a, T b) { \
         return (result)(formula); \
     } \
-    BINARY_KERNEL(name, suffix, T, result, FOR_EACH)
+    BINARY_KERNEL_BUT(name, suffix, T, result, FOR_EACH, first)
+
+#define DEFINE_EXACT_BINARY(name, suffix, T, result, FOR_EACH, formula) \
+    DEFINE_BINARY(name, suffix, T, result, FOR_EACH, formula, ONE(result, name##_of_##suffix(OPERAND(T, 0), OPERAND(T, 1))))
 
 #define DEFINE_TERNARY(name, suffix, T, formula) \
     INLINE T name##_of_##suffix(T x, T low, T high) { \
@@ -221,18 +235,24 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
             FOR_ALL y[i] = name##_of_##suffix(x[i * step[0]], low[i * step[1]], high[i * step[2]]); \
     }
 
-/* A formula that integers have, too, takes few instructions. */
-#define UNARY_FLOATS(name, FOR_EACH, formula) \
-    DEFINE_UNARY(name, f32, float, float, FOR_EACH, formula) DEFINE_UNARY(name, f64, double, double, FOR_EACH, formula)
-#define UNARY_FLOAT(name, formula) UNARY_FLOATS(name, FOR_ALL, formula)
+/* A formula that integers have, too, takes few instructions, and is exact. */
+#define UNARY_FLOAT(name, formula) \
+    DEFINE_UNARY(name, f32, float, float, FOR_ALL, formula, ) DEFINE_UNARY(name, f64, double, double, FOR_ALL, formula, )
+#define EXACT_UNARY_FLOATS(name, FOR_EACH, formula) \
+    DEFINE_EXACT_UNARY(name, f32, float, float, FOR_EACH, formula) \
+    DEFINE_EXACT_UNARY(name, f64, double, double, FOR_EACH, formula)
+#define UNARY_EXACT(name, formula) EXACT_UNARY_FLOATS(name, FOR_ALL, formula)
 #define UNARY_ANGLE(name, formula) DEFINE_ANGLE(name, f32, float, formula) DEFINE_ANGLE(name, f64, double, formula)
 #define UNARY_NUMBER(name, formula) \
-    UNARY_FLOATS(name, FOR_ALL_SIMPLE, formula) DEFINE_UNARY(name, i64, int64_t, int64_t, FOR_ALL, formula)
-#define BINARY_FLOATS(name, FOR_EACH, formula) \
-    DEFINE_BINARY(name, f32, float, float, FOR_EACH, formula) DEFINE_BINARY(name, f64, double, double, FOR_EACH, formula)
-#define BINARY_FLOAT(name, formula) BINARY_FLOATS(name, FOR_ALL, formula)
+    EXACT_UNARY_FLOATS(name, FOR_ALL_SIMPLE, formula) DEFINE_EXACT_UNARY(name, i64, int64_t, int64_t, FOR_ALL, formula)
+#define BINARY_FLOAT(name, formula) \
+    DEFINE_BINARY(name, f32, float, float, FOR_ALL, formula, ) DEFINE_BINARY(name, f64, double, double, FOR_ALL, formula, )
+#define EXACT_BINARY_FLOATS(name, FOR_EACH, formula) \
+    DEFINE_EXACT_BINARY(name, f32, float, float, FOR_EACH, formula) \
+    DEFINE_EXACT_BINARY(name, f64, double, double, FOR_EACH, formula)
+#define BINARY_EXACT(name, formula) EXACT_BINARY_FLOATS(name, FOR_ALL, formula)
 #define BINARY_NUMBER(name, formula) \
-    BINARY_FLOATS(name, FOR_ALL_SIMPLE, formula) DEFINE_BINARY(name, i64, int64_t, int64_t, FOR_ALL, formula)
+    EXACT_BINARY_FLOATS(name, FOR_ALL_SIMPLE, formula) DEFINE_EXACT_BINARY(name, i64, int64_t, int64_t, FOR_ALL, formula)
 #define TERNARY_FLOAT(name, formula) DEFINE_TERNARY(name, f32, float, formula) DEFINE_TERNARY(name, f64, double, formula)
 #define TERNARY_NUMBER(name, formula) TERNARY_FLOAT(name, formula) DEFINE_TERNARY(name, i64, int64_t, formula)
 
@@ -240,15 +260,15 @@ static inline int64_t floor_divide_i64(int64_t a, int64_t b) {
 #define BINARY(name, dtypes, formula, gradient_a, gradient_b) BINARY_##dtypes(name, formula)
 #define TERNARY(name, dtypes, formula, ...) TERNARY_##dtypes(name, formula)
 #define PREDICATE(name, formula) \
-    DEFINE_UNARY(name, f32, float, bool, FOR_ALL, formula) \
-    DEFINE_UNARY(name, f64, double, bool, FOR_ALL, formula) \
-    DEFINE_UNARY(name, i64, int64_t, bool, FOR_ALL, formula) \
-    DEFINE_UNARY(name, b8, uint8_t, bool, FOR_ALL, formula)
+    DEFINE_EXACT_UNARY(name, f32, float, bool, FOR_ALL, formula) \
+    DEFINE_EXACT_UNARY(name, f64, double, bool, FOR_ALL, formula) \
+    DEFINE_EXACT_UNARY(name, i64, int64_t, bool, FOR_ALL, formula) \
+    DEFINE_EXACT_UNARY(name, b8, uint8_t, bool, FOR_ALL, formula)
 #define COMPARISON(name, formula) \
-    DEFINE_BINARY(name, f32, float, bool, FOR_ALL, formula) \
-    DEFINE_BINARY(name, f64, double, bool, FOR_ALL, formula) \
-    DEFINE_BINARY(name, i64, int64_t, bool, FOR_ALL, formula) \
-    DEFINE_BINARY(name, b8, uint8_t, bool, FOR_ALL, formula)
+    DEFINE_EXACT_BINARY(name, f32, float, bool, FOR_ALL, formula) \
+    DEFINE_EXACT_BINARY(name, f64, double, bool, FOR_ALL, formula) \
+    DEFINE_EXACT_BINARY(name, i64, int64_t, bool, FOR_ALL, formula) \
+    DEFINE_EXACT_BINARY(name, b8, uint8_t, bool, FOR_ALL, formula)
 #define INNER_UNARY(name, formula, gradient) UNARY_FLOAT(name, formula)
 #define INNER_BINARY(name, formula, gradient_a, gradient_b) BINARY_FLOAT(name, formula)
 
@@ -267,7 +287,8 @@ typedef uint64_t bits_of_64 __attribute__((may_alias));
         U mask = (U)(0 - (U)condition); \
         return (U)((a & mask) | (b & ~mask)); \
     } \
-    TGI_KERNEL(tgi_where_##suffix, PARAMETERS, (n, out, in, step)) { \
+    TGI_KERNEL_BUT(tgi_where_##suffix, PARAMETERS, (n, out, in, step), \
+                   ONE(U, choose_##suffix(OPERAND(uint8_t, 0), OPERAND(U, 1), OPERAND(U, 2)))) { \
         const uint8_t *condition = in[0]; \
         const U       *a = in[1], *b = in[2]; \
         U             *y = out; \

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #define LOOPS_FLOAT(name) LOOP(name##_f32) LOOP(name##_f64)
 #define LOOPS_ANGLE(name) LOOPS_FLOAT(name)
+#define LOOPS_EXACT(name) LOOPS_FLOAT(name)
 #define LOOPS_NUMBER(name) LOOPS_FLOAT(name) LOOP(name##_i64)
 #define LOOPS_ANY(name) LOOPS_NUMBER(name) LOOP(name##_b8)
 #define UNARY(name, dtypes, formula, gradient) LOOPS_##dtypes(name)
@@ -23,6 +24,7 @@ LOOPS_ANY(i64_to)
 LOOPS_ANY(b8_to)
 #undef LOOPS_FLOAT
 #undef LOOPS_ANGLE
+#undef LOOPS_EXACT
 #undef LOOPS_NUMBER
 #undef LOOPS_ANY
 #undef UNARY

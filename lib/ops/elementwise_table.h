@@ -1,9 +1,10 @@
 /* ops/elementwise_table.h: the elementwise ops: name, dtypes, formula, gradient.
  *
  * A row is the whole op. The formula is C with the functions of <tgmath.h>, compiled once for each dtype; ANGLE is FLOAT with
- * vector code for all but very large numbers. The gradient records dL/dx by other ops, where g is dL/dy and y the result; g may have a
- * shape that broadcasts to theirs: what is done to g first may be done to fewer elements. What is in capitals, and takes int64 too, is in elementwise_loops.c; what the gradients call, in elementwise.c. The includer
- * defines UNARY, BINARY, TERNARY, PREDICATE and COMPARISON, and gets every row.
+ * vector code for all but very large numbers, EXACT is FLOAT with a formula of which each step is exactly rounded, as all of NUMBER are.
+ * The gradient records dL/dx by other ops, where g is dL/dy and y the result; g may have a shape that broadcasts to theirs: what is done
+ * to g first may be done to fewer elements. What is in capitals, and takes int64 too, is in elementwise_loops.c; what the gradients
+ * call, in elementwise.c. The includer defines UNARY, BINARY, TERNARY, PREDICATE and COMPARISON, and gets every row.
  *
  * SPDX-License-Identifier: MIT */
 /* clang-format off */
@@ -13,7 +14,7 @@ UNARY(neg,        NUMBER, -x,                           tg_neg(g)               
 UNARY(abs,        NUMBER, x > 0 ? x : 0 - x,            tg_mul(g, tg_sign(x))                                           )
 UNARY(sign,       NUMBER, x > 0 ? 1 : x < 0 ? -1 : x,   tgi_full_like(x, 0)                                             )
 UNARY(square,     NUMBER, x * x,                        tg_mul(tg_mul(2, g), x)                                         )
-UNARY(sqrt,       FLOAT,  sqrt(x),                      tg_div(g, tg_mul(2, y))                                         )
+UNARY(sqrt,       EXACT,  sqrt(x),                      tg_div(g, tg_mul(2, y))                                         )
 UNARY(exp,        FLOAT,  exp(x),                       tg_mul(g, y)                                                    )
 UNARY(log,        FLOAT,  log(x),                       tg_div(g, x)                                                    )
 UNARY(log1p,      FLOAT,  log1p(x),                     tg_div(g, tg_add(1, x))                                         )
@@ -23,8 +24,8 @@ UNARY(cos,        ANGLE,  cos(x),                       tg_mul(tg_neg(g), tg_sin
 UNARY(tanh,       FLOAT,  tanh(x),                      tg_mul(g, tg_sub(1, tg_square(y)))                              )
 UNARY(sigmoid,    FLOAT,  1 / (1 + exp(-x)),            tg_mul(g, bell(x, tg_detach(y)))                                )
 UNARY(relu,       NUMBER, x <= 0 ? 0 : x,               tg_where(tg_le(x, 0), 0, g)                                     )
-UNARY(reciprocal, FLOAT,  1 / x,                        tg_mul(tg_mul(tg_neg(g), y), y)                                 )
-UNARY(rsqrt,      FLOAT,  1 / sqrt(x),                  tg_mul(tg_mul(tg_mul(tg_mul(-0.5, g), y), y), y)                )
+UNARY(reciprocal, EXACT,  1 / x,                        tg_mul(tg_mul(tg_neg(g), y), y)                                 )
+UNARY(rsqrt,      EXACT,  1 / sqrt(x),                  tg_mul(tg_mul(tg_mul(tg_mul(-0.5, g), y), y), y)                )
 UNARY(cbrt,       FLOAT,  cbrt(x),                      tg_div(g, tg_mul(3, tg_square(y)))                              )
 UNARY(exp2,       FLOAT,  exp2(x),                      tg_mul(g, tg_mul(LN_2, y))                                      )
 UNARY(log2,       FLOAT,  log2(x),                      tg_div(g, tg_mul(LN_2, x))                                      )
@@ -53,7 +54,7 @@ UNARY(trunc,      NUMBER, TRUNC(x),                     tgi_full_like(x, 0)     
 BINARY(add,       NUMBER, a + b,                    g,                                  g                                      )
 BINARY(sub,       NUMBER, a - b,                    g,                                  tg_neg(g)                              )
 BINARY(mul,       NUMBER, a * b,                    tg_mul(g, b),                       tg_mul(g, a)                           )
-BINARY(div,       FLOAT,  a / b,                    tg_div(g, b),                       tg_mul(tg_neg(g), tg_div(y, b))        )
+BINARY(div,       EXACT,  a / b,                    tg_div(g, b),                       tg_mul(tg_neg(g), tg_div(y, b))        )
 BINARY(pow,       FLOAT,  pow(a, b),                tg_mul(g, pow_slope(a, b)),         tg_mul(g, tg_mul(y, pow_log(a, b)))    )
 BINARY(minimum,   NUMBER, a < b || a != a ? a : b,  share(g, tg_gt(a, b), tg_eq(a, b)), share(g, tg_gt(b, a), tg_eq(a, b))     )
 BINARY(maximum,   NUMBER, a > b || a != a ? a : b,  share(g, tg_lt(a, b), tg_eq(a, b)), share(g, tg_lt(b, a), tg_eq(a, b))     )
