@@ -52,7 +52,8 @@ typedef struct tg_host {
 
     /* `bytes` of memory, aligned as malloc's; NULL when there is none. And gives it back, with the same number of bytes. All memory
      * of the tape comes from here, the tape itself included. Kernels may ask for some on the threads of a run, one at a time. Both,
-     * or neither: then malloc and free; and Linux is asked to back what is 4 MiB or larger with huge pages (madvise). */
+     * or neither: then malloc and free; and Linux is asked for huge pages (madvise) for what is large, and for regions of 32 MiB, in which
+     * smaller blocks are as soon as there are 8 MiB of them. */
     void *(*allocate)(void *context, size_t bytes);
     void (*release)(void *context, void *memory, size_t bytes);
 

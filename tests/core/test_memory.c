@@ -136,21 +136,52 @@ static bool is_marked_for_huge_pages(const void *memory) {
     return marked;
 }
 
+/* What the kernel tells of memory that was certainly asked for in huge pages. */
+static bool kernel_tells(void) {
+    enum { BYTES = 4 << 20 };
+    void *known = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(known != MAP_FAILED);
+    bool tells = !madvise(known, BYTES, MADV_HUGEPAGE) && is_marked_for_huge_pages(known);
+    munmap(known, BYTES);
+    return tells;
+}
+
 START_TEST(large_memory_is_asked_for_in_huge_pages) {
     enum { BYTES = 16 << 20, SMALL = 1 << 20 };
     tgi_memory memory = {.bytes = 0};
-    char      *block = tgi_memory_take(&memory, BYTES), *small = tgi_memory_take(&memory, SMALL);
-    void      *known = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert(known != MAP_FAILED);
-    bool kernel_tells = !madvise(known, BYTES, MADV_HUGEPAGE) && is_marked_for_huge_pages(known);
-    ck_assert_int_eq(is_marked_for_huge_pages(block + BYTES / 2), kernel_tells);
+    char      *small = tgi_memory_take(&memory, SMALL), *block = tgi_memory_take(&memory, BYTES);
+    ck_assert_int_eq(is_marked_for_huge_pages(block + BYTES / 2), kernel_tells());
     ck_assert(!is_marked_for_huge_pages(small + SMALL / 2));
-    munmap(known, BYTES);
     tgi_memory_give(&memory, block, BYTES);
     tgi_memory_give(&memory, small, SMALL);
 }
 END_TEST
 #endif
+
+/* Of 64 KiB and more, so that they are pieces where there are regions: taken and given back in some order, each is its taker's alone. */
+START_TEST(many_blocks_share_regions_and_all_go_back) {
+    enum { COUNT = 60, ROUNDS = 400 };
+    tgi_memory memory = {.bytes = 0};
+    char      *block[COUNT] = {NULL};
+    size_t     size[COUNT] = {0}, sum = 0;
+    for (uint32_t round = 0, random = 1; round < ROUNDS; round++, random = random * 1664525 + 1013904223) {
+        int i = (int)(random >> 16) % COUNT;
+        for (size_t k = 0; k < size[i]; k += 1000)
+            ck_assert_int_eq(block[i][k], (char)i);
+        tgi_memory_give(&memory, block[i], size[i]);
+        sum -= size[i];
+        size[i] = (size_t)(60 << 10) + random % (3 << 20);
+        block[i] = tgi_memory_take(&memory, size[i]);
+        memset(block[i], i, size[i]);
+        sum += size[i];
+        ck_assert_uint_eq(memory.bytes, sum);
+    }
+    for (int i = 0; i < COUNT; i++)
+        tgi_memory_give(&memory, block[i], size[i]);
+    ck_assert_uint_eq(memory.bytes, 0);
+    ck_assert_ptr_null(memory.regions);
+}
+END_TEST
 
 START_TEST(one_function_without_the_other_is_no_host) {
     account a;
@@ -395,6 +426,7 @@ Suite *suite_memory(void) {
 #ifdef MADV_HUGEPAGE
     tcase_add_test(where, large_memory_is_asked_for_in_huge_pages);
 #endif
+    tcase_add_test(where, many_blocks_share_regions_and_all_go_back);
     tcase_add_test(where, one_function_without_the_other_is_no_host);
     suite_add_tcase(suite, where);
     TCase *limit = tcase_create("limit");
