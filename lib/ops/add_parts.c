@@ -8,8 +8,10 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "kernels/copy.h"
 #include "kernels/strided.h"
 #include "ops/c_text.h"
+#include "ops/elementwise_loops.h"
 #include "ops/index.h"
 #include "ops/ops.h"
 
@@ -98,10 +100,22 @@ static bool are_row_major(const tg_array *x, const tg_array *place) {
     return true;
 }
 
+/* Many elements by the loops of tg_add; few have done before these begin. */
+static void add_in_a_row(const tg_array *x, const tg_array *place) {
+    enum { MANY = 64 };
+    static tg_loop *const loops[TG_DTYPES] = {[TG_F32] = tgi_add_f32, [TG_F64] = tgi_add_f64, [TG_I64] = tgi_add_i64};
+    static const int64_t  step[] = {1, 1};
+    const void *const     both[] = {place->data, x->data};
+    if (x->size >= MANY && loops[x->dtype])
+        loops[x->dtype](x->size, place->data, both, step);
+    else
+        (void)TGI_DISPATCH_ANY(x->dtype, add_run, x->size, 1, 1, x->data, place->data);
+}
+
 void tgi_add_to_place(const tg_array *x, const tg_array *place) {
     if (x->size == 0) return;
     if (are_row_major(x, place)) {
-        (void)TGI_DISPATCH_ANY(x->dtype, add_run, x->size, 1, 1, x->data, place->data);
+        add_in_a_row(x, place);
         return;
     }
     pair p = pair_of(x, place);
@@ -121,8 +135,8 @@ const void *tgi_apart_from_leaf(tg_kernel_call *call, int i) {
     return copy ? memcpy(copy, x->data, bytes) : NULL;
 }
 
-/* The way back of an op that has a view rule. */
-static tg_status add_through_view(const tg_kernel_call *call) {
+/* The way back of an op that has a view rule; `first`: what was added so far are zeros. */
+static tg_status add_through_view(const tg_kernel_call *call, bool first) {
     const tg_array *x = &call->in[0];
     tg_array        place; /* of which only what is used is set */
     place.dtype = x->dtype;
@@ -130,7 +144,10 @@ static tg_status add_through_view(const tg_kernel_call *call) {
     place.size = x->size;
     tgi_copy_sizes(x->rank, x->dims, place.dims);
     if (!call->op->view(&call->out, call->attr, &place)) return tg_kernel_fail(call, "strides do not say where the part is");
-    tgi_add_to_place(x, &place);
+    if (first && are_row_major(x, &place))
+        tgi_copy_bytes(place.data, x->data, (size_t)x->size * tg_dtype_size(x->dtype));
+    else
+        tgi_add_to_place(x, &place);
     return TG_OK;
 }
 
@@ -170,19 +187,19 @@ static tg_status add_parts_kernel(tg_kernel_call *call) {
         one.in = call->in + part->first;
         one.count = (int)part->operands;
         one.attr = attr_of(p, part);
-        status = part->op->add_back ? part->op->add_back(&one) : add_through_view(&one);
+        status = part->op->add_back ? part->op->add_back(&one) : add_through_view(&one, i == 0);
     }
     return status;
 }
 
 /* The same in C, operand 0 of the call being what is added. */
-static void write_through_view(tg_emit_call *call) {
+static void write_through_view(tg_emit_call *call, bool first) {
     static char memory[8]; /* stands for that of the result: what counts is the distance from there */
     tg_array    whole = {.data = memory,
                          .dtype = call->out.dtype,
                          .rank = call->out.rank,
                          .size = tgi_size(call->out.rank, call->out.dims)};
-    tg_array    place = {.rank = call->in[0].rank, .size = tgi_size(call->in[0].rank, call->in[0].dims)};
+    tg_array    place = {.rank = call->in[0].rank, .size = tgi_size(call->in[0].rank, call->in[0].dims)}, part;
     char        at[TGI_INDICES_TEXT], number[TGI_INDICES_TEXT];
     tgi_copy_sizes(whole.rank, call->out.dims, whole.dims);
     tgi_copy_sizes(place.rank, call->in[0].dims, place.dims);
@@ -190,8 +207,10 @@ static void write_through_view(tg_emit_call *call) {
     if (!place.size || !call->op->view(&whole, call->attr, &place)) return;
     int64_t     offset = (intptr_t)((uintptr_t)place.data - (uintptr_t)memory) / (int64_t)tg_dtype_size(whole.dtype);
     tgi_indices x = tgi_indices_of(call->in[0].rank, call->in[0].dims, 0);
+    part = place;
+    tgi_row_major(part.rank, part.dims, part.strides);
     tgi_open_loops(call, &x, 0, x.rank, call->in[0].dims);
-    tg_emit(call, "$y[#%s] += $0[%s];", tgi_number_text(offset, place.strides, &x, number), tgi_indices_text(&x, at));
+    tg_emit(call, first && are_row_major(&part, &place) ? "$y[#%s] = $0[%s];" : "$y[#%s] += $0[%s];", tgi_number_text(offset, place.strides, &x, number), tgi_indices_text(&x, at));
     tgi_close_loops(call, &x, 0, x.rank);
 }
 
@@ -207,7 +226,7 @@ static void add_parts_emit(tg_emit_call *call) {
         one.count = (int)part->operands;
         one.attr = attr_of(p, part);
         if (part->op->view)
-            write_through_view(&one);
+            write_through_view(&one, i == 0);
         else if (part->op->emit_add_back)
             part->op->emit_add_back(&one);
         else

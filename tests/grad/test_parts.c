@@ -57,6 +57,26 @@ static tg_tensor parameter_of_rows(tg_tape *tape, int64_t rows) {
                                1));
 }
 
+/* ---- parts in a row of memory ------------------------------------------------------------------------------------- */
+
+/* Two that overlap, the first of which is put there and the second added: an element's gradient is its number, once or twice. */
+START_TEST(long_parts_add_up) {
+    static const int64_t lengths[] = {1, 63, 64, 65, 700};
+    enum { N = 1000 };
+    const int64_t length = lengths[_i % 5], start = length / 3;
+    tg_tape      *tape = tg_tape_new();
+    tg_dtype      dtype = _i < 5 ? TG_F32 : TG_F64;
+    tg_tensor     x = tg_parameter(tape, "x", tg_full(tape, dtype, TG_SHAPE(N), 1)), c = tg_arange(tape, dtype, 0, N, 1);
+    tg_tensor     a = tg_slice(x, 0, 0, length, 1), b = tg_slice(x, 0, start, start + length, 1);
+    tg_tensor     ca = tg_slice(c, 0, 0, length, 1), cb = tg_slice(c, 0, start, start + length, 1);
+    ck_assert(!tg_backward(tg_add(tg_sum(tg_mul(a, ca)), tg_sum(tg_mul(b, cb)))));
+    tg_tensor g = tg_cast(tg_grad(x), TG_F64);
+    for (int64_t i = 0; i < N; i++)
+        ck_assert_double_eq(((const double *)tg_data(g))[i], (double)i * ((i < length) + (i >= start && i < start + length)));
+    finish(tape);
+}
+END_TEST
+
 /* ---- what they cost ---------------------------------------------------------------------------------------------- */
 
 typedef struct costs {
@@ -318,6 +338,7 @@ Suite *suite_parts(void) {
     tcase_add_test(tcase, each_element_of_a_part_is_added_once);
     tcase_add_loop_test(tcase, their_gradients_are_right_to_any_order, 0, ALL_TAKERS);
     tcase_add_test(tcase, parts_that_overlap_are_added_up);
+    tcase_add_loop_test(tcase, long_parts_add_up, 0, 10);
     tcase_add_test(tcase, a_whole_that_nothing_took_a_part_of_but_an_empty_one_has_zeros);
     tcase_add_test(tcase, a_backward_pass_can_be_recorded_again);
     tcase_add_test(tcase, indices_that_were_overwritten_are_an_error);
