@@ -359,9 +359,9 @@ static tg_status write_calls(const tiler *t) {
 
 /* ---- what is fetched ahead ---------------------------------------------------------------------------------------- */
 
-/* A group has at most so many streams; for each of them at least so many ops, which take longer than to fetch it; and so many tiles. With
- * fewer ops the processor fetches what it reads in time by itself. */
-enum { MOST_STREAMS = 8, OPS_OF_STREAM = 5, TILES_OF_STREAM = 4, LINE = 64 };
+/* A group has at most so many streams, and at least so many ops, 7 for 4 streams, which take longer than to fetch these; and so many tiles.
+ * With fewer ops the processor fetches what it reads in time by itself. */
+enum { MOST_STREAMS = 8, FEWEST_OPS = 5, TILES_OF_STREAM = 4, LINE = 64 };
 
 /* Bytes of streams that are in no cache; and then of the widest operand in a tile. */
 enum { LONG_STREAMS = 16 << 20, SHORT_TILE_BYTES = 8192 };
@@ -376,7 +376,7 @@ static void add_stream(tgi_group *g, tgi_stream s) {
 
 static tg_status list_streams(const tiler *t) {
     tgi_group *g = t->g;
-    if (g->op_count < OPS_OF_STREAM || g->rows * g->columns < TILES_OF_STREAM * g->tile) return TG_OK;
+    if (g->op_count < FEWEST_OPS || g->rows * g->columns < TILES_OF_STREAM * g->tile) return TG_OK;
     g->streams = tgi_plan_take(t->b, MOST_STREAMS, sizeof *g->streams);
     if (!g->streams) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < g->op_count; i++) {
@@ -391,7 +391,7 @@ static tg_status list_streams(const tiler *t) {
         }
         if (op->reg < 0 && !reduces && !apart) add_stream(g, (tgi_stream){.base = op->target, .width = op->width});
     }
-    if (g->stream_count * OPS_OF_STREAM > g->op_count) g->stream_count = 0;
+    if (7 * g->stream_count > 4 * g->op_count) g->stream_count = 0;
     return TG_OK;
 }
 
