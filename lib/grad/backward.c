@@ -32,6 +32,11 @@ typedef struct walk {
     uint32_t  *gradient; /* of what is reached: its gradient so far, or TGI_NONE, counted from the first one's */
     tgi_marks  in_parts; /* has parts that have gradients: */
     part_list *parts;    /* NULL before there are any */
+    uint32_t   rule;     /* where what the rule records that is asked now begins, or TGI_NONE */
+
+    /* Of tg_vjp: whose gradients the caller gets. */
+    int              n;
+    const tg_tensor *inputs;
 
     /* Of tg_backward_with alone: */
     tg_gradient_hook *hook;
@@ -43,7 +48,7 @@ typedef struct walk {
 
 static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end, const char *what) {
     if (first > end) first = end;
-    *w = (walk){.tape = tape, .first = first, .end = end};
+    *w = (walk){.tape = tape, .first = first, .end = end, .rule = TGI_NONE};
     size_t    words = tgi_words_of_marks(first, end);
     uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
     w->reached = (tgi_marks){marks, first, end};
@@ -129,20 +134,21 @@ static inline bool is_like(const tgi_node *node, const tgi_node *operand) {
     return node->dtype == operand->dtype && tgi_same_dims(node->rank, node->dims, operand->rank, operand->dims);
 }
 
-/* What a rule gave, summed to the shape of its operand: of the negative of much the sum is negated, which is less. */
-static tg_tensor unbroadcast(tg_tape *tape, tg_tensor g, uint32_t operand) {
+/* What a rule gave, summed to the shape of its operand: of the negative of much, made by the rule, the sum is negated, which is less. */
+static tg_tensor unbroadcast(const walk *w, tg_tensor g, uint32_t operand) {
+    tg_tape        *tape = w->tape;
     const tgi_node *node = tgi_node_at(tape, operand);
     if (check_gradient(tape, g, node) || is_like(tgi_node_at(tape, tgi_index(g)), node)) return g;
     const tgi_node *made = tgi_node_at(tape, tgi_index(g));
     tg_tensor       to = tgi_tensor(tape, operand);
-    return tgi_is_neg(made->op) ? tg_neg(tgi_sum_to(tgi_tensor(tape, made->in[0]), to)) : tgi_sum_to(g, to);
+    return tgi_index(g) >= w->rule && tgi_is_neg(made->op) ? tg_neg(tgi_sum_to(tgi_tensor(tape, made->in[0]), to)) : tgi_sum_to(g, to);
 }
 
 /* Adds `g` to the gradient of an instruction that is wanted. As a rule it needs no closer look. */
 __attribute__((always_inline)) static inline tg_status gather(walk *w, uint32_t index, tg_tensor g) {
     tg_tape        *tape = w->tape;
     const tgi_node *node = tgi_usable(tape, g);
-    if (!node || !is_like(node, tgi_node_at(tape, index))) g = unbroadcast(tape, g, index);
+    if (!node || !is_like(node, tgi_node_at(tape, index))) g = unbroadcast(w, g, index);
     if (tape->status) return tape->status;
     uint32_t so_far = gradient_so_far(w, index);
     if (so_far != TGI_NONE) g = tg_add(tgi_tensor(tape, so_far), g);
@@ -214,6 +220,11 @@ static tg_status gather_parts(walk *w, uint32_t index) {
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
+static tg_tensor gradient_to_pass_on(const walk *w, uint32_t index) {
+    tg_tensor g = tgi_tensor(w->tape, w->gradient[index - w->first]);
+    return w->n && tgi_is_one_of(w->n, w->inputs, index) ? tgi_not_a_broadcast(g) : g;
+}
+
 /* Records the gradients of an instruction's operands, where it has one. They belong to the user's line that recorded the instruction. */
 static tg_status differentiate(walk *w, uint32_t index) {
     enum { FEW = 8 };
@@ -231,7 +242,7 @@ static tg_status differentiate(walk *w, uint32_t index) {
     tape->file = node->file;
     tape->line = node->line;
     uint32_t     outer = tgi_set_rule_of(tape, index); /* a rule may differentiate too */
-    tg_rule_call call = {.g = tgi_tensor(tape, w->gradient[index - w->first]),
+    tg_rule_call call = {.g = gradient_to_pass_on(w, index),
                          .y = tgi_tensor(tape, index),
                          .x = x,
                          .count = (int)node->count,
@@ -239,6 +250,7 @@ static tg_status differentiate(walk *w, uint32_t index) {
     for (uint32_t j = 0; j < node->count && !tape->status; j++, rule += step) {
         if (!*rule || !tgi_wants(tape, &w->wanted, node->in[j])) continue;
         call.which = (int)j;
+        w->rule = tape->count;
         if (j == 0 && *rule == tg_part_rule)
             list_part(w, index);
         else
@@ -484,6 +496,8 @@ static tg_status record_vjp(tg_tape *tape, int m, const tg_tensor *outputs, cons
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "vjp");
     if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs), "vjp")) {
+        w.n = n;
+        w.inputs = inputs;
         for (int j = 0; j < n; j++)
             tgi_mark(&w.wanted, tgi_index(inputs[j]));
         tgi_mark_ways(tape, m, outputs, &w.reached, &w.wanted); /* nothing is reached yet */

@@ -22,6 +22,9 @@ typedef struct walk {
     tgi_marks reached; /* an output was computed from it, or it is one */
     tgi_marks given;   /* has a tangent so far: */
     uint32_t *tangent;
+
+    int              m; /* whose tangents the caller gets */
+    const tg_tensor *outputs;
 } walk;
 
 static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end) {
@@ -107,13 +110,18 @@ static void give_multilinear(walk *w, uint32_t index, const tg_rule_call *call, 
     }
 }
 
+static tg_tensor tangent_to_pass_on(const walk *w, uint32_t index) {
+    tg_tensor t = tangent_of(w, index);
+    return tgi_is_one_of(w->m, w->outputs, index) ? tgi_not_a_broadcast(t) : t;
+}
+
 /* A rule takes what has the shape of the result. */
 static void give_elementwise(walk *w, uint32_t index, tg_rule_call *call) {
     const tgi_node *node = tgi_node_at(w->tape, index);
     for (uint32_t j = 0; j < node->count && !w->tape->status; j++) {
         if (!has_tangent(w, node, j)) continue;
         call->which = (int)j;
-        call->g = tangent_of(w, node->in[j]);
+        call->g = tangent_to_pass_on(w, node->in[j]);
         if (!is_like(tgi_node_at(w->tape, node->in[j]), node)) call->g = tg_broadcast_to(call->g, tgi_node_shape(node));
         if (!w->tape->status) give(w, index, tgi_rule_of(node, j)(call));
     }
@@ -253,6 +261,8 @@ static tg_status record_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "jvp");
     if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs))) {
+        w.m = m;
+        w.outputs = outputs;
         tgi_mark_reached(tape, m, outputs, &w.reached);
         if (!plant_tangents(&w, n, inputs, tangents) && !walk_forward(&w)) {
             tgi_resume(tape, scope);

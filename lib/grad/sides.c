@@ -49,13 +49,23 @@ static tg_tensor seed_in_shape_of(tg_tensor seed, const tgi_node *node, tg_tenso
     return same && node->op->infer ? seed : tg_broadcast_to(seed, tgi_node_shape(other));
 }
 
+tg_tensor tgi_not_a_broadcast(tg_tensor g) {
+    return tgi_node_at(g.tape, tgi_index(g))->op == &tgi_broadcast_to_op ? tg_reshape(g, tg_shape_of(g)) : g;
+}
+
+bool tgi_is_one_of(int count, const tg_tensor *list, uint32_t index) {
+    for (int i = 0; i < count; i++)
+        if (tgi_index(list[i]) == index) return true;
+    return false;
+}
+
 tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of, const tg_tensor *seed) {
     double number;
     if (!seed) return tgi_full_like(of, 1);
     if (tgi_is_number(*seed, &number)) return tgi_full_like(of, number);
     const tgi_node *node = tgi_resolve(tape, *seed, names->call, names->seed);
     if (!node) return tgi_invalid(tape);
-    if (node->dtype == tg_dtype_of(of)) return seed_in_shape_of(*seed, node, of);
+    if (node->dtype == tg_dtype_of(of)) return seed_in_shape_of(tgi_not_a_broadcast(*seed), node, of);
     tgi_fail(tape, TG_ERR_DTYPE, names->call, "%s is %s and its %s %s", names->seed, tg_dtype_name((tg_dtype)node->dtype),
              names->of, tg_dtype_name(tg_dtype_of(of)));
     return tgi_invalid(tape);

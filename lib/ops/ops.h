@@ -46,10 +46,12 @@ tgi_added_part tgi_added_part_of(const tgi_node *node, int i);
  * a gather of one element of each row. */
 extern const tg_op tgi_gather_op, tgi_scatter_add_op, tgi_at_index_op, tgi_matmul_op, tgi_sum_op, tgi_broadcast_to_op;
 
-/* What x, which is valid, is a broadcast of, if tg_broadcast_to made it; else x. */
+/* What x, which is valid, is a broadcast of, if tg_broadcast_to made it, and that is no leaf, which may be overwritten; else x. */
 static inline tg_tensor tgi_before_broadcast(tg_tensor x) {
     const tgi_node *node = tgi_node_at(x.tape, tgi_index(x));
-    return __builtin_expect(node->op == &tgi_broadcast_to_op, 0) ? tgi_tensor(x.tape, node->in[0]) : x;
+    if (__builtin_expect(node->op != &tgi_broadcast_to_op, 1)) return x;
+    const tg_op *op = tgi_node_at(x.tape, node->in[0])->op;
+    return op->infer || op == &tgi_number ? tgi_tensor(x.tape, node->in[0]) : x;
 }
 
 /* Whether it is the op of tg_mul, or tg_neg. */

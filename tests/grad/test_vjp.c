@@ -166,11 +166,61 @@ START_TEST(vjp_touches_no_parameters_gradient) {
 }
 END_TEST
 
+/* ---- for what is a broadcast ------------------------------------------------------------------------------------- */
+
+/* 2 x u, for u that is ones everywhere, has the derivative 2 x for u. */
+START_TEST(derivatives_for_a_seed_that_is_a_broadcast) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = F64(tape, 1, 2, 3), u = tg_broadcast_to(F64(tape, 1), TG_SHAPE(3)), v = F64(tape, 1, 10, 100), gx, gu, y;
+    y = tg_neg(tg_square(x));
+    ck_assert(!tg_vjp(tape, 1, &y, &u, 1, &x, &gx) && !tg_vjp(tape, 1, &gx, &v, 1, &u, &gu));
+    CHECK_IS(gx, -2, -4, -6);
+    CHECK_IS(gu, -2, -40, -600);
+    ck_assert(!tg_jvp(tape, 1, &x, &u, 1, &y, &gx) && !tg_vjp(tape, 1, &gx, &v, 1, &u, &gu));
+    CHECK_IS(gx, -2, -4, -6);
+    CHECK_IS(gu, -2, -40, -600);
+    finish(tape);
+}
+END_TEST
+
+/* The gradient of a sum of rows is the sum of the seed's, which is -z, and is differentiated for the seed. */
+START_TEST(derivatives_for_a_seed_that_is_a_negative) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor row = F64(tape, 1, 2), x = tg_reshape(F64(tape, 1, 2, 3, 4), TG_SHAPE(2, 2)), v = F64(tape, 1, 10), g, gu;
+    tg_tensor y = tg_add(x, row), u = tg_neg(x);
+    ck_assert(!tg_vjp(tape, 1, &y, &u, 1, &row, &g) && !tg_vjp(tape, 1, &g, &v, 1, &u, &gu));
+    CHECK_IS(g, -4, -6);
+    CHECK_IS(gu, 1, 10, 1, 10);
+    finish(tape);
+}
+END_TEST
+
+/* The gradient for h is ones, as the gradient of a sum is, and what goes on from it depends on it; and so does a tangent. */
+START_TEST(derivatives_for_a_gradient_on_the_way) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = F64(tape, 1, 2, 3), v = F64(tape, 1, 10, 100), h = tg_square(x), y = tg_sum(h), way[2], gh;
+    ck_assert(!tg_vjp(tape, 1, &y, NULL, 2, (tg_tensor[]){h, x}, way) && !tg_vjp(tape, 1, &way[1], &v, 1, &way[0], &gh));
+    CHECK_IS(way[0], 1, 1, 1);
+    CHECK_IS(way[1], 2, 4, 6);
+    CHECK_IS(gh, 2, 40, 600);
+    h = tg_sub(1, x);
+    y = tg_square(h);
+    ck_assert(!tg_jvp(tape, 1, &x, NULL, 2, (tg_tensor[]){h, y}, way) && !tg_vjp(tape, 1, &way[1], &v, 1, &way[0], &gh));
+    CHECK_IS(way[0], -1, -1, -1);
+    CHECK_IS(way[1], 0, 2, 4);
+    CHECK_IS(gh, 0, -20, -400);
+    finish(tape);
+}
+END_TEST
+
 Suite *suite_vjp(void) {
     Suite *suite = suite_create("grad/vjp");
     TCase *tcase = tcase_create("vjp");
     tcase_add_test(tcase, seeds_are_weights);
     tcase_add_test(tcase, seeds_can_be_differentiated);
+    tcase_add_test(tcase, derivatives_for_a_seed_that_is_a_broadcast);
+    tcase_add_test(tcase, derivatives_for_a_seed_that_is_a_negative);
+    tcase_add_test(tcase, derivatives_for_a_gradient_on_the_way);
     tcase_add_test(tcase, errors_of_vjp_leave_the_tape_as_it_was);
     tcase_add_test(tcase, vjp_with_bad_counts_is_rejected);
     tcase_add_test(tcase, vjp_of_nothing_is_nothing);
