@@ -141,7 +141,8 @@ static tg_tensor unbroadcast(const walk *w, tg_tensor g, uint32_t operand) {
     if (check_gradient(tape, g, node) || is_like(tgi_node_at(tape, tgi_index(g)), node)) return g;
     const tgi_node *made = tgi_node_at(tape, tgi_index(g));
     tg_tensor       to = tgi_tensor(tape, operand);
-    return tgi_index(g) >= w->rule && tgi_is_neg(made->op) ? tg_neg(tgi_sum_to(tgi_tensor(tape, made->in[0]), to)) : tgi_sum_to(g, to);
+    bool            negative = tgi_index(g) >= w->rule && tgi_is_neg(made->op);
+    return negative ? tg_neg(tgi_sum_to(tgi_tensor(tape, made->in[0]), to)) : tgi_sum_to(g, to);
 }
 
 /* Adds `g` to the gradient of an instruction that is wanted. As a rule it needs no closer look. */

@@ -68,7 +68,7 @@ static inline int tgi_isa(void) {
 #define TGI_KERNEL_BUT(f, parameters, arguments, first) \
     TGI_EACH_ISA(TGI_DECLARE_FOR, f) \
     void f parameters { \
-        first \
+        first; \
         static __typeof__(f) *const each[TGI_ISAS] = {TGI_EACH_ISA(TGI_ELEMENT_FOR, f)}; \
         each[tgi_isa()] arguments; \
     } \

@@ -210,7 +210,8 @@ static void write_through_view(tg_emit_call *call, bool first) {
     part = place;
     tgi_row_major(part.rank, part.dims, part.strides);
     tgi_open_loops(call, &x, 0, x.rank, call->in[0].dims);
-    tg_emit(call, first && are_row_major(&part, &place) ? "$y[#%s] = $0[%s];" : "$y[#%s] += $0[%s];", tgi_number_text(offset, place.strides, &x, number), tgi_indices_text(&x, at));
+    tg_emit(call, first && are_row_major(&part, &place) ? "$y[#%s] = $0[%s];" : "$y[#%s] += $0[%s];",
+            tgi_number_text(offset, place.strides, &x, number), tgi_indices_text(&x, at));
     tgi_close_loops(call, &x, 0, x.rank);
 }
 

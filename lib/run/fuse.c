@@ -390,7 +390,8 @@ static tg_status join(fuser *f, tgi_candidate *c, uint32_t k, const fit *found) 
     v->kind = (uint8_t)c->kind;
     v->per_row = found->per_row || c->kind == TGI_FUSED_ROW_REDUCE;
     v->made = c->kind != TGI_FUSED_ASSIGN; /* which has no value of its own */
-    v->in_memory = c->kind == TGI_FUSED_BLOCK_REDUCE || c->kind == TGI_FUSED_SIDE_BY_SIDE || (v->made && b->liveness[c->i].lasts);
+    v->in_memory =
+        c->kind == TGI_FUSED_BLOCK_REDUCE || c->kind == TGI_FUSED_SIDE_BY_SIDE || (v->made && b->liveness[c->i].lasts);
     b->units[k].rows_multiple = found->multiple;
     bool by_element = !found->per_row && c->kind != TGI_FUSED_ROW_KERNEL;
     for (uint32_t j = 0; j < c->count; j++)

@@ -77,11 +77,11 @@ typedef struct tgi_operand {
 } tgi_operand;
 
 typedef enum tgi_fused_kind {
-    TGI_FUSED_LOOP,        /* an elementwise op */
-    TGI_FUSED_COPY,        /* a view that strides cannot say */
-    TGI_FUSED_ASSIGN,      /* a leaf is overwritten */
-    TGI_FUSED_ROW_REDUCE,  /* one element a row, from the row */
-    TGI_FUSED_ROW_KERNEL,  /* rows from rows: a kernel whose operands are in memory */
+    TGI_FUSED_LOOP,         /* an elementwise op */
+    TGI_FUSED_COPY,         /* a view that strides cannot say */
+    TGI_FUSED_ASSIGN,       /* a leaf is overwritten */
+    TGI_FUSED_ROW_REDUCE,   /* one element a row, from the row */
+    TGI_FUSED_ROW_KERNEL,   /* rows from rows: a kernel whose operands are in memory */
     TGI_FUSED_BLOCK_REDUCE, /* a reduction of the whole domain, or of each column: its result is there after the last tile */
     TGI_FUSED_SIDE_BY_SIDE  /* operands as the columns of a matrix with a row for each element of the domain */
 } tgi_fused_kind;

@@ -288,7 +288,8 @@ static tg_status write_strides(const tiler *t, tgi_fused_op *op) {
         if (access == TGI_CONTIGUOUS || access == TGI_PER_ROW)
             x->stride = stride_of(g, has_rows || access == TGI_PER_ROW, x->width);
     }
-    if (op->reg < 0) op->stride = stride_of(g, op->per_row, op->kind == TGI_FUSED_SIDE_BY_SIDE ? op->count * op->width : op->width);
+    if (op->reg < 0)
+        op->stride = stride_of(g, op->per_row, op->kind == TGI_FUSED_SIDE_BY_SIDE ? op->count * op->width : op->width);
     return TG_OK;
 }
 

@@ -150,7 +150,8 @@ START_TEST(what_is_the_same_for_all_elements_is_computed_once) {
     ck_assert(!tg_print(tape, out));
     const char *backward = strstr(text_of(out), "# backward");
     ck_assert_int_eq(occurrences(backward, "float64 (100, 3) "), 3); /* g is a view */
-    const double sum = 3.0 * ROWS * (ROWS - 1) / 2; /* of the first column */
+    /* Of the first column of a: */
+    const double sum = 3.0 * ROWS * (ROWS - 1) / 2;
     CHECK_IS(tg_grad(row), -2 * (sum - ROWS), -2 * (sum + ROWS - 2 * ROWS), -2 * (sum + 2 * ROWS - 3 * ROWS));
     finish(tape);
 }

@@ -373,8 +373,7 @@ static bool always(const tg_type *x, const void *attr) {
     return true;
 }
 
-static const tg_op op_pair = {
-    .name = "pair", .arity = 2, .infer = infer_pair, .kernel = always_fail, .side_by_side = always};
+static const tg_op op_pair = {.name = "pair", .arity = 2, .infer = infer_pair, .kernel = always_fail, .side_by_side = always};
 
 /* So the kernel is not called. */
 START_TEST(what_stands_side_by_side_is_put_there_as_it_is_made) {
