@@ -82,16 +82,12 @@ int tgi_reduced_of(const tg_op *op, int count, const tg_type *in, const tg_type 
     return good ? axes : TGI_WRONG_AXES;
 }
 
-bool tgi_says_side_by_side(const tg_op *op, int count, const tg_type *in, const void *attr) {
-    return op->side_by_side && !op->random && count && op->side_by_side(in, attr);
-}
-
-static bool are_side_by_side(const tg_infer *call) {
-    const tg_type *x = call->in, *out = &call->out;
-    bool           good = out->rank == x->rank + 1 && out->dims[x->rank] == call->count && out->dtype == x->dtype;
-    for (int j = 0; j < call->count && good; j++)
-        good = call->in[j].dtype == x->dtype && tgi_same_dims(call->in[j].rank, call->in[j].dims, out->rank - 1, out->dims);
-    return good;
+int tgi_side_by_side_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr) {
+    if (!op->side_by_side || op->random || !count || !op->side_by_side(in, attr)) return TGI_NO_AXES;
+    bool good = out->rank == in->rank + 1 && out->dims[in->rank] == count && out->dtype == in->dtype;
+    for (int j = 0; j < count && good; j++)
+        good = in[j].dtype == in->dtype && tgi_same_dims(in[j].rank, in[j].dims, out->rank - 1, out->dims);
+    return good ? in->rank : TGI_WRONG_AXES;
 }
 
 /* Whether the sizes are an operand's, some of them in a row, or in the call itself. */
@@ -140,8 +136,9 @@ static tg_status check_kernel(const tg_infer *call) {
         return tg_refuse(call, TG_ERR_SHAPE, "the op's `lead` gives axes that operand and result do not share");
     if (tgi_reduced_of(op, call->count, call->in, &call->out, call->attr) == TGI_WRONG_AXES)
         return tg_refuse(call, TG_ERR_SHAPE, "the op's `reduced` gives axes that do not leave the result");
-    if (tgi_says_side_by_side(op, call->count, call->in, call->attr) && !are_side_by_side(call))
-        return tg_refuse(call, TG_ERR_SHAPE, "the op's `side_by_side` says what its operands and its result are not");
+    if (tgi_side_by_side_of(op, call->count, call->in, &call->out, call->attr) == TGI_WRONG_AXES)
+        return tg_refuse(call, TG_ERR_SHAPE,
+                         "the op's `side_by_side` needs operands of one shape and dtype, and a result with one axis more, of their number");
     return TG_OK;
 }
 

@@ -29,9 +29,10 @@ static bool passes_limit(const tgi_memory *memory, size_t bytes) {
 /* ---- the library's own way ------------------------------------------------------------------------------------------ */
 
 /* With pages of 4 KB, what passes through memory once waits for their addresses, and for each of them to be cleared when it is first touched.
- * So Linux is asked for pages of 2 MB, which it may refuse. What is smaller than two of them comes from regions, piece after piece, as soon
- * as there is so much of it that a page more or less does not count; a region goes back with its last piece. What the sanitizers watch
- * is malloc's alone. */
+ * So Linux is asked for pages of 2 MB, which it may refuse. When a tape has MUCH memory, so that such a page more or less does not count,
+ * blocks smaller than two of them come from regions, piece after piece. Pieces are given back to be forgotten with their region: it is
+ * begun anew, or goes back, with its last piece, and all of them go with the last memory of the tape. What the sanitizers watch is
+ * malloc's alone. */
 enum { HUGE_PAGE = 2 << 20, LARGE = 2 * HUGE_PAGE, SMALL = 64 << 10, REGION = 32 << 20, MUCH = 8 << 20, LINE = 64 };
 
 struct tgi_region {
@@ -59,49 +60,49 @@ static tgi_region *region_for(tgi_memory *memory, size_t bytes) {
     return memory->regions = region;
 }
 
-static void *allocate_piece(tgi_memory *memory, size_t bytes) {
-    tgi_region *region = region_for(memory, bytes);
-    if (!region) return NULL;
-    void *piece = (char *)region + region->used;
-    region->used += (bytes + LINE - 1) / LINE * LINE;
-    region->pieces++;
-    return piece;
-}
-
 static bool is_piece(size_t bytes) {
     return IN_HUGE_PAGES && bytes >= SMALL && bytes < LARGE;
 }
 
+static size_t in_lines(size_t bytes) {
+    return (bytes + LINE - 1) / LINE * LINE;
+}
+
 static void *allocate(tgi_memory *memory, size_t bytes) {
-    if (is_piece(bytes) && memory->bytes >= MUCH) return allocate_piece(memory, bytes);
-    return bytes < LARGE ? malloc(bytes) : allocate_pages(bytes);
+    tgi_region *region = is_piece(bytes) && memory->bytes >= MUCH ? region_for(memory, bytes) : NULL;
+    if (!region) return bytes < LARGE ? malloc(bytes) : allocate_pages(bytes);
+    void *piece = (char *)region + region->used;
+    region->used += in_lines(bytes);
+    region->pieces++;
+    return piece;
 }
 
 static bool is_in(const tgi_region *region, const void *block) {
     return (uintptr_t)block - (uintptr_t)region < REGION;
 }
 
-/* The system has the whole pages of a piece back at once. */
-static void give_pages_back(char *piece, size_t bytes) {
-#ifdef MADV_HUGEPAGE
-    enum { PAGE = 4096 };
-    size_t before = (PAGE - (uintptr_t)piece % PAGE) % PAGE;
-    madvise(piece + before, (bytes - before) / PAGE * PAGE, MADV_DONTNEED);
-#else
-    (void)piece, (void)bytes;
-#endif
+/* What stands last in its region makes room for the next piece. */
+static void forget_piece(tgi_memory *memory, tgi_region **link, const char *piece, size_t bytes) {
+    tgi_region *region = *link;
+    if (piece + in_lines(bytes) == (char *)region + region->used) region->used = (size_t)(piece - (char *)region);
+    if (--region->pieces > 0) return;
+    region->used = LINE;
+    if (region == memory->regions) return;
+    *link = region->next;
+    free(region);
 }
 
 static void release(tgi_memory *memory, void *block, size_t bytes) {
-    tgi_region **link = &memory->regions, *region;
-    while ((region = is_piece(bytes) ? *link : NULL) && !is_in(region, block))
-        link = &region->next;
-    if (!region) {
+    tgi_region **link = &memory->regions;
+    while (is_piece(bytes) && *link && !is_in(*link, block))
+        link = &(*link)->next;
+    if (is_piece(bytes) && *link)
+        forget_piece(memory, link, block, bytes);
+    else
         free(block);
-    } else if (--region->pieces > 0) {
-        give_pages_back(block, bytes);
-    } else {
-        *link = region->next;
+    while (!memory->bytes && memory->regions) {
+        tgi_region *region = memory->regions;
+        memory->regions = region->next;
         free(region);
     }
 }

@@ -13,7 +13,7 @@ enum { TGI_SIZE_CLASSES = 256 };
 
 /* What loops pass through side by side should not begin at the same place of a page: a processor takes a load for one of what was just stored
  * if the addresses end in the same twelve bits, and has room for eight lines of one place in its first cache. So of memory for values of
- * TGI_STAGGERED bytes and more, which comes in whole pages, each begins TGI_STAGGER bytes farther into a page than the one before. */
+ * TGI_STAGGERED bytes and more, which mostly comes in whole pages, each begins TGI_STAGGER bytes farther into a page than the one before. */
 #define TGI_STAGGERED ((size_t)128 << 10)
 enum { TGI_STAGGER = 5 * 64 };
 

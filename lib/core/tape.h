@@ -339,7 +339,7 @@ tg_status tgi_check_result(tg_infer *call);
  * the operand or the result has no such axes. What is drawn at random is drawn in one order. */
 enum { TGI_NO_AXES = -1, TGI_WRONG_AXES = -2 };
 int tgi_lead_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
-bool tgi_says_side_by_side(const tg_op *op, int count, const tg_type *in, const void *attr);
+int tgi_side_by_side_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
 int tgi_reduced_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
 
 /* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */

@@ -28,15 +28,12 @@ typedef struct walk {
     tg_tape   *tape;
     uint32_t   first, end;
     tgi_marks  wanted;   /* lies on a path to an output, or is wanted itself (tgi_wants) */
+    tgi_marks  given;    /* the caller gets its gradient (tg_vjp) */
     tgi_marks  reached;  /* the walk will come to it: it has a gradient, or parts that have some */
     uint32_t  *gradient; /* of what is reached: its gradient so far, or TGI_NONE, counted from the first one's */
     tgi_marks  in_parts; /* has parts that have gradients: */
     part_list *parts;    /* NULL before there are any */
     uint32_t   rule;     /* where what the rule records that is asked now begins, or TGI_NONE */
-
-    /* Of tg_vjp: whose gradients the caller gets. */
-    int              n;
-    const tg_tensor *inputs;
 
     /* Of tg_backward_with alone: */
     tg_gradient_hook *hook;
@@ -50,13 +47,14 @@ static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end
     if (first > end) first = end;
     *w = (walk){.tape = tape, .first = first, .end = end, .rule = TGI_NONE};
     size_t    words = tgi_words_of_marks(first, end);
-    uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
+    uint64_t *marks = tgi_pool_take(&tape->pool, 4 * words * sizeof *marks);
     w->reached = (tgi_marks){marks, first, end};
     w->gradient = tgi_pool_take(&tape->pool, (end - first) * sizeof *w->gradient);
     if (!marks || !w->gradient) return tgi_out_of_memory(tape, what);
-    memset(marks, 0, 3 * words * sizeof *marks);
+    memset(marks, 0, 4 * words * sizeof *marks);
     w->in_parts = (tgi_marks){marks + words, first, end};
     w->wanted = (tgi_marks){marks + 2 * words, first, end};
+    w->given = (tgi_marks){marks + 3 * words, first, end};
     return TG_OK;
 }
 
@@ -138,11 +136,12 @@ static inline bool is_like(const tgi_node *node, const tgi_node *operand) {
 static tg_tensor unbroadcast(const walk *w, tg_tensor g, uint32_t operand) {
     tg_tape        *tape = w->tape;
     const tgi_node *node = tgi_node_at(tape, operand);
-    if (check_gradient(tape, g, node) || is_like(tgi_node_at(tape, tgi_index(g)), node)) return g;
+    if (check_gradient(tape, g, node)) return g;
     const tgi_node *made = tgi_node_at(tape, tgi_index(g));
     tg_tensor       to = tgi_tensor(tape, operand);
-    bool            negative = tgi_index(g) >= w->rule && tgi_is_neg(made->op);
-    return negative ? tg_neg(tgi_sum_to(tgi_tensor(tape, made->in[0]), to)) : tgi_sum_to(g, to);
+    if (is_like(made, node)) return g;
+    if (tgi_index(g) < w->rule || !tgi_is_neg(made->op)) return tgi_sum_to(g, to);
+    return tg_neg(tgi_sum_to(tgi_tensor(tape, made->in[0]), to));
 }
 
 /* Adds `g` to the gradient of an instruction that is wanted. As a rule it needs no closer look. */
@@ -223,7 +222,7 @@ static tg_status gather_parts(walk *w, uint32_t index) {
 
 static tg_tensor gradient_to_pass_on(const walk *w, uint32_t index) {
     tg_tensor g = tgi_tensor(w->tape, w->gradient[index - w->first]);
-    return w->n && tgi_is_one_of(w->n, w->inputs, index) ? tgi_not_a_broadcast(g) : g;
+    return tgi_is_marked(&w->given, index) ? tgi_not_a_broadcast(g) : g;
 }
 
 /* Records the gradients of an instruction's operands, where it has one. They belong to the user's line that recorded the instruction. */
@@ -497,10 +496,10 @@ static tg_status record_vjp(tg_tape *tape, int m, const tg_tensor *outputs, cons
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "vjp");
     if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs), "vjp")) {
-        w.n = n;
-        w.inputs = inputs;
-        for (int j = 0; j < n; j++)
+        for (int j = 0; j < n; j++) {
             tgi_mark(&w.wanted, tgi_index(inputs[j]));
+            tgi_mark(&w.given, tgi_index(inputs[j]));
+        }
         tgi_mark_ways(tape, m, outputs, &w.reached, &w.wanted); /* nothing is reached yet */
         if (!plant_seeds(&w, m, outputs, seeds) && !walk_back(&w)) {
             tgi_resume(tape, scope);

@@ -20,23 +20,22 @@ typedef struct walk {
     tg_tape  *tape;
     uint32_t  first, end;
     tgi_marks reached; /* an output was computed from it, or it is one */
+    tgi_marks shown;   /* the caller gets its tangent */
     tgi_marks given;   /* has a tangent so far: */
     uint32_t *tangent;
-
-    int              m; /* whose tangents the caller gets */
-    const tg_tensor *outputs;
 } walk;
 
 static tg_status begin_walk(walk *w, tg_tape *tape, uint32_t first, uint32_t end) {
     if (first > end) first = end;
     *w = (walk){.tape = tape, .first = first, .end = end};
     size_t    words = tgi_words_of_marks(first, end);
-    uint64_t *marks = tgi_pool_take(&tape->pool, 2 * words * sizeof *marks);
+    uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
     w->reached = (tgi_marks){marks, first, end};
     w->tangent = tgi_pool_take(&tape->pool, (end - first) * sizeof *w->tangent);
     if (!marks || !w->tangent) return tgi_out_of_memory(tape, "jvp");
-    memset(marks, 0, 2 * words * sizeof *marks);
+    memset(marks, 0, 3 * words * sizeof *marks);
     w->given = (tgi_marks){marks + words, first, end};
+    w->shown = (tgi_marks){marks + 2 * words, first, end};
     return TG_OK;
 }
 
@@ -112,7 +111,7 @@ static void give_multilinear(walk *w, uint32_t index, const tg_rule_call *call, 
 
 static tg_tensor tangent_to_pass_on(const walk *w, uint32_t index) {
     tg_tensor t = tangent_of(w, index);
-    return tgi_is_one_of(w->m, w->outputs, index) ? tgi_not_a_broadcast(t) : t;
+    return tgi_is_marked(&w->shown, index) ? tgi_not_a_broadcast(t) : t;
 }
 
 /* A rule takes what has the shape of the result. */
@@ -261,8 +260,8 @@ static tg_status record_jvp(tg_tape *tape, int n, const tg_tensor *inputs, const
     walk     w;
     tg_scope scope = tgi_begin_derivative(tape, "jvp");
     if (!begin_walk(&w, tape, tgi_first_of(n, inputs), tgi_end_of(m, outputs))) {
-        w.m = m;
-        w.outputs = outputs;
+        for (int i = 0; i < m; i++)
+            tgi_mark(&w.shown, tgi_index(outputs[i]));
         tgi_mark_reached(tape, m, outputs, &w.reached);
         if (!plant_tangents(&w, n, inputs, tangents) && !walk_forward(&w)) {
             tgi_resume(tape, scope);

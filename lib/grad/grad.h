@@ -47,12 +47,10 @@ typedef struct tgi_seed_names {
 
 tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of, const tg_tensor *seed);
 
-/* g, or where it is a broadcast a view of it that is none. Elementwise rules take a broadcast for what it is of (elementwise.c): what the
- * caller can see is kept from that, for what comes of it depends on it, and may be differentiated for it. */
+/* g, or where it is a broadcast a view of it that is none. Elementwise rules take a broadcast for what it is of (elementwise.c). Seeds and
+ * tangents that the caller gave, and what the caller gets of an instruction on the way, are kept from that, for what comes of them may be
+ * differentiated for them. */
 tg_tensor tgi_not_a_broadcast(tg_tensor g);
-
-/* Whether the instruction is in the list. */
-bool tgi_is_one_of(int count, const tg_tensor *list, uint32_t index);
 
 /* The tensors of a list, outputs or inputs, which `role` names, have derivatives; else an error. */
 tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int count, const tg_tensor *list);

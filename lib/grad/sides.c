@@ -53,12 +53,6 @@ tg_tensor tgi_not_a_broadcast(tg_tensor g) {
     return tgi_node_at(g.tape, tgi_index(g))->op == &tgi_broadcast_to_op ? tg_reshape(g, tg_shape_of(g)) : g;
 }
 
-bool tgi_is_one_of(int count, const tg_tensor *list, uint32_t index) {
-    for (int i = 0; i < count; i++)
-        if (tgi_index(list[i]) == index) return true;
-    return false;
-}
-
 tg_tensor tgi_seed_for(tg_tape *tape, const tgi_seed_names *names, tg_tensor of, const tg_tensor *seed) {
     double number;
     if (!seed) return tgi_full_like(of, 1);

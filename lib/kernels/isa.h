@@ -59,7 +59,7 @@ static inline int tgi_isa(void) {
  * With the baseline goes the function that calls the one that was picked. */
 #define TGI_KERNEL(f, parameters, arguments) TGI_KERNEL_BUT(f, parameters, arguments, )
 
-/* The same of a function that does at once, without the way to a set, what `first` does and returns from. */
+/* The same, but f itself begins with `first`, which may return. */
 #ifdef TGI_ISA
 #define TGI_KERNEL_BUT(f, parameters, arguments, first) \
     __typeof__(f) TGI_NAME_FOR(f, TGI_ISA); \

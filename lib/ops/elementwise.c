@@ -91,7 +91,7 @@ static tg_tensor gelu_curve(tg_tensor x) {
 
 /* ---- gradient rules ---------------------------------------------------------------------------------------------- */
 
-/* What a row of the table gives for the g before it was broadcast, in the shape of g: a view where g went no further into it. */
+/* What a row of the table gave for g, which call->g is a broadcast of, in the shape of that. */
 static tg_tensor stretched(tg_tensor gradient, tg_tensor g, const tg_rule_call *call) {
     if (gradient.ref == g.ref) return call->g;
     if (!tg_valid(gradient)) return gradient;

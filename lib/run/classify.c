@@ -64,14 +64,15 @@ bool tgi_classify_block_reduce(const tgi_plan_builder *b, tgi_candidate *c) {
 }
 
 /* Its domain is that of its operands. */
-static bool classify_side_by_side(tgi_candidate *c) {
-    const tgi_source *x = c->sources;
-    if (!c->count || c->count > TGI_MOST_SIDE_BY_SIDE || !tgi_node_size(x->node)) return false;
-    tg_type type = tgi_node_type(x->node);
-    if (!tgi_says_side_by_side(c->node->op, (int)c->count, &type, c->node->attr)) return false;
+static bool classify_side_by_side(const tgi_plan_builder *b, tgi_candidate *c) {
+    tg_type x[TGI_MOST_SIDE_BY_SIDE], out = tgi_node_type(c->node);
+    if (!c->node->op->side_by_side || c->count > TGI_MOST_SIDE_BY_SIDE || !tgi_node_size(c->node)) return false;
+    for (uint32_t j = 0; j < c->count; j++)
+        x[j] = tgi_node_type(tgi_node_at(b->tape, c->node->in[j]));
+    if (tgi_side_by_side_of(c->node->op, (int)c->count, x, &out, c->node->attr) < 0) return false;
     c->kind = TGI_FUSED_SIDE_BY_SIDE;
-    c->rank = x->node->rank;
-    c->dims = x->node->dims;
+    c->rank = x->rank;
+    c->dims = x->dims;
     return true;
 }
 
@@ -106,9 +107,7 @@ bool tgi_classify(const tgi_plan_builder *b, uint32_t i, tgi_candidate *c) {
         c->kind = TGI_FUSED_ASSIGN;
     else if (node->op->view)
         c->kind = TGI_FUSED_COPY;
-    else if (node->op->side_by_side)
-        return classify_side_by_side(c);
     else if (!tgi_node_loop(b->tape, node))
-        return tgi_is_safe(b, i) && classify_kernel(b, c);
+        return classify_side_by_side(b, c) || (tgi_is_safe(b, i) && classify_kernel(b, c));
     return true;
 }

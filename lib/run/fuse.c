@@ -477,28 +477,34 @@ static bool is_known(const tgi_plan_builder *b, const tgi_source *s) {
     return !base->view && (s->base & TGI_OUTSIDE || !base->op->infer || b->fusion[s->base].made);
 }
 
-static bool is_known_number(const tgi_plan_builder *b, const tgi_candidate *c) {
+static bool is_known_number(const tgi_plan_builder *b, uint32_t i, tgi_candidate *c) {
+    if (tgi_instruction(b, i)->rank || !tgi_classify(b, i, c) || c->kind != TGI_FUSED_LOOP) return false;
     for (uint32_t j = 0; j < c->count; j++)
         if (!is_known(b, &c->sources[j])) return false;
-    return c->kind == TGI_FUSED_LOOP && c->rank == 0;
+    return true;
+}
+
+static bool may_fail_or_assigns(const tgi_plan_builder *b, uint32_t i) {
+    const tgi_node *node = tgi_instruction(b, i);
+    tgi_candidate   c;
+    return node->op->effect || (!tgi_classify(b, i, &c) && !tgi_is_safe(b, i) && node->op->linearity != TG_LINEAR_EACH);
 }
 
 /* Puts them into a first unit, up to the first assign, or the first kernel that may fail. A gradient often begins with one, such as 1 / n:
  * it can be in the group of what it is the gradient of then. */
 static tg_status add_known_numbers(fuser *f) {
     tgi_plan_builder *b = f->b;
+    uint32_t          first = TGI_NONE; /* where a run that stops before them goes on */
     for (uint32_t i = 0; i < b->count; i++) {
         tgi_candidate c;
         fit           found = {.split = TGI_JOINS, .multiple = 1};
         if (!is_run(b, i)) continue;
-        if (tgi_instruction(b, i)->op->effect) break;
-        if (tgi_classify(b, i, &c)) {
-            if (!is_known_number(b, &c)) continue;
-            if (!b->unit_count && new_group(b, &c, &found) == TGI_NONE) return TG_ERR_MEMORY;
-            if (join(f, &c, 0, &found)) return TG_ERR_MEMORY;
-            b->units[0].node = 0; /* a run that stops before it has done nothing */
-        } else if (!tgi_is_safe(b, i) && tgi_instruction(b, i)->op->linearity != TG_LINEAR_EACH)
-            break;
+        if (first == TGI_NONE) first = i;
+        if (may_fail_or_assigns(b, i)) break;
+        if (!is_known_number(b, i, &c)) continue;
+        if (!b->unit_count && new_group(b, &c, &found) == TGI_NONE) return TG_ERR_MEMORY;
+        if (join(f, &c, 0, &found)) return TG_ERR_MEMORY;
+        b->units[0].node = first;
     }
     return TG_OK;
 }

@@ -48,7 +48,7 @@ static void put_memory(const printer *p, tgi_ref ref) {
         fputs(number, p->out);
     } else if (leaf && tgi_name_of(p->tape, node))
         fprintf(p->out, "leaf \"%s\"", tgi_name_of(p->tape, node));
-    else if (binding && binding->allocation == TGI_IN_BLOCK)
+    else if (binding && binding->allocation == TGI_IN_BLOCK && tgi_node_bytes(node) > sizeof node->small)
         fprintf(p->out, "block + %zu", binding->offset);
     else if (binding && binding->allocation != TGI_IN_OWN) {
         fprintf(p->out, "view of %%%" PRIu32, tgi_ref_index(p->frame, binding->base));

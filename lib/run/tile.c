@@ -360,14 +360,12 @@ static tg_status write_calls(const tiler *t) {
 
 /* ---- what is fetched ahead ---------------------------------------------------------------------------------------- */
 
-/* A group has at most so many streams, and at least so many ops, 7 for 4 streams, which take longer than to fetch these; and so many tiles.
+/* To fetch ahead pays in a group with FEWEST_OPS and more, 7 for each 4 streams, which take longer than to fetch these, and with so many tiles.
  * With fewer ops the processor fetches what it reads in time by itself. */
-enum { MOST_STREAMS = 8, FEWEST_OPS = 5, TILES_OF_STREAM = 4, LINE = 64 };
+enum { MOST_STREAMS = 8, FEWEST_OPS = 5, OPS = 7, OF_STREAMS = 4, FEWEST_TILES = 4, LINE = 64 };
 
-/* Bytes of streams that are in no cache; and then of the widest operand in a tile. */
-enum { LONG_STREAMS = 16 << 20, SHORT_TILE_BYTES = 8192 };
-
-enum { REGISTER_BYTES = 256 << 10 };
+/* Bytes of streams that are in no cache, and then of the widest operand in a tile; and of all registers, which stay in the second cache. */
+enum { LONG_STREAMS = 16 << 20, SHORT_TILE_BYTES = 8192, REGISTER_BYTES = 256 << 10 };
 
 static void add_stream(tgi_group *g, tgi_stream s) {
     for (uint32_t k = 0; k < g->stream_count; k++)
@@ -377,7 +375,7 @@ static void add_stream(tgi_group *g, tgi_stream s) {
 
 static tg_status list_streams(const tiler *t) {
     tgi_group *g = t->g;
-    if (g->op_count < FEWEST_OPS || g->rows * g->columns < TILES_OF_STREAM * g->tile) return TG_OK;
+    if (g->op_count < FEWEST_OPS || g->rows * g->columns < FEWEST_TILES * g->tile) return TG_OK;
     g->streams = tgi_plan_take(t->b, MOST_STREAMS, sizeof *g->streams);
     if (!g->streams) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < g->op_count; i++) {
@@ -392,7 +390,7 @@ static tg_status list_streams(const tiler *t) {
         }
         if (op->reg < 0 && !reduces && !apart) add_stream(g, (tgi_stream){.base = op->target, .width = op->width});
     }
-    if (7 * g->stream_count > 4 * g->op_count) g->stream_count = 0;
+    if (OPS * g->stream_count > OF_STREAMS * g->op_count) g->stream_count = 0;
     return TG_OK;
 }
 
@@ -407,8 +405,10 @@ static int64_t bytes_of_streams(const tgi_group *g) {
  * there from before, longer tiles cost less. */
 static void shorten_tiles(const tiler *t, int64_t rows_multiple) {
     tgi_group *g = t->g;
-    int64_t    least = g->tile >= g->columns ? rows_multiple * g->columns : TG_BLOCK_ELEMENTS, width = (int64_t)t->width;
+    bool       in_pieces = g->tile < g->columns || (g->lead == 0 && !g->calls_kernels);
+    int64_t    least = in_pieces ? TG_BLOCK_ELEMENTS : rows_multiple * g->columns, width = (int64_t)t->width;
     int64_t    registers = g->registers * width, most = bytes_of_streams(g) < LONG_STREAMS ? INT64_MAX : SHORT_TILE_BYTES;
+    if (in_pieces && g->tile * registers > REGISTER_BYTES) g->tile = power_of_two_below(g->tile);
     while ((g->tile * width > most || g->tile * registers > REGISTER_BYTES) && g->tile % (2 * least) == 0)
         g->tile /= 2;
 }

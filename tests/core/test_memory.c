@@ -183,6 +183,23 @@ START_TEST(many_blocks_share_regions_and_all_go_back) {
 }
 END_TEST
 
+/* A block that comes and goes takes no more room each time. */
+START_TEST(what_was_taken_last_makes_room) {
+    enum { MUCH = 16 << 20, BYTES = 100 << 10 };
+    tgi_memory memory = {.bytes = 0};
+    void      *much = tgi_memory_take(&memory, MUCH), *first = tgi_memory_take(&memory, BYTES);
+    for (int i = 0; i < 1000; i++) {
+        void *block = tgi_memory_take(&memory, BYTES);
+        memset(block, i, BYTES);
+        tgi_memory_give(&memory, block, BYTES);
+    }
+    ck_assert(!memory.regions || memory.regions == (void *)((char *)first - 64));
+    tgi_memory_give(&memory, first, BYTES);
+    tgi_memory_give(&memory, much, MUCH);
+    ck_assert_ptr_null(memory.regions);
+}
+END_TEST
+
 START_TEST(one_function_without_the_other_is_no_host) {
     account a;
     tg_host host = host_of(&a);
@@ -427,6 +444,7 @@ Suite *suite_memory(void) {
     tcase_add_test(where, large_memory_is_asked_for_in_huge_pages);
 #endif
     tcase_add_test(where, many_blocks_share_regions_and_all_go_back);
+    tcase_add_test(where, what_was_taken_last_makes_room);
     tcase_add_test(where, one_function_without_the_other_is_no_host);
     suite_add_tcase(suite, where);
     TCase *limit = tcase_create("limit");

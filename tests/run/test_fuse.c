@@ -130,6 +130,19 @@ START_TEST(a_mean_of_squares_is_in_one_group_with_its_gradient) {
 }
 END_TEST
 
+/* A run that is stopped before the known numbers names the instruction that was recorded first. */
+START_TEST(a_run_stopped_at_once_has_done_nothing) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 1, 2, 3), y = tg_add(1, x), z = tg_mul(y, tg_div(1, tg_sum(tg_full(tape, TG_F64, TG_SHAPE(), 4))));
+    tg_cancel(tape);
+    ck_assert_int_eq(tg_run(tape), TG_ERR_CANCELLED);
+    ck_assert_msg(strstr(tg_error(tape), "before add") != NULL, "%s", tg_error(tape));
+    tg_clear_error(tape);
+    CHECK_F64(z, 0.5, 0.75, 1);
+    finish(tape);
+}
+END_TEST
+
 /* 2 w is read before the assign, and after it. */
 START_TEST(a_number_that_an_assign_changes_is_not_taken_for_known) {
     tg_tape  *tape = tg_tape_new();
@@ -155,6 +168,7 @@ Suite *suite_fuse(void) {
     tcase_add_test(group, a_product_that_is_large_or_of_views_is_a_kernel);
     tcase_add_loop_test(group, columns_are_put_side_by_side_as_they_are_made, 0, 15);
     tcase_add_test(group, a_mean_of_squares_is_in_one_group_with_its_gradient);
+    tcase_add_test(group, a_run_stopped_at_once_has_done_nothing);
     tcase_add_test(group, a_number_that_an_assign_changes_is_not_taken_for_known);
     suite_add_tcase(suite, group);
     return suite;

@@ -387,6 +387,51 @@ START_TEST(what_stands_side_by_side_is_put_there_as_it_is_made) {
 }
 END_TEST
 
+static void add_loop(int64_t n, void *out, const void *const *in, const int64_t *step) {
+    for (int64_t i = 0; i < n; i++)
+        ((double *)out)[i] = ((const double *)in[0])[i * step[0]] + ((const double *)in[1])[i * step[1]];
+}
+
+/* Of an elementwise op nobody asks. */
+START_TEST(a_loop_puts_nothing_side_by_side) {
+    static const tg_loops loops = TG_LOOPS([TG_F64] = add_loop);
+    static const tg_op    op = {
+           .name = "plus", .arity = 2, .infer = tg_infer_elementwise, .loops = &loops, .side_by_side = always};
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor both[] = {VECTOR(tape, 1, 2, 3), VECTOR(tape, 10, 20, 30)};
+    CHECK_F64(tg_record(NULL, &op, 2, both, NULL, 0), 11, 22, 33);
+    tg_tape_free(tape);
+}
+END_TEST
+
+static bool at_second_thought(const tg_type *x, const void *attr) {
+    static int asked;
+    (void)x, (void)attr;
+    return asked++ > 0;
+}
+
+static tg_status sum_of_both(tg_kernel_call *call) {
+    *(double *)call->out.data = *(const double *)call->in[0].data + *(const double *)call->in[1].data;
+    return TG_OK;
+}
+
+static tg_status infer_number(tg_infer *call) {
+    call->out = (tg_type){.dtype = call->in[0].dtype, .rank = 0, .dims = call->dims};
+    return TG_OK;
+}
+
+/* What it says later, and is not so, is not believed. */
+START_TEST(an_op_that_changes_its_mind_is_a_kernel) {
+    static const tg_op op = {
+        .name = "both", .arity = 2, .infer = infer_number, .kernel = sum_of_both, .side_by_side = at_second_thought};
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor both[] = {tg_neg(VECTOR(tape, 1, 2, 3)), tg_neg(VECTOR(tape, 10, 20, 30))};
+    ck_assert_double_eq(tg_item(tg_record(NULL, &op, 2, both, NULL, 0)), -11);
+    ck_assert_int_eq(tg_stats(tape).kernels, 1);
+    tg_tape_free(tape);
+}
+END_TEST
+
 START_TEST(what_does_not_is_refused) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor other[] = {VECTOR(tape, 1, 2, 3), VECTOR(tape, 1, 2)};
@@ -439,6 +484,8 @@ Suite *suite_own_op(void) {
     suite_add_tcase(suite, refused);
     tcase_add_test(rows, an_op_with_several_operands_may_go_by_rows);
     tcase_add_test(rows, what_stands_side_by_side_is_put_there_as_it_is_made);
+    tcase_add_test(rows, a_loop_puts_nothing_side_by_side);
+    tcase_add_test(rows, an_op_that_changes_its_mind_is_a_kernel);
     tcase_add_test(rows, what_does_not_is_refused);
     tcase_add_test(rows, one_that_does_not_may_fail_though_nobody_wants_its_value);
     suite_add_tcase(suite, rows);
