@@ -52,8 +52,7 @@ typedef struct tg_host {
 
     /* `bytes` of memory, aligned as malloc's; NULL when there is none. And gives it back, with the same number of bytes. All memory
      * of the tape comes from here, the tape itself included. Kernels may ask for some on the threads of a run, one at a time. Both,
-     * or neither: then malloc and free; and Linux is asked for huge pages (madvise) for what is large, and for regions of 32 MiB, from which
-     * blocks of 64 KiB and more are taken as soon as the tape has 8 MiB in all. */
+     * or neither: then malloc and free; and Linux is asked for huge pages (madvise) for blocks of 4 MiB and more. */
     void *(*allocate)(void *context, size_t bytes);
     void (*release)(void *context, void *memory, size_t bytes);
 

@@ -6,13 +6,10 @@
 
 #include "core/inside.h"
 
-typedef struct tgi_region tgi_region; /* from which smaller blocks are taken */
-
 typedef struct tgi_memory {
-    tg_host     host;
-    size_t      bytes, peak; /* taken and not given back: now, and at most */
-    bool        limited;     /* the last request that failed would have passed the host's limit */
-    tgi_region *regions;     /* of the library's own memory, the newest first */
+    tg_host host;
+    size_t  bytes, peak; /* taken and not given back: now, and at most */
+    bool    limited;     /* the last request that failed would have passed the host's limit */
 } tgi_memory;
 
 /* `bytes` of memory, aligned as malloc's, not initialised; NULL when there is none, or the host's limit would be passed. */

@@ -158,48 +158,6 @@ START_TEST(large_memory_is_asked_for_in_huge_pages) {
 END_TEST
 #endif
 
-/* Of 64 KiB and more, so that they are pieces where there are regions: taken and given back in some order, each is its taker's alone. */
-START_TEST(many_blocks_share_regions_and_all_go_back) {
-    enum { COUNT = 60, ROUNDS = 400 };
-    tgi_memory memory = {.bytes = 0};
-    char      *block[COUNT] = {NULL};
-    size_t     size[COUNT] = {0}, sum = 0;
-    for (uint32_t round = 0, random = 1; round < ROUNDS; round++, random = random * 1664525 + 1013904223) {
-        int i = (int)(random >> 16) % COUNT;
-        for (size_t k = 0; k < size[i]; k += 1000)
-            ck_assert_int_eq(block[i][k], (char)i);
-        tgi_memory_give(&memory, block[i], size[i]);
-        sum -= size[i];
-        size[i] = (size_t)(60 << 10) + random % (3 << 20);
-        block[i] = tgi_memory_take(&memory, size[i]);
-        memset(block[i], i, size[i]);
-        sum += size[i];
-        ck_assert_uint_eq(memory.bytes, sum);
-    }
-    for (int i = 0; i < COUNT; i++)
-        tgi_memory_give(&memory, block[i], size[i]);
-    ck_assert_uint_eq(memory.bytes, 0);
-    ck_assert_ptr_null(memory.regions);
-}
-END_TEST
-
-/* A block that comes and goes takes no more room each time. */
-START_TEST(what_was_taken_last_makes_room) {
-    enum { MUCH = 16 << 20, BYTES = 100 << 10 };
-    tgi_memory memory = {.bytes = 0};
-    void      *much = tgi_memory_take(&memory, MUCH), *first = tgi_memory_take(&memory, BYTES);
-    for (int i = 0; i < 1000; i++) {
-        void *block = tgi_memory_take(&memory, BYTES);
-        memset(block, i, BYTES);
-        tgi_memory_give(&memory, block, BYTES);
-    }
-    ck_assert(!memory.regions || memory.regions == (void *)((char *)first - 64));
-    tgi_memory_give(&memory, first, BYTES);
-    tgi_memory_give(&memory, much, MUCH);
-    ck_assert_ptr_null(memory.regions);
-}
-END_TEST
-
 START_TEST(one_function_without_the_other_is_no_host) {
     account a;
     tg_host host = host_of(&a);
@@ -443,8 +401,6 @@ Suite *suite_memory(void) {
 #ifdef MADV_HUGEPAGE
     tcase_add_test(where, large_memory_is_asked_for_in_huge_pages);
 #endif
-    tcase_add_test(where, many_blocks_share_regions_and_all_go_back);
-    tcase_add_test(where, what_was_taken_last_makes_room);
     tcase_add_test(where, one_function_without_the_other_is_no_host);
     suite_add_tcase(suite, where);
     TCase *limit = tcase_create("limit");
