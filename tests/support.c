@@ -96,6 +96,13 @@ const char *text_of(FILE *file) {
     return text;
 }
 
+int occurrences(const char *text, const char *of) {
+    int count = 0;
+    for (; (text = strstr(text, of)); text++)
+        count++;
+    return count;
+}
+
 uint32_t next_number(uint32_t *state) {
     *state = *state * 1664525u + 1013904223u;
     return *state >> 8;

@@ -53,6 +53,9 @@ void set_environment(const char *name, const char *value);
 /* What was written to a temporary file, which this closes. Valid until the next call. */
 const char *text_of(FILE *file);
 
+/* How often a text contains another. */
+int occurrences(const char *text, const char *of);
+
 /* Numbers that look random and are the same in each run. */
 uint32_t next_number(uint32_t *state);
 

@@ -131,13 +131,6 @@ START_TEST(broadcast_operands_get_the_sum) {
 }
 END_TEST
 
-static int occurrences(const char *text, const char *of) {
-    int count = 0;
-    for (; (text = strstr(text, of)); text++)
-        count++;
-    return count;
-}
-
 /* Of the sum of (a - row)^2 all elements are in -2 (a - row) alone, and in its negative, which nobody reads: 2 g is one number, and the sum
  * over the rows is negated. */
 START_TEST(what_is_the_same_for_all_elements_is_computed_once) {

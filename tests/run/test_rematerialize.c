@@ -161,13 +161,6 @@ START_TEST(a_run_that_was_stopped_goes_on) {
 }
 END_TEST
 
-static int occurrences(const char *text, const char *of) {
-    int count = 0;
-    for (; (text = strstr(text, of)); text++)
-        count++;
-    return count;
-}
-
 /* The printed plan shows what is computed again: for a product and for the gradient beside it once. */
 START_TEST(a_plan_says_what_is_computed_again) {
     tg_tape *tape = tg_tape_new();
