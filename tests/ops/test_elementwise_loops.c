@@ -93,7 +93,7 @@ END_TEST
 
 Suite *suite_elementwise_loops(void);
 Suite *suite_elementwise_loops(void) {
-    Suite *suite = suite_create("ops/elementwise loops");
+    Suite *suite = suite_create("elementwise_loops");
     TCase *tcase = tcase_create("alone");
     tcase_add_loop_test(tcase, an_element_is_the_same_alone, 0, ROWS * TGI_ISAS);
     suite_add_tcase(suite, tcase);
