@@ -335,12 +335,12 @@ static inline bool tgi_is_closed(const tg_tape *tape) {
 /* What its shape rule has filled in, checked before anybody relies on it. */
 tg_status tgi_check_result(tg_infer *call);
 
-/* How many leading axes its kernel goes through one by one, or reduces in blocks; TGI_NO_AXES when it does not, TGI_WRONG_AXES when
- * the operand or the result has no such axes. What is drawn at random is drawn in one order. */
+/* How many leading axes its kernel goes through one by one, reduces in blocks, or has before the last, along which it puts its operands side by
+ * side; TGI_NO_AXES when it does not, TGI_WRONG_AXES when operands or result have no such axes. What is drawn at random is drawn in one order. */
 enum { TGI_NO_AXES = -1, TGI_WRONG_AXES = -2 };
 int tgi_lead_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
-int tgi_side_by_side_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
 int tgi_reduced_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
+int tgi_side_by_side_of(const tg_op *op, int count, const tg_type *in, const tg_type *out, const void *attr);
 
 /* ---- handles (tape.c) -------------------------------------------------------------------------------------------- */
 

@@ -357,18 +357,6 @@ static tgi_leaf *parameter_leaf(const tg_tape *tape, uint32_t i) {
     return tgi_leaf_of(tgi_node_at(tape, tape->parameters.item[i]));
 }
 
-tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what) {
-    tgi_gradient *gradient = tgi_arena_take(&tape->arena, sizeof *gradient);
-    if (!gradient) return tgi_out_of_memory(tape, what);
-    *gradient = (tgi_gradient){.index = index, .count = tape->count, .previous = leaf->gradient};
-    leaf->gradient = gradient;
-    return TG_OK;
-}
-
-static uint32_t gradient_of(const tgi_leaf *leaf) {
-    return leaf->gradient ? leaf->gradient->index : TGI_NONE;
-}
-
 /* What a new gradient is added to: the newest one that was noted in the same part of the tape, or outside of all. Parts run in any order,
  * so that the gradient of one is no summand in another. */
 static uint32_t summand(const tg_tape *tape, const tgi_leaf *leaf) {
@@ -432,44 +420,6 @@ tg_status(tg_backward_with)(tg_tensor loss, tg_gradient_hook *hook, void *contex
 
 tg_status(tg_backward)(tg_tensor loss) {
     return (tg_backward_with)(loss, NULL, NULL);
-}
-
-/* ---- the parameters' gradients ----------------------------------------------------------------------------------- */
-
-bool tg_has_grad(tg_tensor parameter) {
-    tg_tape *tape = tgi_tape_of(parameter);
-    if (!tape || !tg_valid(parameter)) return false;
-    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tgi_index(parameter)));
-    return leaf && gradient_of(leaf) != TGI_NONE;
-}
-
-tg_tensor(tg_grad)(tg_tensor parameter) {
-    tg_tape *tape = tgi_tape_of(parameter);
-    if (tgi_check(tape)) return tgi_invalid(tape);
-    const tgi_node *node = tgi_resolve(tape, parameter, "grad", "the parameter");
-    if (!node) return tgi_invalid(tape);
-    if (tg_has_grad(parameter)) {
-        tgi_done(tape, TG_OK);
-        return tgi_tensor(tape, gradient_of(tgi_leaf_of(node)));
-    }
-    const tgi_leaf *leaf = tgi_leaf_of(node);
-    if (node->op == &tgi_parameter)
-        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "'%s' has no gradient: no loss given to tg_backward depends on it", leaf->name);
-    else
-        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "the tensor (%s) is no parameter: tg_vjp takes gradients for any",
-                 node->op->name);
-    return tgi_invalid(tape);
-}
-
-tg_status(tg_zero_grad)(tg_tape *tape) {
-    if (tgi_check(tape)) return tg_error_status(tape);
-    tg_scope scope = tgi_begin_derivative(tape, "zero_grad");
-    if (tgi_append(tape, &tgi_zero_grad, "zero_grad"))
-        for (uint32_t i = 0; i < tape->parameters.count && !tape->status; i++) {
-            tgi_leaf *leaf = parameter_leaf(tape, i);
-            if (gradient_of(leaf) != TGI_NONE) tgi_note_gradient(tape, leaf, TGI_NONE, "zero_grad");
-        }
-    return tg_end_scope(scope);
 }
 
 /* ---- the functional form ----------------------------------------------------------------------------------------- */

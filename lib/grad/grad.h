@@ -11,7 +11,7 @@
 tg_scope tgi_begin_derivative(tg_tape *tape, const char *name);
 
 /* From now on instruction `index` is the parameter's gradient, or none for TGI_NONE, until the tape gets shorter than it is. `what` is
- * for errors (backward.c). */
+ * for errors (gradient.c). */
 tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what);
 
 /* The rule for an operand, or NULL. */

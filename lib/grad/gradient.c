@@ -1,4 +1,4 @@
-/* grad/gradient.c: what a user says of a parameter's gradient: what it is, and whether there is to be one.
+/* grad/gradient.c: a parameter's gradient: which instruction it is, what a user says that it is, and whether there is to be one.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/residency.h"
@@ -13,7 +13,57 @@ static tgi_node *parameter_node(tg_tape *tape, tg_tensor parameter, const char *
     return NULL;
 }
 
-/* ---- what it is -------------------------------------------------------------------------------------------------- */
+/* ---- which instruction it is ------------------------------------------------------------------------------------- */
+
+tg_status tgi_note_gradient(tg_tape *tape, tgi_leaf *leaf, uint32_t index, const char *what) {
+    tgi_gradient *gradient = tgi_arena_take(&tape->arena, sizeof *gradient);
+    if (!gradient) return tgi_out_of_memory(tape, what);
+    *gradient = (tgi_gradient){.index = index, .count = tape->count, .previous = leaf->gradient};
+    leaf->gradient = gradient;
+    return TG_OK;
+}
+
+static uint32_t gradient_of(const tgi_leaf *leaf) {
+    return leaf->gradient ? leaf->gradient->index : TGI_NONE;
+}
+
+bool tg_has_grad(tg_tensor parameter) {
+    tg_tape *tape = tgi_tape_of(parameter);
+    if (!tape || !tg_valid(parameter)) return false;
+    const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tgi_index(parameter)));
+    return leaf && gradient_of(leaf) != TGI_NONE;
+}
+
+tg_tensor(tg_grad)(tg_tensor parameter) {
+    tg_tape *tape = tgi_tape_of(parameter);
+    if (tgi_check(tape)) return tgi_invalid(tape);
+    const tgi_node *node = tgi_resolve(tape, parameter, "grad", "the parameter");
+    if (!node) return tgi_invalid(tape);
+    if (tg_has_grad(parameter)) {
+        tgi_done(tape, TG_OK);
+        return tgi_tensor(tape, gradient_of(tgi_leaf_of(node)));
+    }
+    const tgi_leaf *leaf = tgi_leaf_of(node);
+    if (node->op == &tgi_parameter)
+        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "'%s' has no gradient: no loss given to tg_backward depends on it", leaf->name);
+    else
+        tgi_fail(tape, TG_ERR_GRADIENT, "grad", "the tensor (%s) is no parameter: tg_vjp takes gradients for any",
+                 node->op->name);
+    return tgi_invalid(tape);
+}
+
+tg_status(tg_zero_grad)(tg_tape *tape) {
+    if (tgi_check(tape)) return tg_error_status(tape);
+    tg_scope scope = tgi_begin_derivative(tape, "zero_grad");
+    if (tgi_append(tape, &tgi_zero_grad, "zero_grad"))
+        for (uint32_t i = 0; i < tape->parameters.count && !tape->status; i++) {
+            tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, tape->parameters.item[i]));
+            if (gradient_of(leaf) != TGI_NONE) tgi_note_gradient(tape, leaf, TGI_NONE, "zero_grad");
+        }
+    return tg_end_scope(scope);
+}
+
+/* ---- what a user says that it is -------------------------------------------------------------------------------------------------- */
 
 /* g in the parameter's shape. */
 static tg_tensor gradient_like(tg_tape *tape, tg_tensor g, tg_tensor parameter) {

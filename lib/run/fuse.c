@@ -97,6 +97,11 @@ static tgi_access access_of_operand(const tgi_candidate *c, uint32_t j, int lead
     return tgi_access_to(c->rank, c->dims, strides, lead);
 }
 
+/* Whether its result is not element by element that of the domain: nothing in the group reads it, and it is in memory. */
+static bool is_apart(uint8_t kind) {
+    return kind == TGI_FUSED_BLOCK_REDUCE || kind == TGI_FUSED_SIDE_BY_SIDE;
+}
+
 /* Whether an operand that is made in the very group can be read from there: element by element, tile by tile. */
 static bool reads_own_tile(const tgi_plan_builder *b, const tgi_group *g, const tgi_source *s, tgi_access access,
                            bool per_row) {
@@ -106,7 +111,7 @@ static bool reads_own_tile(const tgi_plan_builder *b, const tgi_group *g, const 
     if (s->offset != 0) return false;
     if (!v || !v->made) /* a leaf that an assign of the group writes */
         return tgi_leaf_of(s->node) && !per_row && access == TGI_CONTIGUOUS;
-    if (v->kind == TGI_FUSED_BLOCK_REDUCE || v->kind == TGI_FUSED_SIDE_BY_SIDE) return false;
+    if (is_apart(v->kind)) return false;
     if (v->per_row) return access == (per_row ? TGI_CONTIGUOUS : TGI_PER_ROW) || (access == TGI_SCALAR && one_row);
     return !per_row && (access == TGI_CONTIGUOUS || (access == TGI_SCALAR && one_element));
 }
@@ -390,8 +395,7 @@ static tg_status join(fuser *f, tgi_candidate *c, uint32_t k, const fit *found) 
     v->kind = (uint8_t)c->kind;
     v->per_row = found->per_row || c->kind == TGI_FUSED_ROW_REDUCE;
     v->made = c->kind != TGI_FUSED_ASSIGN; /* which has no value of its own */
-    v->in_memory =
-        c->kind == TGI_FUSED_BLOCK_REDUCE || c->kind == TGI_FUSED_SIDE_BY_SIDE || (v->made && b->liveness[c->i].lasts);
+    v->in_memory = is_apart(v->kind) || (v->made && b->liveness[c->i].lasts);
     b->units[k].rows_multiple = found->multiple;
     bool by_element = !found->per_row && c->kind != TGI_FUSED_ROW_KERNEL;
     for (uint32_t j = 0; j < c->count; j++)
