@@ -49,7 +49,7 @@ void tgi_gemm_builtin_f64(int64_t m, int64_t n, int64_t k, const double *a, int6
 /* The blocks in which the product is made, here so that tests can step over their edges: a block of A is at most MC x KC, and
  * one of B at most KC x NC; with fewer than PACK multiplications it does not pay to pack them, with fewer than BLAS it does not
  * pay to call a BLAS, whose threads wait for each other; and what a BLAS cannot read is copied for it in squares of COPY x COPY. A thread gets whole units of ROWS
- * x COLUMNS of C, and at least THREAD multiplications; in PIECES pieces, if each of them has PIECE multiplications: so that nobody
+ * x COLUMNS of C, and at least THREAD multiplications, or COPIES copies; in PIECES pieces, if each of them has PIECE multiplications: so that nobody
  * waits long for a thread that does not run. Scalar products of more than DOT numbers are made in pieces. */
 enum {
     TGI_GEMM_MC = 192,
@@ -67,6 +67,7 @@ enum {
     TGI_GEMM_ROWS = 24,
     TGI_GEMM_COLUMNS = 32,
     TGI_GEMM_THREAD = 1 << 18,
+    TGI_GEMM_COPIES = 1 << 14,
     TGI_GEMM_PIECES = 4,
     TGI_GEMM_PIECE = 1 << 22
 };

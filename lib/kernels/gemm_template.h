@@ -98,8 +98,8 @@ static ALWAYS_INLINE void NAME(put)(int rows, int vectors, int64_t cols, VECTOR 
         }
         return;
     }
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
-        *(UNALIGNED_VECTOR *)(some + (i * vectors + v) * LANES) = sum[i][v];
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) *
+        (UNALIGNED_VECTOR *)(some + (i * vectors + v) * LANES) = sum[i][v];
     NAME(put_columns)(rows, vectors * LANES, cols, some, c, pitch, add);
 }
 
@@ -137,6 +137,10 @@ static NO_INLINE void NAME(packed_tiles)(STRIP *s) {
     NAME(tiles)(MR, 2, s, 1, MR, MR * s->k);
 }
 
+static NO_INLINE void NAME(row_tiles)(STRIP *s) {
+    NAME(tiles)(MR, 2, s, s->a.row, 1, MR * s->a.row);
+}
+
 /* Tiles of that many rows, where there are any. */
 #define TILES(height, vectors) \
     if (s->rows >= (height)) NAME(tiles)(height, vectors, s, s->a.row, s->a.col, (height)*s->a.row)
@@ -165,7 +169,7 @@ static NO_INLINE void NAME(strip_of_3)(STRIP *s) {
 #undef TILES
 
 static void NAME(make_strip)(STRIP s, int vectors, bool packed) {
-    if (packed && vectors == 2 && s.rows >= MR) NAME(packed_tiles)(&s);
+    if (vectors == 2 && s.rows >= MR && (packed || s.a.col == 1)) (packed ? NAME(packed_tiles) : NAME(row_tiles))(&s);
     if (vectors == 1)
         NAME(strip_of_1)(&s);
     else if (vectors == 2)
@@ -174,67 +178,9 @@ static void NAME(make_strip)(STRIP s, int vectors, bool packed) {
         NAME(strip_of_3)(&s);
 }
 
+#include "gemm_pack.h"
+
 /* ---- panels and blocks ------------------------------------------------------------------------------------------- */
-
-/* Puts a square of x, 4 rows of 4 elements, into a panel of `width` rows. */
-static ALWAYS_INLINE void NAME(pack_square)(int width, const T *x, int64_t row, T *panel) {
-    QUAD a = *(const UNALIGNED_QUAD *)x, b = *(const UNALIGNED_QUAD *)(x + row);
-    QUAD c = *(const UNALIGNED_QUAD *)(x + 2 * row), d = *(const UNALIGNED_QUAD *)(x + 3 * row);
-    QUAD ac = INTERLEAVE_LOW(a, c), bd = INTERLEAVE_LOW(b, d);
-    *(UNALIGNED_QUAD *)panel = INTERLEAVE_LOW(ac, bd);
-    *(UNALIGNED_QUAD *)(panel + width) = INTERLEAVE_HIGH(ac, bd);
-    ac = INTERLEAVE_HIGH(a, c), bd = INTERLEAVE_HIGH(b, d);
-    *(UNALIGNED_QUAD *)(panel + 2 * width) = INTERLEAVE_LOW(ac, bd);
-    *(UNALIGNED_QUAD *)(panel + 3 * width) = INTERLEAVE_HIGH(ac, bd);
-}
-
-/* A panel of `width` rows (a constant, 4 at least) that are contiguous, in squares: element by element it takes two to three times as
- * long. The last squares of a width that is no multiple of 4 overlap those before. */
-static ALWAYS_INLINE void NAME(pack_rows)(int width, int64_t k, const T *x, int64_t row, T *panel) {
-    int64_t p = 0;
-    for (; p + 4 <= k; p += 4, panel += 4 * width)
-        UNROLL for (int r = 0; r < width; r += 4) {
-            int at = r + 4 <= width ? r : width - 4;
-            NAME(pack_square)(width, x + at * row + p, row, panel + at);
-        }
-    for (; p < k; p++, panel += width)
-        for (int r = 0; r < width; r++)
-            panel[r] = x[r * row + p];
-}
-
-/* The same for panels whose columns are contiguous: several at a time, so that all of a line of the cache is used when it is there. */
-static ALWAYS_INLINE void NAME(pack_columns)(int width, int64_t panels, int64_t k, const T *x, int64_t col, T *panel) {
-    for (int64_t p = 0; p < k; p++, x += col, panel += width)
-        for (int64_t i = 0; i < panels; i++)
-            UNROLL for (int r = 0; r < width; r += 4) {
-                int at = r + 4 <= width ? r : width - 4;
-                *(UNALIGNED_QUAD *)(panel + i * width * k + at) = *(const UNALIGNED_QUAD *)(x + i * width + at);
-            }
-}
-
-/* And for any, of which there may be fewer rows: zeros fill the panel up. */
-static ALWAYS_INLINE void NAME(pack_any)(int width, int64_t rows, int64_t k, MATRIX x, T *panel) {
-    for (int64_t p = 0; p < k; p++, panel += width)
-        for (int64_t r = 0; r < width; r++)
-            panel[r] = r < rows ? x.at[r * x.row + p * x.col] : 0;
-}
-
-/* Copies `count` rows of x, each k long, into panels of `width` rows (a constant): within a panel, the elements that are used
- * together are next to each other. */
-static ALWAYS_INLINE void NAME(pack)(int width, int64_t count, int64_t k, MATRIX x, T *panel) {
-    for (int64_t i = 0, panels; i < count; i += panels * width, panel += panels * width * k) {
-        MATRIX rest = NAME(part)(x, i, 0);
-        panels = x.row == 1 ? max_of(min_of((count - i) / width, PANELS), 1) : 1;
-        if (count - i < width)
-            NAME(pack_any)(width, count - i, k, rest, panel);
-        else if (width >= 4 && x.row == 1)
-            NAME(pack_columns)(width, panels, k, rest.at, x.col, panel);
-        else if (width >= 4 && x.col == 1)
-            NAME(pack_rows)(width, k, rest.at, x.row, panel);
-        else
-            NAME(pack_any)(width, width, k, rest, panel);
-    }
-}
 
 /* A block of B as it is read: the first columns in panels of NR; and the others, if there are any, in a last panel of some vectors. */
 typedef struct NAME(columns) {
@@ -245,20 +191,19 @@ typedef struct NAME(columns) {
 #define COLUMNS NAME(columns)
 
 /* C (+)= A B for one block of each, strip by strip. */
-static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed, const COLUMNS *b, T *c, int64_t pitch, bool add) {
+static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed, const COLUMNS *b, T *c, int64_t pitch,
+                        bool add) {
     PANEL   panel = b->first;
     int64_t j = 0;
     for (; j < n - b->last_columns; j += NR, panel.at += b->step)
         NAME(make_strip)((STRIP){m, NR, k, a, panel, c + j, pitch, add}, 2, a_packed);
-    if (j < n)
-        NAME(make_strip)((STRIP){m, n - j, k, a, b->last, c + j, pitch, add}, b->last_vectors, a_packed);
+    if (j < n) NAME(make_strip)((STRIP){m, n - j, k, a, b->last, c + j, pitch, add}, b->last_vectors, a_packed);
 }
 
-/* The columns in the last panel of n, if it is not one like the others: what is left over; and where that is one vector, two with it, if
- * tiles may be so wide. */
-static int64_t NAME(last_columns)(int64_t n, bool wide) {
+/* The columns in the last panel of n, if it is not one like the others: what is left over; and where that is one vector, two with it. */
+static int64_t NAME(last_columns)(int64_t n) {
     int64_t left = n % NR;
-    return wide && left > 0 && left <= LANES && n > NR ? NR + left : left;
+    return left > 0 && left <= LANES && n > NR ? NR + left : left;
 }
 
 /* The rows of a last panel that is read where it is: what is read beside its columns belongs to the next rows, but for the last ones,
@@ -279,78 +224,167 @@ static PANEL NAME(packed_last)(int64_t n, int64_t k, int64_t width, MATRIX b, T 
     return (PANEL){panel, width, k, NULL};
 }
 
-/* All of the block is copied, or as little of it as can be: what is in one piece is read where it is. */
-static COLUMNS NAME(columns_of)(int64_t n, int64_t k, MATRIX b, bool direct, bool wide, T *panels) {
-    int64_t last = NAME(last_columns)(n, wide), whole = n - last, width = wide ? round_up(last, LANES) : NR;
-    COLUMNS columns = {.first = {panels, NR, k, NULL}, .step = NR * k, .last_columns = last, .last_vectors = (int)(width / LANES)};
+/* What is in one piece is read where it is, if it may be, and else copied. */
+static COLUMNS NAME(columns_of)(int64_t n, int64_t k, MATRIX b, T *panels) {
+    bool    direct = b.col == 1;
+    int64_t last = NAME(last_columns)(n), whole = n - last, width = round_up(last, LANES);
+    COLUMNS columns = {.first = {panels, NR, k, NULL},
+                       .step = NR * k,
+                       .last_columns = last,
+                       .last_vectors = (int)(width / LANES)};
     MATRIX  rest = NAME(part)(b, 0, whole);
     if (direct) {
         columns.first = (PANEL){b.at, b.row, k, NULL};
         columns.step = NR;
     } else {
-        NAME(pack)(NR, whole, k, NAME(transposed)(b), panels);
+        NAME(pack)(NR, whole, k, NAME(transposed)(b), panels, NR * k);
         panels += whole * k;
     }
     if (last > 0) columns.last = (direct && b.row > 0 ? NAME(panel_with_end) : NAME(packed_last))(last, k, width, rest, panels);
     return columns;
 }
 
-/* The product of matrices: blocks of B outside, blocks of A inside. */
-static void NAME(blocks)(int64_t m, int64_t n, int64_t k, MATRIX a, MATRIX b, T *c, int64_t pitch, T *scratch) {
-    bool pack = at_least(TGI_GEMM_PACK, m, n, k);
-    T   *a_panels = scratch, *b_panels = pack ? scratch + a_room(m, k) : scratch;
-    for (int64_t j = 0; j < n; j += TGI_GEMM_NC) {
-        int64_t jn = min_of(n - j, TGI_GEMM_NC);
-        for (int64_t p = 0; p < k; p += TGI_GEMM_KC) {
-            int64_t pk = min_of(k - p, TGI_GEMM_KC);
-            MATRIX  bp = NAME(part)(b, p, j);
-            COLUMNS columns = NAME(columns_of)(jn, pk, bp, !pack && b.col == 1, !pack, b_panels);
-            for (int64_t i = 0; i < m; i += TGI_GEMM_MC) {
-                int64_t im = min_of(m - i, TGI_GEMM_MC);
-                MATRIX  ai = NAME(part)(a, i, p);
-                if (pack) {
-                    NAME(pack)(MR, im, pk, ai, a_panels);
-                    ai = (MATRIX){a_panels, 1, MR};
-                }
-                NAME(block)(im, jn, pk, ai, pack, &columns, c + i * pitch + j, pitch, p > 0);
-            }
-        }
-    }
-}
-
 #include "gemm_vector.h"
 
-/* ---- the product ------------------------------------------------------------------------------------------------- */
+/* ---- jobs -------------------------------------------------------------------------------------------------------- */
 
-/* A product, and the pieces of C in which it is shared out. A few long rows are made as vectors. */
+/* A product, C's rows being `pitch` elements apart, and the pieces of C in which it is shared out. A few long rows are made as vectors. */
 typedef struct NAME(job) {
     int64_t m, n, k;
     MATRIX  a, b;
     T      *c;
-    bool    as_vectors, by_dots;
+    int64_t pitch;
+    bool    is_large, as_vectors, by_dots;
     pieces  pieces;
     char   *scratch;
     size_t  room; /* of a share */
 } NAME(job);
 
-static void NAME(make_piece)(const NAME(job) * job, int64_t i, int64_t j, T *scratch) {
-    int64_t top = cut(job->m, TGI_GEMM_ROWS, job->pieces.down, i), left = cut(job->n, TGI_GEMM_COLUMNS, job->pieces.across, j);
-    int64_t m = cut(job->m, TGI_GEMM_ROWS, job->pieces.down, i + 1) - top;
-    int64_t n = cut(job->n, TGI_GEMM_COLUMNS, job->pieces.across, j + 1) - left;
-    MATRIX  a = NAME(part)(job->a, top, 0), b = NAME(part)(job->b, 0, left);
-    T      *c = job->c + top * job->n + left;
-    if (!job->as_vectors)
-        NAME(blocks)(m, n, job->k, a, b, c, job->n, scratch);
+static T *NAME(scratch_of)(const NAME(job) * job, int share) {
+    return (T *)(void *)(job->scratch + (size_t)share * job->room);
+}
+
+/* ---- a small product --------------------------------------------------------------------------------------------- */
+
+/* Nothing of A is copied, and as little of B as can be. */
+static void NAME(small_product)(const NAME(job) * job) {
+    for (int64_t j = 0; j < job->n; j += TGI_GEMM_NC)
+        for (int64_t p = 0; p < job->k; p += TGI_GEMM_KC) {
+            int64_t n = min_of(job->n - j, TGI_GEMM_NC), k = min_of(job->k - p, TGI_GEMM_KC);
+            COLUMNS columns = NAME(columns_of)(n, k, NAME(part)(job->b, p, j), NAME(scratch_of)(job, 0));
+            for (int64_t i = 0; i < job->m; i += TGI_GEMM_MC) {
+                MATRIX a = NAME(part)(job->a, i, p);
+                T     *c = job->c + i * job->pitch + j;
+                NAME(block)(min_of(job->m - i, TGI_GEMM_MC), n, k, a, false, &columns, c, job->pitch, p > 0);
+            }
+        }
+}
+
+/* ---- a large product --------------------------------------------------------------------------------------------- */
+
+/* A block of B, k x n elements from (p, j), which is copied before pieces of C are made with it. */
+typedef struct NAME(step) {
+    const NAME(job) * job;
+    int64_t j, n, p, k;
+    T      *panels;
+    COLUMNS columns;
+    pieces  pieces;
+} NAME(step);
+#define STEP NAME(step)
+
+/* Rows of B that are copied at a time. */
+enum { NAME(pack_rows_at_once) = 32 };
+#define ROWS_AT_ONCE NAME(pack_rows_at_once)
+
+static void NAME(pack_b)(const void *some, int share, int64_t from, int64_t to) {
+    const STEP *s = some;
+    int64_t     last = s->columns.last_columns, whole = s->n - last;
+    (void)share;
+    for (int64_t p = from * ROWS_AT_ONCE; p < min_of(s->k, to * ROWS_AT_ONCE); p += ROWS_AT_ONCE) {
+        int64_t k = min_of(s->k - p, ROWS_AT_ONCE);
+        MATRIX  b = NAME(part)(s->job->b, s->p + p, s->j);
+        NAME(pack)(NR, whole, k, NAME(transposed)(b), s->panels + p * NR, s->columns.step);
+        if (last > 0) NAME(packed_last)(last, k, NR, NAME(part)(b, 0, whole), s->panels + whole * s->k + p * NR);
+    }
+}
+
+/* The panels of B from one on, for a piece of that many columns. */
+static COLUMNS NAME(columns_from)(const STEP *s, int64_t left, int64_t n) {
+    COLUMNS columns = s->columns;
+    columns.first.at += left / NR * columns.step;
+    if (left + n < s->n) columns.last_columns = 0;
+    return columns;
+}
+
+/* A piece of C, as far as it comes of this block: rows of A that are contiguous are read where they are, others copied. */
+static void NAME(add_piece)(const STEP *s, int64_t number, T *a_panels) {
+    const NAME(job) *job = s->job;
+    piece   at = piece_of(job->m, s->n, s->pieces, number);
+    COLUMNS columns = NAME(columns_from)(s, at.left, at.n);
+    bool    pack = job->a.col != 1;
+    for (int64_t i = at.top; i < at.top + at.m; i += TGI_GEMM_MC) {
+        int64_t m = min_of(at.top + at.m - i, TGI_GEMM_MC);
+        MATRIX  a = NAME(part)(job->a, i, s->p);
+        if (pack) {
+            NAME(pack)(MR, m, s->k, a, a_panels, MR * s->k);
+            a = (MATRIX){a_panels, 1, MR};
+        }
+        NAME(block)(m, at.n, s->k, a, pack, &columns, job->c + i * job->pitch + s->j + at.left, job->pitch, s->p > 0);
+    }
+}
+
+static void NAME(add_pieces)(const void *some, int share, int64_t from, int64_t to) {
+    const STEP *s = some;
+    for (int64_t i = from; i < to; i++)
+        NAME(add_piece)(s, i, NAME(scratch_of)(s->job, share));
+}
+
+static void NAME(do_step)(STEP *s, tgi_team *team) {
+    int     threads = tgi_team_size(team);
+    int64_t whole = s->n / NR * NR, units = (s->k - 1) / ROWS_AT_ONCE + 1;
+    s->columns = (COLUMNS){{s->panels, NR, s->k, NULL}, {s->panels + whole * s->k, NR, s->k, NULL}, NR * s->k, s->n - whole, 2};
+    tgi_share_out(team, tgi_shares_of(threads, units, (double)(s->n * s->k), TGI_GEMM_COPIES), units, NAME(pack_b), s);
+    s->pieces = pieces_of(s->job->m, s->n, s->k, threads);
+    share_out_pieces(team, s->pieces, threads_for(s->job->m, s->n, s->k, threads), NAME(add_pieces), s);
+}
+
+/* Blocks of B outside, each copied by all threads for all of them; blocks of A inside. */
+static void NAME(large_product)(const NAME(job) * job, tgi_team *team) {
+    T *panels = NAME(scratch_of)(job, 0) + a_room(job->m, job->k);
+    for (int64_t j = 0; j < job->n; j += TGI_GEMM_NC)
+        for (int64_t p = 0; p < job->k; p += TGI_GEMM_KC) {
+            int64_t n = min_of(job->n - j, TGI_GEMM_NC), k = min_of(job->k - p, TGI_GEMM_KC);
+            NAME(do_step)(&(STEP){.job = job, .j = j, .n = n, .p = p, .k = k, .panels = panels}, team);
+        }
+}
+
+/* ---- the product ------------------------------------------------------------------------------------------------- */
+
+static void NAME(vectors)(const NAME(job) * job) {
+    for (int64_t r = 0; r < job->m; r++)
+        NAME(vector_matrix)
+    (job->by_dots, job->n, job->k, job->a.at + r * job->a.row, job->a.col, job->b, job->c + r * job->pitch,
+     NAME(scratch_of)(job, 0));
+}
+
+static void NAME(make_piece)(const NAME(job) * job, int64_t number, char *scratch) {
+    piece at = piece_of(job->m, job->n, job->pieces, number);
+    NAME(job) one = *job;
+    one.m = at.m, one.n = at.n, one.scratch = scratch;
+    one.a = NAME(part)(job->a, at.top, 0), one.b = NAME(part)(job->b, 0, at.left);
+    one.c += at.top * job->pitch + at.left;
+    if (job->as_vectors)
+        NAME(vectors)(&one);
+    else if (job->is_large)
+        NAME(large_product)(&one, NULL);
     else
-        for (int64_t r = 0; r < m; r++)
-            NAME(vector_matrix)(job->by_dots, n, job->k, a.at + r * a.row, a.col, b, c + r * job->n, scratch);
+        NAME(small_product)(&one);
 }
 
 static void NAME(make_pieces)(const void *some, int share, int64_t from, int64_t to) {
     const NAME(job) *job = some;
-    for (int64_t piece = from; piece < to; piece++)
-        NAME(make_piece)
-    (job, piece / job->pieces.across, piece % job->pieces.across, (T *)(void *)(job->scratch + (size_t)share * job->room));
+    for (int64_t i = from; i < to; i++)
+        NAME(make_piece)(job, i, job->scratch + (size_t)share * job->room);
 }
 
 /* With one column, the row that is its transpose is made, by scalar products. */
@@ -366,12 +400,18 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
     bool turn = m > 1 && n == 1;
     NAME(job) job = {turn ? n : m, turn ? m : n, k, {a, a_row, a_col}, {b, b_row, b_col}, c, .scratch = scratch};
     if (turn) job.a = (MATRIX){b, b_col, b_row}, job.b = (MATRIX){a, a_col, a_row};
+    job.pitch = job.n;
+    job.is_large = at_least(TGI_GEMM_PACK, m, n, k);
+    job.as_vectors = job.m == 1 || (m < 4 && job.is_large);
     job.by_dots = n == 1;
-    job.as_vectors = job.m == 1 || (m < 4 && at_least(TGI_GEMM_PACK, m, n, k));
-    job.pieces = pieces_of(job.m, job.n, k, tgi_team_size(team));
     job.room = room_of(m, n, k, sizeof(T));
-    int64_t count = job.pieces.down * job.pieces.across;
-    tgi_share_out(team, (int)min_of(count, threads_for(m, n, k, tgi_team_size(team))), count, NAME(make_pieces), &job);
+    int threads = threads_for(m, n, k, tgi_team_size(team));
+    if (!job.as_vectors && is_worth_steps(m, n, k, threads)) {
+        NAME(large_product)(&job, team);
+        return;
+    }
+    job.pieces = pieces_of(job.m, job.n, k, threads);
+    share_out_pieces(team, job.pieces, threads, NAME(make_pieces), &job);
 }
 
 #undef VECTOR
@@ -389,3 +429,5 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
 #undef COLUMNS
 #undef END_ROOM
 #undef STRIP
+#undef STEP
+#undef ROWS_AT_ONCE

@@ -30,7 +30,7 @@ static void NAME(dots)(int64_t n, int64_t k, const T *a, int64_t a_step, MATRIX 
     int64_t  j = 0;
     const T *ap = a;
     if (a_step != 1) {
-        NAME(pack)(1, 1, k, (MATRIX){a, 0, a_step}, scratch);
+        NAME(pack)(1, 1, k, (MATRIX){a, 0, a_step}, scratch, k);
         ap = scratch;
     }
     for (; j + 4 <= n; j += 4)

@@ -38,7 +38,8 @@ static tg_status infer_matmul(tg_infer *call) {
 
 /* ---- the kernel: one product for each matrix of the stack -------------------------------------------------------- */
 
-/* How a product is computed. Small ones are distributed over the threads; a large one uses all of them, or those of the BLAS. */
+/* How a product is computed. Small ones, and many that are no job for a BLAS, are distributed over the threads; a large one uses all of
+ * them, or those of the BLAS. */
 typedef struct product {
     tg_dtype  dtype;
     int64_t   m, n, k, a_row, a_col, b_row, b_col;
@@ -106,13 +107,17 @@ static void multiply_some(const void *job, int share, int64_t from, int64_t to) 
     }
 }
 
+/* So many that it hardly matters which thread is the last. */
+enum { PRODUCTS_A_THREAD = 4 };
+
 static tg_status multiply_stack(tg_kernel_call *call, const tg_array *a, const tg_array *b, const tg_array *c) {
     stack    s = {product_of(a, b), a, b, c, {0}, {0}};
     product *p = &s.product;
     int      rank = c->rank - 2, shares = 1;
     int64_t  count = tgi_size(rank, c->dims);
     double   steps = (double)p->m * (double)p->n * (double)p->k;
-    p->shared = count > 1 && steps < (double)TGI_GEMM_PACK;
+    bool many = count >= (int64_t)PRODUCTS_A_THREAD * tg_kernel_threads(call) && steps < (double)TGI_GEMM_BLAS;
+    p->shared = count > 1 && (many || steps < (double)TGI_GEMM_PACK);
     p->team = p->shared ? NULL : tgi_team_of(call);
     if (p->shared) shares = tgi_shares_of(tg_kernel_threads(call), count, steps * (double)count, TGI_GEMM_THREAD);
     p->room = tgi_gemm_scratch(p->m, p->n, p->k, tg_dtype_size(p->dtype), tgi_team_size(p->team));

@@ -341,10 +341,11 @@ START_TEST(rows_of_a_small_product_stand_alone) {
 }
 END_TEST
 
-/* Fractions, whose sums depend on their order. */
+/* Fractions, whose sums depend on their order; from a few columns to products whose steps are done by all threads together. */
 START_TEST(threads_make_no_difference) {
-    static const int64_t shapes[][3] = {{1, 5000, 70},  {5000, 1, 70},   {3, 1300, 1100}, {49, 70, 300},  {25, 1200, 40},
-                                        {1200, 33, 40}, {200, 130, 600}, {47, 63, 511},   {400, 390, 300}};
+    static const int64_t shapes[][3] = {{1, 5000, 70},   {5000, 1, 70},    {3, 1300, 1100}, {49, 70, 300},
+                                        {25, 1200, 40},  {1200, 33, 40},   {200, 130, 600}, {47, 63, 511},
+                                        {400, 390, 300}, {330, 1100, 300}, {61, 1037, 550}, {1303, 101, 300}};
     int64_t              m = shapes[_i][0], n = shapes[_i][1], k = shapes[_i][2];
     float               *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b);
     float               *one = malloc((size_t)(m * n) * sizeof *one), *many = malloc((size_t)(m * n) * sizeof *many);
@@ -352,13 +353,14 @@ START_TEST(threads_make_no_difference) {
         a[i] = sinf((float)i);
     for (int64_t i = 0; i < k * n; i++)
         b[i] = cosf((float)i);
-    for (int turned = 0; turned < 2; turned++)
+    for (int turned = 0; turned < 4; turned++)
         for (int threads = 1; threads <= 7; threads++) {
+            int64_t a_row = turned & 2 ? 1 : k, a_col = turned & 2 ? m : 1, b_row = turned & 1 ? 1 : n,
+                    b_col = turned & 1 ? k : 1;
             void    *scratch = guarded(tgi_gemm_scratch(m, n, k, sizeof *a, threads));
             tgi_team team;
             tgi_team_begin(&team, threads);
-            tgi_gemm_builtin_f32(m, n, k, a, k, 1, b, turned ? 1 : n, turned ? k : 1, threads == 1 ? one : many, &team,
-                                 scratch);
+            tgi_gemm_builtin_f32(m, n, k, a, a_row, a_col, b, b_row, b_col, threads == 1 ? one : many, &team, scratch);
             tgi_team_end(&team);
             if (threads > 1) ck_assert_mem_eq(one, many, (size_t)(m * n) * sizeof *one);
             check_guards_and_free(scratch, tgi_gemm_scratch(m, n, k, sizeof *a, threads));
@@ -449,7 +451,7 @@ Suite *suite_gemm(void) {
     tcase_add_test(numbers, fractions_within_the_error_bound);
     tcase_add_loop_test(numbers, nan_and_infinity_reach_their_row, 0, 5);
     tcase_add_test(numbers, rows_of_a_small_product_stand_alone);
-    tcase_add_loop_test(numbers, threads_make_no_difference, 0, 9);
+    tcase_add_loop_test(numbers, threads_make_no_difference, 0, 12);
     tcase_add_loop_test(numbers, layouts_make_no_difference, 0, 19);
     tcase_add_test(numbers, no_other_product_counts_as_small);
     tcase_add_test(numbers, scratch_stays_small);
