@@ -4,6 +4,9 @@
  * left; the caller does, too. So the caller waits in the end for chunks that others have in hand, and for nothing else: a thread that the
  * system does not run, as others have its processor, holds up one chunk if it has one, and nobody if it has none.
  *
+ * Which chunk it is that was claimed is another step. The chunks are divided into ranges, and a thread takes those of its own range first,
+ * the same one in every job: much of what it reads it wrote in the job before, and has in its cache.
+ *
  * `open` is a word of which job it is, how many of its shares nobody has, and how many of its chunks. A claim takes a chunk, and a share
  * if it is the thread's first of this job: a worker that comes late finds another job in the word, or nothing left. The other members of
  * the job are written while nothing is left to claim, and are read by who has claimed a chunk and not finished it: the caller waits for
@@ -66,31 +69,48 @@ static int chunks_in(uint64_t open) {
     return (int)(open & MOST_CHUNKS);
 }
 
-/* A thread, and the share that it has of a job; job 0 is none. */
+/* A thread, the caller being number 0, and the share that it has of a job; job 0 is none. */
 typedef struct member {
     uint64_t job;
-    int      share;
+    int      share, number;
 } member;
 
 static bool may_claim(uint64_t open, const member *self) {
     return chunks_in(open) > 0 && (job_in(open) == self->job || shares_in(open) > 0);
 }
 
-/* Takes a chunk, the first of those that are left. Returns how many are, with that one; 0 when the thread gets none. */
-static int claim(tgi_team *team, member *self) {
+/* Claims a chunk, whichever it will be; false when there is none for the thread. */
+static bool claim(tgi_team *team, member *self) {
     uint64_t open = atomic_load(&team->open), left;
     do {
-        if (!may_claim(open, self)) return 0;
+        if (!may_claim(open, self)) return false;
         left = open - ONE_CHUNK - (job_in(open) == self->job ? 0 : ONE_SHARE);
     } while (!atomic_compare_exchange_weak(&team->open, &open, left));
-    if (job_in(open) != self->job) *self = (member){job_in(open), shares_in(open)};
-    return chunks_in(open);
+    if (job_in(open) != self->job) self->job = job_in(open), self->share = shares_in(open);
+    return true;
 }
 
 /* Chunk `i` begins at this unit: units / chunks of them each, and one more for the first ones. */
 static int64_t start_of(int64_t i, int64_t chunks, int64_t units) {
     int64_t rest = units % chunks;
     return units / chunks * i + (i < rest ? i : rest);
+}
+
+/* The next chunk of a range, -1 where there is none. */
+static int64_t pick_from(tgi_team *team, int range) {
+    int64_t first = start_of(range, team->range_count, team->chunks);
+    int64_t count = start_of(range + 1, team->range_count, team->chunks) - first;
+    if (atomic_load(&team->ranges[range].taken) >= count) return -1;
+    int64_t i = atomic_fetch_add(&team->ranges[range].taken, 1);
+    return i < count ? first + i : -1;
+}
+
+/* The chunk that a thread does, having claimed one. There are as many chunks as claims, so that one look at each range finds it. */
+static int64_t pick(tgi_team *team, const member *self) {
+    int64_t chunk = -1;
+    for (int i = 0; chunk < 0; i++)
+        chunk = pick_from(team, (self->number + i) % team->range_count);
+    return chunk;
 }
 
 static void tell_caller(tgi_team *team) {
@@ -101,8 +121,8 @@ static void tell_caller(tgi_team *team) {
 }
 
 static void do_chunks(tgi_team *team, member *self) {
-    for (int left; (left = claim(team, self)) > 0;) {
-        int64_t i = team->chunks - left, units = team->units;
+    while (claim(team, self)) {
+        int64_t i = pick(team, self), units = team->units;
         team->work(team->job, self->share, start_of(i, team->chunks, units), start_of(i + 1, team->chunks, units));
         if (atomic_fetch_sub(&team->unfinished, 1) == 1) tell_caller(team);
     }
@@ -195,10 +215,10 @@ static void wake(tgi_team *team, int workers) {
 /* A unit that cancels its thread would take the chunk in hand along: that waits for the end. */
 static void *be_worker(void *argument) {
     tgi_team *team = argument;
-    member    self = {0};
+    member    self = {.number = atomic_fetch_add(&team->count, 1) + 1};
     pthread_t next;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    bool has_next = atomic_fetch_add(&team->count, 1) + 2 < team->threads && !pthread_create(&next, NULL, be_worker, team);
+    bool has_next = self.number + 1 < team->threads && !pthread_create(&next, NULL, be_worker, team);
     while (wait_for_work(team, &self))
         do_chunks(team, &self);
     if (has_next) pthread_join(next, NULL);
@@ -283,6 +303,9 @@ static void share_out_to_lent(tgi_team *team, int shares) {
 
 static void share_out_to_workers(tgi_team *team, int shares) {
     atomic_store(&team->unfinished, (int)team->chunks);
+    team->range_count = shares < TGI_RANGES ? shares : TGI_RANGES;
+    for (int i = 0; i < team->range_count; i++)
+        atomic_store_explicit(&team->ranges[i].taken, 0, memory_order_relaxed);
     member self = {.job = ++team->jobs};
     atomic_store(&team->open, self.job << 2 * PART_BITS | (uint64_t)(shares - 1) << PART_BITS | (uint64_t)team->chunks);
     wake(team, shares - 1);

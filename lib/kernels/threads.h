@@ -29,6 +29,12 @@ typedef struct tgi_lender {
     void (*parallel_for)(void *context, int count, void (*share)(void *job, int i), void *job);
 } tgi_lender;
 
+/* How many chunks of a range have been taken, alone in its line of the cache. */
+enum { TGI_RANGES = 16 };
+typedef struct tgi_range {
+    _Alignas(64) atomic_int taken;
+} tgi_range;
+
 /* The thread that calls, and workers: those are made by the first work that is for two, or lent. */
 typedef struct tgi_team {
     int        threads; /* at most; 0 as long as nobody has asked how many processors there are */
@@ -41,6 +47,8 @@ typedef struct tgi_team {
     uint64_t         jobs; /* so far */
     _Atomic uint64_t open; /* which job it is, and what is left of it: shares, and chunks */
     atomic_int       unfinished;
+    int              range_count;
+    tgi_range        ranges[TGI_RANGES];
 
     /* the workers */
     bool            started;
