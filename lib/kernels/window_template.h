@@ -26,6 +26,12 @@ typedef struct NAME(row) {
 } NAME(row);
 #define ROW NAME(row)
 
+/* Four windows from p on, as they stand. */
+typedef NAME(unaligned_quad) NAME(quad_in_memory);
+typedef I NAME(index_quad) __attribute__((vector_size(4 * sizeof(I)), aligned(sizeof(I)), may_alias));
+#define QUAD NAME(quad_in_memory)
+#define INDEX_QUAD NAME(index_quad)
+
 /* The first element of some windows: x[at + p step]. */
 static void NAME(begin)(span s, int64_t step, const T *x, int64_t at, ROW r) {
     for (int64_t p = s.from; p < s.to; p++) {
@@ -35,18 +41,48 @@ static void NAME(begin)(span s, int64_t step, const T *x, int64_t at, ROW r) {
 }
 
 /* One more element of each. What is larger nobody can foresee: bits are chosen, and no branch. */
-static void NAME(compare)(span s, int64_t step, const T *x, int64_t at, ROW r) {
-    T *best = r.best;
-    I *index = r.index;
-    for (int64_t p = s.from; p < s.to; p++) {
-        T value = x[at + p * step], so_far = best[p];
-        I larger = -(I)((value > so_far) | (value != value)), bits, best_bits;
-        memcpy(&bits, &value, sizeof bits);
-        memcpy(&best_bits, &so_far, sizeof best_bits);
-        best_bits ^= (best_bits ^ bits) & larger;
-        memcpy(&best[p], &best_bits, sizeof best_bits);
-        index[p] ^= (index[p] ^ (I)(at + p * step)) & larger;
+static ALWAYS_INLINE void NAME(compare)(int64_t p, int64_t step, const T *x, int64_t at, ROW r) {
+    T value = x[at + p * step], so_far = r.best[p];
+    I larger = -(I)((value > so_far) | (value != value)), bits, best_bits;
+    memcpy(&bits, &value, sizeof bits);
+    memcpy(&best_bits, &so_far, sizeof best_bits);
+    best_bits ^= (best_bits ^ bits) & larger;
+    memcpy(&r.best[p], &best_bits, sizeof best_bits);
+    r.index[p] ^= (r.index[p] ^ (I)(at + p * step)) & larger;
+}
+
+/* The same for four windows, where the step is 1 or 2 (a constant). Of x nothing is read beyond the last of the four elements. */
+static ALWAYS_INLINE void NAME(compare_four)(int64_t p, int64_t step, const T *x, int64_t at, ROW r) {
+    const T   *first = x + at + p * step;
+    QUAD       so_far = *(const QUAD *)(r.best + p), value = *(const QUAD *)first;
+    I          place = (I)(at + p * step), apart = (I)step;
+    INDEX_QUAD places = {place, place + apart, place + 2 * apart, place + 3 * apart}, index = *(INDEX_QUAD *)(r.index + p);
+    if (step == 2) value = SHUFFLE(NAME(quad_mask), value, *(const QUAD *)(first + 3), 0, 2, 5, 7);
+    INDEX_QUAD larger = (value > so_far) | (value != value), bits = (INDEX_QUAD)value, best_bits = (INDEX_QUAD)so_far;
+    *(INDEX_QUAD *)(r.best + p) = best_bits ^ ((best_bits ^ bits) & larger);
+    *(INDEX_QUAD *)(r.index + p) = index ^ ((index ^ places) & larger);
+}
+
+/* And for any number of them. To compare an element again changes nothing: so the last four may overlap the four before. */
+static ALWAYS_INLINE void NAME(compare_all)(span s, int64_t step, const T *x, int64_t at, ROW r) {
+    int64_t p = s.from;
+    if ((step == 1 || step == 2) && s.to - s.from >= 4) {
+        for (; p + 4 <= s.to; p += 4)
+            NAME(compare_four)(p, step, x, at, r);
+        if (p < s.to) NAME(compare_four)(s.to - 4, step, x, at, r);
+        return;
     }
+    for (; p < s.to; p++)
+        NAME(compare)(p, step, x, at, r);
+}
+
+static void NAME(compare_some)(span s, int64_t step, const T *x, int64_t at, ROW r) {
+    if (step == 1)
+        NAME(compare_all)(s, 1, x, at, r);
+    else if (step == 2)
+        NAME(compare_all)(s, 2, x, at, r);
+    else
+        NAME(compare_all)(s, step, x, at, r);
 }
 
 /* Compares row `row` of an image with the windows that reach it. In the first row, the windows from `begun` on have an element
@@ -60,7 +96,7 @@ static void NAME(compare_row)(const tgi_windows *w, int64_t row, bool first_row,
         if (begun > s.from) begun = s.from;
         NAME(begin)(fresh, w->stride[2], x, row * w->x[2] + first, r);
         if (fresh.to > s.from) s.from = fresh.to;
-        NAME(compare)(s, w->stride[2], x, row * w->x[2] + first, r);
+        NAME(compare_some)(s, w->stride[2], x, row * w->x[2] + first, r);
     }
 }
 
@@ -283,4 +319,6 @@ TGI_KERNEL(NAME(tgi_means_back), (const tgi_means *m, const tgi_means *back, con
 }
 
 #undef ROW
+#undef QUAD
+#undef INDEX_QUAD
 #undef JOB
