@@ -16,7 +16,10 @@
 #include "ops/index.h"
 
 tg_status tgi_check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
+    bool wrong = false;
     for (int64_t i = 0; i < count; i++)
+        wrong |= (uint64_t)index[i] >= (uint64_t)size;
+    for (int64_t i = 0; wrong && i < count; i++)
         if (index[i] < 0 || index[i] >= size)
             return tg_kernel_fail_with(call, TG_ERR_INDEX, TGI_OUT_OF_RANGE, (long long)index[i], (long long)i,
                                        (long long)size);
@@ -164,7 +167,7 @@ typedef struct group_adder {
     static void add_many_##suffix(int64_t count, const int64_t *order, int64_t width, int64_t inner, const T *g, T *out) { \
         double sum[STRIP]; \
         for (int64_t i = 0; i < width; i++) \
-            sum[i] = 0; \
+            sum[i] = -0.0; \
         for (int64_t k = 0; k < count; k += TGI_FEW_SUMMED) { \
             add_few_##suffix(count - k < TGI_FEW_SUMMED ? count - k : TGI_FEW_SUMMED, order + k, width, inner, g, out); \
             for (int64_t i = 0; i < width; i++) \
@@ -196,6 +199,31 @@ enum { STRIP = 128 };
 DEFINE_ADD_SLICES(f32, float)
 DEFINE_ADD_SLICES(f64, double)
 
+/* Where slices are single numbers one thread adds them as they come, each to the sum of its index: the same sums in the same order. */
+#define DEFINE_ADD_NUMBERS(suffix, T) \
+    typedef struct sum_##suffix { \
+        double  before; /* of the numbers before the last TGI_FEW_SUMMED */ \
+        T       few; \
+        int32_t count; \
+    } sum_##suffix; \
+    static void add_numbers_##suffix(int64_t outer, int64_t count, int64_t size, const int64_t *at, const T *g, T *out, \
+                                     void *scratch) { \
+        sum_##suffix *sums = scratch; \
+        for (int64_t o = 0; o < outer; o++, g += count, out += size) { \
+            for (int64_t i = 0; i < size; i++) \
+                sums[i] = (sum_##suffix){-0.0, -(T)0, TGI_FEW_SUMMED}; \
+            for (int64_t k = 0; k < count; k++) { \
+                sum_##suffix *s = &sums[at[k]]; \
+                s->few += g[k]; \
+                if (--s->count == 0) *s = (sum_##suffix){s->before + (double)s->few, -(T)0, TGI_FEW_SUMMED}; \
+            } \
+            for (int64_t i = 0; i < size; i++) \
+                out[i] += (T)(sums[i].before + (double)sums[i].few); \
+        } \
+    }
+DEFINE_ADD_NUMBERS(f32, float)
+DEFINE_ADD_NUMBERS(f64, double)
+
 static tg_status take_add_back(tg_kernel_call *call) {
     const tgi_along *attr = call->attr;
     const tg_array  *out = &call->out, *index = &call->in[1];
@@ -207,10 +235,15 @@ static tg_status take_add_back(tg_kernel_call *call) {
     int64_t outer = tgi_size(axis, out->dims), inner = tgi_size(out->rank - axis - 1, out->dims + axis + 1);
     if (index->size <= TGI_FEW_SUMMED)
         return TGI_DISPATCH_FLOATS(out->dtype, add_slices, outer, index->size, attr->size, inner, at, g, out->data);
-    group_adder a = {index->size, attr->size, inner, .g = g, .out = out->data};
-    if (!group_places(call, at, index->size, attr->size, &a.places)) return TG_ERR_MEMORY;
     double steps = 2 + (double)inner * (double)index->size / (double)attr->size;
     int    shares = tg_share_count(call, outer * attr->size, steps);
+    if (inner == 1 && shares == 1) {
+        void *sums = tg_scratch(call, (size_t)attr->size * sizeof(sum_f64));
+        if (!sums) return TG_ERR_MEMORY;
+        return TGI_DISPATCH_FLOATS(out->dtype, add_numbers, outer, index->size, attr->size, at, g, out->data, sums);
+    }
+    group_adder a = {index->size, attr->size, inner, .g = g, .out = out->data};
+    if (!group_places(call, at, index->size, attr->size, &a.places)) return TG_ERR_MEMORY;
     tg_share_out(call, shares, outer * attr->size, out->dtype == TG_F32 ? add_groups_f32 : add_groups_f64, &a);
     return TG_OK;
 }
