@@ -10,7 +10,7 @@
  *
  * Packing costs as much as a few multiplications an element. A small product reads its panels where they are, if the rows of B
  * are contiguous; and one with a vector, where each element of the matrix is used once, has no tiles at all. What is left of the columns
- * is in a last panel of one to three vectors, so that narrow matrices make whole use of them: where such a panel is read in its place,
+ * is in a last panel of up to three vectors, of which the last may be half a one, so that narrow matrices make use of all they read: where such a panel is read in its place,
  * what is too much in a vector is of the next row, and of the last rows there is a copy.
  *
  * Every product is added to its sum by one fused operation, where the instruction set has that, and in no other way: an element of
@@ -40,19 +40,31 @@ enum { MR = 6, MR_OF_3 = 4 };
 /* Panels that are packed together. */
 enum { PANELS = 8 };
 
-/* a * b + c for vectors, and for numbers. */
+/* a * b + c for vectors, for halves of them, and for numbers. */
 #if defined __AVX512F__
 #define MULTIPLY_ADD_f32 _mm512_fmadd_ps
 #define MULTIPLY_ADD_f64 _mm512_fmadd_pd
+#define HALF_MULTIPLY_ADD_f32 _mm256_fmadd_ps
+#define HALF_MULTIPLY_ADD_f64 _mm256_fmadd_pd
 #elif defined __FMA__
 #define MULTIPLY_ADD_f32 _mm256_fmadd_ps
 #define MULTIPLY_ADD_f64 _mm256_fmadd_pd
+#define HALF_MULTIPLY_ADD_f32 _mm_fmadd_ps
+#define HALF_MULTIPLY_ADD_f64 _mm_fmadd_pd
 #elif defined __aarch64__
 #define MULTIPLY_ADD_f32(a, b, c) vfmaq_f32(c, a, b)
 #define MULTIPLY_ADD_f64(a, b, c) vfmaq_f64(c, a, b)
 #else
 #define MULTIPLY_ADD_f32(a, b, c) ((a) * (b) + (c))
 #define MULTIPLY_ADD_f64(a, b, c) ((a) * (b) + (c))
+#endif
+/* Half a vector saves time where half the registers are vectors too: the others never come to these. */
+#ifdef HALF_MULTIPLY_ADD_f32
+enum { HALVES = 2 };
+#else
+enum { HALVES = 1 };
+#define HALF_MULTIPLY_ADD_f32(a, b, c) ((a) * (b) + (c))
+#define HALF_MULTIPLY_ADD_f64(a, b, c) ((a) * (b) + (c))
 #endif
 #if defined __FMA__ || defined __aarch64__
 #define NUMBER_ADD_f32 __builtin_fmaf

@@ -5,6 +5,8 @@
 
 #define VECTOR NAME(vector)
 #define UNALIGNED_VECTOR NAME(unaligned)
+#define HALF NAME(half)
+#define UNALIGNED_HALF NAME(unaligned_half)
 #define LANES NAME(lanes)
 #define QUAD NAME(quad)
 #define UNALIGNED_QUAD NAME(unaligned_quad)
@@ -22,6 +24,7 @@ enum {
 #define NR NAME(nr)
 #define END_ROOM NAME(end_room)
 #define MULTIPLY_ADD NAME(MULTIPLY_ADD)
+#define HALF_MULTIPLY_ADD NAME(HALF_MULTIPLY_ADD)
 #define NUMBER_ADD NAME(NUMBER_ADD)
 
 typedef struct NAME(matrix) {
@@ -61,19 +64,36 @@ typedef struct NAME(strip) {
 } NAME(strip);
 #define STRIP NAME(strip)
 
-/* sum = A B for `rows` rows of A and some vectors of columns of B. Inlined with constant numbers of these, so that sum lives in
- * registers. */
-static ALWAYS_INLINE void NAME(multiply)(int rows, int vectors, int64_t k, const T *a, int64_t a_row, int64_t a_col, PANEL b,
-                                         VECTOR (*sum)[MOST_VECTORS]) {
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = (VECTOR){0};
+/* The sums of a tile: some vectors a row, and half a one. */
+typedef struct NAME(sums) {
+    VECTOR of[MR][MOST_VECTORS];
+    HALF   more[MR];
+} NAME(sums);
+#define SUMS NAME(sums)
+
+static ALWAYS_INLINE int NAME(width_of)(int vectors, bool half) {
+    return vectors * LANES + half * (LANES / 2);
+}
+
+/* s = A B for `rows` rows of A and some columns of B. Inlined with constant numbers of these, so that s lives in registers. */
+static ALWAYS_INLINE void NAME(multiply)(int rows, int vectors, bool half, int64_t k, const T *a, int64_t a_row, int64_t a_col,
+                                         PANEL b, SUMS *s) {
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int v = 0; v < vectors; v++) s->of[i][v] = (VECTOR){0};
+        if (half) s->more[i] = (HALF){0};
+    }
     const T *bp = b.at;
     for (int64_t p = 0; p < k; p++, bp += b.row) {
         if (p == b.whole) bp = b.end;
         VECTOR bv[MOST_VECTORS];
+        HALF   bh = {0};
         UNROLL for (int v = 0; v < vectors; v++) bv[v] = *(const UNALIGNED_VECTOR *)(bp + v * LANES);
+        if (half) bh = *(const UNALIGNED_HALF *)(bp + vectors * LANES);
         UNROLL for (int i = 0; i < rows; i++) {
-            VECTOR ai = a[i * a_row + p * a_col] - (VECTOR){0};
-            UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = MULTIPLY_ADD(ai, bv[v], sum[i][v]);
+            T      number = a[i * a_row + p * a_col];
+            VECTOR ai = number - (VECTOR){0};
+            UNROLL for (int v = 0; v < vectors; v++) s->of[i][v] = MULTIPLY_ADD(ai, bv[v], s->of[i][v]);
+            if (half) s->more[i] = HALF_MULTIPLY_ADD(number - (HALF){0}, bh, s->more[i]);
         }
     }
 }
@@ -85,22 +105,30 @@ static NO_INLINE void NAME(put_columns)(int rows, int64_t width, int64_t cols, c
             c[j] = add ? c[j] + sum[j] : sum[j];
 }
 
-/* The same for all columns, or some of them. Some take a call, with the tile in memory: else all that code would stand here, and
- * registers go to it that the sums need. */
-static ALWAYS_INLINE void NAME(put)(int rows, int vectors, int64_t cols, VECTOR (*sum)[MOST_VECTORS], T *c, int64_t pitch,
-                                    bool add) {
-    T some[MR * MOST_VECTORS * LANES];
-    if (cols == vectors * LANES) {
-        UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) {
-            UNALIGNED_VECTOR *to = (UNALIGNED_VECTOR *)(c + i * pitch + v * LANES);
-            if (add) sum[i][v] += *to;
-            *to = sum[i][v];
+/* The same for all columns. */
+static ALWAYS_INLINE void NAME(put_all)(int rows, int vectors, bool half, const SUMS *s, T *c, int64_t pitch, bool add) {
+    UNROLL for (int i = 0; i < rows; i++, c += pitch) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            UNALIGNED_VECTOR *to = (UNALIGNED_VECTOR *)(c + v * LANES);
+            *to = add ? s->of[i][v] + *to : s->of[i][v];
         }
+        UNALIGNED_HALF *to = (UNALIGNED_HALF *)(c + vectors * LANES);
+        if (half) *to = add ? s->more[i] + *to : s->more[i];
+    }
+}
+
+/* And for all, or some of them. Some take a call, with the tile in memory: else all that code would stand here, and registers go to it
+ * that the sums need. */
+static ALWAYS_INLINE void NAME(put)(int rows, int vectors, bool half, int64_t cols, const SUMS *s, T *c, int64_t pitch,
+                                    bool add) {
+    T   some[MR * MOST_VECTORS * LANES];
+    int width = NAME(width_of)(vectors, half);
+    if (cols == width) {
+        NAME(put_all)(rows, vectors, half, s, c, pitch, add);
         return;
     }
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) *
-        (UNALIGNED_VECTOR *)(some + (i * vectors + v) * LANES) = sum[i][v];
-    NAME(put_columns)(rows, vectors * LANES, cols, some, c, pitch, add);
+    NAME(put_all)(rows, vectors, half, s, some, width, false);
+    NAME(put_columns)(rows, width, cols, some, c, pitch, add);
 }
 
 /* Has the rows of a tile fetched while it is multiplied: they are used at its end only, and are often nowhere near by then. It takes longer
@@ -117,16 +145,16 @@ static ALWAYS_INLINE void NAME(fetch)(int rows, int64_t width, int64_t k, const 
 /* Makes as much of the strip as tiles of `rows` rows and some vectors (constants) can, and leaves the rest. Strides are arguments, so that
  * they may be constants too; A's next tile is `step` elements on. Where the strip has all columns of C, whole vectors are put, and what
  * is too much of them is in the next rows, which are put later. */
-static ALWAYS_INLINE void NAME(tiles)(int rows, int vectors, STRIP *s, int64_t a_row, int64_t a_col, int64_t step) {
-    VECTOR  sum[MR][MOST_VECTORS];
+static ALWAYS_INLINE void NAME(tiles)(int rows, int vectors, bool half, STRIP *s, int64_t a_row, int64_t a_col, int64_t step) {
+    SUMS    sums;
     STRIP   rest = *s;
-    int64_t width = vectors * LANES;
+    int64_t width = NAME(width_of)(vectors, half);
     bool    spills = rest.cols == rest.pitch && !rest.add;
     for (; rest.rows >= rows; rest.rows -= rows) {
         int64_t cols = spills && (rest.rows - rows) * rest.pitch >= width - rest.cols ? width : rest.cols;
         NAME(fetch)(rows, width, rest.k, rest.c, rest.pitch);
-        NAME(multiply)(rows, vectors, rest.k, rest.a.at, a_row, a_col, rest.b, sum);
-        NAME(put)(rows, vectors, cols, sum, rest.c, rest.pitch, rest.add);
+        NAME(multiply)(rows, vectors, half, rest.k, rest.a.at, a_row, a_col, rest.b, &sums);
+        NAME(put)(rows, vectors, half, cols, &sums, rest.c, rest.pitch, rest.add);
         rest.a.at += step;
         rest.c += rows * rest.pitch;
     }
@@ -134,59 +162,48 @@ static ALWAYS_INLINE void NAME(tiles)(int rows, int vectors, STRIP *s, int64_t a
 }
 
 static NO_INLINE void NAME(packed_tiles)(STRIP *s) {
-    NAME(tiles)(MR, 2, s, 1, MR, MR * s->k);
+    NAME(tiles)(MR, 2, false, s, 1, MR, MR * s->k);
 }
 
 static NO_INLINE void NAME(row_tiles)(STRIP *s) {
-    NAME(tiles)(MR, 2, s, s->a.row, 1, MR * s->a.row);
+    NAME(tiles)(MR, 2, false, s, s->a.row, 1, MR * s->a.row);
 }
 
-/* Tiles of that many rows, where there are any. */
-#define TILES(height, vectors) \
-    if (s->rows >= (height)) NAME(tiles)(height, vectors, s, s->a.row, s->a.col, (height)*s->a.row)
-
-/* C (+)= A B for a strip of one vector, two, or three: full tiles, then the fewest lower ones that make the rest. */
-static NO_INLINE void NAME(strip_of_1)(STRIP *s) {
-    TILES(MR, 1);
-    TILES(4, 1);
-    TILES(2, 1);
-    TILES(1, 1);
-}
-
-static NO_INLINE void NAME(strip_of_2)(STRIP *s) {
-    TILES(MR, 2);
-    TILES(4, 2);
-    TILES(2, 2);
-    TILES(1, 2);
-}
-
-static NO_INLINE void NAME(strip_of_3)(STRIP *s) {
-    TILES(MR_OF_3, 3);
-    TILES(4, 3);
-    TILES(2, 3);
-    TILES(1, 3);
-}
+/* C (+)= A B for a strip of so many columns: full tiles, then the fewest lower ones that make the rest. */
+#define TILES(height, vectors, half) \
+    if (s->rows >= (height)) NAME(tiles)(height, vectors, half, s, s->a.row, s->a.col, (height)*s->a.row)
+#define DEFINE_STRIP(name, height, vectors, half) \
+    static NO_INLINE void name(STRIP *s) { \
+        TILES(height, vectors, half); \
+        TILES(4, vectors, half); \
+        TILES(2, vectors, half); \
+        TILES(1, vectors, half); \
+    }
+DEFINE_STRIP(NAME(strip_of_1), MR, 1, false)
+DEFINE_STRIP(NAME(strip_of_2), MR, 2, false)
+DEFINE_STRIP(NAME(strip_of_3), MR_OF_3, 3, false)
+DEFINE_STRIP(NAME(strip_of_half), MR, 0, true)
+DEFINE_STRIP(NAME(strip_of_1_and_half), MR, 1, true)
+DEFINE_STRIP(NAME(strip_of_2_and_half), MR_OF_3, 2, true)
 #undef TILES
+#undef DEFINE_STRIP
 
-static void NAME(make_strip)(STRIP s, int vectors, bool packed) {
-    if (vectors == 2 && s.rows >= MR && (packed || s.a.col == 1)) (packed ? NAME(packed_tiles) : NAME(row_tiles))(&s);
-    if (vectors == 1)
-        NAME(strip_of_1)(&s);
-    else if (vectors == 2)
-        NAME(strip_of_2)(&s);
-    else
-        NAME(strip_of_3)(&s);
+static void NAME(make_strip)(STRIP s, int halves, bool packed) {
+    static void (*const strips[])(STRIP *) = {NAME(strip_of_half), NAME(strip_of_1),          NAME(strip_of_1_and_half),
+                                              NAME(strip_of_2),    NAME(strip_of_2_and_half), NAME(strip_of_3)};
+    if (halves == 4 && s.rows >= MR && (packed || s.a.col == 1)) (packed ? NAME(packed_tiles) : NAME(row_tiles))(&s);
+    if (s.rows > 0) strips[halves - 1](&s);
 }
 
 #include "gemm_pack.h"
 
 /* ---- panels and blocks ------------------------------------------------------------------------------------------- */
 
-/* A block of B as it is read: the first columns in panels of NR; and the others, if there are any, in a last panel of some vectors. */
+/* A block of B as it is read: the first columns in panels of NR; and the others, if there are any, in a last panel of some halves of vectors. */
 typedef struct NAME(columns) {
     PANEL   first, last; /* a panel of the first ones is `step` elements after the one before */
     int64_t step, last_columns;
-    int     last_vectors;
+    int     last_halves;
 } NAME(columns);
 #define COLUMNS NAME(columns)
 
@@ -196,8 +213,8 @@ static void NAME(block)(int64_t m, int64_t n, int64_t k, MATRIX a, bool a_packed
     PANEL   panel = b->first;
     int64_t j = 0;
     for (; j < n - b->last_columns; j += NR, panel.at += b->step)
-        NAME(make_strip)((STRIP){m, NR, k, a, panel, c + j, pitch, add}, 2, a_packed);
-    if (j < n) NAME(make_strip)((STRIP){m, n - j, k, a, b->last, c + j, pitch, add}, b->last_vectors, a_packed);
+        NAME(make_strip)((STRIP){m, NR, k, a, panel, c + j, pitch, add}, 4, a_packed);
+    if (j < n) NAME(make_strip)((STRIP){m, n - j, k, a, b->last, c + j, pitch, add}, b->last_halves, a_packed);
 }
 
 /* The columns in the last panel of n, if it is not one like the others: what is left over; and where that is one vector, two with it. */
@@ -227,11 +244,11 @@ static PANEL NAME(packed_last)(int64_t n, int64_t k, int64_t width, MATRIX b, T 
 /* What is in one piece is read where it is, if it may be, and else copied. */
 static COLUMNS NAME(columns_of)(int64_t n, int64_t k, MATRIX b, T *panels) {
     bool    direct = b.col == 1;
-    int64_t last = NAME(last_columns)(n), whole = n - last, width = round_up(last, LANES);
+    int64_t last = NAME(last_columns)(n), whole = n - last, width = round_up(last, LANES / HALVES);
     COLUMNS columns = {.first = {panels, NR, k, NULL},
                        .step = NR * k,
                        .last_columns = last,
-                       .last_vectors = (int)(width / LANES)};
+                       .last_halves = (int)(2 * width / LANES)};
     MATRIX  rest = NAME(part)(b, 0, whole);
     if (direct) {
         columns.first = (PANEL){b.at, b.row, k, NULL};
@@ -342,7 +359,7 @@ static void NAME(add_pieces)(const void *some, int share, int64_t from, int64_t 
 static void NAME(do_step)(STEP *s, tgi_team *team) {
     int     threads = tgi_team_size(team);
     int64_t whole = s->n / NR * NR, units = (s->k - 1) / ROWS_AT_ONCE + 1;
-    s->columns = (COLUMNS){{s->panels, NR, s->k, NULL}, {s->panels + whole * s->k, NR, s->k, NULL}, NR * s->k, s->n - whole, 2};
+    s->columns = (COLUMNS){{s->panels, NR, s->k, NULL}, {s->panels + whole * s->k, NR, s->k, NULL}, NR * s->k, s->n - whole, 4};
     tgi_share_out(team, tgi_shares_of(threads, units, (double)(s->n * s->k), TGI_GEMM_COPIES), units, NAME(pack_b), s);
     s->pieces = pieces_of(s->job->m, s->n, s->k, threads);
     share_out_pieces(team, s->pieces, threads_for(s->job->m, s->n, s->k, threads), NAME(add_pieces), s);
@@ -423,6 +440,10 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
 #undef INTERLEAVE_HIGH
 #undef NR
 #undef MULTIPLY_ADD
+#undef HALF_MULTIPLY_ADD
+#undef HALF
+#undef UNALIGNED_HALF
+#undef SUMS
 #undef NUMBER_ADD
 #undef MATRIX
 #undef PANEL

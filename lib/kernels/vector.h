@@ -61,10 +61,12 @@ enum { VECTOR_BYTES = 16 };
 #endif
 enum { WIDEST_BYTES = 64 };
 
-/* A vector in a register; one in memory, aligned as its elements are; and how many elements it has. */
+/* A vector in a register; one in memory, aligned as its elements are; the same of half a vector; and how many elements a whole one has. */
 #define DEFINE_VECTOR(T, suffix) \
     typedef T vector_##suffix __attribute__((vector_size(VECTOR_BYTES))); \
     typedef T unaligned_##suffix __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias)); \
+    typedef T half_##suffix __attribute__((vector_size(VECTOR_BYTES / 2))); \
+    typedef T unaligned_half_##suffix __attribute__((vector_size(VECTOR_BYTES / 2), aligned(sizeof(T)), may_alias)); \
     enum { lanes_##suffix = VECTOR_BYTES / sizeof(T) };
 DEFINE_VECTOR(float, f32)
 DEFINE_VECTOR(double, f64)
