@@ -34,12 +34,24 @@ static tgi_allocation allocation_of_view(const tgi_plan_builder *b, uint32_t i) 
     return apart && b->liveness[i].lasts ? TGI_IN_BASE_FIRST : TGI_IN_BASE;
 }
 
-static tgi_binding binding_of(const tgi_plan_builder *b, uint32_t i) {
+/* A view of a leaf that nobody overwrites while it is wanted is there until the run is over, and nothing is noted of it. */
+static tgi_binding binding_of_view(const tgi_plan_builder *b, uint32_t i) {
     const tgi_view_info *view = &b->views[i];
-    if (view->strides)
-        return (tgi_binding){i,          (size_t)view->offset,        view->strides,
-                             view->base, last_unit_of(b, view->base), (uint8_t)allocation_of_view(b, i)};
-    return (tgi_binding){i, b->offsets[i], NULL, i, last_unit_of(b, i), b->liveness[i].lasts ? TGI_IN_OWN : TGI_IN_BLOCK};
+    tgi_binding          binding = {.node = i, .offset = (size_t)view->offset, .strides = view->strides, .base = view->base};
+    bool                 shows_leaf = tgi_variable_leaf(tgi_base_node(b, view->base));
+    binding.allocation = (uint8_t)allocation_of_view(b, i);
+    binding.is_alias = shows_leaf && (b->liveness[i].lasts || b->plan->assigns);
+    binding.last_unit = shows_leaf && !binding.is_alias ? b->plan->unit_count - 1 : last_unit_of(b, view->base);
+    return binding;
+}
+
+static tgi_binding binding_of(const tgi_plan_builder *b, uint32_t i) {
+    if (b->views[i].strides) return binding_of_view(b, i);
+    return (tgi_binding){.node = i,
+                         .offset = b->offsets[i],
+                         .base = i,
+                         .last_unit = last_unit_of(b, i),
+                         .allocation = b->liveness[i].lasts ? TGI_IN_OWN : TGI_IN_BLOCK};
 }
 
 /* For each instruction the first view of its memory, and for each view the next one of the same memory; TGI_NONE for none. */
@@ -72,9 +84,9 @@ static tg_status list_second(tgi_plan_builder *b, const view_lists *lists, uint3
     if (!binding) return TG_ERR_MEMORY;
     unit->bound = views + 1;
     b->plan->binds_again = true;
-    *binding++ = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK};
+    *binding++ = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK, false};
     for (uint32_t i = lists->first[original]; i != TGI_NONE; i = lists->next[i])
-        *binding++ = (tgi_binding){i, (size_t)b->views[i].offset, b->views[i].strides, original, last, TGI_IN_BASE};
+        *binding++ = (tgi_binding){i, (size_t)b->views[i].offset, b->views[i].strides, original, last, TGI_IN_BASE, false};
     return TG_OK;
 }
 
@@ -90,14 +102,18 @@ tg_status tgi_list_bindings(tgi_plan_builder *b) {
     tgi_plan *plan = b->plan;
     uint32_t  count = 0;
     if (list_seconds(b)) return TG_ERR_MEMORY;
-    for (uint32_t i = 0; i < b->count; i++)
+    for (uint32_t i = 0; i < b->count; i++) {
         count += needs_binding(b, i);
+        plan->assigns |= tgi_instruction(b, i)->op->effect;
+    }
     plan->bindings = tgi_plan_take(b, count, sizeof *plan->bindings);
     if (!plan->bindings) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < b->count; i++) {
         if (!needs_binding(b, i)) continue;
-        plan->bindings[plan->binding_count] = binding_of(b, i);
-        plan->copies_views |= plan->bindings[plan->binding_count++].allocation == TGI_IN_BASE_FIRST;
+        tgi_binding *binding = &plan->bindings[plan->binding_count++];
+        *binding = binding_of(b, i);
+        plan->copies_views |= binding->allocation == TGI_IN_BASE_FIRST;
+        plan->has_aliases |= binding->is_alias;
     }
     return TG_OK;
 }
@@ -128,7 +144,7 @@ static tg_status bind_to_base(tg_tape *tape, tgi_node *node, const tgi_binding *
     node->data = data + (int64_t)binding->offset;
     node->view->base = tgi_ref_index(frame, binding->base);
     tgi_copy_sizes(node->rank, binding->strides, node->view->strides);
-    return tgi_note_alias(tape, frame->start + binding->node);
+    return binding->is_alias ? tgi_note_alias(tape, frame->start + binding->node) : TG_OK;
 }
 
 /* None of them is a view with a copy of its own, or shows a leaf: so nothing is allocated or noted, and nothing fails. */
@@ -143,17 +159,10 @@ void tgi_bind_again(tg_tape *tape, const tgi_unit *unit, const tgi_frame *frame,
     }
 }
 
-/* Whether some view of the segment may show a leaf: the body of a loop has no leaves that are overwritten. */
-static bool may_show_leaves(const tg_tape *tape, const tgi_plan *plan) {
-    uint16_t part = tgi_node_at(tape, plan->frame.start)->part;
-    return tape->aliases.count > 0 && !(part && tgi_part_at(tape, part)->loop);
-}
-
-/* Whether each value still has the memory that the plan gave it in the run before: then a run has nothing to do but to compute. Views that
- * show a leaf are listed anew in each run, and what is put into memory a second time is first in another place. */
+/* Whether each value still has the memory that the plan gave it in the run before: then a run has nothing to do but to compute. Aliases are
+ * listed anew in each run, and what is put into memory a second time is first in another place. */
 static bool is_still_bound(const tg_tape *tape, const tgi_plan *plan, const tgi_plan_slot *slot, const char *block) {
-    return slot->bound == plan && slot->bound_start == plan->frame.start && slot->block == block &&
-           slot->moves == tape->moves && !may_show_leaves(tape, plan);
+    return slot->bound == plan && slot->bound_start == plan->frame.start && slot->block == block && slot->moves == tape->moves;
 }
 
 /* Takes back the memory of values that ran before, by another plan or one by one. */
@@ -190,13 +199,8 @@ static void note_same_addresses(const tg_tape *tape, const tgi_plan *plan) {
         known->addresses = TGI_KNOWN_SOON;
 }
 
-tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
+static void bind(tg_tape *tape, const tgi_plan *plan, tgi_plan_slot *slot, char *block) {
     const tgi_frame *frame = &plan->frame;
-    tgi_plan_slot   *slot = tgi_slot_for(tape, frame->start);
-    if (is_still_bound(tape, plan, slot, block)) {
-        note_same_addresses(tape, plan);
-        return TG_OK;
-    }
     *plan->known_for = (tgi_known_for){frame->start, TGI_UNKNOWN};
     unbind_values(tape, plan, slot);
     for (uint32_t k = 0; k < plan->binding_count && !tape->status; k++) {
@@ -213,8 +217,16 @@ tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
     }
     slot->bound = tape->status ? NULL : plan;
     slot->bound_start = frame->start;
-    slot->block = may_show_leaves(tape, plan) || plan->binds_again ? NULL : block;
+    slot->block = plan->has_aliases || plan->binds_again ? NULL : block;
     slot->moves = tape->moves;
-    if (!tape->status && may_show_leaves(tape, plan)) tgi_prepare_aliases(tape);
-    return tape->status;
+}
+
+/* What assigns copy are the views that are listed by then. */
+tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
+    tgi_plan_slot *slot = tgi_slot_for(tape, plan->frame.start);
+    if (is_still_bound(tape, plan, slot, block))
+        note_same_addresses(tape, plan);
+    else
+        bind(tape, plan, slot, block);
+    return tape->status || !plan->assigns ? tape->status : tgi_prepare_aliases(tape);
 }

@@ -178,6 +178,7 @@ struct tgi_binding {
     tgi_ref        base;
     uint32_t       last_unit; /* after which its memory in the block is another's; TGI_NONE: it is resident after the run */
     uint8_t        allocation;
+    bool           is_alias; /* a view of what may be overwritten while it is there */
 };
 
 /* What is known of the addresses in the calls of a plan. */
@@ -200,6 +201,8 @@ struct tgi_plan {
     bool            sequential;   /* the segment is to be run one by one */
     bool            binds_again;  /* some unit puts a value into memory a second time */
     bool            copies_views; /* some view is in memory of its own when the run is over */
+    bool            assigns;      /* some leaf is overwritten; */
+    bool            has_aliases;  /* and some view shows one that is, here or after the run */
     tgi_binding    *bindings;     /* of the values that have memory, in the order of recording */
     tgi_unit       *units;
     uint32_t        count, binding_count, unit_count, group_count, fused_count;

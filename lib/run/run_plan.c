@@ -64,15 +64,22 @@ static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan) {
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
+/* After a failure a view of a leaf may be wanted after all: false where it is, and there is no memory to note that. */
+static bool can_stay(tg_tape *tape, const tgi_binding *b, uint32_t index) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    return b->allocation != TGI_IN_BASE || node->view->base == TGI_NONE || !tgi_note_alias(tape, index);
+}
+
 /* What has run until `done` is resident when it lasts, or when unit k, which failed, or a later one reads it: its memory is still its
  * own. All else is absent; where nothing failed, it has been so before. */
-static void mark_resident(const tg_tape *tape, const tgi_plan *plan, uint32_t k) {
+static void mark_resident(tg_tape *tape, const tgi_plan *plan, uint32_t k) {
     uint32_t start = plan->frame.start;
     bool     failed = tape->done < start + plan->count;
     for (uint32_t i = 0; i < plan->binding_count; i++) {
         const tgi_binding *b = &plan->bindings[i];
         tgi_node          *node = tgi_node_at(tape, start + b->node);
-        if (start + b->node < tape->done && b->last_unit >= k && !tgi_is_overwritten(node))
+        if (start + b->node < tape->done && b->last_unit >= k && !tgi_is_overwritten(node) &&
+            (!failed || can_stay(tape, b, start + b->node)))
             tgi_set_resident(tape, node);
         else if (failed && !tgi_is_overwritten(node))
             tgi_set_absent(node);
