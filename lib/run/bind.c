@@ -98,6 +98,9 @@ static tg_status list_seconds(tgi_plan_builder *b) {
     return TG_OK;
 }
 
+static bool      stays(const tgi_plan_builder *b);
+static tg_status take_arrays(tgi_plan_builder *b);
+
 tg_status tgi_list_bindings(tgi_plan_builder *b) {
     tgi_plan *plan = b->plan;
     uint32_t  count = 0;
@@ -114,6 +117,29 @@ tg_status tgi_list_bindings(tgi_plan_builder *b) {
         *binding = binding_of(b, i);
         plan->copies_views |= binding->allocation == TGI_IN_BASE_FIRST;
         plan->has_aliases |= binding->is_alias;
+    }
+    plan->stays = stays(b);
+    return plan->stays ? take_arrays(b) : TG_OK;
+}
+
+/* Leaves stay as long as nothing moves, and what the body of a loop reads. */
+static bool stays(const tgi_plan_builder *b) {
+    const tgi_frame *frame = &b->plan->frame;
+    uint16_t         part = tgi_node_at(b->tape, b->start)->part;
+    if (b->plan->has_aliases || b->plan->binds_again) return false;
+    if (part && tgi_part_at(b->tape, part)->loop) return true;
+    for (uint32_t i = 0; i < frame->outside_count; i++)
+        if (tgi_node_at(b->tape, frame->outside[i])->op->infer) return false;
+    return true;
+}
+
+static tg_status take_arrays(tgi_plan_builder *b) {
+    for (uint32_t k = 0; k < b->plan->unit_count; k++) {
+        tgi_unit       *unit = &b->plan->units[k];
+        const tgi_node *node = tgi_instruction(b, unit->node);
+        if (unit->group || node->op->effect) continue;
+        unit->arrays = tgi_plan_take(b, node->count + 1, sizeof *unit->arrays);
+        if (!unit->arrays) return TG_ERR_MEMORY;
     }
     return TG_OK;
 }
@@ -178,24 +204,14 @@ static void unbind_values(tg_tape *tape, const tgi_plan *plan, const tgi_plan_sl
     if (end > tape->touched) tape->touched = end;
 }
 
-/* Whether all that the segment reads from outside stays where it is as long as the values are bound: leaves do, and what the body of a loop
- * reads. */
-static bool reads_what_stays(const tg_tape *tape, const tgi_plan *plan) {
-    uint16_t part = tgi_node_at(tape, plan->frame.start)->part;
-    if (part && tgi_part_at(tape, part)->loop) return true;
-    for (uint32_t i = 0; i < plan->frame.outside_count; i++)
-        if (tgi_node_at(tape, plan->frame.outside[i])->op->infer) return false;
-    return true;
-}
-
 /* What is written down in one run is known from the next one on. */
-static void note_same_addresses(const tg_tape *tape, const tgi_plan *plan) {
+static void note_same_addresses(const tgi_plan *plan) {
     tgi_known_for *known = plan->known_for;
     if (known->start != plan->frame.start)
         *known = (tgi_known_for){plan->frame.start, TGI_UNKNOWN};
     else if (known->addresses == TGI_KNOWN_SOON)
         known->addresses = TGI_KNOWN;
-    else if (known->addresses == TGI_UNKNOWN && reads_what_stays(tape, plan))
+    else if (known->addresses == TGI_UNKNOWN && plan->stays)
         known->addresses = TGI_KNOWN_SOON;
 }
 
@@ -225,7 +241,7 @@ static void bind(tg_tape *tape, const tgi_plan *plan, tgi_plan_slot *slot, char 
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
     tgi_plan_slot *slot = tgi_slot_for(tape, plan->frame.start);
     if (is_still_bound(tape, plan, slot, block))
-        note_same_addresses(tape, plan);
+        note_same_addresses(plan);
     else
         bind(tape, plan, slot, block);
     return tape->status || !plan->assigns ? tape->status : tgi_prepare_aliases(tape);

@@ -206,6 +206,12 @@ tg_status tgi_call_kernel(tg_tape *tape, const tgi_node *node) {
     return status;
 }
 
+void tgi_describe_call(const tg_tape *tape, const tgi_node *node, tg_array *arrays) {
+    describe(node, arrays);
+    for (uint32_t i = 0; i < node->count; i++)
+        describe(tgi_node_at(tape, node->in[i]), &arrays[i + 1]);
+}
+
 tg_status tgi_call_kernel_on(tg_tape *tape, const tgi_node *node, const tg_array *in, const tg_array *out) {
     kernel_context context = {.team = &tape->team, .tape = tape, .node = node};
     tg_kernel_call call = {.out = *out};

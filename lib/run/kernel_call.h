@@ -24,6 +24,9 @@ typedef struct tgi_tile_rows {
 /* Calls the instruction's kernel for its whole value, which has its memory; all it needs is resident. */
 tg_status tgi_call_kernel(tg_tape *tape, const tgi_node *node);
 
+/* What it would be called with: the result, and then the operands. */
+void tgi_describe_call(const tg_tape *tape, const tgi_node *node, tg_array *arrays);
+
 /* Calls it for other arrays in the place of its operands and of its result. */
 tg_status tgi_call_kernel_on(tg_tape *tape, const tgi_node *node, const tg_array *in, const tg_array *out);
 

@@ -158,6 +158,7 @@ typedef struct tgi_unit {
     tgi_ref      node;     /* the kernel's instruction, or the first of the group */
     tgi_group   *group;    /* NULL for a kernel */
     tgi_binding *bindings; /* of values that it puts into memory a second time, and of their views */
+    tg_array    *arrays;   /* of a kernel whose addresses may be known: its result and its operands; else NULL */
     uint32_t     bound;    /* so many */
     uint8_t      split;    /* why its first instruction did not join the unit before; */
     uint8_t      split_by; /* the operand that decided it, counted from 0 */
@@ -203,6 +204,7 @@ struct tgi_plan {
     bool            copies_views; /* some view is in memory of its own when the run is over */
     bool            assigns;      /* some leaf is overwritten; */
     bool            has_aliases;  /* and some view shows one that is, here or after the run */
+    bool            stays;        /* all that it reads and makes is in the same place in each run, as long as nothing moves */
     tgi_binding    *bindings;     /* of the values that have memory, in the order of recording */
     tgi_unit       *units;
     uint32_t        count, binding_count, unit_count, group_count, fused_count;

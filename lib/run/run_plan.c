@@ -11,6 +11,7 @@
 #include "core/residency.h"
 #include "core/tape_part.h"
 #include "run/aliases.h"
+#include "run/kernel_call.h"
 #include "run/plan.h"
 #include "run/run.h"
 
@@ -104,6 +105,15 @@ static int64_t last_assign(const tgi_group *g, int64_t before) {
     return before;
 }
 
+/* Arrays that will be known are described on the way. */
+static tg_status run_kernel(tg_tape *tape, const tgi_plan *plan, const tgi_unit *unit) {
+    uint32_t      index = plan->frame.start + unit->node;
+    tgi_addresses addresses = unit->arrays ? plan->known_for->addresses : TGI_UNKNOWN;
+    if (addresses == TGI_KNOWN) return tgi_run_kernel_on(tape, index, unit->arrays);
+    if (addresses == TGI_KNOWN_SOON) tgi_describe_call(tape, tgi_node_at(tape, index), unit->arrays);
+    return tgi_run_kernel(tape, index);
+}
+
 /* *k becomes the first unit whose operands are still there: the one that failed, the one after a group that was left in the middle,
  * or the number of units. A run can be stopped before a unit unless an assign that stands after it on the tape is already done. */
 static tg_status run_units(tg_tape *tape, const tgi_plan *plan, char *block, uint32_t *k) {
@@ -118,7 +128,7 @@ static tg_status run_units(tg_tape *tape, const tgi_plan *plan, char *block, uin
         if (stoppable && tgi_is_cancelled(tape)) return tgi_stop_run(tape, tape->done);
         tgi_bind_again(tape, unit, &plan->frame, block);
         if (!unit->group) {
-            if (tgi_run_kernel(tape, start + unit->node)) return tape->status;
+            if (run_kernel(tape, plan, unit)) return tape->status;
             continue;
         }
         if (tgi_run_group(tape, unit->group, &plan->frame, scratch, stoppable && !unit->group->assigns,

@@ -69,6 +69,16 @@ tg_status tgi_run_kernel(tg_tape *tape, uint32_t index) {
     return status;
 }
 
+tg_status tgi_run_kernel_on(tg_tape *tape, uint32_t index, const tg_array *arrays) {
+    const tgi_node *node = tgi_node_at(tape, index);
+    tape->file = node->file;
+    tape->line = node->line;
+    tgi_timing timing = tgi_begin_timing(tape, node);
+    tgi_call_kernel_on(tape, node, arrays + 1, arrays);
+    tgi_end_timing(timing);
+    return tape->status;
+}
+
 /* ---- views ------------------------------------------------------------------------------------------------------- */
 
 static uint32_t base_of(const tg_tape *tape, uint32_t index) {
