@@ -234,6 +234,11 @@ struct tg_op {
      * Anything else is TG_ERR_SHAPE when the op is recorded; NULL: it does not. */
     bool (*side_by_side)(const tg_type *x, const void *attr);
 
+    /* For speed, of an op with loops: the loop that does what `first` does, and then what `then`, one of the op's own, does to that as its
+     * operand `operand`: both results rounded, as if each were made by itself. Its operands are those of `first`, and after them the op's others.
+     * NULL where there is none for the two, or for any. */
+    tg_loop *(*joined)(tg_loop *first, tg_loop *then, int operand);
+
     /* Of an op whose rule is tg_part_rule and which is no view: adds in[0], the gradient of the result, to the elements of `out` that the
      * result's were taken from. out is of the first operand's shape, and holds what was added so far; in[1], in[2] ... are the
      * op's other operands. */

@@ -10,6 +10,7 @@ isa_sources = \
 	lib/kernels/window.c \
 	lib/nn/loss_loops.c \
 	lib/ops/elementwise_loops.c \
+	lib/ops/joined_loops.c \
 	lib/optim/adam_loops.c
 
 if HAVE_AVX

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "ops/elementwise_loops.h"
+#include "ops/joined_loops.h"
 #include "ops/ops.h"
 
 /* ---- called by the gradients of the table ------------------------------------------------------------------------ */
@@ -162,16 +163,37 @@ static bool clamp_whole(tg_tensor x, tg_tensor *low, tg_tensor high, tg_tensor *
 #define LOOPS_ANY(name) \
     TG_LOOPS([TG_F32] = tgi_##name##_f32, [TG_F64] = tgi_##name##_f64, [TG_I64] = tgi_##name##_i64, [TG_BOOL] = tgi_##name##_b8)
 
+/* The pairs of joined_loops.h. */
+static tg_loop *joined_loop(tg_loop *first, tg_loop *then, int operand) {
+    static const struct {
+        tg_loop *first, *then;
+        int      operand;
+        tg_loop *loop;
+    } pairs[] = {
+#define PAIR(name, first, then, operand, formula) \
+    {tgi_##first##_f32, tgi_##then##_f32, operand, tgi_##name##_f32}, \
+        {tgi_##first##_f64, tgi_##then##_f64, operand, tgi_##name##_f64},
+        TGI_EACH_JOINED(PAIR)
+#undef PAIR
+            {tgi_sub_f32, tgi_square_f32, 0, tgi_square_of_sub_f32},
+        {tgi_sub_f64, tgi_square_f64, 0, tgi_square_of_sub_f64}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i].first == first && pairs[i].then == then && pairs[i].operand == operand) return pairs[i].loop;
+    return NULL;
+}
+
 #define DEFINE_UNARY(function, name, shape_rule, op_loops, op_rules, text) \
     tg_tensor(function)(tg_tensor x) { \
         static const tg_loops loops = op_loops(name); \
-        static const tg_op    op = {#name, 1, shape_rule, .loops = &loops, .rules = op_rules, .formula = "x: " text}; \
+        static const tg_op    op = \
+            {#name, 1, shape_rule, .loops = &loops, .rules = op_rules, .joined = joined_loop, .formula = "x: " text}; \
         return tgi_record_unary(&op, x); \
     }
 #define DEFINE_BINARY(function, name, shape_rule, op_loops, op_rules, text) \
     tg_tensor(function)(tg_tensor a, tg_tensor b) { \
         static const tg_loops loops = op_loops(name); \
-        static const tg_op    op = {#name, 2, shape_rule, .loops = &loops, .rules = op_rules, .formula = "a, b: " text}; \
+        static const tg_op    op = \
+            {#name, 2, shape_rule, .loops = &loops, .rules = op_rules, .joined = joined_loop, .formula = "a, b: " text}; \
         return tgi_record_binary(&op, a, b); \
     }
 #define UNARY(name, dtypes, formula, gradient) \

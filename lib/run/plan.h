@@ -71,6 +71,7 @@ typedef struct tgi_operand {
     uint8_t         access;
     bool            old;      /* it is a leaf that a later fused op of the group assigns: the value from before */
     bool            once;     /* that is the same for every tile: rows that are all alike */
+    bool            last;     /* no other fused op reads it after this one, nor anybody behind the group */
     int64_t         width;    /* bytes of an element; of an operand of a row kernel, of a row */
     int64_t         next_row; /* bytes from row to row of a tile */
     tgi_tile_stride stride;
@@ -99,6 +100,7 @@ typedef struct tgi_fused_op {
     bool            in_rows;                     /* a loop goes over one row at a time, for the sake of some operand */
     uint8_t         kind, count, width, per_row; /* per_row: one element a row */
     bool            again;                       /* it was computed before, and not kept */
+    tgi_ref         joined_to;                   /* the instruction that its loop does before it; TGI_NONE: none */
     size_t          partial; /* of a block reduction: where its blocks are, in the scratch memory of the group, */
     int64_t         blocks;  /* and how many */
 } tgi_fused_op;

@@ -83,6 +83,9 @@ tg_status tgi_tile(tgi_plan_builder *b);
 tg_status tgi_allocate(tgi_plan_builder *b);
 tg_status tgi_list_bindings(tgi_plan_builder *b);
 
+/* A part of the fourth from the end: what one loop can do of the ops of a group is done so (join_ops.c). */
+tg_status tgi_join_ops(tgi_plan_builder *b, tgi_group *g);
+
 /* ---- what they share --------------------------------------------------------------------------------------------- */
 
 /* `count` items of `size` bytes, not initialised, that live as long as the builder; NULL and an error when there is no memory. */

@@ -99,6 +99,11 @@ static void put_fused_op(const printer *p, const tgi_fused_op *op) {
     else
         put_memory(p, op->target);
     fputc('\n', p->out);
+    if (op->joined_to != TGI_NONE) {
+        fputs("        after ", p->out);
+        put_instruction(p, op->joined_to);
+        fputs(", in one loop\n", p->out);
+    }
     for (uint8_t j = 0; j < op->count; j++)
         put_operand(p, (tgi_fused_kind)op->kind, &op->operands[j]);
 }

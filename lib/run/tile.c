@@ -228,6 +228,12 @@ static bool is_old_value(const tiler *t, const tgi_source *s, const tgi_operand 
     return writer != TGI_NONE && order < writer;
 }
 
+/* Whether it is a value of this group alone that no later fused op reads. */
+static bool is_read_last(const tiler *t, const tgi_source *s, uint32_t order) {
+    const tgi_fusion *v = tgi_fusion_of(t->b, s->base);
+    return v && v->unit == t->unit && !v->in_memory && v->last_order == order;
+}
+
 static tg_status write_operand(tiler *t, const reading *r, const tgi_fusion *v, uint32_t j, tgi_operand *x) {
     const tgi_source *s = &r->sources[j];
     bool              per_row = v->per_row && v->kind == TGI_FUSED_LOOP, copies = v->kind == TGI_FUSED_COPY;
@@ -239,6 +245,7 @@ static tg_status write_operand(tiler *t, const reading *r, const tgi_fusion *v, 
                        .gather = TGI_NO_REGISTER,
                        .width = (int64_t)tg_dtype_size((tg_dtype)s->node->dtype)};
     x->old = is_old_value(t, s, x, v->order);
+    x->last = is_read_last(t, s, v->order);
     tgi_access access = tgi_access_to(r->rank, r->dims, strides, per_row ? 0 : t->g->lead);
     x->access = (uint8_t)settled_access(t->g, (tgi_fused_kind)v->kind, per_row, access);
     if (x->access != TGI_STRIDED) return TG_OK;
@@ -311,7 +318,8 @@ static tg_status write_fused_op(tiler *t, uint32_t i, tgi_fused_op *op) {
                          .count = (uint8_t)r.count,
                          .width = (uint8_t)tg_dtype_size((tg_dtype)r.node->dtype),
                          .per_row = v->per_row,
-                         .again = i >= b->count};
+                         .again = i >= b->count,
+                         .joined_to = TGI_NONE};
     if (write_operands(t, &r, v, op)) return TG_ERR_MEMORY;
     t->g->work += work_of(op);
 
@@ -439,6 +447,7 @@ static tg_status tile_group(tiler *t) {
     t->b->plan->fused_count += g->op_count;
     if (list_streams(t)) return TG_ERR_MEMORY;
     shorten_tiles(t, unit->rows_multiple);
+    if (tgi_join_ops(t->b, g)) return TG_ERR_MEMORY;
     share_fetching(g);
     g->register_bytes = ((size_t)g->tile * t->width + 63) & ~(size_t)63;
     note_scratch(t->b->plan, g);
