@@ -298,6 +298,59 @@ START_TEST(a_rewind_gives_the_old_memory_back) {
 }
 END_TEST
 
+/* A part that overwrites nothing: its views of leaves are bound once, and nobody looks after those that are not wanted later. A kept one
+ * is looked after in each run. */
+START_TEST(views_of_what_is_only_read_stay_bound) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = tg_input(tape, "w", TG_F64, TG_SHAPE(4, 4)), row;
+    double    values[16], moves = 0;
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_begin_part(tape, "part"));
+    row = tg_slice(w, 0, 1, 2, 1);
+    tg_tensor product = tg_matmul(w, tg_transpose(w, 0, 1)), total = tg_sum(tg_mul(product, row));
+    ck_assert(!tg_keep(total) && (!_i || !tg_keep(row)) && !tg_end_part(tape));
+    for (int run = 0; run < 6; run++) {
+        double expected = 0;
+        for (int i = 0; i < 16; i++)
+            values[i] = run + i % 5;
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 4; j++)
+                for (int k = 0; k < 4; k++)
+                    expected += values[4 * i + k] * values[4 * j + k] * values[4 + j];
+        ck_assert(!tg_write(w, values, 16) && !tg_run_part(tape, "part"));
+        ck_assert_double_eq(tg_item(total), expected);
+        if (_i) ck_assert_double_eq(((const double *)tg_data(row))[2], values[6]);
+        if (!_i && run > 1) ck_assert_double_eq((double)tape->moves, moves);
+        ck_assert_int_eq(tape->aliases.count, _i);
+        moves = (double)tape->moves;
+    }
+    if (!_i) ck_assert(tg_data(row) == NULL && tg_error_status(tape) != TG_OK);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* What has run before a failure is read when the run goes on: also by a view, though its leaf is written in between. */
+START_TEST(a_view_before_a_failure_is_as_one_by_one) {
+    double results[2][4];
+    for (int eager = 0; eager < 2; eager++) {
+        tg_tape  *tape = tg_tape_new();
+        int64_t   wrong = 9, right = 2;
+        tg_tensor w = matrix_parameter(tape, "w"), index = tg_input(tape, "index", TG_I64, TG_SHAPE());
+        ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED) && !tg_write(index, &wrong, 1) && !tg_run(tape));
+        tg_tensor turned = tg_transpose(w, 0, 1), flat = tg_reshape(w, TG_SHAPE(4));
+        tg_tensor chosen = tg_take(flat, index, 0), sum = tg_add(tg_matmul(turned, turned), chosen);
+        ck_assert(!tg_keep(sum) && !tg_keep(chosen) && !tg_set_eager(tape, false));
+        ck_assert_int_eq(tg_run(tape), TG_ERR_INDEX);
+        tg_clear_error(tape);
+        ck_assert(!tg_write(index, &right, 1) && !tg_write(w, (double[]){5, 6, 7, 8}, 4) && !tg_set_eager(tape, eager));
+        ck_assert_msg(!tg_read(sum, results[eager], 4), "%s", tg_error(tape));
+        tg_tape_free(tape);
+    }
+    for (int i = 0; i < 4; i++)
+        ck_assert_double_eq(results[0][i], results[1][i]);
+    ck_assert_double_eq(results[0][0], 5 * 5 + 7 * 6 + 7);
+}
+END_TEST
+
 Suite *suite_aliases(void) {
     Suite *suite = suite_create("run/aliases");
     TCase *view = tcase_create("view");
@@ -312,6 +365,8 @@ Suite *suite_aliases(void) {
     tcase_add_test(view, a_write_retains_views_too);
     tcase_add_test(view, views_in_and_outside_of_parts_retain_what_they_show);
     tcase_add_test(view, a_rewind_gives_the_old_memory_back);
+    tcase_add_loop_test(view, views_of_what_is_only_read_stay_bound, 0, 2);
+    tcase_add_test(view, a_view_before_a_failure_is_as_one_by_one);
     tcase_add_test(view, a_view_can_be_kept_late);
     tcase_add_loop_test(view, a_view_of_a_kept_view_is_computed_again, 0, 2);
     tcase_add_test(view, a_view_of_a_result_holds_its_own_value);
