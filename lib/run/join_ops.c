@@ -2,7 +2,7 @@
  *
  * A product and the sum that it goes into are two passes over a tile, and the product is written and read in between. Some pairs of ops have
  * a loop that does both (tg_op.joined), to the bit. They are joined when the group is written out: where the second is the only one that reads the
- * first one's result, in its register, and nothing that the first reads is in the way of the second.
+ * first one's result, and nothing that the first reads is in the way of the second.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
