@@ -25,10 +25,11 @@ static tg_tensor square_of_difference(tg_tensor x, tg_tensor w, tg_tensor number
     return tg_add(tg_square(tg_sub(tg_exp(x), w)), number);
 }
 
+/* (Within bounds: of what is not a number the bits may differ.) */
 static tg_tensor chain(tg_tensor x, tg_tensor w, tg_tensor number) {
     tg_tensor y = tg_sin(x);
     for (int i = 0; i < 6; i++)
-        y = tg_sub(tg_mul(tg_add(tg_mul(y, number), w), tg_add(y, 0.5)), tg_mul(w, y));
+        y = tg_sin(tg_sub(tg_mul(tg_add(tg_mul(y, number), w), tg_add(y, 0.5)), tg_mul(w, y)));
     return y;
 }
 
