@@ -8,10 +8,13 @@
  * Software 34 (2008) 12; F. Van Zee and R. van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", same
  * journal 41 (2015) 14.
  *
- * Packing costs as much as a few multiplications an element. A small product reads its panels where they are, if the rows of B
- * are contiguous; and one with a vector, where each element of the matrix is used once, has no tiles at all. What is left of the columns
- * is in a last panel of up to three vectors, of which the last may be half a one, so that narrow matrices make use of all they read: where such a panel is read in its place,
- * what is too much in a vector is of the next row, and of the last rows there is a copy.
+ * Packing costs as much as a few multiplications an element. Rows of A that are contiguous are read where they are, and a small product reads its
+ * panels of B so, too, if their rows are contiguous; one with a vector, where each element of the matrix is used once, has no tiles at all. What
+ * is left of the columns is in a last panel of up to three vectors, of which the last may be half a one, so that narrow matrices make use of all
+ * they read: where such a panel is read in its place, what is too much in a vector is of the next row, and of the last rows there is a copy.
+ *
+ * Threads share out C in pieces, each of which is a product of its own; where that is large, they do each step together: all copy a part of the
+ * block of B, and then each adds to its pieces what comes of it.
  *
  * Every product is added to its sum by one fused operation, where the instruction set has that, and in no other way: an element of
  * C does not depend on which tile it is in.
