@@ -103,6 +103,12 @@ int occurrences(const char *text, const char *of) {
     return count;
 }
 
+bool are_same_elements(size_t width, const void *a, const void *b) {
+    if (!memcmp(a, b, width)) return true;
+    if (width == sizeof(float)) return isnan(*(const float *)a) && isnan(*(const float *)b);
+    return width == sizeof(double) && isnan(*(const double *)a) && isnan(*(const double *)b);
+}
+
 uint32_t next_number(uint32_t *state) {
     *state = *state * 1664525u + 1013904223u;
     return *state >> 8;

@@ -56,6 +56,9 @@ const char *text_of(FILE *file);
 /* How often a text contains another. */
 int occurrences(const char *text, const char *of);
 
+/* Whether two elements of that many bytes have the same bits, or are no numbers: of these the bits may differ. */
+bool are_same_elements(size_t width, const void *a, const void *b);
+
 /* Numbers that look random and are the same in each run. */
 uint32_t next_number(uint32_t *state);
 

@@ -51,11 +51,10 @@ tg_status tgi_stop_run(tg_tape *tape, uint32_t index);
 /* Tells the host that instruction tape->done is next (cancel.c). */
 void tgi_report_progress(const tg_tape *tape);
 
-/* Runs one instruction, all it needs being resident (run_sequential.c). The others are for an op with a kernel, whose result has its memory;
- * the last of them for one whose result and operands are known to be these arrays. */
+/* Runs one instruction, all it needs being resident (run_sequential.c). The other one is for an op with a kernel, whose result has its
+ * memory; `arrays`: that and the operands, where they are known to be as in the run before, else NULL. */
 tg_status tgi_run_instruction(tg_tape *tape, uint32_t index);
-tg_status tgi_run_kernel(tg_tape *tape, uint32_t index);
-tg_status tgi_run_kernel_on(tg_tape *tape, uint32_t index, const tg_array *arrays);
+tg_status tgi_run_kernel(tg_tape *tape, uint32_t index, const tg_array *arrays);
 
 /* Runs instructions tape->done .. end - 1, whose values are small; what is recorded from `limit` on is about to be forgotten
  * (run_small.c). */

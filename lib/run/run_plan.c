@@ -109,9 +109,8 @@ static int64_t last_assign(const tgi_group *g, int64_t before) {
 static tg_status run_kernel(tg_tape *tape, const tgi_plan *plan, const tgi_unit *unit) {
     uint32_t      index = plan->frame.start + unit->node;
     tgi_addresses addresses = unit->arrays ? plan->known_for->addresses : TGI_UNKNOWN;
-    if (addresses == TGI_KNOWN) return tgi_run_kernel_on(tape, index, unit->arrays);
     if (addresses == TGI_KNOWN_SOON) tgi_describe_call(tape, tgi_node_at(tape, index), unit->arrays);
-    return tgi_run_kernel(tape, index);
+    return tgi_run_kernel(tape, index, addresses == TGI_KNOWN ? unit->arrays : NULL);
 }
 
 /* *k becomes the first unit whose operands are still there: the one that failed, the one after a group that was left in the middle,

@@ -58,23 +58,16 @@ tg_status tgi_run_instruction(tg_tape *tape, uint32_t index) {
     return status;
 }
 
-tg_status tgi_run_kernel(tg_tape *tape, uint32_t index) {
+tg_status tgi_run_kernel(tg_tape *tape, uint32_t index, const tg_array *arrays) {
     const tgi_node *node = tgi_node_at(tape, index);
     tape->file = node->file;
     tape->line = node->line;
-    if (check_operands(tape, node)) return tape->status;
+    if (!arrays && check_operands(tape, node)) return tape->status;
     tgi_timing timing = tgi_begin_timing(tape, node);
-    tg_status  status = run_kernel(tape, index, node);
-    tgi_end_timing(timing);
-    return status;
-}
-
-tg_status tgi_run_kernel_on(tg_tape *tape, uint32_t index, const tg_array *arrays) {
-    const tgi_node *node = tgi_node_at(tape, index);
-    tape->file = node->file;
-    tape->line = node->line;
-    tgi_timing timing = tgi_begin_timing(tape, node);
-    tgi_call_kernel_on(tape, node, arrays + 1, arrays);
+    if (arrays)
+        tgi_call_kernel_on(tape, node, arrays + 1, arrays);
+    else
+        run_kernel(tape, index, node);
     tgi_end_timing(timing);
     return tape->status;
 }

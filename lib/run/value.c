@@ -82,15 +82,15 @@ tg_status(tg_read)(tg_tensor x, void *values, int64_t count) {
     return tgi_done(x.tape, TG_OK);
 }
 
-/* Row-major, in memory of the tape's. */
+/* Row-major, in memory of the tape's. A view goes on to show what it is of, so that to ask for its elements changes nothing. */
 static const void *elements(tg_tape *tape, tgi_node *node) {
-    if (node->view) {
-        tg_array array = tgi_array_of(node);
-        tgi_walk walk = tgi_walk_of(tg_dtype_size(array.dtype), array.rank, array.dims, array.strides);
-        if (!tgi_walk_is_contiguous(&walk) && tgi_copy_view(tape, node, &array)) return NULL;
-    }
+    tg_array array = tgi_array_of(node);
+    tgi_walk walk = tgi_walk_of(tg_dtype_size(array.dtype), array.rank, array.dims, array.strides);
     tgi_done(tape, TG_OK);
-    return node->data;
+    if (!node->view || array.size == 0 || tgi_walk_is_contiguous(&walk)) return node->data;
+    if (tgi_allocate_view_copy(tape, node)) return NULL;
+    tgi_copy_array(&array, array.rank, array.dims, node->view->copy);
+    return node->view->copy;
 }
 
 const void *(tg_data)(tg_tensor x) {

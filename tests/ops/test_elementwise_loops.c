@@ -61,13 +61,6 @@ static size_t width_of_result(const char *name) {
     return tg_dtype_size(dtype_called(strrchr(name, '_') + 1));
 }
 
-/* Of what is not a number the bits may differ. */
-static bool are_same(size_t width, const void *a, const void *b) {
-    if (!memcmp(a, b, width)) return true;
-    if (width == 4) return isnan(*(const float *)a) && isnan(*(const float *)b);
-    return width == 8 && isnan(*(const double *)a) && isnan(*(const double *)b);
-}
-
 START_TEST(an_element_is_the_same_alone) {
     const row           *r = &rows[_i % ROWS];
     static const int64_t step[OPERANDS] = {1, 1, 1};
@@ -87,7 +80,8 @@ START_TEST(an_element_is_the_same_alone) {
         r->loop(1, (char *)alone + (size_t)i * width, one, step);
     }
     for (size_t i = 0; i < N; i++)
-        ck_assert_msg(are_same(width, (char *)together + i * width, (char *)alone + i * width), "%s: element %zu", r->name, i);
+        ck_assert_msg(are_same_elements(width, (char *)together + i * width, (char *)alone + i * width), "%s: element %zu",
+                      r->name, i);
 }
 END_TEST
 

@@ -177,6 +177,33 @@ START_TEST(embeddings_add_up_their_gradients) {
 }
 END_TEST
 
+/* Numbers taken so many times that they are added in blocks, by one thread as they come and by several index by index: the sums have the same
+ * bits, and those of whole numbers are right. */
+START_TEST(numbers_are_added_back_in_blocks) {
+    enum { SIZE = 7, MOST = 200003 };
+    static const int64_t counts[] = {1, 31, 32, 33, 64, 65, 32 * SIZE, 33 * SIZE + 1, MOST};
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+        double bits[2][SIZE] = {{0}};
+        for (int several = 0; several < 2; several++) {
+            tg_tape  *tape = tg_tape_new();
+            tg_tensor x = tg_randn(tape, floats[_i], TG_SHAPE(SIZE)), g = tg_randn(tape, floats[_i], TG_SHAPE(counts[k])), back;
+            tg_tensor index = tg_fmod(tg_mul(tg_arange(tape, TG_I64, 0, (double)counts[k], 1), 3), SIZE);
+            ck_assert(!tg_set_threads(tape, several ? 4 : 1));
+            tg_tensor y = tg_take(x, index, 0);
+            ck_assert(!tg_vjp(tape, 1, &y, &g, 1, &x, &back));
+            memcpy(bits[several], tg_data(back), (size_t)tg_size(x) * tg_dtype_size(floats[_i]));
+            ck_assert(!tg_vjp(tape, 1, &y, NULL, 1, &x, &back));
+            tg_tensor times = tg_cast(back, TG_F64);
+            for (int64_t i = 0; i < SIZE; i++) /* the k-th has index 3 k, and 5 times that is k again */
+                ck_assert_double_eq(((const double *)tg_data(times))[i],
+                                    (double)((counts[k] + SIZE - 1 - 5 * i % SIZE) / SIZE));
+            finish(tape);
+        }
+        ck_assert_mem_eq(bits[0], bits[1], sizeof bits[0]);
+    }
+}
+END_TEST
+
 START_TEST(a_number_takes_one_slice) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor x = counting(tape, 3, 2);
@@ -365,6 +392,7 @@ Suite *suite_index(void) {
     tcase_set_timeout(tcase, 60);
     add_rows(suite, index_rows);
     tcase_add_test(tcase, embeddings_add_up_their_gradients);
+    tcase_add_loop_test(tcase, numbers_are_added_back_in_blocks, 0, 2);
     tcase_add_test(tcase, a_number_takes_one_slice);
     tcase_add_test(tcase, sums_of_many_lose_nothing);
     tcase_add_test(tcase, the_last_one_scattered_stays);

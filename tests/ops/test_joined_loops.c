@@ -47,13 +47,6 @@ static void fill(elements *x, int j, size_t width) {
             x->f64[i] = number(i, j);
 }
 
-/* Of what is not a number the bits may differ. */
-static bool are_same(size_t width, const void *a, const void *b) {
-    if (!memcmp(a, b, width)) return true;
-    return width == sizeof(float) ? isnan(*(const float *)a) && isnan(*(const float *)b)
-                                  : isnan(*(const double *)a) && isnan(*(const double *)b);
-}
-
 static void one_after_the_other(const row *r, int64_t n, const void *const *in, const int64_t *step, elements *y) {
     static elements between;
     r->first(n, &between, in, step);
@@ -74,7 +67,7 @@ static void check(const row *r, int64_t n, const int64_t *step, int in_place) {
     elements *y = in_place < 0 ? &apart : &x[in_place];
     r->joined(n, y, in, step);
     for (int64_t i = 0; i < n; i++)
-        ck_assert_msg(are_same(r->width, (char *)y + (size_t)i * r->width, (char *)&expected + (size_t)i * r->width),
+        ck_assert_msg(are_same_elements(r->width, (char *)y + (size_t)i * r->width, (char *)&expected + (size_t)i * r->width),
                       "%s: element %d of %d, steps %d %d %d", r->name, (int)i, (int)n, (int)step[0], (int)step[1],
                       (int)step[2]);
 }

@@ -190,6 +190,25 @@ START_TEST(a_stack_times_a_matrix_is_that_of_its_matrices) {
 }
 END_TEST
 
+/* So many matrices that each is one thread's, and as large as those that threads share otherwise. */
+START_TEST(many_large_products_are_those_of_their_matrices) {
+    enum { STACK = 9, ROWS = 167, INNER = 160, COLUMNS = 163 };
+    for (int threads = 1; threads <= 3; threads++) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor a = tg_reshape(wave(tape, STACK * ROWS, INNER), TG_SHAPE(STACK, ROWS, INNER));
+        tg_tensor b = tg_reshape(wave(tape, STACK * INNER, COLUMNS), TG_SHAPE(STACK, INNER, COLUMNS));
+        ck_assert(!tg_set_threads(tape, threads));
+        tg_tensor together = tg_matmul(a, b);
+        for (int i = 0; i < STACK; i++) {
+            tg_tensor alone = tg_matmul(tg_select(a, 0, i), tg_select(b, 0, i));
+            ck_assert_mem_eq((const double *)tg_data(together) + i * ROWS * COLUMNS, tg_data(alone),
+                             ROWS * COLUMNS * sizeof(double));
+        }
+        finish(tape);
+    }
+}
+END_TEST
+
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 /* d sum(a b) / da = ones b^T, d / db = a^T ones, summed over the axes that broadcast. */
@@ -343,6 +362,7 @@ Suite *suite_matmul(void) {
     tcase_add_test(tcase, transposed_operands_are_not_copied);
     tcase_add_test(tcase, a_stack_is_multiplied_matrix_by_matrix);
     tcase_add_test(tcase, a_stack_times_a_matrix_is_that_of_its_matrices);
+    tcase_add_test(tcase, many_large_products_are_those_of_their_matrices);
     tcase_add_test(tcase, gradients_of_a_stack_are_summed);
     tcase_add_test(tcase, gradient_of_a_matrix_that_a_stack_is_multiplied_with);
     tcase_add_test(tcase, gradient_of_a_square_form);

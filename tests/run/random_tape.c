@@ -177,12 +177,6 @@ static bool is_kept_too_late(const program *p, const tgi_node *a, const tgi_node
     return p->eager && is_gone(b) && !is_gone(a);
 }
 
-/* Whether it is a view from before a write, and only one of the tapes had run it when the view that it is of got a copy (tg_data): then one shows
- * the copy, and the other what may have been computed again since for an instruction after it. */
-static bool shows_another_copy(const program *p, const tgi_node *a, const tgi_node *b) {
-    return p->eager && p->tape[0]->written && a->view && b->view && a->view->base != b->view->base;
-}
-
 /* There is what the last step left, and there may have been none since. */
 static bool is_in_a_body(const program *p, const tgi_node *a) {
     return a->part && tgi_part_at(p->tape[0], a->part)->loop;
@@ -195,8 +189,7 @@ static void check_node(program *p, uint32_t index) {
     int64_t         size = tgi_node_size(a), where = 0;
     bool            leaf = !a->op->infer, there = is_there(a) && is_there(b);
     AGREE(p, a->op == b->op, "instruction %u is %s and %s", index, a->op->name, b->op->name);
-    bool apart = is_kept_too_late(p, a, b) || shows_another_copy(p, a, b);
-    if (is_in_a_body(p, a) || (apart && leave(p))) return;
+    if (is_in_a_body(p, a) || (is_kept_too_late(p, a, b) && leave(p))) return;
     if (!leaf && !a->op->effect)
         AGREE(p, (tgi_is_kept(a) && is_there(a)) == (tgi_is_kept(b) && is_there(b)), "instruction %u, %s, flags %x and %x",
               index, a->op->name, a->residency, b->residency);

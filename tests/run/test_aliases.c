@@ -328,6 +328,26 @@ START_TEST(views_of_what_is_only_read_stay_bound) {
 }
 END_TEST
 
+/* A view of a view shows the value at the end, which is computed again in its place for an instruction after a write; whether the data of the one
+ * between was asked for makes no difference, nor does when. */
+START_TEST(to_ask_for_data_changes_nothing) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = matrix_parameter(tape, "w"), y = tg_mul(w, 2), turned = tg_transpose(y, 0, 1);
+    if (_i & 1) CHECK_F64(turned, 2, 6, 4, 8);
+    if (_i & 1) ck_assert_ptr_nonnull(tg_data(turned));
+    tg_tensor flipped = tg_flip(turned, TG_AXES(1));
+    if (_i & 2) ck_assert_ptr_nonnull(tg_data(flipped));
+    ck_assert(!tg_run_pending(tape) && !tg_write(w, (double[]){5, 6, 7, 8}, 4));
+    CHECK_F64(tg_add(y, 1), 11, 13, 15, 17);
+    CHECK_F64(y, 10, 12, 14, 16);
+    CHECK_F64(turned, 10, 14, 12, 16);
+    CHECK_F64(flipped, 14, 10, 16, 12);
+    const double *data = tg_data(flipped);
+    ck_assert(data && data[0] == 14 && data[3] == 12);
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* What has run before a failure is read when the run goes on: also by a view, though its leaf is written in between. */
 START_TEST(a_view_before_a_failure_is_as_one_by_one) {
     double results[2][4];
@@ -366,6 +386,7 @@ Suite *suite_aliases(void) {
     tcase_add_test(view, views_in_and_outside_of_parts_retain_what_they_show);
     tcase_add_test(view, a_rewind_gives_the_old_memory_back);
     tcase_add_loop_test(view, views_of_what_is_only_read_stay_bound, 0, 2);
+    tcase_add_loop_test(view, to_ask_for_data_changes_nothing, 0, 4);
     tcase_add_test(view, a_view_before_a_failure_is_as_one_by_one);
     tcase_add_test(view, a_view_can_be_kept_late);
     tcase_add_loop_test(view, a_view_of_a_kept_view_is_computed_again, 0, 2);

@@ -73,21 +73,10 @@ static const struct {
              {read_later, 0},      {shifted, -1},          {numbers_of_its_own, -1},  {by_rows, -1}};
 enum { CASES = sizeof cases / sizeof *cases };
 
-static int times_in(const char *text, const char *what) {
-    int count = 0;
-    for (; (text = strstr(text, what)) != NULL; text++)
-        count++;
-    return count;
-}
-
 static int pairs_in_plan(tg_tape *tape) {
-    static char text[1 << 16];
-    FILE       *file = tmpfile();
+    FILE *file = tmpfile();
     ck_assert(file && !tg_print_plan(tape, file));
-    rewind(file);
-    text[fread(text, 1, sizeof text - 1, file)] = 0;
-    fclose(file);
-    return times_in(text, ", in one loop\n");
+    return occurrences(text_of(file), ", in one loop\n");
 }
 
 /* The result and the gradients of its sum, by a plan or one by one. Returns how many pairs the plan has. */
