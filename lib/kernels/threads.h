@@ -29,11 +29,13 @@ typedef struct tgi_lender {
     void (*parallel_for)(void *context, int count, void (*share)(void *job, int i), void *job);
 } tgi_lender;
 
+#ifdef TGI_HAVE_THREADS
 /* How many chunks of a range have been taken, alone in its line of the cache. */
 enum { TGI_RANGES = 8 };
 typedef struct tgi_range {
     _Alignas(64) atomic_int taken;
 } tgi_range;
+#endif
 
 /* The thread that calls, and workers: those are made by the first work that is for two, or lent. */
 typedef struct tgi_team {
