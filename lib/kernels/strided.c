@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/copy.h"
+#include "kernels/interleave.h"
 
 void tgi_row_major(int rank, const int64_t *dims, int64_t *strides) {
     int64_t stride = 1;
@@ -60,15 +61,12 @@ void tgi_seek(tgi_steps *s, int64_t n) {
 
 /* ---- gathering --------------------------------------------------------------------------------------------------- */
 
-/* Elements along both sides of the squares in which a transposed matrix is copied: as many as fill a line of the cache; runs shorter than
- * SHORT are copied many in one loop, FEW elements at a time. */
-enum { SQUARE = 16, SHORT = 64, FEW = 4 };
+/* Runs shorter than SHORT are copied many in one loop, FEW elements at a time. */
+enum { SHORT = 64, FEW = 4 };
 
-/* One run along the innermost axis; `rows` runs of n, which begin at neighbours in memory: whole lines of that are read, and then whole
- * lines written; and `rows` short runs, which begin `pitch` elements apart: each of one element, or of neighbours. For one width of
- * element. */
+/* One run along the innermost axis; and `rows` short runs, which begin `pitch` elements apart: each of one element, or of neighbours. For
+ * one width of element. */
 #define DEFINE_COPY_RUN(type) \
-    typedef type few_of_##type __attribute__((vector_size(FEW * sizeof(type)))); \
     static void copy_run_##type(int64_t n, int64_t stride, const type *from, type *to) { \
         type first = *from; \
         if (stride == 1) \
@@ -80,27 +78,12 @@ enum { SQUARE = 16, SHORT = 64, FEW = 4 };
             for (int64_t i = 0; i < n; i++) \
                 to[i] = from[i * stride]; \
     } \
-    static void copy_square_##type(int64_t rows, int64_t n, int64_t stride, const type *from, int64_t pitch, type *to) { \
-        if (rows == SQUARE && n == SQUARE) \
-            for (int64_t i = 0; i < SQUARE; i++) \
-                for (int64_t r = 0; r < SQUARE; r++) \
-                    to[r * pitch + i] = from[i * stride + r]; \
-        else \
-            for (int64_t i = 0; i < n; i++) \
-                for (int64_t r = 0; r < rows; r++) \
-                    to[r * pitch + i] = from[i * stride + r]; \
-    } \
-    static void copy_runs_##type(int64_t rows, int64_t n, int64_t stride, const type *from, type *to) { \
-        for (int64_t r = 0; r < rows; r += SQUARE) \
-            for (int64_t i = 0; i < n; i += SQUARE) \
-                copy_square_##type(rows - r < SQUARE ? rows - r : SQUARE, n - i < SQUARE ? n - i : SQUARE, stride, \
-                                   from + i * stride + r, n, to + r * n + i); \
-    } \
     /* As long as there is room, more than n elements are written: the next runs are written over them. */ \
     static void repeat_each_##type(int64_t rows, int64_t n, int64_t pitch, const type *from, type *to) { \
-        int64_t wide = (n + FEW - 1) / FEW * FEW, r = 0; \
+        typedef type few_elements __attribute__((vector_size(FEW * sizeof(type)))); \
+        int64_t      wide = (n + FEW - 1) / FEW * FEW, r = 0; \
         for (; (rows - r) * n >= wide; r++, to += n) { \
-            few_of_##type few = from[r * pitch] - (few_of_##type){0}; \
+            few_elements few = from[r * pitch] - (few_elements){0}; \
             for (int64_t i = 0; i < n; i += FEW) \
                 memcpy(to + i, &few, sizeof few); \
         } \
@@ -152,6 +135,21 @@ static void repeat_run(size_t element, int64_t rows, int64_t n, const void *from
     }
 }
 
+/* `rows` runs of n, which begin at neighbours in memory: the transpose of a matrix, in squares. Whole lines of the cache are read, and
+ * whole lines written. */
+static void copy_transposed(size_t element, int64_t rows, int64_t n, int64_t stride, const char *from, char *to) {
+    enum { SQUARE = TGI_TOGETHER };
+    const void *line[SQUARE];
+    for (int64_t r = 0; r < rows; r += SQUARE)
+        for (int64_t i = 0; i < n; i += SQUARE) {
+            int count = n - i < SQUARE ? (int)(n - i) : SQUARE;
+            for (int j = 0; j < count; j++)
+                line[j] = from + ((i + j) * stride + r) * (ptrdiff_t)element;
+            tgi_interleave(element, rows - r < SQUARE ? rows - r : SQUARE, count, n, line,
+                           to + (r * n + i) * (ptrdiff_t)element);
+        }
+}
+
 /* `rows` whole runs along the innermost axis. */
 static void copy_runs(const tgi_walk *walk, int64_t rows, const void *from, void *to) {
     int     inner = walk->rank - 1;
@@ -163,7 +161,7 @@ static void copy_runs(const tgi_walk *walk, int64_t rows, const void *from, void
     else if (stride == 1)
         FOR_WIDTH(copy_each, walk->element, rows, n, pitch, from, to)
     else
-        FOR_WIDTH(copy_runs, walk->element, rows, n, stride, from, to)
+        copy_transposed(walk->element, rows, n, stride, from, to);
 }
 
 /* The position of the start-th element: its index along each axis, and its offset from the first, in elements. */
@@ -226,38 +224,5 @@ void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t c
         to += runs * n * element;
         count -= runs * n;
         offset += next_run(walk, runs, index);
-    }
-}
-
-/* ---- side by side ------------------------------------------------------------------------------------------------- */
-
-#define DEFINE_INTERLEAVE(suffix, T) \
-    static void interleave_##suffix(int64_t rows, int count, int64_t pitch, const void *const *x, T *out) { \
-        const T *from[TGI_TOGETHER]; \
-        for (int i = 0; i < count; i++) \
-            from[i] = x[i]; \
-        if (count == TGI_TOGETHER) \
-            for (int64_t r = 0; r < rows; r++, out += pitch) \
-                for (int i = 0; i < TGI_TOGETHER; i++) \
-                    out[i] = from[i][r]; \
-        else \
-            for (int64_t r = 0; r < rows; r++, out += pitch) \
-                for (int i = 0; i < count; i++) \
-                    out[i] = from[i][r]; \
-    }
-DEFINE_INTERLEAVE(1, uint8_t)
-DEFINE_INTERLEAVE(4, uint32_t)
-DEFINE_INTERLEAVE(8, uint64_t)
-
-void tgi_interleave(size_t element, int64_t rows, int count, int64_t pitch, const void *const *x, void *out) {
-    for (int i = 0; i < count; i += TGI_TOGETHER) {
-        int   some = count - i < TGI_TOGETHER ? count - i : TGI_TOGETHER;
-        char *to = (char *)out + (size_t)i * element;
-        if (element == 1)
-            interleave_1(rows, some, pitch, x + i, (uint8_t *)to);
-        else if (element == 4)
-            interleave_4(rows, some, pitch, x + i, (uint32_t *)(void *)to);
-        else
-            interleave_8(rows, some, pitch, x + i, (uint64_t *)(void *)to);
     }
 }

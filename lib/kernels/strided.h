@@ -24,11 +24,6 @@ bool tgi_walk_is_contiguous(const tgi_walk *walk);
 /* Copies `count` elements, from the `start`-th in row-major order on, to `out`, one after the other. */
 void tgi_gather(const tgi_walk *walk, const void *data, int64_t start, int64_t count, void *out);
 
-/* One element a row of each of `count` arrays, side by side; from row to row `pitch` elements. Of more than TGI_TOGETHER arrays these go in at
- * a time: as many as fill a line. An element has 1, 4 or 8 bytes. */
-enum { TGI_TOGETHER = 16 };
-void tgi_interleave(size_t element, int64_t rows, int count, int64_t pitch, const void *const *x, void *out);
-
 /* Steps through the elements in row-major order: each call gives the offset of the next one from the first. */
 typedef struct tgi_steps {
     tgi_walk walk;

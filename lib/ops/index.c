@@ -10,6 +10,7 @@
 
 #include "core/residency.h"
 #include "kernels/copy.h"
+#include "kernels/interleave.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/c_text.h"
@@ -103,19 +104,65 @@ static void take_some(const void *job, int share, int64_t first, int64_t end) {
     }
 }
 
-static tg_status take_kernel(tg_kernel_call *call) {
+static tg_status take_any(tg_kernel_call *call, const int64_t *at) {
     const tgi_along *attr = call->attr;
-    const tg_array  *x = &call->in[0], *index = &call->in[1];
+    const tg_array  *x = &call->in[0];
     int              axis = (int)attr->axis;
-    taker t = {.at = tg_contiguous(call, 1), .count = index->size, .from = tg_contiguous(call, 0), .to = call->out.data};
-    if (!t.from || !t.at) return TG_ERR_MEMORY;
-    if (tgi_check_indices(call, t.at, index->size, attr->size)) return TG_ERR_INDEX;
-    int64_t blocks = tgi_size(axis, x->dims) * index->size;
+    taker            t = {.at = at, .count = call->in[1].size, .from = tg_contiguous(call, 0), .to = call->out.data};
+    if (!t.from) return TG_ERR_MEMORY;
+    int64_t blocks = tgi_size(axis, x->dims) * t.count;
     t.bytes = (size_t)tgi_size(x->rank - axis - 1, x->dims + axis + 1) * tg_dtype_size(x->dtype);
     t.part = (size_t)attr->size * t.bytes;
     if (blocks > 0)
         tg_share_out(call, tg_share_count(call, blocks, 2 + (double)t.bytes / sizeof(uint64_t)), blocks, take_some, &t);
     return TG_OK;
+}
+
+/* Columns of a matrix of `rows`, each in one piece of memory, as those of a table that was transposed are. */
+typedef struct column_taker {
+    const int64_t *at;
+    int64_t        count, rows;
+    size_t         element;
+    ptrdiff_t      column; /* from one to the next, in bytes */
+    const char    *from;
+    char          *to;
+} column_taker;
+
+static bool has_columns(const tg_array *x, int axis) {
+    tgi_walk rows = tgi_walk_of(1, axis, x->dims, x->strides);
+    return axis == x->rank - 1 && rows.rank == 1 && rows.strides[0] == 1;
+}
+
+static void take_some_columns(const void *job, int share, int64_t first, int64_t end) {
+    const column_taker *t = job;
+    const void         *column[TGI_TOGETHER];
+    (void)share;
+    for (int64_t k = first; k < end; k += TGI_TOGETHER) {
+        int count = end - k < TGI_TOGETHER ? (int)(end - k) : TGI_TOGETHER;
+        for (int i = 0; i < count; i++)
+            column[i] = t->from + t->at[k + i] * t->column;
+        tgi_interleave(t->element, t->rows, count, t->count, column, t->to + k * (ptrdiff_t)t->element);
+    }
+}
+
+static tg_status take_columns(tg_kernel_call *call, const int64_t *at) {
+    const tg_array *x = &call->in[0];
+    int             axis = x->rank - 1;
+    column_taker t = {.at = at, .count = call->in[1].size, .rows = tgi_size(axis, x->dims), .element = tg_dtype_size(x->dtype)};
+    t.column = x->strides[axis] * (ptrdiff_t)t.element;
+    t.from = x->data;
+    t.to = call->out.data;
+    tg_share_out(call, tg_share_count(call, t.count, 2 * (double)t.rows), t.count, take_some_columns, &t);
+    return TG_OK;
+}
+
+static tg_status take_kernel(tg_kernel_call *call) {
+    const tgi_along *attr = call->attr;
+    const int64_t   *at = tg_contiguous(call, 1);
+    if (!at) return TG_ERR_MEMORY;
+    if (tgi_check_indices(call, at, call->in[1].size, attr->size)) return TG_ERR_INDEX;
+    if (call->out.size > 0 && has_columns(&call->in[0], (int)attr->axis)) return take_columns(call, at);
+    return take_any(call, at);
 }
 
 /* The indices' places 0 to count - 1, those with the index i being order[first[i]] to order[first[i + 1] - 1], in order. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/copy.h"
+#include "kernels/interleave.h"
 #include "kernels/strided.h"
 #include "ops/batched.h"
 #include "ops/c_text.h"

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "kernels/copy.h"
+#include "kernels/interleave.h"
 #include "kernels/threads.h"
 #include "run/aliases.h"
 #include "run/classify.h"

@@ -21,6 +21,8 @@ static const op_case take_cases[] = {
     {.shape = {{3, {2, 3, 2}}, {2, {2, 2}}}, .with = {1, {1}}},
     {.shape = {{8, {2, 1, 2, 1, 2, 1, 2, 2}}, {1, {3}}}, .with = {1, {2}}},
     {.shape = {{2, {20, 7}}, {1, {90}}}, .with = {1, {0}}},
+    {.shape = {{2, {20, 7}}, {1, {90}}}, .with = {1, {1}}},
+    {.shape = {{3, {3, 2, 7}}, {2, {5, 9}}}, .with = {1, {2}}},
 };
 static const op_case gather_cases[] = {
     {.shape = {{2, {2, 3}}, {2, {2, 2}}}, .with = {1, {1}}},
@@ -200,6 +202,27 @@ START_TEST(numbers_are_added_back_in_blocks) {
             finish(tape);
         }
         ck_assert_mem_eq(bits[0], bits[1], sizeof bits[0]);
+    }
+}
+END_TEST
+
+/* Where a table lies in memory column by column, columns are taken whole, by several threads too. */
+START_TEST(columns_are_taken_of_a_transposed_table) {
+    enum { ROWS = 11, COLUMNS = 7, TAKEN = 70003 };
+    for (int threads = 1; threads <= 4; threads += 3) {
+        tg_tape  *tape = tg_tape_new();
+        tg_tensor index = tg_fmod(tg_mul(tg_arange(tape, TG_I64, 0, TAKEN, 1), 3), COLUMNS);
+        tg_tensor table = tg_transpose(counting(tape, COLUMNS, ROWS), 0, 1);
+        ck_assert(!tg_set_threads(tape, threads));
+        tg_tensor     taken = tg_cast(tg_take(tg_cast(table, (tg_dtype)_i), index, 1), TG_F64);
+        const double *at = tg_data(taken);
+        CHECK_OK(tape);
+        for (int64_t r = 0; r < ROWS; r++)
+            for (int64_t k = 0; k < TAKEN; k++) {
+                double expected = (double)(3 * k % COLUMNS * ROWS + r);
+                ck_assert_double_eq(at[r * TAKEN + k], _i == TG_BOOL ? expected != 0 : expected);
+            }
+        finish(tape);
     }
 }
 END_TEST
@@ -393,6 +416,7 @@ Suite *suite_index(void) {
     add_rows(suite, index_rows);
     tcase_add_test(tcase, embeddings_add_up_their_gradients);
     tcase_add_loop_test(tcase, numbers_are_added_back_in_blocks, 0, 2);
+    tcase_add_loop_test(tcase, columns_are_taken_of_a_transposed_table, 0, TG_DTYPES);
     tcase_add_test(tcase, a_number_takes_one_slice);
     tcase_add_test(tcase, sums_of_many_lose_nothing);
     tcase_add_test(tcase, the_last_one_scattered_stays);
