@@ -19,9 +19,8 @@ typedef struct scene {
     tg_tensor seen[ERRORS];             /* (p) */
 
     /* The Jacobian in rows: the columns of row i are columns[rows[i]] to columns[rows[i + 1] - 1], and its values stand
-     * there too. */
+     * there too, those of all errors in the first result and those of the weights in the second. */
     int32_t *rows, *columns;
-    double  *values;
 } scene;
 
 /* ---- the formula: each tensor has an element for each observation --------------------------------------------------- */
@@ -108,8 +107,6 @@ static void record(task *t) {
         task_result(t, weight_errors);
         return;
     }
-    t->result[0].values = s->values;
-    t->result[1].values = s->values + ENTRIES * s->p;
     task_result(t, derivatives(t->tape, in, errors));
     tg_vjp(t->tape, 1, &weight_errors, NULL, 1, &s->weights, &slopes);
     task_result(t, slopes);
@@ -175,7 +172,6 @@ static bool read_input(task *t, const json_t *input) {
     s->point_of = indices(t, s->p, s->m);
     s->rows = task_room(t, (size_t)((ERRORS + 1) * s->p + 1) * sizeof *s->rows);
     s->columns = task_room(t, (size_t)((ENTRIES + 1) * s->p) * sizeof *s->columns);
-    s->values = task_room(t, (size_t)((ENTRIES + 1) * s->p) * sizeof *s->values);
     return true;
 }
 
@@ -194,8 +190,8 @@ static json_t *output(const task *t) {
         return json_pack("{s:{s:[f, f], s:I}, s:{s:f, s:I}}", "reproj_error", "elements", t->result[0].values[0],
                          t->result[0].values[1], "repeated", (json_int_t)s->p, "w_err", "element", t->result[1].values[0],
                          "repeated", (json_int_t)s->p);
-    json_t *values = json_list(s->values, ENTRIES);
-    json_array_append_new(values, json_real(s->values[(ENTRIES + 1) * s->p - 1]));
+    json_t *values = json_list(t->result[0].values, ENTRIES);
+    json_array_append_new(values, json_real(t->result[1].values[s->p - 1]));
     return json_pack("{s:o, s:o, s:o}", "rows", ends(s->rows, (ERRORS + 1) * s->p + 1), "cols",
                      ends(s->columns, (ENTRIES + 1) * s->p), "vals", values);
 }

@@ -59,7 +59,7 @@ void task_result(task *t, tg_tensor x) {
     tg_keep(x);
     t->result[i].tensor = x;
     t->result[i].count = tg_valid(x) ? tg_size(x) : 0;
-    if (!t->result[i].values) t->result[i].values = task_room(t, (size_t)t->result[i].count * sizeof(double));
+    if (t->options.afresh && !t->result[i].copy) t->result[i].copy = task_room(t, (size_t)t->result[i].count * sizeof(double));
 }
 
 void task_gradient(task *t, tg_tensor y) {
@@ -149,9 +149,16 @@ static void write_variables(const task *t) {
         tg_write(t->leaf[i].leaf, t->leaf[i].values, tg_size(t->leaf[i].leaf));
 }
 
-static void read_results(const task *t) {
+static void find_results(task *t) {
     for (int i = 0; i < t->result_count; i++)
-        tg_read(t->result[i].tensor, t->result[i].values, t->result[i].count);
+        t->result[i].values = tg_data(t->result[i].tensor);
+}
+
+static void copy_results(task *t) {
+    for (int i = 0; i < t->result_count; i++) {
+        tg_read(t->result[i].tensor, t->result[i].copy, t->result[i].count);
+        t->result[i].values = t->result[i].copy;
+    }
 }
 
 void task_evaluate(task *t) {
@@ -159,11 +166,11 @@ void task_evaluate(task *t) {
     if (t->options.afresh) {
         tg_mark mark = tg_tape_mark(t->tape);
         record(t);
-        read_results(t);
+        copy_results(t);
         tg_rewind(t->tape, mark);
     } else {
         tg_run_part(t->tape, part);
-        read_results(t);
+        find_results(t);
     }
     if (t->eval->finish) t->eval->finish(t);
 }

@@ -2,7 +2,7 @@
  *
  * An eval reads its input, makes leaves of it, and records its formula and the derivative. How that is evaluated is the
  * same for all, and is in task.c: recorded once, as a part of the tape, which may be compiled, an evaluation is a write of
- * the variables, a run and a read of the results; afresh, the formula is recorded between them, and forgotten afterwards.
+ * the variables, a run and a look at the results; afresh, the formula is recorded between them, and forgotten afterwards.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GRADBENCH_TASK_H
@@ -54,9 +54,10 @@ struct task {
 
     int result_count;
     struct {
-        tg_tensor tensor;
-        double   *values;
-        int64_t   count;
+        tg_tensor     tensor;
+        const double *values; /* where the tape has them, until it runs again; or in `copy`, when it forgets them */
+        double       *copy;
+        int64_t       count;
     } result[MOST_RESULTS];
 
     struct block *blocks;     /* what task_room gave */
@@ -86,7 +87,7 @@ tg_tensor task_variable(task *t, const char *name, tg_shape shape, const double 
 /* Numbers that do not change, where they are. */
 tg_tensor task_constant(const task *t, tg_shape shape, const double *values);
 
-/* What is read after each evaluation; then it is in t->result[i].values, in the order of these calls. */
+/* A result: after each evaluation it is at t->result[i].values, in the order of these calls. */
 void task_result(task *t, tg_tensor x);
 
 /* The gradient of y for the variables, each of which becomes a result. */
