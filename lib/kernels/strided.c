@@ -168,6 +168,10 @@ static void copy_runs(const tgi_walk *walk, int64_t rows, const void *from, void
 static int64_t locate(const tgi_walk *walk, int64_t start, int64_t *index) {
     int64_t offset = 0;
     for (int i = walk->rank - 1; i >= 0; i--) {
+        if (start == 0) { /* most often from the first on */
+            index[i] = 0;
+            continue;
+        }
         index[i] = start % walk->dims[i];
         start /= walk->dims[i];
         offset += index[i] * walk->strides[i];

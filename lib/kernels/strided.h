@@ -46,8 +46,15 @@ static inline int64_t tgi_next(tgi_steps *s) {
 /* Goes to the n-th element. */
 void tgi_seek(tgi_steps *s, int64_t n);
 
-/* Strides of a row-major array. */
+/* Strides of a row-major array; and whether an array that has elements has them one after the other in memory. */
 void tgi_row_major(int rank, const int64_t *dims, int64_t *strides);
+
+static inline bool tgi_is_row_major(int rank, const int64_t *dims, const int64_t *strides) {
+    int64_t stride = 1;
+    for (int i = rank - 1; i >= 0; stride *= dims[i--])
+        if (dims[i] != 1 && strides[i] != stride) return false;
+    return true;
+}
 
 /* The strides of an array that is broadcast to a shape. */
 void tgi_stretch(int rank, const int64_t *dims, const int64_t *strides, int to_rank, const int64_t *to_dims,

@@ -16,11 +16,26 @@
 #include "ops/c_text.h"
 #include "ops/index.h"
 
+/* An index is out of range when it is negative, or so is what it leaves of the last one. */
+static bool are_in_range(const int64_t *index, int64_t count, int64_t size) {
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    uint64_t         last = (uint64_t)size - 1, sign = 0;
+    pair             at[2], signs[2] = {{0}};
+    int64_t          i = 0;
+    for (; i + 4 <= count; i += 4) {
+        memcpy(at, index + i, sizeof at);
+        signs[0] |= at[0] | (last - at[0]);
+        signs[1] |= at[1] | (last - at[1]);
+    }
+    for (; i < count; i++)
+        sign |= (uint64_t)index[i] | (last - (uint64_t)index[i]);
+    signs[0] |= signs[1];
+    return (sign | signs[0][0] | signs[0][1]) >> 63 == 0;
+}
+
 tg_status tgi_check_indices(const tg_kernel_call *call, const int64_t *index, int64_t count, int64_t size) {
-    bool wrong = false;
+    if (are_in_range(index, count, size)) return TG_OK;
     for (int64_t i = 0; i < count; i++)
-        wrong |= (uint64_t)index[i] >= (uint64_t)size;
-    for (int64_t i = 0; wrong && i < count; i++)
         if (index[i] < 0 || index[i] >= size)
             return tg_kernel_fail_with(call, TG_ERR_INDEX, TGI_OUT_OF_RANGE, (long long)index[i], (long long)i,
                                        (long long)size);
@@ -129,8 +144,7 @@ typedef struct column_taker {
 } column_taker;
 
 static bool has_columns(const tg_array *x, int axis) {
-    tgi_walk rows = tgi_walk_of(1, axis, x->dims, x->strides);
-    return axis == x->rank - 1 && rows.rank == 1 && rows.strides[0] == 1;
+    return axis == x->rank - 1 && tgi_size(axis, x->dims) > 1 && tgi_is_row_major(axis, x->dims, x->strides);
 }
 
 static void take_some_columns(const void *job, int share, int64_t first, int64_t end) {

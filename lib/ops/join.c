@@ -93,18 +93,11 @@ static void spread(tg_dtype dtype, int64_t rows, int64_t block, int64_t pitch, c
             tgi_copy_bytes(to, from, bytes);
 }
 
-static bool is_row_major(const tg_array *x) {
-    int64_t stride = 1;
-    for (int i = x->rank - 1; i >= 0; stride *= x->dims[i--])
-        if (x->dims[i] != 1 && x->strides[i] != stride) return false;
-    return true;
-}
-
 /* Rows of an operand, from the one with the number `row` on. Short ones that are not contiguous are gathered first. */
 static void put_rows(const tg_array *x, int64_t row, int64_t rows, int64_t block, int64_t pitch, void *out) {
     size_t width = tg_dtype_size(x->dtype), bytes = (size_t)block * width;
     char  *to = out;
-    if (is_row_major(x)) {
+    if (tgi_is_row_major(x->rank, x->dims, x->strides)) {
         spread(x->dtype, rows, block, pitch, (const char *)x->data + (size_t)row * bytes, to);
         return;
     }
@@ -119,8 +112,7 @@ static void put_rows(const tg_array *x, int64_t row, int64_t rows, int64_t block
 }
 
 static bool is_column(const tg_array *x, int64_t rows) {
-    tgi_walk walk = tgi_walk_of(tg_dtype_size(x->dtype), x->rank, x->dims, x->strides);
-    return x->size == rows && tgi_walk_is_contiguous(&walk);
+    return x->size == rows && tgi_is_row_major(x->rank, x->dims, x->strides);
 }
 
 /* The rows of the operands from that one on that are columns, contiguous, and side by side; how many there were. */

@@ -145,8 +145,7 @@ static void join_rows(tg_array *x) {
 }
 
 static bool is_row_major(const tg_array *x) {
-    tgi_walk walk = tgi_walk_of(tg_dtype_size(x->dtype), x->rank, x->dims, x->strides);
-    return tgi_walk_is_contiguous(&walk);
+    return tgi_is_row_major(x->rank, x->dims, x->strides);
 }
 
 /* Whether the second matrix is a single small one, and all are row-major: then each row of the result is computed by itself. */

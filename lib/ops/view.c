@@ -65,13 +65,13 @@ static tg_status infer_reshape(tg_infer *call) {
  * past the end of a run has no stride. */
 static bool reshape_view(const tg_array *in, const void *attr, tg_array *out) {
     (void)attr;
-    tgi_walk walk = tgi_walk_of(1, in->rank, in->dims, in->strides);
     out->data = in->data;
     tgi_row_major(out->rank, out->dims, out->strides);
-    if (in->size == 0 || tgi_walk_is_contiguous(&walk)) return true;
+    if (in->size == 0 || tgi_is_row_major(in->rank, in->dims, in->strides)) return true;
 
-    int     run = walk.rank - 1;
-    int64_t left = walk.dims[run], stride = walk.strides[run];
+    tgi_walk walk = tgi_walk_of(1, in->rank, in->dims, in->strides);
+    int      run = walk.rank - 1;
+    int64_t  left = walk.dims[run], stride = walk.strides[run];
     for (int i = out->rank - 1; i >= 0; i--) {
         if (left == 1 && run > 0 && out->dims[i] != 1) {
             left = walk.dims[--run];

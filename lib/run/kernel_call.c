@@ -117,9 +117,9 @@ const void *tg_contiguous(tg_kernel_call *call, int i) {
         return NULL;
     }
     const tg_array *array = &call->in[i];
-    tgi_walk        walk = tgi_walk_of(tg_dtype_size(array->dtype), array->rank, array->dims, array->strides);
-    if (array->size == 0 || tgi_walk_is_contiguous(&walk)) return array->data;
-    void *copy = tg_scratch(call, (size_t)array->size * walk.element);
+    if (array->size == 0 || tgi_is_row_major(array->rank, array->dims, array->strides)) return array->data;
+    tgi_walk walk = tgi_walk_of(tg_dtype_size(array->dtype), array->rank, array->dims, array->strides);
+    void    *copy = tg_scratch(call, (size_t)array->size * walk.element);
     if (copy) tgi_gather(&walk, array->data, 0, array->size, copy);
     return copy;
 }

@@ -85,9 +85,8 @@ tg_status(tg_read)(tg_tensor x, void *values, int64_t count) {
 /* Row-major, in memory of the tape's. A view goes on to show what it is of, so that to ask for its elements changes nothing. */
 static const void *elements(tg_tape *tape, tgi_node *node) {
     tg_array array = tgi_array_of(node);
-    tgi_walk walk = tgi_walk_of(tg_dtype_size(array.dtype), array.rank, array.dims, array.strides);
     tgi_done(tape, TG_OK);
-    if (!node->view || array.size == 0 || tgi_walk_is_contiguous(&walk)) return node->data;
+    if (!node->view || array.size == 0 || tgi_is_row_major(array.rank, array.dims, array.strides)) return node->data;
     if (tgi_allocate_view_copy(tape, node)) return NULL;
     tgi_copy_array(&array, array.rank, array.dims, node->view->copy);
     return node->view->copy;
