@@ -254,6 +254,7 @@ static tg_status append_op(tg_tape *tape, tg_infer *call, const tg_tensor *in, u
         tgi_node_at(tape, ids[i])->last_use = tape->count - 1;
     node->requires_grad = tgi_gradients_flow(tape, node);
     if (!is_little(tape, node)) tape->small_from = tape->count;
+    if (node->op->effect || node->op->random) tape->quiet_from = tape->count;
     if (tape->role == TGI_FORWARD && !tape->unsaved && call->op->rules && tgi_floating(call->out.dtype)) tgi_save(tape, node);
     return TG_OK;
 }
@@ -273,8 +274,8 @@ typedef struct alike {
 
 /* An elementwise op that takes so many floating numbers. */
 INLINE bool is_ordinary(const tg_op *op, int count, size_t attr_size) {
-    return op->infer == tg_infer_elementwise && op->arity == count && op->name && !op->view && !op->effect && !attr_size &&
-           tgi_loop_of(op, TG_F32) && tgi_loop_of(op, TG_F64);
+    return op->infer == tg_infer_elementwise && op->arity == count && op->name && !op->view && !op->effect && !op->random &&
+           !attr_size && tgi_loop_of(op, TG_F32) && tgi_loop_of(op, TG_F64);
 }
 
 /* Whether operand i needs no closer look, beside those before it. */

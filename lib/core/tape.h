@@ -240,7 +240,8 @@ struct tg_tape {
     uint64_t       moves;       /* how often a value got or lost its memory otherwise than by a plan */
     uint32_t       leading;     /* the tape begins with so many leaves */
     uint32_t       free_from;   /* those from this one on hold nothing that is to be given back */
-    uint32_t       lowest_rule; /* no instruction before this one was differentiated, as far as what was recorded then is still there; or TGI_NONE */
+    uint32_t       lowest_rule; /* the first that was differentiated, as far as that is still there, or TGI_NONE */
+    uint32_t       quiet_from;  /* from this one on nothing overwrites a leaf or draws random numbers */
     uint32_t       small_from;  /* from this one on only small values are computed, of small ones, outside of parts */
     bool           anomaly;     /* stops at the first NaN or infinity: see tg_set_anomaly */
     tgi_team       team;        /* the threads of a run */

@@ -75,6 +75,7 @@ void tgi_truncate(tg_tape *tape, uint32_t count) {
     if (tape->observed > count) tape->observed = count;
     if (tape->touched > count) tape->touched = count;
     if (tape->leading > count) tape->leading = count;
+    if (tape->quiet_from > count) tape->quiet_from = count;
     if (tape->small_from > count) tape->small_from = count;
     tape->plans.slot.bound = NULL;
     tgi_truncate_parts(tape, count);

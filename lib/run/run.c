@@ -73,7 +73,7 @@ static tg_status run_planned(tg_tape *tape, uint32_t end, uint32_t limit, const 
 static tg_status run_segment(tg_tape *tape, uint32_t end, uint32_t limit, int64_t *planned) {
     const tgi_plan *plan = tgi_plan_again(tape, tape->done, end, limit);
     if (check_values_of_parts(tape, end, plan)) return tape->status;
-    unsigned        found = tgi_look_back(tape, tape->done, end, plan);
+    unsigned found = tgi_look_back(tape, tape->done, end, plan);
     if (found & TGI_MAY_RECOMPUTE) {
         if (tgi_recompute(tape, tape->done, end)) return tape->status;
         found = tgi_look_back(tape, tape->done, end, plan);
@@ -140,7 +140,7 @@ static bool is_step(const tgi_node *node) {
 
 /* From `end` on: to the next instruction whose run could be noticed. */
 static uint32_t extend(const tg_tape *tape, uint32_t end) {
-    if (tape->small_from <= end) return tape->count;
+    if (tape->quiet_from <= end) return tape->count;
     while (end < tape->count && !tgi_node_at(tape, end)->op->effect && !tgi_node_at(tape, end)->op->random)
         end++;
     return end;
@@ -155,7 +155,7 @@ static uint32_t end_for(const tg_tape *tape, uint32_t index) {
 }
 
 static tg_status check_no_step(tg_tape *tape, uint32_t end, const char *what) {
-    for (uint32_t i = tape->done; i < end && i < tape->small_from; i++) {
+    for (uint32_t i = tape->done; i < end && i < tape->quiet_from; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
         if (node->part || !is_step(node)) continue;
         const tgi_leaf *leaf = tgi_leaf_of(tgi_node_at(tape, node->in[0]));

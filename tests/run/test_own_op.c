@@ -395,10 +395,13 @@ static void add_loop(int64_t n, void *out, const void *const *in, const int64_t 
 /* Of an elementwise op nobody asks. */
 START_TEST(a_loop_puts_nothing_side_by_side) {
     static const tg_loops loops = TG_LOOPS([TG_F64] = add_loop);
-    static const tg_op    op = {
-           .name = "plus", .arity = 2, .infer = tg_infer_elementwise, .loops = &loops, .side_by_side = always};
-    tg_tape  *tape = tg_tape_new();
-    tg_tensor both[] = {VECTOR(tape, 1, 2, 3), VECTOR(tape, 10, 20, 30)};
+    static const tg_op    op = {.name = "plus",
+                                .arity = 2,
+                                .infer = tg_infer_elementwise,
+                                .loops = &loops,
+                                .side_by_side = always};
+    tg_tape              *tape = tg_tape_new();
+    tg_tensor             both[] = {VECTOR(tape, 1, 2, 3), VECTOR(tape, 10, 20, 30)};
     CHECK_F64(tg_record(NULL, &op, 2, both, NULL, 0), 11, 22, 33);
     tg_tape_free(tape);
 }
@@ -422,10 +425,13 @@ static tg_status infer_number(tg_infer *call) {
 
 /* What it says later, and is not so, is not believed. */
 START_TEST(an_op_that_changes_its_mind_is_a_kernel) {
-    static const tg_op op = {
-        .name = "both", .arity = 2, .infer = infer_number, .kernel = sum_of_both, .side_by_side = at_second_thought};
-    tg_tape  *tape = tg_tape_new();
-    tg_tensor both[] = {tg_neg(VECTOR(tape, 1, 2, 3)), tg_neg(VECTOR(tape, 10, 20, 30))};
+    static const tg_op op = {.name = "both",
+                             .arity = 2,
+                             .infer = infer_number,
+                             .kernel = sum_of_both,
+                             .side_by_side = at_second_thought};
+    tg_tape           *tape = tg_tape_new();
+    tg_tensor          both[] = {tg_neg(VECTOR(tape, 1, 2, 3)), tg_neg(VECTOR(tape, 10, 20, 30))};
     ck_assert_double_eq(tg_item(tg_record(NULL, &op, 2, both, NULL, 0)), -11);
     ck_assert_int_eq(tg_stats(tape).kernels, 1);
     tg_tape_free(tape);
@@ -463,10 +469,51 @@ START_TEST(one_that_does_not_may_fail_though_nobody_wants_its_value) {
 }
 END_TEST
 
+/* ---- a random one --------------------------------------------------------------------------------------------------- */
+
+static int drawn;
+
+static void draw_f32(int64_t n, void *out, const void *const *in, const int64_t *step) {
+    (void)in, (void)step;
+    for (int64_t i = 0; i < n; i++)
+        ((float *)out)[i] = (float)++drawn;
+}
+
+static void draw_f64(int64_t n, void *out, const void *const *in, const int64_t *step) {
+    (void)in, (void)step;
+    for (int64_t i = 0; i < n; i++)
+        ((double *)out)[i] = ++drawn;
+}
+
+static const tg_loops loops_draw = TG_LOOPS([TG_F32] = draw_f32, [TG_F64] = draw_f64);
+static const tg_op    op_draw = {"draw", 1, tg_infer_elementwise, .loops = &loops_draw, .random = true};
+
+/* A read runs on to the next random op, and no further, however small the values are. */
+START_TEST(a_read_stops_before_a_random_op) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = _i ? tg_full(tape, TG_F64, TG_SHAPE(_i), 2) : tg_full(tape, TG_F64, TG_SHAPE(), 2);
+    tg_tensor y = tg_mul(x, 3), z = tg_record(NULL, &op_draw, 1, &y, NULL, 0), sum = tg_add(tg_sum(y), tg_sum(z));
+    int       all = _i ? _i : 1;
+    drawn = 0;
+    ck_assert(tg_item(tg_sum(y)) == 6 * all);
+    ck_assert_int_eq(drawn, all); /* the sum stands behind it */
+    drawn = 0;
+    tg_tensor a = tg_mul(x, 5), b = tg_record(NULL, &op_draw, 1, &a, NULL, 0);
+    ck_assert(((const double *)tg_data(a))[0] == 10);
+    ck_assert_int_eq(drawn, 0);
+    ck_assert(((const double *)tg_data(b))[0] == 1 && ((const double *)tg_data(b))[0] == 1);
+    ck_assert_int_eq(drawn, all);
+    ck_assert(tg_item(sum) == 6 * all + all * (all + 1) / 2);
+    CHECK_OK(tape);
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_own_op(void) {
     Suite *suite = suite_create("run/own op");
     TCase *operand = tcase_create("operands"), *view = tcase_create("view"), *scratch = tcase_create("scratch");
-    TCase *refused = tcase_create("refused"), *rows = tcase_create("rows"), *discard = tcase_create("discard");
+    TCase *random = tcase_create("random"), *refused = tcase_create("refused"), *rows = tcase_create("rows"),
+          *discard = tcase_create("discard");
     tcase_add_test(operand, a_contiguous_operand_is_given_as_it_is);
     tcase_add_test(operand, any_other_operand_is_copied);
     tcase_add_test(operand, an_op_may_broadcast);
@@ -489,6 +536,8 @@ Suite *suite_own_op(void) {
     tcase_add_test(rows, what_does_not_is_refused);
     tcase_add_test(rows, one_that_does_not_may_fail_though_nobody_wants_its_value);
     suite_add_tcase(suite, rows);
+    tcase_add_loop_test(random, a_read_stops_before_a_random_op, 0, 4);
+    suite_add_tcase(suite, random);
     tcase_add_test(discard, discard_is_the_way_out);
     tcase_add_test(discard, discard_does_not_update_and_brings_gradients_back);
     suite_add_tcase(suite, discard);
