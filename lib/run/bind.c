@@ -84,9 +84,10 @@ static tg_status list_second(tgi_plan_builder *b, const view_lists *lists, uint3
     if (!binding) return TG_ERR_MEMORY;
     unit->bound = views + 1;
     b->plan->binds_again = true;
-    *binding++ = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK, false};
+    *binding++ = (tgi_binding){original, b->offsets[copy], NULL, original, last, TGI_IN_BLOCK, false, NULL};
     for (uint32_t i = lists->first[original]; i != TGI_NONE; i = lists->next[i])
-        *binding++ = (tgi_binding){i, (size_t)b->views[i].offset, b->views[i].strides, original, last, TGI_IN_BASE, false};
+        *binding++ =
+            (tgi_binding){i, (size_t)b->views[i].offset, b->views[i].strides, original, last, TGI_IN_BASE, false, NULL};
     return TG_OK;
 }
 
@@ -99,6 +100,7 @@ static tg_status list_seconds(tgi_plan_builder *b) {
 }
 
 static bool      stays(const tgi_plan_builder *b);
+static tg_status list_places(tgi_plan_builder *b);
 static tg_status take_arrays(tgi_plan_builder *b);
 
 tg_status tgi_list_bindings(tgi_plan_builder *b) {
@@ -119,7 +121,7 @@ tg_status tgi_list_bindings(tgi_plan_builder *b) {
         plan->has_aliases |= binding->is_alias;
     }
     plan->stays = stays(b);
-    return plan->stays ? take_arrays(b) : TG_OK;
+    return plan->stays && (list_places(b) || take_arrays(b)) ? TG_ERR_MEMORY : TG_OK;
 }
 
 /* Leaves stay as long as nothing moves, and what the body of a loop reads. */
@@ -131,6 +133,25 @@ static bool stays(const tgi_plan_builder *b) {
     for (uint32_t i = 0; i < frame->outside_count; i++)
         if (tgi_node_at(b->tape, frame->outside[i])->op->infer) return false;
     return true;
+}
+
+/* Numbers never move, for their instructions do not. */
+static bool is_placed(const tgi_node *node) {
+    return !node->op->infer && node->op != &tgi_number;
+}
+
+static tg_status list_places(tgi_plan_builder *b) {
+    tgi_plan *plan = b->plan;
+    uint32_t  count = plan->frame.outside_count;
+    for (uint32_t i = 0; i < b->count; i++)
+        count += is_placed(tgi_instruction(b, i));
+    plan->places = tgi_plan_take(b, count, sizeof *plan->places);
+    if (!plan->places) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < plan->frame.outside_count; i++)
+        plan->places[plan->place_count++] = (tgi_place){TGI_OUTSIDE | i, NULL};
+    for (uint32_t i = 0; i < b->count; i++)
+        if (is_placed(tgi_instruction(b, i))) plan->places[plan->place_count++] = (tgi_place){i, NULL};
+    return TG_OK;
 }
 
 static tg_status take_arrays(tgi_plan_builder *b) {
@@ -204,24 +225,39 @@ static void unbind_values(tg_tape *tape, const tgi_plan *plan, const tgi_plan_sl
     if (end > tape->touched) tape->touched = end;
 }
 
-/* What is written down in one run is known from the next one on. */
-static void note_same_addresses(const tgi_plan *plan) {
-    tgi_known_for *known = plan->known_for;
-    if (known->start != plan->frame.start)
-        *known = (tgi_known_for){plan->frame.start, TGI_UNKNOWN};
-    else if (known->addresses == TGI_KNOWN_SOON)
-        known->addresses = TGI_KNOWN;
-    else if (known->addresses == TGI_UNKNOWN && plan->stays)
-        known->addresses = TGI_KNOWN_SOON;
+/* Whether what has its memory before the run has it where it was; it is noted where it is. */
+static bool are_in_place(const tg_tape *tape, const tgi_plan *plan) {
+    bool same = true;
+    for (uint32_t k = 0; k < plan->place_count; k++) {
+        tgi_place  *place = &plan->places[k];
+        const void *at = tgi_node_of(tape, &plan->frame, place->node)->data;
+        same &= place->at == at;
+        place->at = at;
+    }
+    return same;
 }
 
+/* The addresses are the `same` as in the run before, or others. What is written down in one run is known from the next one on. */
+static void note_addresses(const tg_tape *tape, const tgi_plan *plan, const char *block, bool same) {
+    tgi_known_for *known = plan->known_for;
+    uint32_t       start = plan->frame.start;
+    if (!same || known->start != start || known->block != block)
+        known->addresses = TGI_UNKNOWN;
+    else if (known->addresses != TGI_KNOWN)
+        known->addresses++;
+    known->start = start;
+    known->block = block;
+    known->moves = tape->moves;
+}
+
+/* Notes whether what it binds is where it was. */
 static void bind(tg_tape *tape, const tgi_plan *plan, tgi_plan_slot *slot, char *block) {
     const tgi_frame *frame = &plan->frame;
-    *plan->known_for = (tgi_known_for){frame->start, TGI_UNKNOWN};
+    bool             same = plan->stays;
     unbind_values(tape, plan, slot);
     for (uint32_t k = 0; k < plan->binding_count && !tape->status; k++) {
-        const tgi_binding *binding = &plan->bindings[k];
-        tgi_node          *node = tgi_node_of(tape, frame, binding->node);
+        tgi_binding *binding = &plan->bindings[k];
+        tgi_node    *node = tgi_node_of(tape, frame, binding->node);
         tgi_set_absent(node);
         tgi_release_old_value(tape, node);
         switch ((tgi_allocation)binding->allocation) {
@@ -230,18 +266,21 @@ static void bind(tg_tape *tape, const tgi_plan *plan, tgi_plan_slot *slot, char 
         case TGI_IN_BASE_FIRST: (void)tgi_allocate_view_copy(tape, node); /* fall through */
         case TGI_IN_BASE: bind_to_base(tape, node, binding, frame); break;
         }
+        same &= binding->at == node->data;
+        binding->at = node->data;
     }
     slot->bound = tape->status ? NULL : plan;
     slot->bound_start = frame->start;
     slot->block = plan->has_aliases || plan->binds_again ? NULL : block;
     slot->moves = tape->moves;
+    note_addresses(tape, plan, block, are_in_place(tape, plan) && same && !tape->status);
 }
 
 /* What assigns copy are the views that are listed by then. */
 tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
     tgi_plan_slot *slot = tgi_slot_for(tape, plan->frame.start);
     if (is_still_bound(tape, plan, slot, block))
-        note_same_addresses(plan);
+        note_addresses(tape, plan, block, plan->stays);
     else
         bind(tape, plan, slot, block);
     return tape->status || !plan->assigns ? tape->status : tgi_prepare_aliases(tape);

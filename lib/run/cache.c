@@ -108,10 +108,9 @@ static tgi_plan *try_next(tg_tape *tape, uint32_t start, uint32_t end, uint32_t 
     return fits ? plan : NULL;
 }
 
-tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
-    tgi_plan *plan = try_next(tape, start, end, limit);
-    if (plan) return plan;
-    tgi_key k = tgi_begin_key(tape, start, end, limit);
+static tgi_plan *find_or_make(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    tgi_plan *plan = NULL;
+    tgi_key   k = tgi_begin_key(tape, start, end, limit);
     if (!tgi_write_key(&k, true)) {
         plan = find(&tape->plans, &k, k.hash);
         if (plan)
@@ -121,6 +120,11 @@ tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uin
     }
     tgi_end_key(&k);
     return plan;
+}
+
+tgi_plan *tgi_find_or_make_plan(tg_tape *tape, uint32_t start, uint32_t end, uint32_t limit) {
+    tgi_plan *plan = try_next(tape, start, end, limit);
+    return plan ? plan : find_or_make(tape, start, end, limit);
 }
 
 /* ---- long segments of small values ---------------------------------------------------------------------------------- */
@@ -146,13 +150,19 @@ static bool was_met_before(tg_tape *tape, uint32_t start, uint32_t end, uint32_t
     return met;
 }
 
-/* Single numbers only when the very tape runs a second time: looking for their plan alone would take as long as to run them. */
-static bool pays(tg_tape *tape, const tgi_plan_request *now, bool again) {
-    if (tape->small_from <= now->start) return again;
+static bool pays_to_make(tg_tape *tape, const tgi_plan_request *now, bool again) {
+    if (again) return true;
     size_t size = value_size(tape, now->start, now->end);
     if (size > SMALL) return true;
-    if (size <= sizeof(double)) return again;
-    return was_met_before(tape, now->start, now->end, now->limit) && !tape->status;
+    return size > sizeof(double) && was_met_before(tape, now->start, now->end, now->limit) && !tape->status;
+}
+
+/* Single numbers only when the very tape runs a second time: looking for their plan alone would take as long as to run them. */
+static tgi_plan *plan_if_it_pays(tg_tape *tape, const tgi_plan_request *now, bool again) {
+    if (tape->small_from <= now->start && !again) return NULL;
+    tgi_plan *plan = try_next(tape, now->start, now->end, now->limit);
+    if (plan || !pays_to_make(tape, now, again)) return plan;
+    return find_or_make(tape, now->start, now->end, now->limit);
 }
 
 /* A view from outside may be a copy by now, or show its base again. */
@@ -199,10 +209,10 @@ tgi_plan *tgi_plan_for(tg_tape *tape, uint32_t start, uint32_t end, uint32_t lim
     tgi_plan_request now = {tape->generation, tape->keeps, start, end, limit};
     if (!tgi_plan_again(tape, start, end, limit)) {
         bool again = !memcmp(&now, &slot->request, sizeof now);
-        slot->plan = NULL;
+        slot->plan = NULL; /* as long as there is none */
         slot->request = now;
-        if (!pays(tape, &now, again)) return NULL;
-        slot->plan = tgi_find_or_make_plan(tape, start, end, limit);
+        slot->plan = plan_if_it_pays(tape, &now, again);
+        if (!slot->plan) return NULL;
         note_bases(tape, slot->plan);
     } else
         tape->plans.hits++;

@@ -29,7 +29,7 @@ static tg_status copy_frame(tgi_plan_builder *b, const tgi_frame *frame) {
     plan->bases = tgi_plan_take(b, frame->outside_count, sizeof *plan->bases);
     plan->known_for = tgi_plan_take(b, 1, sizeof *plan->known_for);
     if (!plan->frame.outside || !plan->bases || !plan->known_for) return TG_ERR_MEMORY;
-    *plan->known_for = (tgi_known_for){TGI_NONE, TGI_UNKNOWN};
+    *plan->known_for = (tgi_known_for){TGI_NONE, NULL, 0, TGI_UNKNOWN};
     if (frame->outside_count) memcpy(plan->frame.outside, frame->outside, frame->outside_count * sizeof *frame->outside);
     return TG_OK;
 }

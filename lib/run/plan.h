@@ -182,13 +182,22 @@ struct tgi_binding {
     uint32_t       last_unit; /* after which its memory in the block is another's; TGI_NONE: it is resident after the run */
     uint8_t        allocation;
     bool           is_alias; /* a view of what may be overwritten while it is there */
+    const void    *at;       /* where it was in the run before */
 };
+
+/* A leaf, or what is read from outside: it has its memory before the run. */
+typedef struct tgi_place {
+    tgi_ref     node;
+    const void *at; /* where it was in the run before */
+} tgi_place;
 
 /* What is known of the addresses in the calls of a plan. */
 typedef enum tgi_addresses { TGI_UNKNOWN, TGI_KNOWN_SOON, TGI_KNOWN } tgi_addresses;
 
 typedef struct tgi_known_for {
     uint32_t      start; /* the segment that the plan was used for last, */
+    const void   *block; /* the memory that it had then, */
+    uint64_t      moves; /* and what tape->moves was when all was bound */
     tgi_addresses addresses;
 } tgi_known_for;
 
@@ -208,6 +217,8 @@ struct tgi_plan {
     bool            has_aliases;  /* and some view shows one that is, here or after the run */
     bool            stays;        /* all that it reads and makes is in the same place in each run, as long as nothing moves */
     tgi_binding    *bindings;     /* of the values that have memory, in the order of recording */
+    tgi_place      *places;       /* of all else that it reads, when all stays; but numbers, which are in their instructions */
+    uint32_t        place_count;
     tgi_unit       *units;
     uint32_t        count, binding_count, unit_count, group_count, fused_count;
     size_t          block_bytes; /* for values */

@@ -409,8 +409,9 @@ tg_status tgi_run_group(tg_tape *tape, const tgi_group *g, const tgi_frame *fram
     failure.node = NULL; /* of the rest nothing is read then */
     t.registers = scratch + g->partial_bytes;
     t.stoppable = stoppable;
-    t.addresses = addresses;
+    uint64_t moves = tape->moves;
     if (detach_views(tape, g, frame)) return tape->status;
+    t.addresses = moves == tape->moves ? addresses : TGI_UNKNOWN;
     if (tape->profiles) t.sites = sites_of(tape, g, frame);
     if (g->calls && !t.sites)
         run_only_tile(&t);

@@ -61,6 +61,7 @@ static void strand(tg_tape *tape, tgi_stranded *block, const tgi_plan *plan) {
     *block = (tgi_stranded){.next = tape->stranded, .start = start, .bytes = LINE + plan->block_bytes};
     tape->stranded = block;
     tgi_slot_for(tape, start)->bound = NULL;
+    plan->known_for->addresses = TGI_UNKNOWN; /* they are written down as far as it came */
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -105,10 +106,17 @@ static int64_t last_assign(const tgi_group *g, int64_t before) {
     return before;
 }
 
+/* What moved since all was bound, a leaf before its assign, is not where it was. */
+static tgi_addresses addresses_now(const tg_tape *tape, const tgi_plan *plan) {
+    tgi_known_for *known = plan->known_for;
+    if (known->moves != tape->moves) known->addresses = TGI_UNKNOWN;
+    return known->addresses;
+}
+
 /* Arrays that will be known are described on the way. */
 static tg_status run_kernel(tg_tape *tape, const tgi_plan *plan, const tgi_unit *unit) {
     uint32_t      index = plan->frame.start + unit->node;
-    tgi_addresses addresses = unit->arrays ? plan->known_for->addresses : TGI_UNKNOWN;
+    tgi_addresses addresses = unit->arrays ? addresses_now(tape, plan) : TGI_UNKNOWN;
     if (addresses == TGI_KNOWN_SOON) tgi_describe_call(tape, tgi_node_at(tape, index), unit->arrays);
     return tgi_run_kernel(tape, index, addresses == TGI_KNOWN ? unit->arrays : NULL);
 }
@@ -131,12 +139,13 @@ static tg_status run_units(tg_tape *tape, const tgi_plan *plan, char *block, uin
             continue;
         }
         if (tgi_run_group(tape, unit->group, &plan->frame, scratch, stoppable && !unit->group->assigns,
-                          plan->known_for->addresses)) {
+                          addresses_now(tape, plan))) {
             *k += tape->status == TG_ERR_CANCELLED;
             return tape->status;
         }
         assigned = last_assign(unit->group, assigned);
     }
+    (void)addresses_now(tape, plan);
     tape->done = start + plan->count;
     return TG_OK;
 }
