@@ -34,13 +34,14 @@ static tgi_allocation allocation_of_view(const tgi_plan_builder *b, uint32_t i) 
     return apart && b->liveness[i].lasts ? TGI_IN_BASE_FIRST : TGI_IN_BASE;
 }
 
-/* A view of a leaf that nobody overwrites while it is wanted is there until the run is over, and nothing is noted of it. */
+/* A view of a leaf that nobody overwrites while it is wanted is there until the run is over, and nothing is noted of it; where no unit runs, it
+ * stays there. */
 static tgi_binding binding_of_view(const tgi_plan_builder *b, uint32_t i) {
     const tgi_view_info *view = &b->views[i];
     tgi_binding          binding = {.node = i, .offset = (size_t)view->offset, .strides = view->strides, .base = view->base};
     bool                 shows_leaf = tgi_variable_leaf(tgi_base_node(b, view->base));
     binding.allocation = (uint8_t)allocation_of_view(b, i);
-    binding.is_alias = shows_leaf && (b->liveness[i].lasts || b->plan->assigns);
+    binding.is_alias = shows_leaf && (b->liveness[i].lasts || b->plan->assigns || !b->plan->unit_count);
     binding.last_unit = shows_leaf && !binding.is_alias ? b->plan->unit_count - 1 : last_unit_of(b, view->base);
     return binding;
 }

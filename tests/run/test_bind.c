@@ -172,6 +172,23 @@ START_TEST(a_leaf_that_moves_during_a_run) {
 }
 END_TEST
 
+/* Views alone are bound, and nothing is computed: they show the leaf when that is overwritten later. */
+START_TEST(views_that_ran_by_themselves) {
+    tg_tape *tape = tg_tape_new();
+    ck_assert(!tg_set_keep(tape, TG_KEEP_ASKED));
+    tg_tensor w = tg_parameter(tape, "w", filled(tape, 2)), view = tg_flip(w, TG_AXES(0));
+    if (_i % 2) ck_assert(!tg_keep(tg_reshape(view, TG_SHAPE(2, N / 2))));
+    for (int run = 0; run < _i / 2; run++)
+        ck_assert(!tg_run(tape));
+    ck_assert(!tg_assign(w, tg_mul(w, 10)));
+    tg_tensor y = tg_add(view, 1);
+    ck_assert(!tg_keep(y) && !tg_run_pending(tape));
+    check_all_are(y, 3);
+    check_all_are(w, 20);
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_bind(void) {
     Suite *suite = suite_create("run/bind");
     TCase *again = tcase_create("again");
@@ -181,6 +198,7 @@ Suite *suite_bind(void) {
     tcase_add_test(again, a_leaf_that_moved_between_two_steps);
     tcase_add_test(again, a_value_that_moved_between_two_steps);
     tcase_add_test(again, a_leaf_that_moves_during_a_run);
+    tcase_add_loop_test(again, views_that_ran_by_themselves, 0, 6);
     suite_add_tcase(suite, again);
     return suite;
 }
