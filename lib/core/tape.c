@@ -9,6 +9,7 @@
 #include "core/residency.h"
 #include "core/tape_part.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@ static bool is_wanted(const char *variable) {
     const char *value = getenv(variable);
     return value && strcmp(value, "1") == 0;
 }
+
+_Static_assert(_Alignof(tg_tape) <= _Alignof(max_align_t), "memory is aligned as malloc's");
 
 tg_tape *tgi_new_tape(const tgi_executor *executor, const tg_host *host) {
     tgi_memory memory = {.host = host ? *host : (tg_host){0}};

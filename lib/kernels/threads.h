@@ -33,7 +33,8 @@ typedef struct tgi_lender {
 /* How many chunks of a range have been taken, alone in its line of the cache. */
 enum { TGI_RANGES = 8 };
 typedef struct tgi_range {
-    _Alignas(64) atomic_int taken;
+    char       apart[64 - sizeof(atomic_int)];
+    atomic_int taken;
 } tgi_range;
 #endif
 

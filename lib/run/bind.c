@@ -274,7 +274,7 @@ static void bind(tg_tape *tape, const tgi_plan *plan, tgi_plan_slot *slot, char 
     slot->bound_start = frame->start;
     slot->block = plan->has_aliases || plan->binds_again ? NULL : block;
     slot->moves = tape->moves;
-    note_addresses(tape, plan, block, are_in_place(tape, plan) && same && !tape->status);
+    note_addresses(tape, plan, block, are_in_place(tape, plan) && same);
 }
 
 /* What assigns copy are the views that are listed by then. */
@@ -284,5 +284,7 @@ tg_status tgi_bind_values(tg_tape *tape, const tgi_plan *plan, char *block) {
         note_addresses(tape, plan, block, plan->stays);
     else
         bind(tape, plan, slot, block);
-    return tape->status || !plan->assigns ? tape->status : tgi_prepare_aliases(tape);
+    if (!tape->status && plan->assigns) tgi_prepare_aliases(tape);
+    if (tape->status) plan->known_for->addresses = TGI_UNKNOWN; /* nothing will be written down */
+    return tape->status;
 }

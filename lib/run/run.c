@@ -179,12 +179,11 @@ static tg_status check_part(tg_tape *tape, uint32_t index, const char *what) {
 tg_status tgi_run_for(tg_tape *tape, uint32_t index, const char *what) {
     uint32_t end = end_for(tape, index);
     if (check_part(tape, index, what)) return tape->status;
-    uint32_t before = tgi_seen(tape);
-    if (end > before && !tgi_node_at(tape, index)->part) {
+    if (end > tgi_seen(tape) && !tgi_node_at(tape, index)->part) {
         if (tape->keep == TG_KEEP_RECORDED) end = extend(tape, end);
         if (check_no_step(tape, end, what) || run_until(tape, end, tape->count)) return tape->status;
+        tape->observed = end;
     }
-    if (end > before) tape->observed = tape->done;
     return tgi_done(tape, TG_OK);
 }
 

@@ -79,10 +79,20 @@ static tg_status run_instructions_or_code(tg_tape *tape, tgi_part *part) {
     return run_segments(tape, part, tgi_run_segment);
 }
 
+/* What stands behind a failure is not there: what it was in the run before is of other operands, and nobody looks after its views. */
+static void forget_rest(tg_tape *tape, const tgi_part *part) {
+    uint16_t number = tgi_node_at(tape, part->start)->part;
+    for (uint32_t i = tape->done; i < part->end; i++) {
+        tgi_node *node = tgi_node_at(tape, i);
+        if (node->op->infer && node->part == number && !tgi_is_overwritten(node)) tgi_set_absent(node);
+    }
+}
+
 static tg_status run_part(tg_tape *tape, tgi_part *part) {
     uint32_t done = tape->done;
     part->has_run = false;
     tg_status status = run_instructions_or_code(tape, part);
+    if (status) forget_rest(tape, part);
     tape->done = done;
     note_writes(tape, part);
     tgi_free_stranded(tape, false);

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "run/random_tape.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 enum { N = 40, STEPS = 7 };
 
@@ -189,6 +189,43 @@ START_TEST(views_that_ran_by_themselves) {
 }
 END_TEST
 
+/* Memory may fail when all is bound, and nothing has been written down of where. */
+static bool large_fail;
+
+static void *allocate(void *context, size_t bytes) {
+    (void)context;
+    return large_fail && bytes >= 8000 ? NULL : malloc(bytes);
+}
+
+static void release(void *context, void *memory, size_t bytes) {
+    (void)context, (void)bytes;
+    free(memory);
+}
+
+START_TEST(memory_that_fails_before_the_first_kernel) {
+    tg_tape  *tape = tg_tape_new_with(&(tg_host){.allocate = allocate, .release = release});
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(1000)), y = tg_input(tape, "y", TG_F64, TG_SHAPE(3));
+    ck_assert(!tg_begin_part(tape, "step"));
+    tg_tensor sums = balky(y, 2);
+    ck_assert(!tg_assign(x, tg_sum(sums)) && !tg_end_part(tape) && !tg_begin_part(tape, "show"));
+    tg_reshape(x, TG_SHAPE(10, 100));
+    ck_assert(!tg_end_part(tape) && !tg_run_part(tape, "show"));
+    for (int run = 0; run < _i; run++)
+        ck_assert(!tg_run_part(tape, "step"));
+    ck_assert(!tg_run_part(tape, "show"));
+    tg_trim(tape);
+    large_fail = true;
+    ck_assert_int_eq(tg_run_part(tape, "step"), TG_ERR_MEMORY);
+    large_fail = false;
+    tg_clear_error(tape);
+    for (int run = 1; run < 4; run++) {
+        ck_assert(!tg_write(y, ((double[]){run, run, run}), 3) && !tg_run_part(tape, "step"));
+        ck_assert(((const double *)tg_data(sums))[2] == run && ((const double *)tg_data(x))[999] == 3 * run);
+    }
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_bind(void) {
     Suite *suite = suite_create("run/bind");
     TCase *again = tcase_create("again");
@@ -199,6 +236,7 @@ Suite *suite_bind(void) {
     tcase_add_test(again, a_value_that_moved_between_two_steps);
     tcase_add_test(again, a_leaf_that_moves_during_a_run);
     tcase_add_loop_test(again, views_that_ran_by_themselves, 0, 6);
+    tcase_add_loop_test(again, memory_that_fails_before_the_first_kernel, 1, 5);
     suite_add_tcase(suite, again);
     return suite;
 }

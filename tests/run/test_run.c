@@ -353,6 +353,24 @@ static void add_rewind_tests(TCase *rewind) {
     tcase_add_test(rewind, after_a_rewind_gradients_need_no_forgotten_assign);
 }
 
+/* Nobody has read it before the write: not by a read of what is in a part, nor of what stands before it where only what is asked for is kept. */
+START_TEST(what_was_not_read_sees_what_was_written) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(1));
+    bool      eager = _i % 2, asked = _i / 2;
+    ck_assert(!tg_set_eager(tape, eager) && !tg_set_keep(tape, asked ? TG_KEEP_ASKED : TG_KEEP_RECORDED));
+    ck_assert(!tg_begin_part(tape, "part"));
+    tg_tensor inside = tg_add(x, 1);
+    ck_assert(!tg_keep(inside) && !tg_end_part(tape) && !tg_run_part(tape, "part"));
+    tg_tensor before = tg_add(x, 3), z = tg_mul(2, x);
+    ck_assert(!tg_keep(before) && !tg_keep(z) && tg_item(inside) == 1);
+    if (asked) ck_assert(tg_item(before) == 3);
+    ck_assert(!tg_write(x, &(double){5}, 1) && tg_item(z) == 10);
+    CHECK_OK(tape);
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_run(void) {
     Suite *suite = suite_create("run/run");
     TCase *order = tcase_create("order"), *kernel = tcase_create("kernel");
@@ -360,6 +378,7 @@ Suite *suite_run(void) {
     tcase_add_test(order, readers_see_the_value_of_their_place);
     tcase_add_test(order, what_has_run_is_not_run_again_until_the_next_run);
     tcase_add_test(order, recording_goes_on_after_a_value_was_read);
+    tcase_add_loop_test(order, what_was_not_read_sees_what_was_written, 0, 4);
     tcase_add_test(order, an_empty_tape_runs);
     tcase_add_test(order, empty_tensors_run);
     suite_add_tcase(suite, order);

@@ -217,6 +217,42 @@ START_TEST(a_view_of_another_part_is_of_its_last_run) {
 }
 END_TEST
 
+/* A run may fail before anything of the part is bound: its views are those of the run before, and are not there. */
+START_TEST(views_behind_a_run_that_failed) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor a = tg_input(tape, "a", TG_F64, TG_SHAPE(3)), x = tg_input(tape, "x", TG_F64, TG_SHAPE(3)), w = tg_mul(a, 2);
+    double    values[3] = {1, 2, 3};
+    tg_set_eager(tape, _i == 1);
+    ck_assert(!tg_assign(a, 3) && !tg_write(x, values, 3) && !tg_run_pending(tape) && !tg_begin_part(tape, "p"));
+    tg_tensor view = tg_flip(x, TG_AXES(0));
+    tg_add(w, 1);
+    ck_assert(!tg_end_part(tape) && !tg_run_part(tape, "p"));
+    CHECK_F64(view, 3, 2, 1);
+    ck_assert(!tg_write(a, values, 3) && tg_run_part(tape, "p") == TG_ERR_VALUE);
+    tg_clear_error(tape);
+    ck_assert(!tg_assign(x, tg_mul(10, x)) && !tg_run_pending(tape));
+    ck_assert(tg_read(view, values, 3));
+    CHECK_ERROR_TEXT(tape, TG_ERR_VALUE, "read: the value of flip, recorded at ");
+    CHECK_F64(x, 10, 20, 30);
+    tg_tape_free(tape);
+}
+END_TEST
+
+/* And what stands behind a kernel that failed is not there either, one by one as by a plan. */
+START_TEST(values_behind_a_kernel_that_failed) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_input(tape, "x", TG_F64, TG_SHAPE(2)), index = tg_input(tape, "index", TG_I64, TG_SHAPE(1));
+    tg_set_eager(tape, _i == 1);
+    ck_assert(!tg_write(x, ((double[]){1, 2}), 2) && !tg_begin_part(tape, "p"));
+    tg_tensor sum = tg_sum(tg_take(tg_mul(10, x), index, 0));
+    ck_assert(!tg_end_part(tape) && !tg_run_part(tape, "p") && tg_item(sum) == 10);
+    ck_assert(!tg_write(index, ((int64_t[]){7}), 1) && tg_run_part(tape, "p") == TG_ERR_INDEX);
+    tg_clear_error(tape);
+    ck_assert(isnan(tg_item(sum)) && tg_error_status(tape) == TG_ERR_VALUE);
+    tg_tape_free(tape);
+}
+END_TEST
+
 /* What stands outside and has not been read sees the leaf as the part left it, in eager mode, too. */
 START_TEST(outside_is_computed_when_it_is_read) {
     tg_tape  *tape = tg_tape_new();
@@ -249,6 +285,8 @@ Suite *suite_run_part(void) {
     tcase_add_loop_test(tcase, a_view_of_a_leaf_outlives_an_assign_of_the_part, 0, 4);
     tcase_add_loop_test(tcase, a_view_of_another_part_is_of_its_last_run, 0, 2);
     tcase_add_loop_test(tcase, outside_is_computed_when_it_is_read, 0, 3);
+    tcase_add_loop_test(tcase, views_behind_a_run_that_failed, 0, 2);
+    tcase_add_loop_test(tcase, values_behind_a_kernel_that_failed, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
