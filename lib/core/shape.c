@@ -6,11 +6,10 @@
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 tg_shape tg_shape_from(int rank, const int64_t *dims) {
-    bool     good = rank >= 0 && rank <= TG_MAX_RANK && (dims || !rank);
-    tg_shape shape = {.rank = good ? rank : TG_MAX_RANK + 1};
-    for (int i = 0; i < shape.rank && shape.rank <= TG_MAX_RANK; i++)
-        shape.dims[i] = dims[i];
-    return shape;
+    if (rank < 0 || rank > TG_MAX_RANK || (!dims && rank)) return (tg_shape){.rank = TG_MAX_RANK + 1};
+#define SIZE(i) rank > i ? dims[i] : 0 /* written where it is returned: a copy would have to wait for it */
+    return (tg_shape){rank, {SIZE(0), SIZE(1), SIZE(2), SIZE(3), SIZE(4), SIZE(5), SIZE(6), SIZE(7)}};
+#undef SIZE
 }
 
 /* A zero hides no overflow: the sizes beside it must fit all the same, as strides are made of them. */

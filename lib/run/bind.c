@@ -2,7 +2,8 @@
  *
  * Takes where each value is. Gives the list of bindings: a value that lasts has memory of its own, one that does not a part of the
  * block, a view the memory of its base. A view has none when all that read it do so in the group of its base. After the list was bound in a
- * run, every address that a unit uses stands in its instruction.
+ * run, every address that a unit uses stands in its instruction. When these are those of the run before, as where a segment stays, or is
+ * recorded again in its place, units need not look for them: they are written down in one run, and used from the next one on.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -244,8 +245,8 @@ static void note_addresses(const tg_tape *tape, const tgi_plan *plan, const char
     uint32_t       start = plan->frame.start;
     if (!same || known->start != start || known->block != block)
         known->addresses = TGI_UNKNOWN;
-    else if (known->addresses != TGI_KNOWN)
-        known->addresses++;
+    else
+        known->addresses = known->addresses == TGI_UNKNOWN ? TGI_KNOWN_SOON : TGI_KNOWN;
     known->start = start;
     known->block = block;
     known->moves = tape->moves;
