@@ -144,9 +144,11 @@ static tg_status append_operands(tg_tape *tape, const tg_op *op, int count, cons
     return TG_OK;
 }
 
+/* A view that was lost when its leaf was overwritten is made again from the view before it, where that retained what it was. */
 tg_status tgi_check_not_overwritten(tg_tape *tape, const tg_op *op, uint32_t index) {
     const tgi_node *node = tgi_node_at(tape, index);
-    if (tgi_is_overwritten(node) && node->view && node->view->base != TGI_NONE) node = tgi_node_at(tape, node->view->base);
+    while (tgi_is_overwritten(node) && node->view && node->view->base != TGI_NONE)
+        node = tgi_node_at(tape, node->in[0]);
     const tgi_leaf *leaf = tgi_leaf_of(node);
     if (!leaf || leaf->last_assign == TGI_NONE || leaf->last_assign < tape->rule_of) return TG_OK;
     uint16_t part = tgi_node_at(tape, tape->rule_of)->part;

@@ -371,6 +371,25 @@ START_TEST(a_view_before_a_failure_is_as_one_by_one) {
 }
 END_TEST
 
+/* y = |x w^T|^2 has the gradient g = 2 x w^T w for x, whose own rule needs a view of w^T that nobody keeps. w^T retains what it was when w
+ * is overwritten, and from that the other view is made again: the gradient of |g|^2 is 8 x (w^T w)^2, of the old w. */
+START_TEST(a_view_is_made_again_from_one_that_was_retained) {
+    bool      eager = _i % 2, reads = _i / 2;
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor w = matrix_parameter(tape, "w"), x = matrix_parameter(tape, "x"), g, h;
+    ck_assert(!tg_set_eager(tape, eager));
+    tg_tensor y = tg_sum(tg_square(tg_matmul(x, tg_transpose(w, 0, 1))));
+    ck_assert(!tg_vjp(tape, 1, &y, NULL, 1, &x, &g));
+    if (reads) CHECK_F64(g, 76, 108, 172, 244);
+    tg_tensor size = tg_sum(tg_square(g));
+    ck_assert(!tg_assign(w, tg_mul(w, 10)) && !tg_run_pending(tape));
+    ck_assert(!tg_vjp(tape, 1, &size, NULL, 1, &x, &h));
+    CHECK_F64(h, 8 * (296 + 2 * 420), 8 * (420 + 2 * 596), 8 * (3 * 296 + 4 * 420), 8 * (3 * 420 + 4 * 596));
+    CHECK_F64(w, 10, 20, 30, 40);
+    tg_tape_free(tape);
+}
+END_TEST
+
 Suite *suite_aliases(void) {
     Suite *suite = suite_create("run/aliases");
     TCase *view = tcase_create("view");
@@ -380,6 +399,7 @@ Suite *suite_aliases(void) {
     tcase_add_loop_test(view, views_of_views_hold_the_value_of_their_place, 0, 8);
     tcase_add_loop_test(view, a_view_that_nobody_wanted_is_an_error_and_no_stray_value, 0, 3);
     tcase_add_loop_test(view, a_kept_view_is_copied_only_when_it_is_read, 0, 2);
+    tcase_add_loop_test(view, a_view_is_made_again_from_one_that_was_retained, 0, 4);
     tcase_add_test(view, views_of_one_leaf_share_its_old_memory);
     tcase_add_test(view, views_made_between_and_after_assigns_follow_the_leaf);
     tcase_add_test(view, a_write_retains_views_too);
