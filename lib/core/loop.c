@@ -57,13 +57,14 @@ tgi_node *tgi_new_loop_value(tg_tape *tape, const char *what, tg_type type, bool
 }
 
 /* The number that an instruction has in a segment's key is of no use while another is recorded: until then it says what stands for it,
- * and of what stands for another which. A loop in the body may have taken the value since: then the list of captures knows. */
+ * and of what stands for another which. A loop in the body may have taken the value since, or what stands for it: then the list of captures
+ * knows. */
 static bool has_stand_in(tg_tape *tape, uint32_t outer) {
     tgi_node       *of = tgi_node_at(tape, outer);
     uint32_t        inner = of->outside;
-    const tgi_node *node = inner > tape->loop_start && inner < tape->count ? tgi_node_at(tape, inner) : NULL;
-    if (!node || node->op != &tgi_loop_value || node->outside != outer) return false;
-    if (node->part == tape->part) return true;
+    const tgi_node *node = inner < tape->count ? tgi_node_at(tape, inner) : NULL;
+    if (inner <= tape->loop_start) return false;
+    if (node && node->op == &tgi_loop_value && node->outside == outer && node->part == tape->part) return true;
     for (const tgi_capture *c = tgi_part_at(tape, tape->part)->loop->captures; c; c = c->previous)
         if (c->outer == outer) {
             of->outside = c->inner;

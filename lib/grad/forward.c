@@ -140,15 +140,62 @@ static uint32_t list_taken(const walk *w, uint32_t loop, uint32_t *index, tgi_ta
     return count;
 }
 
+/* Whether another loop has captured its result. */
+static bool is_read_whole(const walk *w, uint32_t loop) {
+    for (uint32_t i = loop, last = tgi_node_at(w->tape, loop)->last_use; (i = tgi_marked_from(&w->reached, i + 1)) <= last;)
+        if (tgi_reads_whole_result(tgi_node_at(w->tape, i), loop)) return true;
+    return false;
+}
+
+/* All that there is in the result of a loop, in its order: how many there are. With a list, fills it in. */
+static uint32_t list_all(const tg_tape *tape, const tgi_loop_attr *attr, tgi_taken *taken) {
+    uint32_t count = 0;
+    for (tgi_loop_section s = TGI_LAST_STATES; s < TGI_SECTIONS; s++)
+        for (uint32_t i = 0, n = tgi_count_in(tape, attr, s); i < n; i++, count++)
+            if (taken) taken[count] = (tgi_taken){s, i};
+    return count;
+}
+
+/* Of a loop, to its result as a whole. What products came to stands in for them, and is not differentiated. */
+static void give_whole_loop(walk *w, uint32_t index, const tg_rule_call *call, const tg_tensor *tangent) {
+    tg_tape      *tape = w->tape;
+    tgi_loop_attr attr = *(const tgi_loop_attr *)call->attr;
+    uint32_t      all = list_all(tape, &attr, NULL), count = all;
+    tg_tensor    *to = tgi_pool_take(&tape->pool, all * sizeof *to);
+    tgi_taken    *taken = tgi_pool_take(&tape->pool, all * sizeof *taken);
+    if (to && taken) {
+        list_all(tape, &attr, taken);
+        memset(to, 0, all * sizeof *to);
+        while (count && taken[count - 1].section == TGI_SAVED_PRODUCTS)
+            count--;
+        tgi_loop_tangents(call, tangent, count, taken, to);
+        bool some = false;
+        for (uint32_t k = 0; k < all && !tape->status; k++) {
+            int64_t size = tgi_range_in(tape, &attr, taken[k].section, taken[k].which).size;
+            some |= tg_valid(to[k]);
+            to[k] = tg_valid(to[k]) ? tg_reshape(to[k], TG_SHAPE(size))
+                                    : tgi_full(tape, "jvp", (tg_dtype)attr.dtype, TG_SHAPE(size), 0);
+        }
+        if (some && !tape->status) give(w, index, tg_concat(tg_list_from((int)all, to), 0));
+    } else
+        tgi_out_of_memory(tape, "jvp");
+    tgi_pool_give(&tape->pool, to);
+    tgi_pool_give(&tape->pool, taken);
+}
+
 /* Of a loop, to what is taken from its result. */
 static void give_loop(walk *w, uint32_t index, const tg_rule_call *call, tg_tensor *tangent) {
-    tg_tape   *tape = w->tape;
+    tg_tape *tape = w->tape;
+    for (uint32_t j = 0; j < (uint32_t)call->count; j++)
+        tangent[j] = has_tangent(w, tgi_node_at(tape, index), j) ? tangent_of(w, tgi_node_at(tape, index)->in[j]) : TG_NONE;
+    if (is_read_whole(w, index)) {
+        give_whole_loop(w, index, call, tangent);
+        return;
+    }
     uint32_t   count = list_taken(w, index, NULL, NULL), at = 0;
     tg_tensor *to = tgi_pool_take(&tape->pool, count * sizeof *to);
     uint32_t  *reader = tgi_pool_take(&tape->pool, count * sizeof *reader);
     tgi_taken *taken = tgi_pool_take(&tape->pool, count * sizeof *taken);
-    for (uint32_t j = 0; j < (uint32_t)call->count; j++)
-        tangent[j] = has_tangent(w, tgi_node_at(tape, index), j) ? tangent_of(w, tgi_node_at(tape, index)->in[j]) : TG_NONE;
     if (!to || !reader || !taken)
         tgi_out_of_memory(tape, "jvp");
     else if (count) {

@@ -53,12 +53,19 @@ bool tgi_is_taking(const tgi_node *node, tgi_taken *what) {
     return true;
 }
 
+bool tgi_reads_whole_result(const tgi_node *node, uint32_t packed) {
+    if (node->op != &tgi_loop_op) return false;
+    for (uint32_t j = 0; j < node->count; j++)
+        if (node->in[j] == packed) return true;
+    return false;
+}
+
 bool tgi_has_readers_of_saved(tg_tensor packed) {
     const tg_tape *tape = packed.tape;
     for (uint32_t i = tgi_index(packed) + 1, last = tgi_node_at(tape, tgi_index(packed))->last_use; i <= last; i++) {
         const tgi_node *node = tgi_node_at(tape, i);
-        if (node->op == &take_op && node->in[0] == tgi_index(packed) &&
-            ((const taken *)node->attr)->section == TGI_SAVED_STATES)
+        bool            takes = node->op == &take_op && node->in[0] == tgi_index(packed);
+        if (takes ? ((const taken *)node->attr)->section == TGI_SAVED_STATES : tgi_reads_whole_result(node, tgi_index(packed)))
             return true;
     }
     return false;

@@ -31,6 +31,10 @@ bool tgi_is_taking(const tgi_node *node, tgi_taken *what);
 /* A plain number of a body, recorded once more. */
 tg_tensor tgi_copy_number(tg_tape *tape, const tgi_node *number);
 
+/* Whether the instruction is a loop whose body takes something from the result of another, which it has captured: saved states, for a
+ * gradient that the body records. */
+bool tgi_reads_whole_result(const tgi_node *node, uint32_t packed);
+
 /* Whether the saved states of a result have been taken from it: by a gradient, which may be differentiated. */
 bool tgi_has_readers_of_saved(tg_tensor packed);
 

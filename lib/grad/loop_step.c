@@ -85,6 +85,14 @@ static tg_status copy_body(const tgi_loop_step *s) {
     return tape->status;
 }
 
+/* What is captured again. Two captures of one value are values of their own here, each with its own share of the gradient. */
+static tg_tensor capture_again(tg_tape *tape, tg_tensor x) {
+    const tgi_loop *loop = tgi_part_at(tape, tape->part)->loop;
+    uint32_t        captured = loop->captured;
+    tg_tensor       copy = tgi_captured_tensor(tape, "scan", x);
+    return tape->status || loop->captured > captured ? copy : tg_reshape(copy, tg_shape_of(copy));
+}
+
 /* What stands for the operands in this body: the states and the inputs of the step, and what is captured again. */
 static tg_status place_operands(const tgi_loop_step *s, const tg_tensor *given) {
     tg_tape *tape = s->call->y.tape;
@@ -92,7 +100,7 @@ static tg_status place_operands(const tgi_loop_step *s, const tg_tensor *given) 
     for (uint32_t j = 0; j < tgi_given(s); j++)
         *tgi_copy_of(s, s->loop->given[j]) = given[j];
     for (const tgi_capture *c = s->loop->captures; c; c = c->previous)
-        *tgi_copy_of(s, c->inner) = tgi_captured_tensor(tape, "scan", s->call->x[--i]);
+        *tgi_copy_of(s, c->inner) = capture_again(tape, s->call->x[--i]);
     return tape->status;
 }
 

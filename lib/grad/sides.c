@@ -33,9 +33,13 @@ tg_status tgi_check_list(tg_tape *tape, const char *what, const char *role, int 
 }
 
 tg_status tgi_check_sides(tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m, const tg_tensor *outputs) {
-    int before = 0;
-    for (int i = 0; i < n + m; i++)
-        before += tgi_is_before_loop(tape, tgi_index(i < n ? inputs[i] : outputs[i - n]));
+    int      before = n + m;
+    uint16_t part = tape->part; /* a loop may stand in the body of another */
+    for (; before == n + m && part && tgi_part_at(tape, part)->loop; part = tgi_part_at(tape, part)->outer) {
+        before = 0;
+        for (int i = 0; i < n + m; i++)
+            before += tgi_index(i < n ? inputs[i] : outputs[i - n]) < tgi_part_at(tape, part)->start;
+    }
     if (before == 0 || before == n + m) return TG_OK;
     return tgi_fail(tape, TG_ERR_ARGUMENT, what,
                     "some inputs and outputs stand before the loop whose body this is, and some in it: what the body reads of "

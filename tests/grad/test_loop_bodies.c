@@ -258,6 +258,117 @@ START_TEST(a_body_can_differentiate) {
 }
 END_TEST
 
+/* Differentiates a loop that reads the weight, and reads the weight again; context: a nest. */
+static void differentiate_loop(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    const nest  *n = context;
+    tg_tensor    h = state[0], g;
+    tg_loop_spec spec = loop(grow, (void *)&n->w, 2, 1, &h);
+    (void)x, (void)y;
+    if (n->unrolled)
+        unrolled(tape, &spec);
+    else
+        tg_scan(tape, &spec);
+    if (!tg_vjp(tape, 1, &h, NULL, 1, state, &g)) state[0] = tg_mul(tg_sin(g), n->w);
+}
+
+START_TEST(a_body_can_differentiate_a_loop_and_go_on) {
+    tg_tensor g[2][2], t[2], hv[2][2];
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor leaves[2] = {PARAMETER(tape, "w", 0.7, 1.2), PARAMETER(tape, "h", 0.2, -0.4)};
+    for (int one_by_one = 0; one_by_one < 2; one_by_one++) {
+        nest         n = {leaves[0], one_by_one};
+        tg_tensor    h = tg_mul(leaves[1], 1);
+        tg_loop_spec spec = loop(differentiate_loop, &n, 3, 1, &h);
+        ck_assert_msg(!(one_by_one ? unrolled(tape, &spec) : tg_scan(tape, &spec)), "%s", tg_error(tape));
+        ck_assert(!tg_vjp(tape, 1, &h, NULL, 2, leaves, g[one_by_one]));
+        ck_assert(!tg_jvp(tape, 2, leaves, NULL, 1, &h, &t[one_by_one]));
+        ck_assert(!tg_hvp(h, 2, leaves, NULL, hv[one_by_one]));
+    }
+    ck_assert_double_lt(difference(t[0], t[1]), 1e-13);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_double_lt(difference(g[0][i], g[1][i]), 1e-13);
+        ck_assert_double_lt(difference(hv[0][i], hv[1][i]), 1e-12);
+    }
+    finish(tape);
+}
+END_TEST
+
+/* Multiplies by the derivative of a loop that stands before; context: what it was computed from, and what it came to. */
+static void multiply_by_slope(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    const tg_tensor *ends = context;
+    tg_tensor        g;
+    (void)x, (void)y;
+    if (!tg_vjp(tape, 1, &ends[1], NULL, 1, &ends[0], &g)) state[0] = tg_mul(state[0], g);
+}
+
+/* What the first loop has saved is read by the second one's body: its derivative goes that way, too. */
+START_TEST(a_body_can_differentiate_a_loop_before_it) {
+    tg_tensor g[2], t[2], hv[2];
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor leaf = PARAMETER(tape, "h", 0.2, -0.4), w = PARAMETER(tape, "w", 0.7, 1.2);
+    for (int one_by_one = 0; one_by_one < 2; one_by_one++) {
+        nest         n = {w, true};
+        tg_tensor    ends[2] = {leaf, tg_mul(leaf, 1)}, state = tg_mul(w, 1);
+        tg_loop_spec first = loop(grow, &n.w, 3, 1, &ends[1]), second = loop(multiply_by_slope, ends, 2, 1, &state);
+        ck_assert(!tg_scan(tape, &first));
+        ck_assert_msg(!(one_by_one ? unrolled(tape, &second) : tg_scan(tape, &second)), "%s", tg_error(tape));
+        ck_assert(!tg_vjp(tape, 1, &state, NULL, 1, &leaf, &g[one_by_one]));
+        ck_assert(!tg_jvp(tape, 1, &leaf, NULL, 1, &state, &t[one_by_one]));
+        ck_assert(!tg_hvp(state, 1, &leaf, NULL, &hv[one_by_one]));
+    }
+    ck_assert_double_lt(difference(g[0], g[1]), 1e-13);
+    ck_assert_double_lt(difference(t[0], t[1]), 1e-13);
+    ck_assert_double_lt(difference(hv[0], hv[1]), 1e-12);
+    finish(tape);
+}
+END_TEST
+
+/* context: a value from before both loops. */
+static void differentiate_across(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    tg_tensor *ends = context;
+    (void)x, (void)y;
+    tg_vjp(tape, 1, &ends[1], NULL, 1, &ends[0], &state[0]);
+}
+
+static void reads_and_loops(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    tg_tensor    ends[2] = {*(tg_tensor *)context, tg_mul(*(tg_tensor *)context, state[0])};
+    tg_loop_spec spec = loop(differentiate_across, ends, 2, 1, state);
+    (void)x, (void)y;
+    tg_scan(tape, &spec);
+}
+
+/* In the body of a loop what stands before it is constant: in the body of a loop in it, too. */
+START_TEST(a_derivative_does_not_cross_two_loops) {
+    tg_tape     *tape = tg_tape_new();
+    tg_tensor    w = PARAMETER(tape, "w", 0.7), state = PARAMETER(tape, "h", 0.2);
+    tg_loop_spec spec = loop(reads_and_loops, &w, 2, 1, &state);
+    ck_assert_int_eq(tg_scan(tape, &spec), TG_ERR_ARGUMENT);
+    ck_assert_msg(strstr(tg_error(tape), "some inputs and outputs stand before the loop") != NULL, "%s", tg_error(tape));
+    tg_tape_free(tape);
+}
+END_TEST
+
+static void mix(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)x, (void)y, (void)context;
+    state[0] = tg_sin(tg_add(state[0], tg_mul(0.1, tg_sum(state[0]))));
+}
+
+/* Of more than 32 numbers the Jacobian is a loop. */
+START_TEST(a_jacobian_of_a_loop_has_derivatives) {
+    for (int64_t n = 32; n < 35; n += 2) {
+        tg_tape     *tape = tg_tape_new();
+        tg_tensor    x = tg_input(tape, "x", TG_F64, TG_SHAPE(n)), state = x;
+        tg_loop_spec spec = loop(mix, NULL, 3, 1, &state);
+        double       numbers[34];
+        for (int i = 0; i < 34; i++)
+            numbers[i] = sin(i);
+        ck_assert(!tg_write(x, numbers, n) && !tg_scan(tape, &spec));
+        ck_assert_msg(!tg_gradcheck(tg_mean(tg_square(tg_jacobian(state, x))), 1, &x, NULL), "%s", tg_error(tape));
+        finish(tape);
+    }
+}
+END_TEST
+
 START_TEST(a_loop_in_a_part_sees_the_leaves_as_they_are) {
     tg_tape  *tape = tg_tape_new();
     tg_tensor w[2] = {tg_parameter(tape, "w", tg_full(tape, TG_F64, TG_SHAPE(2, 2), 0.5)), PARAMETER(tape, "b", 1, 2)};
@@ -413,6 +524,10 @@ Suite *suite_loop_bodies(void) {
     tcase_add_loop_test(tcase, loops_can_be_nested, 0, 2);
     tcase_add_test(tcase, loops_in_a_body_share_what_they_take_from_outside);
     tcase_add_test(tcase, a_body_can_differentiate);
+    tcase_add_test(tcase, a_body_can_differentiate_a_loop_and_go_on);
+    tcase_add_test(tcase, a_body_can_differentiate_a_loop_before_it);
+    tcase_add_test(tcase, a_jacobian_of_a_loop_has_derivatives);
+    tcase_add_test(tcase, a_derivative_does_not_cross_two_loops);
     tcase_add_test(tcase, a_loop_in_a_part_sees_the_leaves_as_they_are);
     tcase_add_test(tcase, training_in_both_styles_gives_the_same_bits);
     tcase_add_test(tcase, products_are_not_computed_again);
