@@ -35,7 +35,8 @@ static tg_tensor pass(tg_tensor x) {
     return tg_record(NULL, &op, 1, &x, NULL, 0);
 }
 
-/* Records the segment and the gradients for its inputs, by their place among the operands. */
+/* Records the segment and the gradients for its inputs, by their place among the operands. All inputs are its own, those that no gradient is
+ * wanted for too: in the body of a loop they all stand in it then, whatever the segment returns or differentiates. */
 static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
     const checkpoint_attr *attr = call->attr;
     tg_tape               *tape = call->g.tape;
@@ -47,7 +48,7 @@ static void differentiate(const tg_rule_call *call, tg_tensor *grads) {
     }
     list = inputs + call->count;
     for (int i = 1; i < call->count; i++) {
-        inputs[i] = tgi_is_wanted(call, i) ? pass(call->x[i]) : call->x[i];
+        inputs[i] = pass(call->x[i]);
         if (tgi_is_wanted(call, i)) list[wanted++] = inputs[i];
     }
     tg_tensor y = call_segment(tape, attr, inputs + 1);

@@ -9,6 +9,11 @@
 
 #include "grad/grad.h"
 
+/* What is recorded in a part of the tape, or in the body of a loop, is of no use in another. */
+static bool is_of_this_part(const tg_tape *tape, tg_tensor x) {
+    return tg_valid(x) && tgi_node_at(tape, tgi_index(x))->part == tape->part;
+}
+
 /* In a backward walk that is known; in forward mode it is all. */
 bool tgi_is_wanted(const tg_rule_call *call, int operand) {
     const tg_tape *tape = call->g.tape;
@@ -20,8 +25,8 @@ bool tgi_is_wanted(const tg_rule_call *call, int operand) {
 tg_tensor tgi_jointly(const tg_rule_call *call, tgi_joint_rule *differentiate) {
     tg_tape             *tape = call->g.tape;
     tgi_joint_gradients *last = &tape->joint_gradients;
-    bool same = last->grads && last->y == call->y.ref && last->g == call->g.ref && tg_valid(last->grads[call->which]);
-    if (same) return last->grads[call->which];
+    bool                 same = last->grads && last->y == call->y.ref && last->g == call->g.ref;
+    if (same && is_of_this_part(tape, last->grads[call->which])) return last->grads[call->which];
     size_t     bytes = (size_t)call->count * sizeof *last->grads;
     tg_tensor *grads = tgi_pool_take(&tape->pool, bytes);
     if (!grads) {

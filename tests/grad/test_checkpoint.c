@@ -118,6 +118,61 @@ START_TEST(checkpoints_can_be_nested_and_inputs_shared) {
 }
 END_TEST
 
+/* ---- where derivatives are recorded ------------------------------------------------------------------------------- */
+
+static tg_tensor through_checkpoint[3]; /* an output, its seed and its input */
+
+static void add_gradient(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    tg_tensor g;
+    (void)x, (void)y, (void)context;
+    tg_vjp(tape, 1, &through_checkpoint[0], &through_checkpoint[1], 1, &through_checkpoint[2], &g);
+    state[0] = tg_add(state[0], g);
+}
+
+/* What one part recorded is of no use in another, nor what the body of a loop did outside of it. */
+START_TEST(each_part_and_each_loop_has_its_own_gradient) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 0.5), seed = tg_exp(tg_mul(x, 0)), g[2], outside, sum = tg_mul(x, 0);
+    tg_tensor y = tg_checkpoint(tape, formula, NULL, 2, ((tg_tensor[]){x, x}));
+    through_checkpoint[0] = y, through_checkpoint[1] = seed, through_checkpoint[2] = x;
+    tg_scan(tape, &(tg_loop_spec){.body = add_gradient, .steps = 3, .states = 1, .state = &sum});
+    for (int k = 0; k < 2; k++) {
+        ck_assert(!tg_begin_part(tape, k ? "second" : "first"));
+        ck_assert(!tg_vjp(tape, 1, &y, &seed, 1, &x, &g[k]));
+        ck_assert(!tg_end_part(tape));
+    }
+    ck_assert(!tg_vjp(tape, 1, &y, &seed, 1, &x, &outside));
+    ck_assert_msg(!tg_run_part(tape, "second"), "%s", tg_error(tape));
+    ck_assert(!tg_run_part(tape, "first"));
+    double before = tg_item(g[1]);
+    ck_assert(before == tg_item(g[0]) && before == tg_item(outside) && fabs(tg_item(sum) - 3 * before) < 1e-14);
+    tg_write(x, (double[]){1}, 1);
+    ck_assert(!tg_run(tape) && !tg_run_part(tape, "second"));
+    double after = tg_item(g[1]);
+    ck_assert(after != before && tg_item(outside) == after);
+    finish(tape);
+}
+END_TEST
+
+static tg_tensor second_input(const tg_tensor *x, void *context) {
+    (void)context;
+    return x[1];
+}
+
+/* Of one input the gradient is 0, in the body of a loop, too. */
+START_TEST(a_segment_may_return_an_input) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = PARAMETER(tape, "x", 1, 2), z = PARAMETER(tape, "z", 3, 4), g[2];
+    tg_tensor y = tg_checkpoint(tape, second_input, NULL, 2, ((tg_tensor[]){x, z}));
+    tg_tensor seeds = tg_constant(tape, TG_F64, TG_SHAPE(2, 2), ((double[]){1, 2, 3, 4}));
+    for (int k = 0; k < 2; k++)
+        ck_assert_msg(!tg_vjp_batch(tape, 2, 1, &y, &seeds, 1, k ? &z : &x, &g[k]), "%s", tg_error(tape));
+    CHECK_F64(g[0], 0, 0, 0, 0);
+    CHECK_F64(g[1], 1, 2, 3, 4);
+    finish(tape);
+}
+END_TEST
+
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 static tg_tensor hidden;
@@ -172,6 +227,8 @@ END_TEST
 Suite *suite_checkpoint(void) {
     Suite *suite = suite_create("grad/checkpoint");
     TCase *tcase = tcase_create("checkpoint");
+    tcase_add_test(tcase, each_part_and_each_loop_has_its_own_gradient);
+    tcase_add_test(tcase, a_segment_may_return_an_input);
     tcase_add_test(tcase, a_long_chain_needs_a_quarter_of_the_memory_and_gives_the_same_bits);
     tcase_add_test(tcase, what_lies_between_is_not_there_after_a_run);
     tcase_add_test(tcase, third_derivatives_are_right);
