@@ -19,36 +19,53 @@ enum { MOST_PASSES = 16 };
 typedef struct search {
     tg_tape  *tape;
     uint32_t  first, end;
-    tgi_marks wanted; /* lies on a way from an input to an output */
-    tgi_marks moved;  /* an input, or made of moved elements alone */
-    tgi_marks cut;    /* where it is moved it is an output, or read by what is not moved */
+    tgi_marks wanted;  /* lies on a way from an input to an output */
+    tgi_marks varying; /* computed from an input, an index too */
+    tgi_marks moved;   /* an input, or made of moved elements alone */
+    tgi_marks cut;     /* where it is moved it is an output, or read by what is not moved */
 } search;
+
+static void mark_varying(search *s) {
+    for (uint32_t i = s->first; i < s->end; i++) {
+        const tgi_node *node = tgi_node_at(s->tape, i);
+        for (uint32_t j = 0; j < node->count; j++)
+            if (tgi_is_marked(&s->varying, node->in[j])) tgi_mark(&s->varying, i);
+    }
+}
 
 static tg_status begin(search *s, tg_tape *tape, const char *what, int n, const tg_tensor *inputs, int m,
                        const tg_tensor *outputs) {
     *s = (search){.tape = tape, .first = tgi_first_of(n, inputs), .end = tgi_end_of(m, outputs)};
     if (s->first > s->end) s->first = s->end;
     size_t    words = tgi_words_of_marks(s->first, s->end);
-    uint64_t *marks = tgi_pool_take(&tape->pool, 3 * words * sizeof *marks);
+    uint64_t *marks = tgi_pool_take(&tape->pool, 4 * words * sizeof *marks);
     if (!marks) return tgi_out_of_memory(tape, what);
-    memset(marks, 0, 3 * words * sizeof *marks);
+    memset(marks, 0, 4 * words * sizeof *marks);
     s->wanted = (tgi_marks){marks, s->first, s->end};
     s->moved = (tgi_marks){marks + words, s->first, s->end};
     s->cut = (tgi_marks){marks + 2 * words, s->first, s->end};
-    for (int k = 0; k < n; k++)
+    s->varying = (tgi_marks){marks + 3 * words, s->first, s->end};
+    for (int k = 0; k < n; k++) {
         tgi_mark(&s->wanted, tgi_index(inputs[k]));
+        tgi_mark(&s->varying, tgi_index(inputs[k]));
+    }
+    mark_varying(s);
     tgi_mark_ways(tape, m, outputs, &s->cut, &s->wanted); /* nothing is cut yet */
     for (int i = 0; i < m; i++)
         tgi_mark(&s->cut, tgi_index(outputs[i]));
     return TG_OK;
 }
 
-/* Whether all that flows into it is moved, and not cut. */
+/* Whether all that flows into it is moved, and not cut; and where it goes does not depend on an input. */
 static bool moves_on(const search *s, const tgi_node *node) {
     if (!tgi_is_moving(node)) return false;
     for (uint32_t j = 0; j < node->count; j++) {
         uint32_t operand = node->in[j];
-        if (!tgi_flows_to(s->tape, node, j) || !tgi_is_marked(&s->wanted, operand)) continue;
+        if (!tgi_flows_to(s->tape, node, j)) {
+            if (tgi_is_marked(&s->varying, operand)) return false;
+            continue;
+        }
+        if (!tgi_is_marked(&s->wanted, operand)) continue;
         if (!tgi_is_marked(&s->moved, operand) || tgi_is_marked(&s->cut, operand)) return false;
     }
     return true;

@@ -494,6 +494,21 @@ START_TEST(what_is_chosen_by_an_input_may_be_any) {
 }
 END_TEST
 
+/* One element of x alone may be chosen, or a number that stands beside it. */
+START_TEST(what_is_chosen_may_be_no_input) {
+    tg_tape  *tape = tg_tape_new();
+    tg_tensor x = tg_parameter(tape, "x", F64(tape, 1, 5)), two = F64(tape, 2);
+    tg_tensor y = tg_topk(tg_concat(TG_LIST(tg_slice(x, 0, 0, 1, 1), two), 0), 1, 0, true, NULL);
+    tg_csr    j;
+    ck_assert_int_eq(tg_sparse_jacobian(tape, 1, &y, 1, &x, &j), TG_OK);
+    CHECK_IS(j.values, 0);
+    tg_write(x, (double[]){3, 5}, 2);
+    tg_run(tape);
+    CHECK_IS(j.values, 1);
+    finish(tape);
+}
+END_TEST
+
 /* ---- loops --------------------------------------------------------------------------------------------------------------------- */
 
 static void decay(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
@@ -579,6 +594,7 @@ Suite *suite_sparse(void) {
     tcase_add_test(tensors, indices_that_are_computed_are_looked_at);
     tcase_add_loop_test(tensors, indices_that_have_changed_are_an_error, 0, 2);
     tcase_add_test(tensors, what_is_chosen_by_an_input_may_be_any);
+    tcase_add_test(tensors, what_is_chosen_may_be_no_input);
     tcase_add_test(tensors, through_loops_and_checkpoints);
     suite_add_tcase(suite, tensors);
     tcase_add_test(rejected, errors_name_the_call_and_leave_the_tape_as_it_was);
