@@ -106,7 +106,11 @@ static void write_inputs(const scan *s, const char *text) {
         const tgi_emit_value  *v = &s->f->values[tgi_value_in(s->f, number, b->loop->given[j])];
         tgi_writer             place = {.memory = s->w->memory}, type = {.memory = s->w->memory};
         if (!v->needed || tgi_is_literal(s->f, all->base)) continue;
-        tgi_put_array_name(s->f, &place, all->base);
+        if (tgi_is_scalar(s->f, all->base)) { /* of one step, or the same in all */
+            tgi_put_string(&place, "&");
+            tgi_put_scalar(s->f, &place, all->base);
+        } else
+            tgi_put_array_name(s->f, &place, all->base);
         if (all->offset) tgi_put(&place, " + %" PRId64, all->offset);
         tgi_put(&type, "const %s", tgi_c_type((tg_dtype)v->node->dtype));
         write_pointer(s, type.text ? type.text : "", v->name, &place, all->strides[0], text);

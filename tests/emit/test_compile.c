@@ -460,6 +460,45 @@ START_TEST(loops_are_loops) {
 }
 END_TEST
 
+static void add_input(tg_tape *tape, tg_tensor *state, const tg_tensor *x, tg_tensor *y, void *context) {
+    (void)tape, (void)context;
+    state[0] = tg_add(tg_mul(state[0], x[0]), x[1]);
+    y[0] = state[0];
+}
+
+/* Inputs that are one number: the same in all steps, or that of the only one. */
+static void record_loop_over_a_number(program *p) {
+    tg_tape  *tape = p->tape;
+    tg_tensor a = tg_input(tape, "a", TG_F64, TG_SHAPE());
+    tg_write(a, (double[]){0.5}, 1);
+    tg_begin_part(tape, "part");
+    for (int64_t steps = 1; steps < 4; steps += 2) {
+        tg_tensor kept = note(p, tg_exp(a)), state = tg_full(tape, TG_F64, TG_SHAPE(), 1), y;
+        tg_tensor x[2] = {tg_broadcast_to(kept, TG_SHAPE(steps)), tg_broadcast_to(tg_mean(tg_square(a)), TG_SHAPE(steps))};
+        tg_scan(tape, &(tg_loop_spec){.body = add_input,
+                                      .steps = steps,
+                                      .states = 1,
+                                      .inputs = 2,
+                                      .outputs = 1,
+                                      .state = &state,
+                                      .x = x,
+                                      .y = &y});
+        note(p, state), note(p, y);
+    }
+    tg_end_part(tape);
+}
+
+START_TEST(a_loop_reads_numbers) {
+    program a = new_program(record_loop_over_a_number), b = new_program(record_loop_over_a_number);
+    compile(a.tape, NULL);
+    for (int i = 0; i < 2; i++) {
+        run_part(a.tape, "part"), run_part(b.tape, "part");
+        compare(&a, &b, 1e-13);
+    }
+    finish_both(&a, &b);
+}
+END_TEST
+
 /* ---- failures of a run ------------------------------------------------------------------------------------------- */
 
 START_TEST(a_failure_names_the_op_and_its_line) {
@@ -593,6 +632,7 @@ Suite *suite_compile(void) {
     tcase_add_test(tcase, a_rewind_takes_the_code_with_it);
     tcase_add_test(tcase, values_from_outside_are_those_that_a_read_would_give);
     tcase_add_loop_test(tcase, loops_are_loops, 0, 2);
+    tcase_add_test(tcase, a_loop_reads_numbers);
     tcase_add_test(tcase, a_failure_names_the_op_and_its_line);
     tcase_add_test(tcase, it_can_be_cancelled_before_it_begins);
     tcase_add_loop_test(tcase, random_parts_are_the_librarys, 0, 8);
