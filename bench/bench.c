@@ -21,9 +21,9 @@
 #include "peer.h"
 
 extern const work iris_once, iris_each, elementwise, scalars, scalars_growth, recurrence, mlp, mlp_one, lenet, cross_entropy,
-    layer_norm, attention, adam, gpt_of_4_layers, gpt_of_6_layers, transposed_weight, slices, derivatives_bundle,
-    derivatives_band, derivatives_chain, derivatives_lstm, derivatives_integrator, derivatives_hessian, compiled_iris,
-    compiled_lstm, compiled_det, compiled_ode, compiled_particle, compiled_controller;
+    layer_norm, attention, adam, gpt_of_4_layers, gpt_of_6_layers, gpt_of_12_layers, transposed_weight, slices,
+    derivatives_bundle, derivatives_band, derivatives_chain, derivatives_lstm, derivatives_integrator, derivatives_hessian,
+    compiled_iris, compiled_lstm, compiled_det, compiled_ode, compiled_particle, compiled_controller;
 
 static const work *const works[] = {&iris_once,
                                     &iris_each,
@@ -40,6 +40,7 @@ static const work *const works[] = {&iris_once,
                                     &adam,
                                     &gpt_of_4_layers,
                                     &gpt_of_6_layers,
+                                    &gpt_of_12_layers,
                                     &transposed_weight,
                                     &slices,
                                     &derivatives_bundle,

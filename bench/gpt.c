@@ -6,11 +6,12 @@
 #include "../examples/gpt.h"
 #include "bench.h"
 
-enum { KINDS = 65 };
+/* So many kinds of characters are known to a model of letters, and to GPT-2, whose are pieces of words. */
+enum { LETTERS = 65, PIECES = 50257 };
 
 typedef struct size {
     gpt_options options;
-    int64_t     batch;
+    int64_t     batch, kinds;
 } size;
 
 typedef struct net {
@@ -36,7 +37,7 @@ static tg_tensor characters(tg_tape *tape, const size *s, int64_t shift) {
     int64_t  *x = malloc((size_t)n * sizeof *x);
     tg_tensor made;
     for (int64_t i = 0; x && i < n; i++)
-        x[i] = (i + shift) * 7919 % 9973 % KINDS;
+        x[i] = (i + shift) * 7919 % 9973 % s->kinds;
     made = tg_constant(tape, TG_I64, TG_SHAPE(s->batch, s->options.context), x);
     free(x);
     return made;
@@ -46,7 +47,7 @@ static void *net_new(const size *s) {
     net *n = room(sizeof *n);
     n->tape = new_tape();
     tg_set_keep(n->tape, TG_KEEP_ASKED);
-    gpt m = gpt_new(n->tape, KINDS, &s->options, 0);
+    gpt m = gpt_new(n->tape, s->kinds, &s->options, 0);
     tg_run_pending(n->tape);
     set_parameters(n->tape);
     tg_tensor x = characters(n->tape, s, 0), next = characters(n->tape, s, 1);
@@ -78,8 +79,9 @@ static void net_free(void *state) {
 
 /* ---- the works --------------------------------------------------------------------------------------------------- */
 
-static const size of_4_layers = {{.layers = 4, .heads = 4, .width = 128, .context = 64}, 4};
-static const size of_6_layers = {{.layers = 6, .heads = 6, .width = 384, .context = 256}, 12};
+static const size of_4_layers = {{.layers = 4, .heads = 4, .width = 128, .context = 64}, 4, LETTERS};
+static const size of_6_layers = {{.layers = 6, .heads = 6, .width = 384, .context = 256}, 12, LETTERS};
+static const size of_12_layers = {{.layers = 12, .heads = 12, .width = 768, .context = 64}, 4, PIECES};
 
 static void *new_of_4_layers(void) {
     return net_new(&of_4_layers);
@@ -87,6 +89,10 @@ static void *new_of_4_layers(void) {
 
 static void *new_of_6_layers(void) {
     return net_new(&of_6_layers);
+}
+
+static void *new_of_12_layers(void) {
+    return net_new(&of_12_layers);
 }
 
 #define GPT(variable, text, setup) \
@@ -98,3 +104,4 @@ static void *new_of_6_layers(void) {
 
 GPT(gpt_of_4_layers, "gpt of 4 layers", new_of_4_layers)
 GPT(gpt_of_6_layers, "gpt of 6 layers", new_of_6_layers)
+GPT(gpt_of_12_layers, "gpt of 12 layers", new_of_12_layers)

@@ -377,6 +377,10 @@ def gpt_of_6_layers(rival):
     return gpt(rival, 6, 6, 384, 256, 12)
 
 
+def gpt_of_12_layers(rival):
+    return gpt(rival, 12, 12, 768, 64, 4, 50257)
+
+
 # ---- derivatives: loops, many directions, sparse matrices --------------------------------------------------------------
 
 
@@ -582,7 +586,7 @@ def derivatives_hessian(rival):
 
 
 WORKS = [iris, elementwise, recurrence, mlp, mlp_answers_one_sample, lenet, cross_entropy, layer_norm, attention, adam]
-WORKS += [gpt_of_4_layers, gpt_of_6_layers]
+WORKS += [gpt_of_4_layers, gpt_of_6_layers, gpt_of_12_layers]
 WORKS += [derivatives_bundle, derivatives_band, derivatives_chain, derivatives_lstm, derivatives_integrator, derivatives_hessian]
 
 
