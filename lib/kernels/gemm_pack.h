@@ -7,12 +7,11 @@
 static ALWAYS_INLINE void NAME(pack_square)(int width, const T *x, int64_t row, T *panel) {
     QUAD a = *(const UNALIGNED_QUAD *)x, b = *(const UNALIGNED_QUAD *)(x + row);
     QUAD c = *(const UNALIGNED_QUAD *)(x + 2 * row), d = *(const UNALIGNED_QUAD *)(x + 3 * row);
-    QUAD ac = INTERLEAVE_LOW(a, c), bd = INTERLEAVE_LOW(b, d);
-    *(UNALIGNED_QUAD *)panel = INTERLEAVE_LOW(ac, bd);
-    *(UNALIGNED_QUAD *)(panel + width) = INTERLEAVE_HIGH(ac, bd);
-    ac = INTERLEAVE_HIGH(a, c), bd = INTERLEAVE_HIGH(b, d);
-    *(UNALIGNED_QUAD *)(panel + 2 * width) = INTERLEAVE_LOW(ac, bd);
-    *(UNALIGNED_QUAD *)(panel + 3 * width) = INTERLEAVE_HIGH(ac, bd);
+    TURN_QUADS(QUAD, NAME(quad_mask), a, b, c, d);
+    *(UNALIGNED_QUAD *)panel = a;
+    *(UNALIGNED_QUAD *)(panel + width) = b;
+    *(UNALIGNED_QUAD *)(panel + 2 * width) = c;
+    *(UNALIGNED_QUAD *)(panel + 3 * width) = d;
 }
 
 /* A panel of `width` rows (a constant, 4 at least) that are contiguous, in squares: element by element it takes two to three times as

@@ -10,8 +10,6 @@
 #define LANES NAME(lanes)
 #define QUAD NAME(quad)
 #define UNALIGNED_QUAD NAME(unaligned_quad)
-#define INTERLEAVE_LOW(a, b) SHUFFLE(NAME(quad_mask), a, b, 0, 4, 1, 5)
-#define INTERLEAVE_HIGH(a, b) SHUFFLE(NAME(quad_mask), a, b, 2, 6, 3, 7)
 
 /* Columns of a panel of B; elements that the copy of its end may take; and columns that a vector is multiplied with at once: where they
  * are not contiguous, and where they are not side by side. */
@@ -436,8 +434,6 @@ TGI_KERNEL(NAME(tgi_gemm_builtin),
 #undef LANES
 #undef QUAD
 #undef UNALIGNED_QUAD
-#undef INTERLEAVE_LOW
-#undef INTERLEAVE_HIGH
 #undef NR
 #undef MULTIPLY_ADD
 #undef HALF_MULTIPLY_ADD

@@ -11,17 +11,12 @@
 
 enum { ROWS = 16, LINES = 4 };
 
-typedef uint32_t quad __attribute__((vector_size(16)));
-typedef uint32_t quad_at __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t  quad_mask __attribute__((vector_size(16)));
 typedef uint64_t pair __attribute__((vector_size(16)));
 typedef uint64_t pair_at __attribute__((vector_size(16), aligned(8), may_alias));
 typedef int64_t  pair_mask __attribute__((vector_size(16)));
 
 /* ---- squares ----------------------------------------------------------------------------------------------------- */
 
-#define LOW(a, b) SHUFFLE(quad_mask, a, b, 0, 4, 1, 5)
-#define HIGH(a, b) SHUFFLE(quad_mask, a, b, 2, 6, 3, 7)
 #define FIRST(a, b) SHUFFLE(pair_mask, a, b, 0, 2)
 #define SECOND(a, b) SHUFFLE(pair_mask, a, b, 1, 3)
 
@@ -30,13 +25,13 @@ enum { SQUARE_4 = 4, SQUARE_8 = 2 };
 
 static ALWAYS_INLINE void turn_4(const uint32_t *a, const uint32_t *b, const uint32_t *c, const uint32_t *d, int64_t pitch,
                                  uint32_t *out) {
-    quad x = *(const quad_at *)a, y = *(const quad_at *)b, z = *(const quad_at *)c, w = *(const quad_at *)d;
-    quad xz = LOW(x, z), yw = LOW(y, w);
-    *(quad_at *)out = LOW(xz, yw);
-    *(quad_at *)(out + pitch) = HIGH(xz, yw);
-    xz = HIGH(x, z), yw = HIGH(y, w);
-    *(quad_at *)(out + 2 * pitch) = LOW(xz, yw);
-    *(quad_at *)(out + 3 * pitch) = HIGH(xz, yw);
+    quad_u32 x = *(const unaligned_quad_u32 *)a, y = *(const unaligned_quad_u32 *)b;
+    quad_u32 z = *(const unaligned_quad_u32 *)c, w = *(const unaligned_quad_u32 *)d;
+    TURN_QUADS(quad_u32, quad_mask_u32, x, y, z, w);
+    *(unaligned_quad_u32 *)out = x;
+    *(unaligned_quad_u32 *)(out + pitch) = y;
+    *(unaligned_quad_u32 *)(out + 2 * pitch) = z;
+    *(unaligned_quad_u32 *)(out + 3 * pitch) = w;
 }
 
 static ALWAYS_INLINE void turn_8(const uint64_t *a, const uint64_t *b, const uint64_t *c, const uint64_t *d, int64_t pitch,

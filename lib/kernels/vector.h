@@ -80,6 +80,7 @@ DEFINE_VECTOR(uint64_t, u64)
 DEFINE_QUAD(float, int32_t, f32)
 DEFINE_QUAD(double, int64_t, f64)
 DEFINE_QUAD(uint64_t, int64_t, u64)
+DEFINE_QUAD(uint32_t, int32_t, u32)
 
 /* Elements of two vectors in the order of their numbers, which are constants and go on from those of a to those of b. */
 #ifdef __clang__
@@ -87,6 +88,17 @@ DEFINE_QUAD(uint64_t, int64_t, u64)
 #else
 #define SHUFFLE(mask, a, b, ...) __builtin_shuffle(a, b, (mask){__VA_ARGS__})
 #endif
+
+/* A square, the rows of which are four quads, turned: they become its columns. */
+#define TURN_QUADS(quad, mask, a, b, c, d) \
+    do { \
+        quad ac_low = SHUFFLE(mask, a, c, 0, 4, 1, 5), ac_high = SHUFFLE(mask, a, c, 2, 6, 3, 7); \
+        quad bd_low = SHUFFLE(mask, b, d, 0, 4, 1, 5), bd_high = SHUFFLE(mask, b, d, 2, 6, 3, 7); \
+        a = SHUFFLE(mask, ac_low, bd_low, 0, 4, 1, 5); \
+        b = SHUFFLE(mask, ac_low, bd_low, 2, 6, 3, 7); \
+        c = SHUFFLE(mask, ac_high, bd_high, 0, 4, 1, 5); \
+        d = SHUFFLE(mask, ac_high, bd_high, 2, 6, 3, 7); \
+    } while (0)
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 

@@ -94,10 +94,7 @@ DEFINE_MOVE(put, b8, uint8_t, from)
 
 /* Whether each array is one piece of memory: most parts are, and a short one takes no longer than it takes to find their axes. */
 static bool are_row_major(const tg_array *x, const tg_array *place) {
-    int64_t stride = 1;
-    for (int i = x->rank - 1; i >= 0; stride *= x->dims[i--])
-        if (x->dims[i] != 1 && (x->strides[i] != stride || place->strides[i] != stride)) return false;
-    return true;
+    return tgi_is_row_major(x->rank, x->dims, x->strides) && tgi_is_row_major(x->rank, x->dims, place->strides);
 }
 
 /* Many elements by the loops of tg_add; few have done before these begin. */

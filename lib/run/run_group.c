@@ -260,6 +260,8 @@ static void run_known_calls(const tile *t) {
         FOUR_TIMES(FOUR_TIMES(CALL_NEXT CALL_NEXT))
     }
 }
+#undef CALL_NEXT
+#undef FOUR_TIMES
 
 static void run_calls(const tile *t) {
     const tgi_group *g = t->group;
